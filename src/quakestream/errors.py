@@ -1,0 +1,48 @@
+"""What can go wrong, by what is to be done about it.
+
+QuakestreamError
+├── Retryable          the same call may succeed later: back off, then try again
+│   ├── Unreachable    the broker, database or agency does not answer
+│   ├── Backpressure   a bounded queue is full: wait for room
+│   └── Fenced         another instance owns this now: drop what is held, join again
+├── Rejected           this input is refused, and always will be: say why, go on with the rest
+└── Fatal              stop in order, and loudly: a person must look
+    ├── ConfigError    the settings are missing or wrong
+    └── OffsetLost     the log no longer has what comes next: never reset in silence
+"""
+
+
+class QuakestreamError(Exception):
+    """The root: catch it only to report."""
+
+
+class Retryable(QuakestreamError):
+    """The same call may succeed later."""
+
+
+class Unreachable(Retryable):
+    """A broker, database or agency does not answer."""
+
+
+class Backpressure(Retryable):
+    """A bounded queue is full; nothing was accepted."""
+
+
+class Fenced(Retryable):
+    """Another instance has taken over; what this one holds is no longer its own."""
+
+
+class Rejected(QuakestreamError):
+    """The input is refused, with a reason for the one who sent it."""
+
+
+class Fatal(QuakestreamError):
+    """The program must stop in order: to go on would lose or invent something."""
+
+
+class ConfigError(Fatal):
+    """Settings are missing or wrong; the message names every one of them."""
+
+
+class OffsetLost(Fatal):
+    """The log does not have the offset that comes next, or the topic was made anew."""

@@ -1,0 +1,191 @@
+"""EarthquakeEvent: what one source says of one earthquake at one moment.
+
+This is the message on the stream (`earthquake-service-topic`): its fields and their limits, its identity, the order of
+its revisions, JSON both ways and its CloudEvents headers. Pure: nothing here reads a clock or opens a socket.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import secrets
+from typing import Annotated, Any, Final, Literal, cast
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from quakestream.errors import Rejected
+
+Mode = Literal["actual", "exercise", "test"]
+Status = Literal["automatic", "reviewed", "deleted"]
+
+MODES: Final[tuple[Mode, ...]] = ("actual", "exercise", "test")
+DEFAULT_SOURCE: Final = "external"
+DEFAULT_TYPE: Final = "earthquake"
+
+MAX_EVENT_BYTES: Final = 256 * 1024
+"""A larger message is refused: a real report has under 2 kB."""
+EARLIEST_TIMESTAMP_MS: Final = -62_135_596_800_000
+"""0001-01-01T00:00:00Z, the first moment that ISO 8601 libraries agree on."""
+MAX_TIMESTAMP_AHEAD_MS: Final = 24 * 3600 * 1000
+MAX_UPDATED_AHEAD_MS: Final = 3600 * 1000
+
+Latitude = Annotated[float, Meta(ge=-90.0, le=90.0)]
+Longitude = Annotated[float, Meta(ge=-180.0, le=180.0)]
+DepthKm = Annotated[float, Meta(ge=-100.0, le=6371.0)]
+Magnitude = Annotated[float, Meta(ge=-10.0, le=12.0)]
+EpochMs = Annotated[int, Meta(ge=EARLIEST_TIMESTAMP_MS, le=253_402_300_799_999)]
+SourceName = Annotated[str, Meta(pattern=r"^[^\s:/]{1,64}$")]
+SourceId = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Text = Annotated[str, Meta(max_length=1000)]
+Url = Annotated[str, Meta(max_length=2000)]
+
+
+class Location(Struct, frozen=True):
+    """Where the rupture began: WGS 84, depth in km below the surface, positive down."""
+
+    latitude: Latitude
+    longitude: Longitude
+    depth_km: DepthKm | None = field(name="depth", default=None)
+
+
+class EarthquakeEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One report of one source. Field names on the wire are the contract's; USGS's names stand verbatim.
+
+    `updated_ms` is None only for a message whose source did not say when it last changed: whoever stores it decides,
+    by when this content was first seen. `extra` holds the fields that are not ours, kept as they came.
+    """
+
+    id: SourceId
+    magnitude: Magnitude | None
+    location: Location
+    timestamp_ms: EpochMs = field(name="timestamp")
+    source: SourceName
+    mode: Mode
+    status: Status
+    type: Text
+    updated_ms: EpochMs | None = field(name="updated", default=None)
+    ids: tuple[SourceId, ...] = ()
+    magnitude_type: Text | None = field(name="magnitudeType", default=None)
+    place: Text | None = None
+    agency: Text | None = None
+    url: Url | None = None
+    sig: float | int | None = None
+    mmi: float | int | None = None
+    cdi: float | int | None = None
+    felt: float | int | None = None
+    alert: Text | None = None
+    tsunami: float | int | None = None
+    nst: float | int | None = None
+    gap: float | int | None = None
+    dmin: float | int | None = None
+    rms: float | int | None = None
+    mag_nst: float | int | None = field(name="magNst", default=None)
+    mag_error: float | int | None = field(name="magError", default=None)
+    depth_error_km: float | int | None = field(name="depthError", default=None)
+    horizontal_error_km: float | int | None = field(name="horizontalError", default=None)
+    extra: dict[str, Any] = field(name="__extra__", default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """`<source>:<id>`: the message's key, so that one report's revisions stay in order."""
+        return f"{self.source}:{self.id}"
+
+    def content_hash(self) -> bytes:
+        """16 bytes that differ when anything but `updated` differs: the second half of the revision order."""
+        digest = hashlib.blake2b(_sorted_encoder.encode(msgspec.structs.replace(self, updated_ms=None)), digest_size=16)
+        return digest.digest()
+
+    def document(self) -> dict[str, Any]:
+        """The event as the JSON object that stands on the stream."""
+        document = cast(dict[str, Any], msgspec.to_builtins(self))
+        extra = document.pop("__extra__", None)
+        return document | extra if extra else document
+
+
+WIRE_FIELDS: Final = frozenset(f.encode_name for f in msgspec.structs.fields(EarthquakeEvent)) - {"__extra__"}
+_WIRE_DEFAULTS: Final = {"source": DEFAULT_SOURCE, "status": "automatic", "type": DEFAULT_TYPE}
+_encoder = msgspec.json.Encoder()
+_sorted_encoder = msgspec.json.Encoder(order="sorted")
+_decoder = msgspec.json.Decoder(dict[str, Any])
+
+
+def encode(event: EarthquakeEvent) -> bytes:
+    """The event as UTF-8 JSON; `decode` gives the same event back."""
+    return _encoder.encode(event.document() if event.extra else event)
+
+
+def decode(value: bytes | None, *, now_ms: int, default_mode: Mode = "test") -> EarthquakeEvent:
+    """Parse and check one message of the stream.
+
+    Absent fields get the contract's defaults, unknown fields go to `extra`. `now_ms` bounds how far ahead times may be.
+
+    Raises:
+        Rejected: not JSON, not an object, a field missing, of the wrong type or out of range, or larger than
+            `MAX_EVENT_BYTES`; the message names the field.
+    """
+    if value is None:
+        raise Rejected("empty message: no value")
+    if len(value) > MAX_EVENT_BYTES:
+        raise Rejected(f"{len(value)} bytes: an event has at most {MAX_EVENT_BYTES}")
+    try:
+        document = _decoder.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Rejected(f"not a JSON object: {error}") from error
+    return from_document(document, now_ms=now_ms, default_mode=default_mode)
+
+
+def from_document(document: dict[str, Any], *, now_ms: int, default_mode: Mode = "test") -> EarthquakeEvent:
+    """Check one event that is already a JSON object; as `decode`."""
+    for name, default in _WIRE_DEFAULTS.items():
+        if document.get(name) is None:
+            document[name] = default
+    if document.get("mode") is None:
+        document["mode"] = default_mode
+    unknown = document.keys() - WIRE_FIELDS
+    if unknown:
+        document["__extra__"] = {name: document.pop(name) for name in sorted(unknown)}
+    try:
+        event = msgspec.convert(document, EarthquakeEvent)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise Rejected(str(error)) from error
+    if event.timestamp_ms > now_ms + MAX_TIMESTAMP_AHEAD_MS:
+        raise Rejected(f"timestamp {event.timestamp_ms} is more than a day ahead - at `$.timestamp`")
+    if event.updated_ms is not None and event.updated_ms > now_ms + MAX_UPDATED_AHEAD_MS:
+        raise Rejected(f"updated {event.updated_ms} is more than an hour ahead - at `$.updated`")
+    return event
+
+
+def wrap_longitude(longitude: float) -> float:
+    """Bring a longitude that a source wrote beyond ±180° into −180…180; 180 and −180 stay as they are."""
+    if -180.0 <= longitude <= 180.0:
+        return longitude
+    return (longitude + 180.0) % 360.0 - 180.0
+
+
+def iso_time(epoch_ms: int) -> str:
+    """`2018-02-07T01:46:13.840Z`, from ms since 1970 UTC; also before 1970."""
+    moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=epoch_ms)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def cloudevent_headers(event: EarthquakeEvent, traceparent: str | None = None) -> tuple[tuple[str, bytes], ...]:
+    """CloudEvents 1.0, Kafka binary mode, and W3C Trace Context.
+
+    `ce_id` is the event's identity, so that a consumer that knows only CloudEvents can drop doubles.
+    """
+    updated_ms = event.updated_ms if event.updated_ms is not None else event.timestamp_ms
+    return (
+        ("ce_specversion", b"1.0"),
+        ("ce_id", f"{event.mode}:{event.key}:{updated_ms}".encode()),
+        ("ce_source", f"/quakestream/{event.source}".encode()),
+        ("ce_type", b"org.quakestream.earthquake-event"),
+        ("ce_time", iso_time(updated_ms).encode()),
+        ("content-type", b"application/json"),
+        ("traceparent", (traceparent or new_traceparent()).encode()),
+    )
+
+
+def new_traceparent() -> str:
+    """A W3C traceparent that begins a trace of its own, unsampled."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"

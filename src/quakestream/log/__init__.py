@@ -1,0 +1,221 @@
+"""The event log: ordered, durable topics that services write to and read from.
+
+Two implementations keep one promise, and one contract suite (`tests/contracts/event_log.py`) holds them to it:
+`kafka.py` for Apache Kafka, `embedded.py` for SQLite files on one machine. Nothing outside of `kafka.py` knows Kafka's
+client.
+
+The promise:
+
+- **Order.** Records of one key stand in one partition in the order in which one producer sent them.
+- **Durability.** A record whose delivery was reported survives SIGKILL of any process, a broker's restart and power loss.
+- **At least once.** A reader sees every record from the offset it begins at; after a crash some come again.
+- **Whose offsets.** The reader's *position keeper* says where to go on, not the log: what is committed to the log is for
+  the tools that show lag. A position that the log no longer has stops that partition and is reported; it is never reset.
+- **One reader a partition and group.** Assignment raises nothing by itself: the keeper fences, by its own epoch, what an
+  instance that lost its partition still tries to write.
+- **Bounds.** A producer's queue is bounded; when it is full, `send` says `Backpressure` at once and takes nothing.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
+
+from quakestream.errors import OffsetLost, QuakestreamError
+
+Headers = tuple[tuple[str, bytes | None], ...]
+
+MAX_RECORD_BYTES: Final = 16 * 1024 * 1024
+"""Key, value and headers together; a larger record is rejected by `send`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is sent: a key (None: any partition), a value (None: a tombstone in a compacted topic) and headers."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRecord:
+    """What is read: a record with its place in the log. `timestamp_ms` is when it was sent or appended, ms since 1970."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What a topic should be when it has to be made. A topic that exists is left as it is."""
+
+    name: str
+    partitions: int = 1
+    retention_ms: int | None = None
+    retention_bytes: int | None = None
+    """Of one partition; None: no limit."""
+    cleanup: Literal["delete", "compact"] = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One partition as a position keeper knows it.
+
+    `log_id` tells one cluster (or one embedded file) from another and `topic_id` a topic from another of the same name
+    made after it, so that a position is never used where it means something else.
+    """
+
+    log_id: str
+    topic: str
+    topic_id: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Watermarks:
+    """`low`: the first offset that the log still has; `high`: the offset that the next record will get."""
+
+    low: int
+    high: int
+
+
+class PositionKeeper(Protocol):
+    """Who stores how far a group has come. Called by the reader, on the thread that calls `Reader.poll`."""
+
+    def assigned(self, partitions: Sequence[Partition]) -> Mapping[int, int | None]:
+        """Take the partitions over; for each, the offset to go on at, None for the first the log still has.
+
+        Raises:
+            OffsetLost: a stored position belongs to another log or to a topic since made anew.
+        """
+        ...
+
+    def revoked(self, partitions: Sequence[Partition]) -> None:
+        """These belong to another reader now (or to none): drop what is held for them, and write no more."""
+        ...
+
+    def stopped(self, partition: Partition, error: OffsetLost) -> None:
+        """The reader has stopped at this partition and reads no more of it until a person has looked."""
+        ...
+
+
+class Producer(abc.ABC):
+    """Sends records, in order, from one or several threads. Sending never blocks on the network."""
+
+    queue_size: int
+    """How many records may be on their way at once."""
+
+    @property
+    @abc.abstractmethod
+    def queued(self) -> int:
+        """How many records are on their way now: accepted by `send`, not yet reported."""
+
+    @abc.abstractmethod
+    def send(self, records: Sequence[Record]) -> Future[Sequence[int | QuakestreamError]]:
+        """Accept all of these records, or none.
+
+        The future is done when each one's fate is known: its offset, or the error that kept it out (`Rejected`: the log
+        will never take it; `Retryable`: it may not have been written). A log that is out of reach keeps records
+        waiting and tries until it is back; it reports no error for that. Futures are set on a thread of the log's.
+
+        Raises:
+            Backpressure: there is no room for all of them now. Nothing was accepted.
+        """
+
+    @abc.abstractmethod
+    def close(self, timeout_s: float) -> int:
+        """Wait until what was accepted is reported, at most `timeout_s`, and end; how many were left unreported."""
+
+
+class Reader(abc.ABC):
+    """A member of a consumer group. All methods are called from one thread."""
+
+    @abc.abstractmethod
+    def poll(self, max_records: int, timeout_s: float) -> list[LoggedRecord]:
+        """Up to `max_records` in order by partition: as soon as there is one, or nothing after `timeout_s`.
+
+        Polling is also what keeps the membership alive and what calls the position keeper. A log that is out of reach
+        gives nothing, and `reachable` turns False.
+        """
+
+    @abc.abstractmethod
+    def commit(self, next_offsets: Mapping[int, int]) -> None:
+        """Tell the log how far the group has come, by partition, for the tools that show lag. Best effort."""
+
+    @abc.abstractmethod
+    def lag(self) -> Mapping[int, int]:
+        """Records between what was last returned and the log's end, by assigned partition, as last heard of."""
+
+    @property
+    @abc.abstractmethod
+    def reachable(self) -> bool:
+        """Whether the log answered lately."""
+
+    @abc.abstractmethod
+    def rejoin(self) -> None:
+        """Give up all partitions and join the group anew: after being fenced, or to read from the keeper's positions."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Leave the group, so that another member can take over at once. The keeper is told of the revocation."""
+
+
+class EventLog(abc.ABC):
+    """One cluster, or one embedded file. Safe to share between threads."""
+
+    kind: Literal["kafka", "embedded"]
+
+    @abc.abstractmethod
+    def ensure_topics(self, topics: Sequence[Topic]) -> None:
+        """Make those of the topics that do not exist.
+
+        Raises:
+            Unreachable: the log does not answer; try again.
+        """
+
+    @abc.abstractmethod
+    def producer(self, queue_size: int = 10_000) -> Producer:
+        """A producer of its own for the caller, who closes it. Does not wait for the log to be reachable."""
+
+    @abc.abstractmethod
+    def reader(self, topic: str, group: str, keeper: PositionKeeper, instance_id: str | None = None) -> Reader:
+        """Join `group` as a reader of `topic`, which need not exist yet.
+
+        A member that comes with the `instance_id` of another takes its place at once (static membership): a service that
+        was killed goes on without waiting for its own session to run out.
+        """
+
+    @abc.abstractmethod
+    def watermarks(self, topic: str) -> Mapping[int, Watermarks]:
+        """What each partition has. Raises Unreachable."""
+
+    @abc.abstractmethod
+    def offsets_at(self, topic: str, timestamp_ms: int) -> Mapping[int, int]:
+        """By partition, the first offset whose record is not older than `timestamp_ms`; the end where there is none."""
+
+    @abc.abstractmethod
+    def read(self, topic: str, partition: int, offset: int, max_records: int) -> list[LoggedRecord]:
+        """Look at records outside of any group: for tools, the dead letters and tests. Empty at the end.
+
+        Raises:
+            OffsetLost: `offset` is before the first that the log still has, or past the end.
+            Unreachable: the log does not answer.
+        """
+
+    @abc.abstractmethod
+    def reachable(self) -> bool:
+        """Whether the log answers now; waits at most a second."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Close what was opened. Producers and readers are closed by whoever asked for them, before."""
