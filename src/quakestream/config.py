@@ -1,0 +1,191 @@
+"""The settings of each program: from the environment and a .env file, every fault named at once.
+
+A setting's environment name is its field's name in capitals. `docs/settings.md` lists them all; a test holds it to this
+file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from quakestream.errors import ConfigError
+from quakestream.event import Mode
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Settings(BaseModel):
+    """What both programs have in common."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    program: ClassVar[str]
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: Port = Field(0, description="Port to listen on; 0 takes a free one.")
+    data_dir: Path = Field(Path("data"), description="Folder for all that this program keeps.")
+    default_mode: Mode = Field("test", description="Mode of an event that does not say its own.")
+
+    event_log: Literal["kafka", "embedded"] = Field(
+        "kafka", description="`kafka`, or `embedded`: SQLite files in `DATA_DIR`, for one machine."
+    )
+    kafka_client_id: str = Field("", description="Name of this client, in the broker's logs. Needed for Kafka.")
+    kafka_brokers: str = Field("", description="`host:port,…` to begin with. Needed for Kafka.")
+    kafka_topic: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9._-]{0,240}$",
+        description="Topic of the stream. Needed for Kafka; embedded: `earthquake-service-topic`.",
+    )
+    kafka_group_id: str = Field(
+        "", description="Consumer group. Needed for Kafka; embedded: `earthquake-consumer-group`."
+    )
+    kafka_partitions: Annotated[int, Field(ge=1, le=1000)] = Field(
+        6, description="Partitions of the topic, when it has to be made."
+    )
+    kafka_replication_factor: Annotated[int, Field(ge=1, le=7)] = Field(
+        1, description="Copies of each partition, when a topic has to be made. 3 on a real cluster."
+    )
+    kafka_group_protocol: Literal["classic", "consumer"] = Field(
+        "classic", description="`consumer` is KIP-848; its session time-out is the broker's to set."
+    )
+    log_retention_hours: Annotated[float, Field(gt=0)] = Field(
+        24 * 30, description="How long the log keeps events, when a topic has to be made."
+    )
+    log_retention_mb: Annotated[float, Field(gt=0)] = Field(
+        4096, description="How much of a partition the log keeps, when a topic has to be made."
+    )
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line to log.")
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="`auto`: for people on a terminal, JSON lines elsewhere."
+    )
+    shutdown_timeout_s: Annotated[float, Field(gt=0, le=600)] = Field(
+        10, description="How long SIGTERM waits for what was accepted to be delivered."
+    )
+
+    def topic(self) -> str:
+        """The stream's topic."""
+        return self.kafka_topic or "earthquake-service-topic"
+
+    def group(self) -> str:
+        """The consumer group."""
+        return self.kafka_group_id or "earthquake-consumer-group"
+
+
+NEEDED_FOR_KAFKA = ("kafka_client_id", "kafka_brokers", "kafka_topic", "kafka_group_id")
+
+
+class ServiceSettings(Settings):
+    """earthquake-service."""
+
+    program = "earthquake-service"
+
+    port: Port = Field(3001, description="Port to listen on; 0 takes a free one.")
+    event_interval_ms: Annotated[float, Field(gt=0, le=86_400_000)] = Field(
+        100, description="Pace of the simulator where `start` does not say."
+    )
+    autostart_sources: str = Field(
+        "", description='Sources to start unasked: `usgs,simulator`, or the JSON of a start body\'s `"sources"`.'
+    )
+    publish_queue_size: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        10_000, description="Events on their way to the log at once; more wait."
+    )
+    usgs_feed_url: str = Field(
+        "https://earthquake.usgs.gov/earthquakes/feed/v1.0/summary/",
+        pattern=r"^https?://",
+        description="Folder of the USGS summary feeds.",
+    )
+    http_timeout_s: Annotated[float, Field(gt=0, le=300)] = Field(
+        20, description="Longest wait for an agency's answer."
+    )
+    contact: str = Field("", description="Web or mail address for agencies to reach you by, in the User-Agent.")
+
+    @field_validator("autostart_sources")
+    @classmethod
+    def _is_names_or_json(cls, value: str) -> str:
+        source_list(value)
+        return value
+
+
+class ConsumerSettings(Settings):
+    """earthquake-consumer."""
+
+    program = "earthquake-consumer"
+
+    port: Port = Field(3002, description="Port to listen on; 0 takes a free one.")
+    database_url: str = Field(
+        "",
+        pattern=r"^$|^(sqlite|postgresql)(\+\w+)?://",
+        description="Catalogue: empty for SQLite in `DATA_DIR`, else `postgresql://…`.",
+    )
+    log_events: bool = Field(True, description="Print each event as it comes.")
+    ingest_batch_size: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        500, description="Most events in one transaction."
+    )
+
+
+def source_list(value: str) -> list[dict[str, Any]]:
+    """`AUTOSTART_SOURCES` as the `sources` of a start body.
+
+    Raises:
+        ValueError: JSON that is not a list of objects that have a name.
+    """
+    value = value.strip()
+    if not value.startswith("["):
+        return [{"name": name.strip()} for name in value.split(",") if name.strip()]
+    sources = json.loads(value)
+    if not all(isinstance(source, dict) and isinstance(source.get("name"), str) for source in sources):
+        raise ValueError('a list of objects with a "name" is wanted')
+    return list(sources)
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def load(
+    kind: type[S], env_file: Path | None = None, environment: Mapping[str, str] | None = None, **overrides: Any
+) -> S:
+    """The settings of one program.
+
+    From `env_file`, else `configs/<program>.env` where present; the environment wins over the file, and `overrides`
+    (from the command line) over both. An empty value counts as absent.
+
+    Raises:
+        ConfigError: one line that names every setting at fault.
+    """
+    values = {name.lower(): value for name, value in _file_values(kind, env_file).items() if value}
+    environ = os.environ if environment is None else environment
+    values |= {name.lower(): value for name, value in environ.items() if value and name == name.upper()}
+    given = {name: value for name, value in values.items() if name in kind.model_fields} | overrides
+
+    faults: dict[str, str] = {}
+    if given.get("event_log", "kafka") == "kafka":
+        faults |= {name: "is needed when EVENT_LOG=kafka" for name in NEEDED_FOR_KAFKA if not given.get(name)}
+    settings: S | None = None
+    try:
+        settings = kind.model_validate(given)
+    except ValidationError as error:
+        for fault in error.errors():
+            faults[str(fault["loc"][0])] = f"{fault['msg']} (got {str(fault['input'])[:80]!r})"
+    if settings is None or faults:
+        listed = "; ".join(f"{name.upper()} {fault}" for name, fault in sorted(faults.items()))
+        raise ConfigError(f"Config validation error: {listed}")
+    return settings
+
+
+def _file_values(kind: type[Settings], env_file: Path | None) -> dict[str, str | None]:
+    if env_file is None:
+        env_file = Path("configs") / f"{kind.program}.env"
+        if not env_file.is_file():
+            return {}
+    try:
+        return dotenv_values(env_file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"Config validation error: --env-file {env_file}: {error}") from error

@@ -1,0 +1,81 @@
+"""What the programs tell of themselves: log lines and metrics.
+
+Metrics are one list, here. Labels are few and bounded: a source's or topic's name, never an earthquake's.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+# --- earthquake-service ---------------------------------------------------------------------------------------------
+EVENTS_PUBLISHED = Counter("quakestream_events_published", "Events handed to the log.", ["source"])
+EVENTS_ACKNOWLEDGED = Counter("quakestream_events_acknowledged", "Events that the log has acknowledged.", ["source"])
+EVENTS_REFUSED = Counter("quakestream_events_refused", "Events of a source that were not publishable.", ["source"])
+BACKPRESSURE = Counter("quakestream_publish_backpressure", "Times that a source had to wait for room in the queue.")
+PUBLISH_QUEUE_USED = Gauge("quakestream_publish_queue_used", "Events on their way to the log.")
+PUBLISH_SECONDS = Histogram(
+    "quakestream_publish_seconds",
+    "From handing events over to the log's acknowledgement.",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+SOURCE_UP = Gauge("quakestream_source_up", "1 while a source is live, 0 while it fails.", ["source"])
+SOURCE_LAG_SECONDS = Gauge(
+    "quakestream_source_lag_seconds", "From the source's `updated` to the acknowledgement, newest event.", ["source"]
+)
+SOURCE_ERRORS = Counter("quakestream_source_errors", "Polls and connections of a source that failed.", ["source"])
+
+# --- earthquake-consumer --------------------------------------------------------------------------------------------
+EVENTS_CONSUMED = Counter("quakestream_events_consumed", "Events read, checked and stored or known already.")
+EVENTS_DUPLICATE = Counter("quakestream_events_duplicate", "Events that the catalogue had already.")
+DEAD_LETTERS = Counter("quakestream_dead_letters", "Messages that could not be read, sent to the dead-letter topic.")
+CHANGES = Counter("quakestream_changes", "Changes of the catalogue.", ["type"])
+INGEST_SECONDS = Histogram(
+    "quakestream_ingest_seconds",
+    "One ingest transaction, of one or many events.",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+CONSUMER_LAG = Gauge("quakestream_consumer_lag", "Records in the log after the last one stored.", ["partition"])
+PARTITIONS_STOPPED = Gauge("quakestream_partitions_stopped", "Partitions that wait for a person: see the log lines.")
+FENCED = Counter("quakestream_fenced", "Writes refused because another instance had taken over.")
+
+# --- both -----------------------------------------------------------------------------------------------------------
+LOG_REACHABLE = Gauge("quakestream_log_reachable", "1 while the event log answers.")
+
+
+def configure_logging(level: str, form: Literal["auto", "console", "json"]) -> None:
+    """Set up log lines on standard error: readable on a terminal, JSON elsewhere; once, by each program's `main`."""
+    as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: list[structlog.typing.Processor] = (
+        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        if as_json
+        else [structlog.dev.ConsoleRenderer()]
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for chatty in ("httpx", "httpcore", "uvicorn.access"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
