@@ -1,0 +1,146 @@
+"""The catalogue's tables. Migrations (`migrations/versions`) make them; a test holds the two to each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    Engine,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from quakestream.errors import Fatal
+
+metadata = MetaData()
+
+# SQLite gives its fast integer key only to columns that say INTEGER
+BigKey = BigInteger().with_variant(Integer, "sqlite")
+
+feed = Table(
+    "feed",
+    metadata,
+    Column("one", SmallInteger, CheckConstraint("one = 1"), primary_key=True),
+    Column("catalog_id", Text, nullable=False),
+    Column("epoch", Text, nullable=False),
+    # the last number given out of each kind: whoever writes holds this row
+    Column("last_seq", BigInteger, nullable=False),
+    Column("last_report", BigInteger, nullable=False),
+    Column("last_earthquake", BigInteger, nullable=False),
+)
+
+positions = Table(
+    "positions",
+    metadata,
+    Column("log_id", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("group_id", Text, primary_key=True),
+    Column("topic_id", Text, nullable=False),
+    Column("next_offset", BigInteger),
+    Column("owner_epoch", BigInteger, nullable=False),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("report", BigKey, primary_key=True, autoincrement=False),
+    Column("mode", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("earthquake", BigInteger, nullable=False),
+    # which of its events is the latest
+    Column("updated_ms", BigInteger, nullable=False),
+    Column("content_hash", LargeBinary, nullable=False),
+    UniqueConstraint("source", "id", "mode", name="reports_by_name"),
+    Index("reports_by_id", "id"),
+    Index("reports_by_earthquake", "earthquake"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("report", BigInteger, primary_key=True, autoincrement=False),
+    Column("updated_ms", BigInteger, primary_key=True),
+    Column("content_hash", LargeBinary, primary_key=True),
+    # false: the source did not say `updated`, and it stands for when this content was first seen
+    Column("updated_stated", Boolean, nullable=False),
+    Column("logged_ms", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index(
+    "events_first_seen",
+    events.c.report,
+    events.c.content_hash,
+    sqlite_where=events.c.updated_stated.is_(False),
+    postgresql_where=events.c.updated_stated.is_(False),
+)
+
+earthquakes = Table(
+    "earthquakes",
+    metadata,
+    Column("earthquake", BigKey, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    # its latest change, whose document is the earthquake as it stands
+    Column("seq", BigInteger, nullable=False),
+    Column("first_seen_ms", BigInteger, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    Column("timestamp_ms", BigInteger, nullable=False),
+    Column("magnitude", Double),
+    Column("depth_km", Double),
+    Column("latitude", Double, nullable=False),
+    Column("longitude", Double, nullable=False),
+    UniqueConstraint("id", name="earthquakes_by_id"),
+    Index("earthquakes_by_time", "timestamp_ms", "earthquake"),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("seq", BigKey, primary_key=True, autoincrement=False),
+    Column("type", Text, nullable=False),
+    Column("earthquake", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Column("from_id", Text),
+    Column("into_id", Text),
+    Index("changes_by_earthquake", "earthquake", "seq"),
+)
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the database to this version's schema.
+
+    Raises:
+        Fatal: the database was made by a newer version of the program.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    script = ScriptDirectory.from_config(config)
+    with engine.begin() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+        if current is not None and current not in {revision.revision for revision in script.walk_revisions()}:
+            raise Fatal(f"the catalogue has schema {current}, made by a newer version of this program")
+        if current != script.get_current_head():
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
