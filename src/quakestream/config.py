@@ -186,6 +186,7 @@ def _file_values(kind: type[Settings], env_file: Path | None) -> dict[str, str |
         if not env_file.is_file():
             return {}
     try:
-        return dotenv_values(env_file)
+        with env_file.open(encoding="utf-8") as file:
+            return dotenv_values(stream=file)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"Config validation error: --env-file {env_file}: {error}") from error

@@ -1,0 +1,252 @@
+"""From the log into the catalogue: read, check, store with the offset in one transaction, tell the log how far.
+
+One thread of its own. What can't be read goes to the dead letters before the offset moves past it. While the log or the
+database is away it waits and tries again; nothing is skipped.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from typing import Final, TypeVar
+
+import structlog
+
+from quakestream import telemetry
+from quakestream.catalog import Catalog, Claim, Ingested, LoggedEvent, LogPartition
+from quakestream.errors import Backpressure, Fenced, OffsetLost, QuakestreamError, Rejected, Retryable
+from quakestream.event import EarthquakeEvent, Mode, decode
+from quakestream.log import EventLog, LoggedRecord, Partition, Producer, Reader, Record, Topic
+from quakestream.log.dead_letters import dead_letter
+
+T = TypeVar("T")
+
+logger = structlog.get_logger(__name__)
+
+POLL_TIMEOUT_S: Final = 0.2
+RETRY_FIRST_S: Final = 0.1
+RETRY_MOST_S: Final = 10.0
+STOPPED_REMINDER_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """What the pipeline is told."""
+
+    topics: tuple[Topic, ...]
+    """The stream's topic first, then its dead letters': made when they do not exist."""
+    group: str
+    default_mode: Mode
+    batch_size: int = 500
+    instance_id: str | None = None
+
+
+class Pipeline:
+    """The consumer's one writer. It keeps the positions for the log's reader: `assigned`, `revoked`, `stopped`."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        catalog: Catalog,
+        settings: PipelineSettings,
+        *,
+        now_ms: Callable[[], int],
+        on_event: Callable[[EarthquakeEvent], None],
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        """`on_event` gets each event after it was stored, `on_failure` what ended the thread unasked."""
+        self._log = log
+        self._catalog = catalog
+        self._settings = settings
+        self._now_ms = now_ms
+        self._on_event = on_event
+        self._on_failure = on_failure
+        self._claims: dict[int, Claim] = {}
+        self._stopped: dict[int, str] = {}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
+        self._log_reachable = False
+        self._catalog_error: str | None = None
+        self._consumed = 0
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Finish the batch at hand and leave the group; whether that was done in time."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def state(self) -> dict[str, object]:
+        """How it is, for the health page."""
+        return {
+            "log": {"kind": self._log.kind, "reachable": self._log_reachable},
+            "partitions": sorted(self._claims),
+            "stopped": dict(self._stopped),
+            "catalogError": self._catalog_error,
+            "consumed": self._consumed,
+        }
+
+    @property
+    def healthy(self) -> bool:
+        """Whether everything that it needs answers and no partition waits for a person."""
+        return self._log_reachable and not self._stopped and self._catalog_error is None
+
+    # --- the position keeper ------------------------------------------------------------------------------------
+
+    def assigned(self, partitions: Sequence[Partition]) -> Mapping[int, int | None]:
+        """Claim the partitions in the catalogue; where each goes on."""
+        for p in partitions:
+            target = LogPartition(p.log_id, p.topic, p.topic_id, p.partition, self._settings.group)
+            self._claims[p.partition] = self._persistently("claim", partial(self._catalog.claim, target))
+            self._stopped.pop(p.partition, None)
+        positions = {p.partition: self._claims[p.partition].next_offset for p in partitions}
+        logger.info("partitions assigned", positions=positions)
+        self._count_stopped()
+        return positions
+
+    def revoked(self, partitions: Sequence[Partition]) -> None:
+        """Write no more of these."""
+        for p in partitions:
+            self._claims.pop(p.partition, None)
+            self._stopped.pop(p.partition, None)
+        logger.info("partitions revoked", partitions=[p.partition for p in partitions])
+        self._count_stopped()
+
+    def stopped(self, partition: Partition, error: OffsetLost) -> None:
+        """Say loudly that this partition waits for a person."""
+        self._claims.pop(partition.partition, None)
+        self._stopped[partition.partition] = str(error)
+        logger.error("partition stopped", topic=partition.topic, partition=partition.partition, reason=str(error))
+        self._count_stopped()
+
+    # --- the thread ---------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        producer: Producer | None = None
+        reader: Reader | None = None
+        try:
+            self._persistently("make the topics", lambda: self._log.ensure_topics(self._settings.topics))
+            producer = self._log.producer()
+            reader = self._log.reader(
+                self._settings.topics[0].name, self._settings.group, self, self._settings.instance_id
+            )
+            self._read(reader, producer)
+        except _Stopping:
+            pass
+        except BaseException as error:
+            logger.exception("pipeline failed")
+            self._on_failure(error)
+        finally:
+            if reader is not None:
+                reader.close()
+            if producer is not None:
+                producer.close(timeout_s=5)
+
+    def _read(self, reader: Reader, producer: Producer) -> None:
+        reminded_s = time.monotonic()
+        while not self._stopping.is_set():
+            records = reader.poll(self._settings.batch_size, POLL_TIMEOUT_S)
+            self._log_reachable = reader.reachable
+            telemetry.LOG_REACHABLE.set(reader.reachable)
+            try:
+                for partition, batch in groupby(records, key=lambda record: record.partition):
+                    self._store(partition, list(batch), producer)
+            except Fenced as error:
+                telemetry.FENCED.inc()
+                logger.warning("fenced", reason=str(error))
+                reader.rejoin()
+                continue
+            if records:
+                reader.commit({p: c.next_offset for p, c in self._claims.items() if c.next_offset is not None})
+                for partition, lag in reader.lag().items():
+                    telemetry.CONSUMER_LAG.labels(str(partition)).set(lag)
+            if self._stopped and time.monotonic() - reminded_s > STOPPED_REMINDER_S:
+                reminded_s = time.monotonic()
+                logger.error("partitions still stopped", reasons=self._stopped)
+
+    def _store(self, partition: int, records: list[LoggedRecord], producer: Producer) -> None:
+        claim = self._claims.get(partition)
+        if claim is None:
+            return  # revoked since it was read: its next owner reads it again
+        begin = claim.next_offset or 0
+        now_ms = self._now_ms()
+        events: list[LoggedEvent] = []
+        letters: list[Record] = []
+        for record in records:
+            if record.offset < begin:
+                continue
+            try:
+                event = decode(record.value, now_ms=now_ms, default_mode=self._settings.default_mode)
+                events.append(LoggedEvent(event, record.timestamp_ms))
+            except Rejected as error:
+                logger.warning("message refused", partition=partition, offset=record.offset, reason=str(error)[:500])
+                letters.append(dead_letter(record, error))
+        self._set_aside(producer, letters)
+        next_offset = records[-1].offset + 1
+        with telemetry.INGEST_SECONDS.time():
+            ingested = self._persistently("ingest", lambda: self._catalog.ingest(claim, events, next_offset, now_ms))
+        self._count(ingested, events)
+        for logged in events:
+            self._on_event(logged.event)
+
+    def _set_aside(self, producer: Producer, letters: list[Record]) -> None:
+        """Return when the log has every letter: only then may the offset move past them."""
+        waiting = letters
+        while waiting:
+            delivery = self._persistently("send dead letters", lambda: producer.send(waiting))  # noqa: B023 - called now
+            fates = self._delivered(delivery)
+            telemetry.DEAD_LETTERS.inc(sum(isinstance(fate, int) for fate in fates))
+            for letter, fate in zip(waiting, fates, strict=True):
+                if isinstance(fate, Rejected):  # too large for the log even as it came: the log line is what is left
+                    logger.error("dead letter refused", reason=str(fate), value=repr((letter.value or b"")[:1000]))
+            waiting = [letter for letter, fate in zip(waiting, fates, strict=True) if isinstance(fate, Retryable)]
+
+    def _delivered(self, delivery: Future[Sequence[int | QuakestreamError]]) -> Sequence[int | QuakestreamError]:
+        while True:
+            try:
+                return delivery.result(timeout=POLL_TIMEOUT_S)
+            except FutureTimeoutError:
+                if self._stopping.is_set():
+                    raise _Stopping from None
+
+    def _persistently(self, what: str, call: Callable[[], T]) -> T:
+        """Call until it is done, backing off; only `stop` ends it, or an error that will not pass."""
+        wait_s = RETRY_FIRST_S
+        while True:
+            try:
+                result = call()
+            except Fenced:
+                raise
+            except Retryable as error:
+                self._catalog_error = None if isinstance(error, Backpressure) else str(error)
+                logger.warning("will try again", what=what, wait_s=wait_s, reason=str(error))
+                if self._stopping.wait(wait_s):
+                    raise _Stopping from None
+                wait_s = min(wait_s * 2, RETRY_MOST_S)
+            else:
+                self._catalog_error = None
+                return result
+
+    def _count(self, ingested: Ingested, events: list[LoggedEvent]) -> None:
+        self._consumed += len(events)
+        telemetry.EVENTS_CONSUMED.inc(len(events))
+        telemetry.EVENTS_DUPLICATE.inc(ingested.duplicates)
+        for change in ingested.changes:
+            telemetry.CHANGES.labels(change.type).inc()
+
+    def _count_stopped(self) -> None:
+        telemetry.PARTITIONS_STOPPED.set(len(self._stopped))
+
+
+class _Stopping(Exception):
+    """`stop` was called while waiting."""

@@ -1,0 +1,75 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from quakestream.catalog import Catalog
+from quakestream.catalog.schema import metadata, migrate
+from quakestream.catalog.sqlite import SqliteCatalog
+from quakestream.errors import Fatal, Unreachable
+from tests.contracts.catalog import CatalogContract, Writer, event
+
+
+class TestSqliteCatalog(CatalogContract):
+    @pytest.fixture
+    def catalog(self, tmp_path: Path) -> Iterator[Catalog]:
+        catalog = SqliteCatalog(tmp_path / "catalogue.sqlite3")
+        yield catalog
+        catalog.close()
+
+
+def test_what_was_stored_is_there_after_opening_it_again(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.sqlite3"
+    first = SqliteCatalog(path)
+    Writer(first).write(event("a1"), event("a2"))
+    feed = first.feed()
+    first.close()
+    second = SqliteCatalog(path)
+    assert second.feed() == feed
+    assert Writer(second).claim.next_offset == 2
+    second.close()
+
+
+def test_a_file_that_is_no_catalogue_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.sqlite3"
+    path.write_bytes(b"this is not SQLite" * 1000)
+    with pytest.raises(Fatal, match="catalogue"):
+        SqliteCatalog(path)
+
+
+def test_a_catalogue_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.sqlite3"
+    SqliteCatalog(path).close()
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(Fatal, match="newer version"):
+        SqliteCatalog(path)
+
+
+def test_a_full_disk_stores_nothing_and_passes(tmp_path: Path) -> None:
+    catalog = SqliteCatalog(tmp_path / "catalogue.sqlite3")
+    writer = Writer(catalog)
+    writer.write(event("a1"))
+    pages = catalog._db.execute("PRAGMA page_count").fetchone()[0]
+    catalog._db.execute(f"PRAGMA max_page_count={pages}")
+    batch = [event(f"b{i}", place="x" * 900) for i in range(200)]
+    with pytest.raises(Unreachable, match="full"):
+        writer.write(*batch)
+    assert catalog.feed().last_seq == 1
+    catalog._db.execute("PRAGMA max_page_count=1000000")
+    writer.offset = 1
+    assert len(writer.write(*batch).changes) == 200
+    catalog.close()
+
+
+def test_migrations_make_what_the_schema_says(tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'c.sqlite3'}")
+    migrate(engine)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()

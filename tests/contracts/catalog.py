@@ -1,0 +1,242 @@
+"""What every catalogue promises. Inherit `CatalogContract` and give it a `catalog` fixture and `reopen`."""
+
+import itertools
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from quakestream.catalog import Catalog, EarthquakeFilter, Ingested, LoggedEvent, LogPartition
+from quakestream.errors import Fenced, OffsetLost, Rejected
+from quakestream.event import EarthquakeEvent, from_document
+
+NOW_MS = 1_700_000_000_000
+PARTITION = LogPartition("log", "topic", "topic-id", 0, "group")
+
+
+def event(id_: str = "a1", **fields: Any) -> EarthquakeEvent:
+    document: dict[str, Any] = {
+        "id": id_,
+        "magnitude": 4.5,
+        "location": {"latitude": 10.0, "longitude": 20.0, "depth": 5.0},
+        "timestamp": NOW_MS - 60_000,
+        "source": "usgs",
+        "mode": "actual",
+        "updated": NOW_MS - 30_000,
+    }
+    return from_document(document | fields, now_ms=NOW_MS)
+
+
+class Writer:
+    """One claim, fed event by event or in batches."""
+
+    def __init__(self, catalog: Catalog, partition: LogPartition = PARTITION) -> None:
+        self.catalog = catalog
+        self.claim = catalog.claim(partition)
+        self.offset = self.claim.next_offset or 0
+
+    def write(self, *events: EarthquakeEvent, logged_ms: int = NOW_MS, now_ms: int = NOW_MS) -> Ingested:
+        self.offset += len(events)
+        return self.catalog.ingest(self.claim, [LoggedEvent(e, logged_ms) for e in events], self.offset, now_ms)
+
+
+class CatalogContract:
+    @pytest.fixture
+    def catalog(self) -> Iterator[Catalog]:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def writer(self, catalog: Catalog) -> Writer:
+        return Writer(catalog)
+
+    def listed(self, catalog: Catalog, **wanted: Any) -> list[dict[str, Any]]:
+        page = catalog.earthquakes(EarthquakeFilter(**wanted), limit=1000)
+        return [msgspec.json.decode(document) for document in page.earthquakes]
+
+    # --- once ---------------------------------------------------------------------------------------------------
+
+    def test_an_event_has_its_effect_once(self, catalog: Catalog, writer: Writer) -> None:
+        assert [c.type for c in writer.write(event()).changes] == ["created"]
+        again = writer.write(event(), event())
+        assert (again.changes, again.duplicates) == ((), 2)
+        assert catalog.feed().last_seq == 1
+
+    def test_an_event_twice_in_one_batch_has_its_effect_once(self, catalog: Catalog, writer: Writer) -> None:
+        ingested = writer.write(event(), event(), event())
+        assert (len(ingested.changes), ingested.duplicates) == (1, 2)
+
+    def test_content_without_updated_counts_from_when_it_was_first_seen(self, catalog: Catalog, writer: Writer) -> None:
+        plain = event(updated=None)
+        writer.write(plain, logged_ms=NOW_MS - 5000)
+        assert writer.write(plain, logged_ms=NOW_MS).duplicates == 1
+        assert writer.write(event(updated=None, magnitude=4.6), logged_ms=NOW_MS).duplicates == 0
+        assert writer.write(plain, plain, logged_ms=NOW_MS + 5000).duplicates == 2
+        (earthquake,) = self.listed(catalog)
+        assert (earthquake["magnitude"], earthquake["updated"], earthquake["revision"]) == (4.6, NOW_MS, 2)
+
+    def test_the_same_identity_with_other_content_is_a_revision(self, catalog: Catalog, writer: Writer) -> None:
+        writer.write(event(magnitude=4.5), event(magnitude=4.7))
+        one = self.listed(catalog)[0]
+        assert one["revision"] == 2
+        detail = catalog.earthquake(one["id"])
+        assert detail is not None
+        assert {step["event"]["magnitude"] for step in detail["history"]} == {4.5, 4.7}
+
+    # --- fenced -------------------------------------------------------------------------------------------------
+
+    def test_a_new_claim_fences_the_one_before(self, catalog: Catalog, writer: Writer) -> None:
+        writer.write(event("a1"))
+        newcomer = Writer(catalog)
+        assert newcomer.claim.next_offset == 1
+        with pytest.raises(Fenced):
+            writer.write(event("a2"))
+        newcomer.write(event("a3"))
+        assert {e["preferred"] for e in self.listed(catalog)} == {"usgs:a1", "usgs:a3"}
+
+    def test_a_write_from_another_offset_than_stored_is_refused(self, catalog: Catalog, writer: Writer) -> None:
+        writer.write(event("a1"))
+        writer.claim.next_offset = 0
+        with pytest.raises(Fenced):
+            writer.write(event("a2"))
+        assert len(self.listed(catalog)) == 1
+
+    def test_positions_are_by_log_topic_partition_and_group(self, catalog: Catalog, writer: Writer) -> None:
+        writer.write(event("a1"))
+        others = (
+            LogPartition("other", "topic", "topic-id", 0, "group"),
+            LogPartition("log", "topic", "topic-id", 1, "group"),
+            LogPartition("log", "topic", "topic-id", 0, "other"),
+        )
+        assert [catalog.claim(p).next_offset for p in others] == [None, None, None]
+        writer.write(event("a2"))
+
+    def test_a_topic_made_anew_is_not_taken_for_the_old_one(self, catalog: Catalog, writer: Writer) -> None:
+        writer.write(event("a1"))
+        with pytest.raises(OffsetLost, match="made anew"):
+            catalog.claim(LogPartition("log", "topic", "another-id", 0, "group"))
+
+    # --- ordered ------------------------------------------------------------------------------------------------
+
+    def test_seq_has_no_gap_and_every_change_is_readable(self, catalog: Catalog, writer: Writer) -> None:
+        for i in range(5):
+            writer.write(*(event(f"a{n}", updated=NOW_MS + i) for n in range(4)))
+        changes = catalog.changes(0)
+        assert [c.seq for c in changes] == list(range(1, 21))
+        assert [c.seq for c in catalog.changes(15, limit=3)] == [16, 17, 18]
+        decoded = msgspec.json.decode(changes[-1].encode())
+        assert (decoded["seq"], decoded["type"], decoded["earthquake"]["seq"]) == (20, "updated", 20)
+
+    def test_a_refused_write_takes_no_seq(self, catalog: Catalog, writer: Writer) -> None:
+        newcomer = Writer(catalog)
+        with pytest.raises(Fenced):
+            writer.write(event("a1"))
+        newcomer.write(event("a2"))
+        assert [c.seq for c in catalog.changes(0)] == [1]
+
+    # --- revisions ----------------------------------------------------------------------------------------------
+
+    def test_revisions_apply_in_order_of_updated_whatever_order_they_come_in(
+        self, catalog: Catalog, writer: Writer
+    ) -> None:
+        revisions = [event(updated=NOW_MS + i, magnitude=4.0 + i / 10) for i in range(4)]
+        for n, order in enumerate(itertools.permutations(range(4))):
+            writer.write(*(msgspec.structs.replace(revisions[i], id=f"p{n}") for i in order))
+        assert {(e["magnitude"], e["updated"], e["revision"]) for e in self.listed(catalog)} == {(4.3, NOW_MS + 3, 4)}
+
+    def test_history_lists_every_step_with_its_reason(self, catalog: Catalog, writer: Writer) -> None:
+        writer.write(event(updated=NOW_MS + 2, magnitude=5.0), event(updated=NOW_MS + 1, magnitude=4.0))
+        writer.write(event(updated=NOW_MS + 3, magnitude=5.0, status="deleted"))
+        detail = catalog.earthquake(self.listed(catalog, includedeleted=True)[0]["id"])
+        assert detail is not None
+        assert [step["what"] for step in detail["history"]] == ["created", "updated", "deleted"]
+        assert "older revision" in detail["history"][1]["why"]
+        assert [step["event"]["magnitude"] for step in detail["history"]] == [5.0, 4.0, 5.0]
+        assert [s["updated"] for s in detail["solutions"]] == [NOW_MS + 3]
+
+    def test_deleted_is_left_out_unless_asked_for_and_comes_back_when_its_source_says_so(
+        self, catalog: Catalog, writer: Writer
+    ) -> None:
+        writer.write(event(), event(updated=NOW_MS, status="deleted"))
+        assert self.listed(catalog) == []
+        assert catalog.count(EarthquakeFilter()) == 0
+        assert len(self.listed(catalog, includedeleted=True)) == 1
+        writer.write(event(updated=NOW_MS + 1, status="reviewed"))
+        assert [e["status"] for e in self.listed(catalog)] == ["reviewed"]
+
+    def test_modes_never_mix(self, catalog: Catalog, writer: Writer) -> None:
+        writer.write(*(event(mode=mode) for mode in ("actual", "exercise", "test")))
+        assert len({e["id"] for e in self.listed(catalog)}) == 3
+        assert [e["mode"] for e in self.listed(catalog, mode="exercise")] == ["exercise"]
+
+    def test_unknown_fields_and_nulls_are_kept(self, catalog: Catalog, writer: Writer) -> None:
+        writer.write(event(magnitude=None, location={"latitude": 1, "longitude": 2}, instrument={"serial": 7}))
+        one = self.listed(catalog)[0]
+        assert (one["magnitude"], one["location"]["depth"], one["instrument"]) == (None, None, {"serial": 7})
+
+    # --- reading ------------------------------------------------------------------------------------------------
+
+    def test_lists_are_newest_first_and_pages_join_without_hole_or_double(
+        self, catalog: Catalog, writer: Writer
+    ) -> None:
+        times = [NOW_MS - 1000 * (i % 7) for i in range(25)]
+        writer.write(*(event(f"a{i}", timestamp=t) for i, t in enumerate(times)))
+        seen: list[dict[str, Any]] = []
+        cursor = None
+        while True:
+            page = catalog.earthquakes(EarthquakeFilter(), 4, cursor)
+            seen += [msgspec.json.decode(document) for document in page.earthquakes]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        assert [e["timestamp"] for e in seen] == sorted(times, reverse=True)
+        assert len({e["id"] for e in seen}) == 25
+
+    def test_filters_agree_with_brute_force(self, catalog: Catalog, writer: Writer) -> None:
+        chance = random.Random(7)
+        events = [
+            event(
+                f"a{i}",
+                timestamp=NOW_MS - chance.randrange(10_000_000),
+                magnitude=chance.choice([None, round(chance.uniform(-1, 8), 1)]),
+                location={
+                    "latitude": chance.uniform(-90, 90),
+                    "longitude": chance.uniform(-180, 180),
+                    "depth": chance.choice([None, chance.uniform(0, 600)]),
+                },
+            )
+            for i in range(300)
+        ]
+        writer.write(*events)
+        assert len(self.listed(catalog, minmagnitude=3, maxmagnitude=6)) == sum(
+            e.magnitude is not None and 3 <= e.magnitude <= 6 for e in events
+        )
+        assert len(self.listed(catalog, mindepth_km=100)) == sum((e.location.depth_km or -1) >= 100 for e in events)
+        middle = NOW_MS - 5_000_000
+        assert len(self.listed(catalog, starttime_ms=middle)) == sum(e.timestamp_ms >= middle for e in events)
+        box = {"minlatitude": -30, "maxlatitude": 40, "minlongitude": 150, "maxlongitude": -120}
+        assert len(self.listed(catalog, **box)) == sum(
+            -30 <= e.location.latitude <= 40 and (e.location.longitude >= 150 or e.location.longitude <= -120)
+            for e in events
+        )
+        assert catalog.count(EarthquakeFilter(**box)) == len(self.listed(catalog, **box))
+
+    def test_found_by_id_by_source_and_id_and_by_bare_id(self, catalog: Catalog, writer: Writer) -> None:
+        writer.write(event("x1"), event("x1", source="emsc"), event("x2"))
+        one = next(e for e in self.listed(catalog) if e["preferred"] == "usgs:x1")
+        assert catalog.find(one["id"]) == catalog.find("usgs:x1") == [one["id"]]
+        assert len(catalog.find("x1")) == 2
+        assert len(catalog.find("x2")) == 1
+        assert catalog.find("nothing") == catalog.find("usgs:nothing") == []
+        assert catalog.earthquake("eq_nothing") is None
+
+    @pytest.mark.parametrize("cursor", ["", "x", "AAAA", "é", "MTUw", "LTEuLTEuLTE"])
+    def test_a_foreign_cursor_is_refused(self, catalog: Catalog, cursor: str) -> None:
+        with pytest.raises(Rejected, match="cursor"):
+            catalog.earthquakes(EarthquakeFilter(), 10, cursor)
+
+    @pytest.mark.parametrize("limit", [0, -1, 10_001])
+    def test_a_limit_out_of_range_is_refused(self, catalog: Catalog, limit: int) -> None:
+        with pytest.raises(Rejected, match="limit"):
+            catalog.earthquakes(EarthquakeFilter(), limit)

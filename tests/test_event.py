@@ -1,0 +1,182 @@
+import contextlib
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quakestream.errors import Rejected
+from quakestream.event import (
+    EarthquakeEvent,
+    cloudevent_headers,
+    decode,
+    encode,
+    iso_time,
+    wrap_longitude,
+)
+
+NOW_MS = 1_700_000_000_000
+PLAIN: dict[str, Any] = {
+    "id": "x1",
+    "magnitude": 4.5,
+    "location": {"latitude": 10, "longitude": 20},
+    "timestamp": 1_600_000_000_000,
+}
+
+
+def read(**fields: Any) -> EarthquakeEvent:
+    return decode(json.dumps(PLAIN | fields).encode(), now_ms=NOW_MS)
+
+
+def test_the_first_four_fields_alone_are_a_whole_event() -> None:
+    event = read()
+    assert (event.source, event.mode, event.status, event.type) == ("external", "test", "automatic", "earthquake")
+    assert (event.updated_ms, event.location.depth_km, event.key) == (None, None, "external:x1")
+
+
+def test_the_default_mode_is_the_caller_s() -> None:
+    assert decode(json.dumps(PLAIN).encode(), now_ms=NOW_MS, default_mode="exercise").mode == "exercise"
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, "no value"),
+        (b"", "not a JSON object"),
+        (b'{"id": "x1", "magn', "not a JSON object"),
+        (b"[]", "not a JSON object"),
+        (b"7", "not a JSON object"),
+        (b'{"id": "\xff\xfe"}', "not a JSON object"),
+        (b'{"id":"x1","magnitude":NaN,"location":{"latitude":1,"longitude":2},"timestamp":0}', "not a JSON object"),
+        (b'{"id":"x1","magnitude":1e999,"location":{"latitude":1,"longitude":2},"timestamp":0}', "not a JSON object"),
+        (b"[" * 100_000, "not a JSON object"),
+        (b'{"a":' * 100_000, "at most"),
+        (b'{"a":' * 40_000, "not a JSON object"),
+        (b'"' + b"a" * 10_000_000 + b'"', "at most"),
+    ],
+)
+def test_what_is_no_event_is_refused_with_a_reason(value: bytes | None, reason: str) -> None:
+    with pytest.raises(Rejected, match=reason):
+        decode(value, now_ms=NOW_MS)
+
+
+@pytest.mark.parametrize(
+    ("fields", "where"),
+    [
+        ({"location": {"latitude": 91, "longitude": 0}}, r"\$\.location\.latitude"),
+        ({"location": {"latitude": 0, "longitude": 540}}, r"\$\.location\.longitude"),
+        ({"location": {"latitude": 0}}, "longitude"),
+        ({"location": None}, r"\$\.location"),
+        ({"magnitude": "4.5"}, r"\$\.magnitude"),
+        ({"magnitude": 99.9}, r"\$\.magnitude"),
+        ({"timestamp": NOW_MS + 25 * 3600 * 1000}, r"\$\.timestamp"),
+        ({"timestamp": "2018-01-01"}, r"\$\.timestamp"),
+        ({"timestamp": 1.5}, r"\$\.timestamp"),
+        ({"updated": NOW_MS + 2 * 3600 * 1000}, r"\$\.updated"),
+        ({"id": ""}, r"\$\.id"),
+        ({"id": "a\nb"}, r"\$\.id"),
+        ({"id": 7}, r"\$\.id"),
+        ({"source": "a:b"}, r"\$\.source"),
+        ({"mode": "real"}, r"\$\.mode"),
+        ({"status": "Reviewed"}, r"\$\.status"),
+        ({"place": "x" * 1001}, r"\$\.place"),
+    ],
+)
+def test_a_field_out_of_range_is_named(fields: dict[str, Any], where: str) -> None:
+    with pytest.raises(Rejected, match=where):
+        read(**fields)
+
+
+@pytest.mark.parametrize("missing", ["id", "magnitude", "location", "timestamp"])
+def test_a_missing_field_is_named(missing: str) -> None:
+    document = {name: value for name, value in PLAIN.items() if name != missing}
+    with pytest.raises(Rejected, match=missing):
+        decode(json.dumps(document).encode(), now_ms=NOW_MS)
+
+
+def test_history_and_nulls_are_good() -> None:
+    event = read(timestamp=-2_000_000_000_000, magnitude=None, location={"latitude": 1, "longitude": 2, "depth": -3})
+    assert (event.timestamp_ms, event.magnitude, event.location.depth_km) == (-2_000_000_000_000, None, -3.0)
+
+
+def test_unknown_fields_are_kept_whatever_they_are_called() -> None:
+    fields = {"instrument": {"serial": 7}, "extra": [1, None], "__extra__": "mine", "updated_ms": 5}
+    event = read(**fields)
+    assert event.extra == fields
+    assert {name: json.loads(encode(event))[name] for name in fields} == fields
+    assert decode(encode(event), now_ms=NOW_MS) == event
+
+
+def test_the_content_hash_is_of_everything_but_updated() -> None:
+    one = read(updated=1, instrument="a")
+    assert one.content_hash() == read(updated=2, instrument="a").content_hash()
+    assert one.content_hash() != read(updated=1, instrument="b").content_hash()
+    assert one.content_hash() != read(updated=1, instrument="a", magnitude=4.6).content_hash()
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {
+            "id": st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=40),
+            "magnitude": st.none() | st.floats(-10, 12),
+            "location": st.fixed_dictionaries(
+                {"latitude": st.floats(-90, 90), "longitude": st.floats(-180, 180)},
+                optional={"depth": st.none() | st.floats(-100, 6371)},
+            ),
+            "timestamp": st.integers(-62_135_596_800_000, NOW_MS),
+        },
+        optional={
+            "updated": st.integers(0, NOW_MS),
+            "mode": st.sampled_from(["actual", "exercise", "test"]),
+            "ids": st.lists(st.text("abc123", min_size=1, max_size=9), max_size=3),
+            "mine": json_values,
+        },
+    )
+)
+def test_json_there_and_back_is_the_same_event(document: dict[str, Any]) -> None:
+    event = decode(json.dumps(document).encode(), now_ms=NOW_MS)
+    assert decode(encode(event), now_ms=NOW_MS) == event
+    plain = json.loads(encode(event))
+    assert {name: plain[name] for name in ("id", "magnitude", "timestamp")} == {
+        name: document[name] for name in ("id", "magnitude", "timestamp")
+    }
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_an_event_or_refused(value: bytes) -> None:
+    with contextlib.suppress(Rejected):
+        decode(value, now_ms=NOW_MS)
+
+
+@pytest.mark.parametrize(("given_", "wrapped"), [(190, -170), (-181, 179), (540, -180), (180, 180), (-180, -180)])
+def test_longitudes_of_sources_are_brought_into_range(given_: float, wrapped: float) -> None:
+    assert wrap_longitude(given_) == wrapped
+
+
+def test_headers_are_cloudevents_binary_mode() -> None:
+    headers = dict(cloudevent_headers(read(source="usgs", mode="actual", updated=1_517_966_996_303)))
+    assert headers["ce_specversion"] == b"1.0"
+    assert headers["ce_id"] == b"actual:usgs:x1:1517966996303"
+    assert headers["ce_source"] == b"/quakestream/usgs"
+    assert headers["ce_time"] == b"2018-02-07T01:29:56.303Z"
+    assert headers["content-type"] == b"application/json"
+    assert len(headers["traceparent"].split(b"-")) == 4
+
+
+def test_times_before_1970_have_a_name_too() -> None:
+    assert iso_time(-2_000_000_000_001) == "1906-08-16T20:26:39.999Z"
+
+
+def test_an_event_can_be_neither_changed_nor_mistyped() -> None:
+    with pytest.raises(AttributeError):
+        read().magnitude = 3  # type: ignore[misc]
+    assert msgspec.json.decode(encode(read()))["location"] == {"latitude": 10.0, "longitude": 20.0, "depth": None}
