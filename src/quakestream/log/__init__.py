@@ -7,13 +7,17 @@ client.
 The promise:
 
 - **Order.** Records of one key stand in one partition in the order in which one producer sent them.
-- **Durability.** A record whose delivery was reported survives SIGKILL of any process, a broker's restart and power loss.
-- **At least once.** A reader sees every record from the offset it begins at; after a crash some come again.
-- **Whose offsets.** The reader's *position keeper* says where to go on, not the log: what is committed to the log is for
-  the tools that show lag. A position that the log no longer has stops that partition and is reported; it is never reset.
-- **One reader a partition and group.** Assignment raises nothing by itself: the keeper fences, by its own epoch, what an
-  instance that lost its partition still tries to write.
-- **Bounds.** A producer's queue is bounded; when it is full, `send` says `Backpressure` at once and takes nothing.
+- **Durability.** A record whose delivery was reported survives SIGKILL of any process, a broker's restart and power
+  loss (of a Kafka cluster: of fewer machines than hold a copy).
+- **At least once.** A reader sees every record from the offset it begins at; after a crash some come again. A compacted
+  topic keeps the last record of each key; older ones go after a while.
+- **Whose offsets.** The reader's *position keeper* says where to go on, not the log: what is committed to the log is
+  for the tools that show lag. A position that the log no longer has stops that partition and is reported; it is never
+  reset.
+- **One reader a partition and group.** Assignment raises nothing by itself: the keeper fences, by its own epoch, what
+  an instance that lost its partition still tries to write.
+- **Bounds.** A producer's queue is bounded, in records and in bytes; when it is full, `send` says `Backpressure` at
+  once and takes nothing.
 """
 
 from __future__ import annotations
@@ -44,7 +48,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class LoggedRecord:
-    """What is read: a record with its place in the log. `timestamp_ms` is when it was sent or appended, ms since 1970."""
+    """What is read: a record with its place in the log.
+
+    `timestamp_ms` is when it was sent or appended, ms since 1970.
+    """
 
     topic: str
     partition: int
@@ -126,15 +133,20 @@ class Producer(abc.ABC):
 
         The future is done when each one's fate is known: its offset, or the error that kept it out (`Rejected`: the log
         will never take it; `Retryable`: it may not have been written). A log that is out of reach keeps records
-        waiting and tries until it is back; it reports no error for that. Futures are set on a thread of the log's.
+        waiting and tries until it is back; it reports no error for that. A topic that does not exist is `Retryable`,
+        perhaps only after a while: make it first. Futures are set on a thread of the log's.
 
         Raises:
             Backpressure: there is no room for all of them now. Nothing was accepted.
+            ValueError: there are more of them than the queue ever holds.
         """
 
     @abc.abstractmethod
     def close(self, timeout_s: float) -> int:
-        """Wait until what was accepted is reported, at most `timeout_s`, and end; how many were left unreported."""
+        """Wait until what was accepted is reported, at most `timeout_s`, and end; how many were left unreported.
+
+        Those are reported as `Retryable`: they may or may not have been written.
+        """
 
 
 class Reader(abc.ABC):
@@ -145,7 +157,13 @@ class Reader(abc.ABC):
         """Up to `max_records` in order by partition: as soon as there is one, or nothing after `timeout_s`.
 
         Polling is also what keeps the membership alive and what calls the position keeper. A log that is out of reach
-        gives nothing, and `reachable` turns False.
+        gives nothing, and `reachable` turns False. What the keeper raises comes out here (`OffsetLost` from `assigned`
+        excepted: that stops the partition); a keeper that could not take a partition over is asked again by the next
+        poll.
+
+        Raises:
+            Fenced: another member came with this one's `instance_id`, and the keeper was told of the revocation. It
+                stays so until `rejoin`, which takes the place back: better to end this instance.
         """
 
     @abc.abstractmethod
@@ -163,7 +181,7 @@ class Reader(abc.ABC):
 
     @abc.abstractmethod
     def rejoin(self) -> None:
-        """Give up all partitions and join the group anew: after being fenced, or to read from the keeper's positions."""
+        """Give up all partitions and join the group anew: after `Fenced`, or to read from the keeper's positions."""
 
     @abc.abstractmethod
     def close(self) -> None:
@@ -191,13 +209,14 @@ class EventLog(abc.ABC):
     def reader(self, topic: str, group: str, keeper: PositionKeeper, instance_id: str | None = None) -> Reader:
         """Join `group` as a reader of `topic`, which need not exist yet.
 
-        A member that comes with the `instance_id` of another takes its place at once (static membership): a service that
-        was killed goes on without waiting for its own session to run out.
+        A member that comes with the `instance_id` of another takes its place at once (static membership): a service
+        that was killed goes on without waiting for its own session to run out. The other one, if it still lives, gets
+        `Fenced` from its polls.
         """
 
     @abc.abstractmethod
     def watermarks(self, topic: str) -> Mapping[int, Watermarks]:
-        """What each partition has. Raises Unreachable."""
+        """What each partition has; nothing for a topic that does not exist. Raises Unreachable."""
 
     @abc.abstractmethod
     def offsets_at(self, topic: str, timestamp_ms: int) -> Mapping[int, int]:

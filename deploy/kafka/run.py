@@ -1,0 +1,237 @@
+"""Run one real Apache Kafka broker (KRaft mode) for development and tests; needs Java 17, and Maven the first time.
+
+    python deploy/kafka/run.py [--port 29092] [--data-dir data/kafka]
+
+It stays in the foreground, says when it is ready, and stops in order upon SIGINT or SIGTERM. What was acknowledged is
+there again after any end, SIGKILL included. This is one broker with no copy of anything, so each append is flushed to
+the disk before it is acknowledged (`log.flush.interval.messages=1`): power loss loses nothing either. A cluster keeps
+copies on other machines instead (replication factor 3, `min.insync.replicas=2`), and leaves flushing to the system.
+
+Topics are not made by asking for them (`auto.create.topics.enable=false`): a client that came first would make them
+with one partition, where the services make them with the number that is configured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Final, NoReturn
+
+HERE: Final = Path(__file__).resolve().parent
+LIBS: Final = HERE.parents[1] / ".cache" / "kafka" / "libs"
+START_LIMIT_S: Final = 90.0
+STOP_LIMIT_S: Final = 30.0
+MAX_MESSAGE_BYTES: Final = 17 * 1024 * 1024  # above the largest record that the event log takes
+
+PROPERTIES: Final = """\
+process.roles=broker,controller
+node.id=1
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://localhost:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+controller.listener.names=CONTROLLER
+controller.quorum.voters=1@127.0.0.1:{controller_port}
+log.dirs={data_dir}/log
+auto.create.topics.enable=false
+num.partitions=1
+default.replication.factor=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=5
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+log.flush.interval.messages=1
+message.max.bytes={max_message_bytes}
+replica.fetch.max.bytes={max_message_bytes}
+num.network.threads=2
+num.io.threads=4
+log.cleaner.dedupe.buffer.size=16777216
+"""
+
+LOGGING: Final = """\
+<Configuration status="error">
+  <Appenders>
+    <RollingFile name="file" fileName="{data_dir}/kafka.log" filePattern="{data_dir}/kafka.%i.log">
+      <PatternLayout pattern="%d{{ISO8601}} %p %c{{1}} %m%n"/>
+      <SizeBasedTriggeringPolicy size="10 MB"/>
+      <DefaultRolloverStrategy max="2"/>
+    </RollingFile>
+  </Appenders>
+  <Loggers><Root level="warn"><AppenderRef ref="file"/></Root></Loggers>
+</Configuration>
+"""
+
+
+def main() -> int:
+    options = parse_arguments()
+    java = find_java()
+    fetch_jars()
+    data_dir: Path = options.data_dir.resolve()
+    properties = configure(data_dir, options.port)
+    command = [java, "-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", f"-Dlog4j2.configurationFile={data_dir}/log4j2.xml"]
+    command += ["-cp", f"{LIBS}/*"]
+    if port_taken(options.port):
+        fail(f"port {options.port} is in use: is a broker running already?")
+    format_storage(command, properties, data_dir)
+    return run([*command, "kafka.Kafka", str(properties)], options.port, data_dir)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Run an Apache Kafka broker on this machine.")
+    parser.add_argument("--port", type=int, default=29092, help="port on localhost (29092)")
+    parser.add_argument("--data-dir", type=Path, default=Path("data/kafka"), help="where its data stays (data/kafka)")
+    return parser.parse_args()
+
+
+def find_java() -> str:
+    home = os.environ.get("JAVA_HOME")
+    java = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
+    return java or fail("Java is missing: install a Java 17 runtime (Debian: openjdk-17-jre-headless)")
+
+
+def fetch_jars() -> None:
+    """Let Maven fetch Kafka, once; an interrupted download leaves nothing behind."""
+    if any(LIBS.glob("kafka_2.13-*.jar")):
+        return
+    maven = shutil.which("mvn") or fail("Maven is missing, and Kafka is not here yet: install maven, then try again")
+    partial = LIBS.with_name(f"libs.{os.getpid()}")
+    print("Fetching Apache Kafka with Maven …", flush=True)
+    goal = [maven, "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies"]
+    if subprocess.run([*goal, f"-DoutputDirectory={partial}"], check=False).returncode:
+        shutil.rmtree(partial, ignore_errors=True)
+        fail("Maven could not fetch Apache Kafka: see above")
+    shutil.rmtree(LIBS, ignore_errors=True)
+    partial.rename(LIBS)
+
+
+def configure(data_dir: Path, port: int) -> Path:
+    data_dir.mkdir(parents=True, exist_ok=True)
+    values = {
+        "port": port,
+        "controller_port": free_port(),
+        "data_dir": data_dir,
+        "max_message_bytes": MAX_MESSAGE_BYTES,
+    }
+    properties = data_dir / "server.properties"
+    properties.write_text(PROPERTIES.format(**values))
+    (data_dir / "log4j2.xml").write_text(LOGGING.format(**values))
+    return properties
+
+
+def format_storage(java: list[str], properties: Path, data_dir: Path) -> None:
+    """Prepare a new data folder; its cluster's id is written down first, so that a second try has the same."""
+    if (data_dir / "log" / "meta.properties").exists():
+        return
+    cluster = data_dir / "cluster-id"
+    if not cluster.exists():
+        cluster.write_text("q" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22])
+    tool = [*java, "kafka.tools.StorageTool", "format", "--ignore-formatted"]
+    arguments = ["--config", str(properties), "--cluster-id", cluster.read_text()]
+    done = subprocess.run([*tool, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        fail(f"Kafka could not prepare {data_dir}: {(done.stderr or done.stdout).strip()}")
+
+
+def run(command: list[str], port: int, data_dir: Path) -> int:
+    """Start the broker, pass signals on to it, and wait for its end."""
+    stopping = False
+    output = (data_dir / "kafka.out").open("wb")
+    # A session of its own: Ctrl-C reaches it once, through us.
+    broker = subprocess.Popen(
+        command,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+        preexec_fn=die_with_parent,  # noqa: PLW1509 - there are no threads here
+    )
+
+    def stop(signum: int, _frame: object) -> None:
+        nonlocal stopping
+        stopping = True
+        broker.terminate()
+        signal.signal(signum, lambda *_: broker.kill())  # a second signal ends it now
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    deadline = time.monotonic() + START_LIMIT_S
+    while not stopping and broker.poll() is None and not answers(port):
+        if time.monotonic() > deadline:
+            broker.kill()
+            fail(f"Kafka did not answer on port {port} within {START_LIMIT_S:.0f} s: see {data_dir}/kafka.log")
+        time.sleep(0.1)
+    if not stopping and broker.poll() is None:
+        print(f"Kafka is ready on localhost:{port}", flush=True)
+    while not stopping and broker.poll() is None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            broker.wait(1.0)
+    if stopping:
+        return end(broker)
+    return fail(f"Kafka ended by itself ({broker.returncode}): see {data_dir}/kafka.log and kafka.out", 1)
+
+
+def end(broker: subprocess.Popen[bytes]) -> int:
+    try:
+        broker.wait(STOP_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        broker.kill()
+        fail(f"Kafka did not stop within {STOP_LIMIT_S:.0f} s and was killed", 1)
+    return 0
+
+
+def die_with_parent() -> None:
+    """On Linux: when this program is killed, so is the broker; no orphan keeps the port."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+def answers(port: int) -> bool:
+    """Whether a broker answers Kafka's ApiVersions request (key 18, version 0, no client id)."""
+    request = b"\x00\x12\x00\x00\x00\x00\x00\x01\xff\xff"
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1.0) as connection:
+            connection.sendall(len(request).to_bytes(4, "big") + request)
+            return len(connection.recv(4)) > 0
+    except OSError:
+        return False
+
+
+def port_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def fail(reason: str, code: int = 2) -> NoReturn:
+    print(reason, file=sys.stderr)
+    raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    try:
+        raise SystemExit(main())
+    except KeyboardInterrupt:  # before the broker was there
+        raise SystemExit(130) from None

@@ -1,0 +1,570 @@
+"""The event log in one SQLite file: for one machine, without a broker.
+
+Topics of one partition, one active reader a group, any number of processes on this machine (not on a network file
+system: SQLite's shared memory needs one kernel). It does not rebuild Kafka.
+
+- **Appending.** Each producer has one writer thread; what waits is written in one transaction with one fsync
+  (`synchronous=FULL`), so more load means larger commits. While the disk is full or the file is locked, records wait.
+- **Reading.** Every read looks, in one snapshot of the file, at who holds the group's lease, at the topic and at its
+  records: a reader that lost its lease can't be given a record after that.
+- **The lease.** It is renewed by a thread of its own, so polls need not be frequent, but not after `MAX_POLL_GAP_S`
+  without any. It runs by the wall clock; one that ends further ahead than its own length was made before the clock was
+  set back, and counts as ended. A clock set forward ends a lease early: the keeper's epoch then fences whom it hits.
+- **Waking.** A commit in this process wakes its readers at once; those of other processes see SQLite's `data_version`
+  change within `WATCH_INTERVAL_S`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Final, Literal, NamedTuple, TypeVar
+
+import structlog
+
+from quakestream.errors import Fatal, Fenced, OffsetLost, QuakestreamError, Retryable, Unreachable
+from quakestream.log import (
+    EventLog,
+    LoggedRecord,
+    Partition,
+    PositionKeeper,
+    Producer,
+    Reader,
+    Record,
+    Topic,
+    Watermarks,
+)
+from quakestream.log import sqlite_file as file
+from quakestream.log.sending import Batch, Outcome, Room
+
+LEASE_S: Final = 10.0
+"""How long a group waits for a reader that has died; Kafka's session time-out here is the same."""
+MAX_POLL_GAP_S: Final = 300.0
+"""A reader that has not polled for so long lets its lease run out; Kafka's `max.poll.interval.ms` is the same."""
+WATCH_INTERVAL_S: Final = 0.005
+STANDBY_INTERVAL_S: Final = 0.1
+COMMIT_RECORDS: Final = 5_000
+"""One transaction ends with the batch that reaches this, or `COMMIT_BYTES`."""
+COMMIT_BYTES: Final = 8 * 1024 * 1024
+CLEAN_INTERVAL_S: Final = 1.0
+RETRY_S: Final = (0.05, 1.0)
+"""The first and the longest pause before a failed append is tried again."""
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+class EmbeddedLog(EventLog):
+    """The event log in `<data_dir>/log.sqlite3`, made when there is none.
+
+    Raises:
+        Fatal: the file is damaged, of a newer version, or can't be opened.
+    """
+
+    kind: Literal["kafka", "embedded"] = "embedded"
+
+    def __init__(self, data_dir: Path, *, lease_s: float = LEASE_S) -> None:
+        self.path = data_dir / file.FILE_NAME
+        self.lease_s = lease_s
+        self.log_id = file.open_file(self.path)
+        self._appended = threading.Condition()
+
+    def ensure_topics(self, topics: Sequence[Topic]) -> None:
+        for topic in topics:
+            if topic.partitions != 1:
+                log.info("topic has one partition here", topic=topic.name, asked=topic.partitions)
+        with self._connection(durable=True) as connection, file.transaction(connection):
+            for topic in topics:
+                file.make_topic(connection, topic)
+        self.notify()
+
+    def producer(self, queue_size: int = 10_000) -> Producer:
+        return EmbeddedProducer(self, queue_size)
+
+    def reader(self, topic: str, group: str, keeper: PositionKeeper, instance_id: str | None = None) -> Reader:
+        return EmbeddedReader(self, topic, group, keeper, instance_id)
+
+    def watermarks(self, topic: str) -> Mapping[int, Watermarks]:
+        with self._connection() as connection:
+            row = file.find_topic(connection, topic)
+        return {0: Watermarks(row.low, row.high)} if row else {}
+
+    def offsets_at(self, topic: str, timestamp_ms: int) -> Mapping[int, int]:
+        with self._connection() as connection, file.snapshot(connection):
+            row = file.find_topic(connection, topic)
+            return {0: file.offset_at(connection, row, timestamp_ms)} if row else {}
+
+    def read(self, topic: str, partition: int, offset: int, max_records: int) -> list[LoggedRecord]:
+        with self._connection() as connection, file.snapshot(connection):
+            row = file.find_topic(connection, topic)
+            if row is None or partition != 0:
+                raise OffsetLost(f"there is no partition {partition} of {topic}")
+            if lost := _out_of_range(row, offset):
+                raise lost
+            return file.read_records(connection, row, 0, offset, max_records)[:max_records]
+
+    def reachable(self) -> bool:
+        try:
+            with self._connection() as connection:
+                connection.execute("SELECT id FROM log").fetchone()
+        except QuakestreamError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Nothing is held open between calls."""
+
+    def notify(self) -> None:
+        """Wake this process's readers: there is something new."""
+        with self._appended:
+            self._appended.notify_all()
+
+    def wait(self, timeout_s: float) -> None:
+        """Until the next `notify`, at most `timeout_s`."""
+        with self._appended:
+            self._appended.wait(timeout_s)
+
+    @contextlib.contextmanager
+    def _connection(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
+        with file.storage_errors(self.path), contextlib.closing(file.connect(self.path, durable=durable)) as connection:
+            yield connection
+
+
+class EmbeddedProducer(Producer):
+    """Appends what its callers send, on one thread, as many batches as wait in one transaction."""
+
+    def __init__(self, owner: EmbeddedLog, queue_size: int) -> None:
+        self.queue_size = queue_size
+        self._log = owner
+        self._room = Room(queue_size)
+        self._waiting: deque[Batch] = deque()
+        self._news = threading.Condition()
+        self._closing = False
+        self._give_up = threading.Event()
+        self._fatal: QuakestreamError | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._clean_at = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def queued(self) -> int:
+        return self._room.used
+
+    def send(self, records: Sequence[Record]) -> Future[Sequence[Outcome]]:
+        batch = Batch(records)
+        with self._news:
+            if self._closing:
+                raise RuntimeError("the producer is closed")
+            if self._fatal:
+                raise self._fatal
+            if batch.records:
+                self._room.take(len(batch.records), batch.size)
+                self._waiting.append(batch)
+                self._news.notify()
+        return batch.future
+
+    def close(self, timeout_s: float) -> int:
+        with self._news:
+            self._closing = True
+            self._news.notify()
+        self._thread.join(timeout_s)
+        left = self.queued
+        self._give_up.set()
+        self._thread.join(1.0)  # a thread that waits for a dead disk is left behind: it is a daemon
+        return left
+
+    def _run(self) -> None:
+        try:
+            while (batches := self._gather()) is not None:
+                if batches:
+                    self._settle(batches, self._append(batches))
+                self._clean()
+        except Exception as error:
+            log.exception("log writer failed", path=str(self._log.path))
+            self._fatal = error if isinstance(error, Fatal) else Fatal(f"the log's writer failed: {error}")
+        finally:
+            self._disconnect()
+            self._abandon()
+
+    def _gather(self) -> list[Batch] | None:
+        """Whole batches for one transaction, left in the queue; none when it is time to clean; None at the end."""
+        with self._news:
+            if not self._waiting and not self._closing:
+                self._news.wait(max(self._clean_at - time.monotonic(), 0.0))
+            if self._give_up.is_set() or (self._closing and not self._waiting):
+                return None
+            batches: list[Batch] = []
+            records = size = 0
+            for batch in self._waiting:
+                batches.append(batch)
+                records += len(batch.records)
+                size += batch.size
+                if records >= COMMIT_RECORDS or size >= COMMIT_BYTES:
+                    break
+            return batches
+
+    def _append(self, batches: Sequence[Batch]) -> list[Outcome] | None:
+        """Write them durably, however long it takes; None when the producer was closed before that."""
+        records = [record for batch in batches for record in batch.records]
+        pause_s, longest_s = RETRY_S
+        while True:
+            try:
+                with file.storage_errors(self._log.path):
+                    connection = self._connect()
+                    with file.transaction(connection):
+                        return file.append(connection, records, _now_ms())
+            except Unreachable as error:
+                log.warning("append failed, trying again", error=str(error), queued=self.queued, retry_in_s=pause_s)
+                self._disconnect()
+                if self._give_up.wait(pause_s):
+                    return None
+                pause_s = min(2 * pause_s, longest_s)
+
+    def _settle(self, batches: Sequence[Batch], outcomes: list[Outcome] | None) -> None:
+        if outcomes is None:
+            return
+        self._log.notify()
+        begin = 0
+        for batch in batches:
+            end = begin + len(batch.records)
+            self._waiting.popleft()
+            self._room.give_back(len(batch.records), batch.size)
+            batch.settle(outcomes[begin:end])
+            begin = end
+
+    def _clean(self) -> None:
+        """A bounded step of retention and compaction, when it is time for one."""
+        if time.monotonic() < self._clean_at:
+            return
+        self._clean_at = time.monotonic() + CLEAN_INTERVAL_S
+        try:
+            with file.storage_errors(self._log.path):
+                if file.clean(self._connect(), _now_ms()):
+                    self._clean_at = time.monotonic()  # go on after the next batch, or at once when there is none
+        except Unreachable as error:
+            log.warning("cleaning the log failed", error=str(error))
+            self._disconnect()
+
+    def _abandon(self) -> None:
+        """What is left will not be written by this producer."""
+        error = self._fatal or Retryable("the producer was closed before this was written")
+        with self._news:
+            self._closing = True
+            batches = list(self._waiting)
+            self._waiting.clear()
+        for batch in batches:
+            self._room.give_back(len(batch.records), batch.size)
+            batch.settle([error] * len(batch.records))
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = file.connect(self._log.path, durable=True)
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+        self._connection = None
+
+
+class _View(NamedTuple):
+    """What one snapshot of the file shows to a reader."""
+
+    owner: str | None
+    instance: str | None
+    topic: file.TopicRow | None
+    records: list[LoggedRecord]
+
+
+class EmbeddedReader(Reader):
+    """The active reader of its group, or a standby that becomes it when the lease is free."""
+
+    def __init__(
+        self, owner: EmbeddedLog, topic: str, group: str, keeper: PositionKeeper, instance_id: str | None
+    ) -> None:
+        self._log = owner
+        self._topic = topic
+        self._keeper = keeper
+        self._lease = _Lease(owner, topic, group, instance_id)
+        self._connection: sqlite3.Connection | None = None
+        self._reachable = True
+        self._replaced = False
+        self._forget()
+
+    def _forget(self) -> None:
+        self._partition: Partition | None = None
+        self._stopped = False
+        self._position = 0
+        self._high = 0
+        self._ahead: list[LoggedRecord] = []  # the rest of a chunk that was read already
+
+    @property
+    def reachable(self) -> bool:
+        return self._reachable
+
+    def poll(self, max_records: int, timeout_s: float) -> list[LoggedRecord]:
+        deadline = time.monotonic() + timeout_s
+        self._lease.polled_at = time.monotonic()
+        while True:
+            version = self._ask(self._version)
+            before = self._partition
+            records = self._step(max_records)
+            if records:
+                return records
+            if self._partition is not before:
+                continue  # taken over just now: look for records
+            if not self._wait(version, deadline):
+                return []
+
+    def commit(self, next_offsets: Mapping[int, int]) -> None:
+        if 0 in next_offsets:
+            self._lease.committed = next_offsets[0]  # written with the lease's next renewal
+
+    def lag(self) -> Mapping[int, int]:
+        return {0: self._high - self._position} if self._partition else {}
+
+    def rejoin(self) -> None:
+        try:
+            self._revoke()
+        finally:
+            self._replaced = False
+            self._lease.leave()
+
+    def close(self) -> None:
+        try:
+            self._revoke()
+        finally:
+            self._lease.close()
+            if self._connection:
+                self._connection.close()
+            self._connection = None
+
+    def _step(self, max_records: int) -> list[LoggedRecord]:
+        """Join, take over, or read on: whatever comes next."""
+        if self._replaced:
+            raise Fenced(f"another member with instance id {self._lease.instance_id} took this one's place")
+        view = self._ask(lambda: self._view(max_records))
+        if view is None:
+            return []
+        if view.owner != self._lease.owner:
+            self._lose(view)
+            if self._ask(self._lease.take):
+                log.info("lease taken", topic=self._topic, group=self._lease.group, owner=self._lease.owner)
+                view = self._ask(lambda: self._view(max_records))
+            if view is None or view.owner != self._lease.owner:
+                return []
+        if self._partition is None:
+            if view.topic:
+                self._assign(view.topic)
+            return []
+        return [] if self._stopped else self._read_on(self._partition, view, max_records)
+
+    def _view(self, max_records: int) -> _View:
+        connection = self._connect()
+        with file.snapshot(connection):
+            owner, instance = self._lease.holder(connection)
+            topic = file.find_topic(connection, self._topic)
+            records: list[LoggedRecord] = []
+            if topic and owner == self._lease.owner and self._reads_from(topic) and not self._ahead:
+                records = file.read_records(connection, topic, 0, self._position, max_records)
+        return _View(owner, instance, topic, records)
+
+    def _reads_from(self, topic: file.TopicRow) -> bool:
+        return self._partition is not None and not self._stopped and self._partition.topic_id == topic.uuid
+
+    def _read_on(self, partition: Partition, view: _View, max_records: int) -> list[LoggedRecord]:
+        topic = view.topic
+        if topic is None or topic.uuid != partition.topic_id:
+            self._stop(partition, OffsetLost(f"topic {self._topic} was {'made anew' if topic else 'removed'}"))
+            return []
+        self._high = topic.high
+        if not self._ahead and (lost := _out_of_range(topic, self._position)):
+            self._stop(partition, lost)
+            return []
+        records = self._ahead or view.records
+        self._ahead = records[max_records:]
+        records = records[:max_records]
+        if records:
+            self._position = records[-1].offset + 1
+        elif not self._ahead:
+            self._position = topic.high  # what stood between was compacted away
+        return records
+
+    def _assign(self, topic: file.TopicRow) -> None:
+        partition = Partition(self._log.log_id, topic.name, topic.uuid, 0)
+        try:
+            position = self._keeper.assigned([partition]).get(0)
+        except OffsetLost as error:
+            self._partition = partition
+            self._stop(partition, error)
+            return
+        self._partition = partition
+        self._position = topic.low if position is None else position
+        self._high = topic.high
+
+    def _lose(self, view: _View) -> None:
+        """Somebody else's lease: if it was ours, say so to the keeper."""
+        if not self._lease.taken:
+            return
+        self._lease.taken = False
+        self._replaced = self._lease.instance_id is not None and view.instance == self._lease.instance_id
+        log.warning("lease lost", topic=self._topic, group=self._lease.group, to=view.owner, replaced=self._replaced)
+        self._revoke()
+        if self._replaced:
+            raise Fenced(f"another member with instance id {self._lease.instance_id} took this one's place")
+
+    def _revoke(self) -> None:
+        partition = self._partition
+        self._forget()
+        if partition:
+            self._keeper.revoked([partition])
+
+    def _stop(self, partition: Partition, error: OffsetLost) -> None:
+        self._stopped = True
+        log.error("partition stopped", topic=partition.topic, partition=0, error=str(error))
+        self._keeper.stopped(partition, error)
+
+    def _wait(self, version: int | None, deadline: float) -> bool:
+        """Until the file changes, or it is time to look again; False when the deadline has come."""
+        patient = self._lease.taken and version is not None
+        until = deadline if patient else min(deadline, time.monotonic() + STANDBY_INTERVAL_S)
+        while (left_s := until - time.monotonic()) > 0:
+            self._log.wait(min(left_s, WATCH_INTERVAL_S))
+            if patient and self._ask(self._version) != version:
+                return True
+        return time.monotonic() < deadline
+
+    def _version(self) -> int:
+        return int(self._connect().execute("PRAGMA data_version").fetchone()[0])
+
+    def _ask(self, question: Callable[[], T]) -> T | None:
+        """Ask the file; None when it does not answer."""
+        try:
+            with file.storage_errors(self._log.path):
+                answer = question()
+        except Unreachable as error:
+            if self._reachable:
+                log.warning("log does not answer", error=str(error))
+            self._reachable = False
+            if self._connection:
+                self._connection.close()
+            self._connection = None
+            return None
+        self._reachable = True
+        return answer
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = file.connect(self._log.path, durable=False)
+        return self._connection
+
+
+class _Lease:
+    """The right to be the one active reader of a group; a thread renews it while it is held.
+
+    Leases need not survive power loss (nor do their holders), so they are written without waiting for the disk.
+    """
+
+    def __init__(self, owner: EmbeddedLog, topic: str, group: str, instance_id: str | None) -> None:
+        self.topic = topic
+        self.group = group
+        self.instance_id = instance_id
+        self.owner = uuid.uuid4().hex
+        self.taken = False
+        self.polled_at = time.monotonic()
+        self.committed: int | None = None
+        self._log = owner
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._renew_always, name="log-lease", daemon=True)
+        self._thread.start()
+
+    def holder(self, connection: sqlite3.Connection) -> tuple[str | None, str | None]:
+        """Who took it last (perhaps long ago), and as which instance."""
+        row = connection.execute(
+            "SELECT owner, instance FROM leases WHERE topic = ? AND reader_group = ?", (self.topic, self.group)
+        ).fetchone()
+        return row or (None, None)
+
+    def take(self) -> bool:
+        """Take it if it is free, has run out, or is held by this instance's forerunner; a new epoch then begins."""
+        with contextlib.closing(file.connect(self._log.path, durable=False)) as connection:
+            if not self._free(connection):
+                return False
+            with file.transaction(connection):
+                if not self._free(connection):
+                    return False
+                length_ms = round(self._log.lease_s * 1000)
+                connection.execute(
+                    "INSERT INTO leases (topic, reader_group, epoch, owner, instance, expires_ms, length_ms) "
+                    "VALUES (?, ?, 1, ?, ?, ?, ?) ON CONFLICT (topic, reader_group) DO UPDATE SET epoch = epoch + 1, "
+                    "owner = excluded.owner, instance = excluded.instance, expires_ms = excluded.expires_ms, "
+                    "length_ms = excluded.length_ms",
+                    (self.topic, self.group, self.owner, self.instance_id, _now_ms() + length_ms, length_ms),
+                )
+        self.taken = True
+        return True
+
+    def _free(self, connection: sqlite3.Connection) -> bool:
+        row = connection.execute(
+            "SELECT owner, instance, expires_ms, length_ms FROM leases WHERE topic = ? AND reader_group = ?",
+            (self.topic, self.group),
+        ).fetchone()
+        if row is None:
+            return True
+        owner, instance, expires_ms, length_ms = row
+        left_ms = expires_ms - _now_ms()
+        forerunner = self.instance_id is not None and instance == self.instance_id
+        return owner is None or forerunner or not 0 < left_ms <= length_ms
+
+    def leave(self) -> None:
+        """Give it up, so that another can take it at once, and come back as somebody new."""
+        self.taken = False
+        with contextlib.suppress(QuakestreamError):
+            self._write("owner = NULL")
+        self.owner = uuid.uuid4().hex
+        self.committed = None
+
+    def close(self) -> None:
+        self._end.set()
+        self._thread.join()
+        self.leave()
+
+    def _renew_always(self) -> None:
+        while not self._end.wait(self._log.lease_s / 3):
+            if not self.taken or time.monotonic() - self.polled_at > MAX_POLL_GAP_S:
+                continue
+            try:
+                self._write("owner = owner")
+            except QuakestreamError as error:
+                log.warning("lease not renewed", topic=self.topic, group=self.group, error=str(error))
+
+    def _write(self, change: Literal["owner = owner", "owner = NULL"]) -> None:
+        expires_ms = _now_ms() + round(self._log.lease_s * 1000)
+        with (
+            file.storage_errors(self._log.path),
+            contextlib.closing(file.connect(self._log.path, durable=False)) as connection,
+        ):
+            connection.execute(
+                f"UPDATE leases SET {change}, expires_ms = ?, committed = coalesce(?, committed) "  # noqa: S608 - one of two
+                "WHERE topic = ? AND reader_group = ? AND owner = ?",
+                (expires_ms, self.committed, self.topic, self.group, self.owner),
+            )
+
+
+def _out_of_range(topic: file.TopicRow, offset: int) -> OffsetLost | None:
+    if topic.low <= offset <= topic.high:
+        return None
+    return OffsetLost(f"offset {offset} of {topic.name}: the log has {topic.low} to {topic.high}")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

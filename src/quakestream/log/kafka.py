@@ -1,0 +1,706 @@
+"""The event log on Apache Kafka, through librdkafka (confluent-kafka's synchronous clients).
+
+Nothing else in the project knows Kafka's client.
+
+- **Sending.** `send` hands records to librdkafka under a lock and returns; one thread serves delivery reports. The
+  producer is idempotent with one request in flight, and has no time limit: while the broker is away, records wait. If
+  librdkafka gives a producer up (a *fatal* error), a new one takes over and sends again, in order, what is unreported.
+- **Reading.** librdkafka says which partitions came and went while it is polled; the keeper is asked before the next
+  fetch, on the same thread, so what it raises reaches the caller and costs no record, and a partition is read only once
+  the keeper has said from where.
+- **Stopping.** Positions are checked when a partition is taken over; later, librdkafka reports an offset that is gone
+  (`auto.offset.reset=error`), and every few seconds the topic's id is compared, for one made anew.
+- **Static members.** A reader with an `instance_id` keeps its place for the session's time-out when it is closed: that
+  is what lets it come back without a rebalance. One without gives its partitions away at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, Final, Literal, NamedTuple, cast
+
+import structlog
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka import Producer as Client
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined] # all are public
+
+from quakestream.errors import Fatal, Fenced, OffsetLost, QuakestreamError, Rejected, Retryable, Unreachable
+from quakestream.log import (
+    MAX_RECORD_BYTES,
+    EventLog,
+    LoggedRecord,
+    Partition,
+    PositionKeeper,
+    Producer,
+    Reader,
+    Record,
+    Topic,
+    Watermarks,
+)
+from quakestream.log.sending import Batch, Outcome, Room, too_large
+
+MAX_MESSAGE_BYTES: Final = MAX_RECORD_BYTES + 64 * 1024  # and what a batch of one record has around it
+SESSION_TIMEOUT_S: Final = 10.0
+REQUEST_TIMEOUT_S: Final = 5.0
+WATCH_INTERVAL_S: Final = 5.0
+SERVE_INTERVAL_S: Final = 0.1
+POLL_SLICE_S: Final = 0.25
+LOG_INTERVAL_S: Final = 30.0
+"""One kind of message of librdkafka's is logged once in this time."""
+MIN_SEGMENT_BYTES: Final = 2 * MAX_MESSAGE_BYTES  # a segment must hold the largest message
+MAX_SEGMENT_BYTES: Final = 1024**3
+
+_PRODUCER: Final[dict[str, Any]] = {
+    "enable.idempotence": True,
+    "acks": "all",
+    "max.in.flight.requests.per.connection": 1,  # librdkafka #4953: more may reorder after an error
+    "linger.ms": 2,
+    "compression.type": "lz4",  # as fast as none here, at a third of the disk
+    "message.timeout.ms": 0,  # keep trying
+    "message.max.bytes": MAX_MESSAGE_BYTES,
+    "queue.buffering.max.kbytes": 1024 * 1024,  # `Room` is the bound, this one is never met
+    "partitioner": "murmur2_random",  # Java's: every client puts a key into the same partition
+}
+_CONSUMER: Final[dict[str, Any]] = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "auto.offset.reset": "error",
+    "fetch.wait.max.ms": 50,
+    "fetch.max.bytes": MAX_MESSAGE_BYTES,
+    "queued.max.messages.kbytes": 16 * 1024,
+    "topic.metadata.refresh.interval.ms": 2000,  # a topic that is made later is found so soon
+    "allow.auto.create.topics": False,
+}
+_COMMON: Final[dict[str, Any]] = {
+    "reconnect.backoff.max.ms": 1000,
+    "socket.keepalive.enable": True,
+    "log.connection.close": False,  # a broker closes idle connections: no news
+}
+
+_REJECTED: Final = {
+    KafkaError.MSG_SIZE_TOO_LARGE,
+    KafkaError.INVALID_MSG_SIZE,
+    KafkaError.INVALID_RECORD,
+    KafkaError.INVALID_MSG,
+    KafkaError.INVALID_TIMESTAMP,
+    KafkaError.RECORD_LIST_TOO_LARGE,
+}
+_SEND_AGAIN: Final = {KafkaError._FATAL, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT, KafkaError._DESTROY}  # noqa: SLF001 - named so
+_NO_SUCH_TOPIC: Final = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}  # noqa: SLF001
+_AWAY: Final = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE}  # noqa: SLF001
+_OFFSET_GONE: Final = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}  # noqa: SLF001
+_END: Final = KafkaError._PARTITION_EOF  # noqa: SLF001
+_MISCONFIGURED: Final = {
+    KafkaError.TOPIC_EXCEPTION,
+    KafkaError.INVALID_CONFIG,
+    KafkaError.INVALID_PARTITIONS,
+    KafkaError.POLICY_VIOLATION,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+}
+_EARLIEST: Final = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+_LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+
+log = structlog.get_logger(__name__)
+
+
+class _Description(NamedTuple):
+    log_id: str
+    topic_id: str
+    partitions: list[int]
+
+
+class KafkaLog(EventLog):
+    """The event log on a Kafka cluster. Made without waiting for the cluster to be reachable."""
+
+    kind: Literal["kafka", "embedded"] = "kafka"
+
+    def __init__(
+        self,
+        brokers: str,
+        client_id: str,
+        *,
+        replication_factor: int = 1,
+        group_protocol: Literal["classic", "consumer"] = "classic",
+        extra: Mapping[str, str] | None = None,
+    ) -> None:
+        self.client_id = client_id
+        self.group_protocol = group_protocol
+        self._replication_factor = replication_factor
+        self._common: dict[str, Any] = {
+            **_COMMON,
+            "bootstrap.servers": brokers,
+            "client.id": client_id,
+            **(extra or {}),
+        }
+        # Nobody polls this one, so its own log would pile up.
+        silence: dict[str, Any] = {"log_level": 0, "error_cb": lambda _error: None}
+        self._admin = AdminClient({**self._common, **silence})
+        self._cluster_id: str | None = None
+
+    def settings(self, *more: Mapping[str, Any]) -> dict[str, Any]:
+        """What a client of this log is made with."""
+        settings: dict[str, Any] = {**self._common, "logger": _ClientLog()}
+        for part in more:
+            settings.update(part)
+        return settings
+
+    def ensure_topics(self, topics: Sequence[Topic]) -> None:
+        with _kafka_errors("topics"):
+            known = self._admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
+            missing = [self._new_topic(topic) for topic in topics if topic.name not in known]
+            if not missing:
+                return
+            for name, made in self._admin.create_topics(missing, request_timeout=REQUEST_TIMEOUT_S).items():
+                try:
+                    made.result()
+                    log.info("topic made", topic=name)
+                except KafkaException as error:
+                    if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                        raise
+        deadline = time.monotonic() + REQUEST_TIMEOUT_S
+        while any(self.describe(topic.topic) is None for topic in missing):
+            if time.monotonic() > deadline:
+                raise Unreachable("topics were made, but the brokers do not know them yet")
+            time.sleep(0.05)
+
+    def producer(self, queue_size: int = 10_000) -> Producer:
+        return KafkaProducer(self, queue_size)
+
+    def reader(self, topic: str, group: str, keeper: PositionKeeper, instance_id: str | None = None) -> Reader:
+        return KafkaReader(self, topic, group, keeper, instance_id)
+
+    def watermarks(self, topic: str) -> Mapping[int, Watermarks]:
+        low = self._offsets(topic, _EARLIEST)
+        high = self._offsets(topic, _LATEST)
+        return {number: Watermarks(low[number], high[number]) for number in low.keys() & high.keys()}
+
+    def offsets_at(self, topic: str, timestamp_ms: int) -> Mapping[int, int]:
+        found = self._offsets(topic, OffsetSpec.for_timestamp(timestamp_ms))
+        if all(offset >= 0 for offset in found.values()):
+            return found
+        end = self._offsets(topic, _LATEST)
+        return {number: offset if offset >= 0 else end[number] for number, offset in found.items()}
+
+    def read(self, topic: str, partition: int, offset: int, max_records: int) -> list[LoggedRecord]:
+        marks = self.watermarks(topic).get(partition)
+        if marks is None:
+            raise OffsetLost(f"there is no partition {partition} of {topic}")
+        if lost := _out_of_range(topic, partition, offset, marks):
+            raise lost
+        consumer = Consumer(self.settings(_CONSUMER, {"group.id": "read", "enable.partition.eof": True}))
+        try:
+            with _kafka_errors(topic):
+                consumer.assign([TopicPartition(topic, partition, offset)])
+                return _read_to_end(consumer, max_records)
+        finally:
+            consumer.close()
+
+    def reachable(self) -> bool:
+        try:
+            self._admin.list_topics(topic="", timeout=1.0)
+        except KafkaException:
+            return False
+        return True
+
+    def close(self) -> None:
+        """The admin client ends with this object."""
+
+    def describe(self, topic: str) -> _Description | None:
+        """The topic as the cluster knows it now; None where it does not exist. Raises Unreachable."""
+        with _kafka_errors(topic):
+            if self._cluster_id is None:
+                self._cluster_id = self._admin.describe_cluster(request_timeout=REQUEST_TIMEOUT_S).result().cluster_id
+            return self.described(topic, self.describing(topic))
+
+    def describing(self, topic: str) -> Future[Any]:
+        """Ask for a topic's description without waiting for it."""
+        found: Future[Any] = self._admin.describe_topics(TopicCollection([topic]), request_timeout=REQUEST_TIMEOUT_S)[
+            topic
+        ]
+        return found
+
+    def described(self, topic: str, answer: Future[Any]) -> _Description | None:
+        """The answer to `describing`."""
+        with _kafka_errors(topic):
+            try:
+                found = answer.result()
+            except KafkaException as error:
+                if error.args[0].code() in _NO_SUCH_TOPIC:
+                    return None
+                raise
+        return _Description(self._cluster_id or "", str(found.topic_id), [part.id for part in found.partitions])
+
+    def _new_topic(self, topic: Topic) -> NewTopic:
+        config = {"cleanup.policy": topic.cleanup, "max.message.bytes": str(MAX_MESSAGE_BYTES)}
+        if topic.cleanup == "delete":
+            config["retention.ms"] = str(-1 if topic.retention_ms is None else topic.retention_ms)
+            config["retention.bytes"] = str(-1 if topic.retention_bytes is None else topic.retention_bytes)
+        if topic.retention_bytes is not None:  # Kafka removes whole segments, so they must be smaller than the limit
+            segment = max(MIN_SEGMENT_BYTES, min(topic.retention_bytes // 4, MAX_SEGMENT_BYTES))
+            config["segment.bytes"] = str(segment)
+        if self._replication_factor > 2:
+            config["min.insync.replicas"] = "2"
+        return NewTopic(topic.name, topic.partitions, self._replication_factor, config=config)
+
+    def _offsets(self, topic: str, spec: OffsetSpec) -> dict[int, int]:
+        description = self.describe(topic)
+        if description is None:
+            return {}
+        asked = {TopicPartition(topic, number): spec for number in description.partitions}
+        with _kafka_errors(topic):
+            answers = self._admin.list_offsets(
+                asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=REQUEST_TIMEOUT_S
+            )
+            return {place.partition: answer.result().offset for place, answer in answers.items()}
+
+
+class KafkaProducer(Producer):
+    """Sends what its callers give it, in order, and reports each record's fate by batch."""
+
+    def __init__(self, owner: KafkaLog, queue_size: int) -> None:
+        self.queue_size = queue_size
+        self._log = owner
+        self._room = Room(queue_size)
+        self._lock = threading.Lock()  # held while handing over, never while reports are served
+        self._open: dict[int, Batch] = {}  # by number, in the order in which they were sent
+        self._sent = 0
+        self._unsent: deque[tuple[int, Batch, int]] = deque()  # not yet with librdkafka, in order
+        self._refused: deque[tuple[int, Batch, int, Outcome]] = deque()  # to be reported by the serving thread
+        self._broken = False
+        self._closing = False
+        self._ended = threading.Event()
+        self._client = self._new_client()
+        self._thread = threading.Thread(target=self._serve, name="kafka-reports", daemon=True)
+        self._thread.start()
+
+    @property
+    def queued(self) -> int:
+        return self._room.used
+
+    def send(self, records: Sequence[Record]) -> Future[Sequence[Outcome]]:
+        batch = Batch(records)
+        with self._lock:
+            if self._closing:
+                raise RuntimeError("the producer is closed")
+            if batch.records:
+                self._room.take(len(batch.records), batch.size)
+                self._open[self._sent] = batch
+                self._unsent.extend((self._sent, batch, index) for index in range(len(batch.records)))
+                self._sent += 1
+                self._hand_over()
+        return batch.future
+
+    def close(self, timeout_s: float) -> int:
+        with self._lock:
+            self._closing = True
+        self._room.wait_empty(timeout_s)
+        left = self.queued
+        self._ended.set()
+        self._thread.join(2 * REQUEST_TIMEOUT_S)
+        return left
+
+    def _serve(self) -> None:
+        """Serve reports, hand over what could not be handed over before, put a new client in a broken one's place."""
+        while not self._ended.is_set():
+            self._client.poll(SERVE_INTERVAL_S)
+            while self._refused:
+                self._report(*self._refused.popleft())
+            if self._broken:
+                self._renew()
+            if self._unsent:
+                with self._lock:
+                    self._hand_over()
+        self._purge()
+        error = Retryable("the producer was closed before this was acknowledged")
+        for number, batch in list(self._open.items()):
+            for index in batch.unreported():
+                self._report(number, batch, index, error)
+
+    def _hand_over(self) -> None:
+        """Give librdkafka what waits, as far as it has room. Called with the lock held."""
+        produce = self._client.produce
+        while self._unsent and not self._broken:
+            number, batch, index = self._unsent[0]
+            record = batch.records[index]
+            refusal: Outcome | None = too_large(batch.sizes[index])
+            try:
+                if refusal is None:
+                    report = partial(self._delivered, number, batch, index)
+                    produce(record.topic, record.value, record.key, headers=list(record.headers), on_delivery=report)
+            except BufferError:
+                return  # again after the next reports
+            except KafkaException as error:
+                if self._lost_client(error.args[0]):
+                    return
+                refusal = _fate(error.args[0])
+            if refusal is not None:
+                self._refused.append((number, batch, index, refusal))
+            self._unsent.popleft()
+
+    def _delivered(self, number: int, batch: Batch, index: int, error: KafkaError | None, message: Message) -> None:
+        """One record's report from librdkafka, on the serving thread."""
+        if error is None:
+            self._report(number, batch, index, cast(int, message.offset()))
+        elif not self._lost_client(error):  # else it stays unreported, and the next client sends it again
+            self._report(number, batch, index, _fate(error))
+
+    def _report(self, number: int, batch: Batch, index: int, outcome: Outcome) -> None:
+        if batch.report(index, outcome):
+            del self._open[number]
+            self._room.give_back(len(batch.records), batch.size)
+            batch.settle()
+
+    def _lost_client(self, error: KafkaError) -> bool:
+        """Whether the error says that this client will send nothing any more."""
+        if error.fatal() or error.code() in _SEND_AGAIN:
+            self._broken = True
+        return self._broken
+
+    def _renew(self) -> None:
+        log.warning("producer renewed", client_id=self._log.client_id, queued=self.queued)
+        self._purge()
+        with self._lock:
+            self._unsent = deque(
+                (number, batch, index) for number, batch in self._open.items() for index in batch.unreported()
+            )
+            self._refused.clear()
+            self._client = self._new_client()
+            self._broken = False
+
+    def _purge(self) -> None:
+        """Let the client drop what it has, and serve its last reports."""
+        self._client.purge()
+        self._client.flush(REQUEST_TIMEOUT_S)
+
+    def _new_client(self) -> Client:
+        room = {"queue.buffering.max.messages": max(2 * self.queue_size, 1000)}
+        return Client(self._log.settings(_PRODUCER, room, {"error_cb": self._on_error}))
+
+    def _on_error(self, error: KafkaError) -> None:
+        if self._lost_client(error):
+            log.error("producer failed", error=error.str())
+
+
+class KafkaReader(Reader):
+    """A member of a Kafka consumer group that reads on from where its keeper says."""
+
+    def __init__(
+        self, owner: KafkaLog, topic: str, group: str, keeper: PositionKeeper, instance_id: str | None
+    ) -> None:
+        self._log = owner
+        self._topic = topic
+        self._group = group
+        self._keeper = keeper
+        self._instance_id = instance_id
+        self._reachable = True
+        self._join()
+
+    def _join(self) -> None:
+        self._fenced = False
+        self._owned: dict[int, Partition] = {}  # what the keeper was told of
+        self._positions: dict[int, int] = {}  # what is read: the next offset of each
+        self._coming: set[int] = set()  # given by the group, the keeper not yet asked
+        self._going: set[int] = set()  # taken by the group, the keeper not yet told
+        self._lost: dict[int, OffsetLost] = {}  # to be stopped, the keeper not yet told
+        self._watch: Future[Any] | None = None
+        self._watch_at = time.monotonic() + WATCH_INTERVAL_S
+        self._consumer = Consumer(self._log.settings(_CONSUMER, self._membership(), {"error_cb": self._on_error}))
+        self._consumer.subscribe(
+            [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+        )
+
+    def _membership(self) -> dict[str, Any]:
+        settings: dict[str, Any] = {"group.id": self._group}
+        if self._instance_id is not None:
+            settings["group.instance.id"] = self._instance_id
+        if self._log.group_protocol == "consumer":  # its time-outs and assignors are the broker's to set
+            return {**settings, "group.protocol": "consumer"}
+        session = {"session.timeout.ms": round(SESSION_TIMEOUT_S * 1000), "heartbeat.interval.ms": 3000}
+        return {**settings, **session, "partition.assignment.strategy": "cooperative-sticky"}
+
+    @property
+    def reachable(self) -> bool:
+        return self._reachable
+
+    def poll(self, max_records: int, timeout_s: float) -> list[LoggedRecord]:
+        deadline = time.monotonic() + timeout_s
+        while True:
+            self._tell_keeper()
+            self._watch_topic()
+            wait_s = max(0.0, min(deadline - time.monotonic(), POLL_SLICE_S))
+            records = self._accept(self._fetch(max_records, wait_s))
+            if records or time.monotonic() >= deadline:
+                return records
+
+    def commit(self, next_offsets: Mapping[int, int]) -> None:
+        offsets = [
+            TopicPartition(self._topic, number, offset, self._log.client_id)
+            for number, offset in next_offsets.items()
+            if number in self._positions
+        ]
+        if offsets:
+            with contextlib.suppress(KafkaException):  # for tools only: the next one will do
+                self._consumer.commit(offsets=offsets, asynchronous=True)
+
+    def lag(self) -> Mapping[int, int]:
+        lags: dict[int, int] = {}
+        for number, position in self._positions.items():
+            with contextlib.suppress(KafkaException):
+                _, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), cached=True)
+                lags[number] = max(high - position, 0)
+        return lags
+
+    def rejoin(self) -> None:
+        try:
+            self.close()
+        finally:
+            self._join()
+
+    def close(self) -> None:
+        with contextlib.suppress(KafkaException, RuntimeError):
+            self._consumer.close()
+        owned = list(self._owned.values())
+        self._owned.clear()
+        self._positions.clear()
+        if owned:
+            self._keeper.revoked(owned)
+
+    def _fetch(self, max_records: int, timeout_s: float) -> list[Message]:
+        """What is there, as soon as there is something: `consume` alone would wait for the whole batch."""
+        try:
+            first = self._consumer.poll(timeout_s)
+            if first is None:
+                return []
+            rest = self._consumer.consume(max_records - 1, 0) if max_records > 1 else []
+        except KafkaException as error:
+            self._on_error(error.args[0])
+            return []
+        return [first, *rest]
+
+    def _accept(self, messages: Iterable[Message]) -> list[LoggedRecord]:
+        """Keep what belongs to partitions that are still this reader's; look at the errors among them."""
+        records: list[LoggedRecord] = []
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                self._on_message_error(message, error)
+                continue
+            record = _logged(message)
+            position = self._positions.get(record.partition)
+            if position is None or record.offset < position or record.partition in self._going:
+                continue  # fetched before the partition went away
+            self._positions[record.partition] = record.offset + 1
+            records.append(record)
+        if records:
+            self._reachable = True
+        return [record for record in records if record.partition not in self._going]
+
+    def _on_message_error(self, message: Message, error: KafkaError) -> None:
+        number = message.partition()
+        if error.code() in _OFFSET_GONE and number in self._owned:
+            self._lost[number] = OffsetLost(f"{self._topic} partition {number}: {error.str()}")
+        elif error.code() not in _NO_SUCH_TOPIC:  # a topic that does not exist yet is waited for
+            self._on_error(error)
+
+    def _on_error(self, error: KafkaError) -> None:
+        """What librdkafka says of the client as a whole; what passes by itself it logs on its own."""
+        if error.code() in _AWAY:
+            self._reachable = False
+        if error.code() == KafkaError.FENCED_INSTANCE_ID or error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001
+            self._fenced = True
+            log.warning("reader fenced", topic=self._topic, group=self._group, error=error.str())
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Answer the group at once; reading begins when the keeper has been asked."""
+        consumer.incremental_assign([])
+        self._coming.update(place.partition for place in partitions)
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        numbers = {place.partition for place in partitions}
+        self._coming -= numbers
+        self._going |= numbers
+        read = [place for place in partitions if place.partition in self._positions]
+        with contextlib.suppress(KafkaException):
+            consumer.incremental_unassign(read)
+
+    def _tell_keeper(self) -> None:
+        """Tell the keeper what went and what is lost, then ask it about what came."""
+        if self._fenced:
+            self._going.update(self._owned)
+        gone = [self._owned.pop(number) for number in sorted(self._going) if number in self._owned]
+        for number in self._going:
+            self._positions.pop(number, None)
+        self._going.clear()
+        if gone:
+            self._keeper.revoked(gone)
+        if self._fenced:
+            raise Fenced(f"this member of {self._group} (instance id {self._instance_id}) was replaced")
+        while self._lost:
+            number, error = self._lost.popitem()
+            if number in self._owned:
+                self._stop(number, error)
+        if self._coming:
+            self._take_over(sorted(self._coming))
+
+    def _take_over(self, numbers: list[int]) -> None:
+        try:
+            description = self._log.describe(self._topic)
+            marks = self._log.watermarks(self._topic)
+        except Unreachable:
+            self._reachable = False
+            return  # the next poll asks again
+        if description is None or not marks.keys() >= set(numbers):
+            return
+        partitions = [Partition(description.log_id, self._topic, description.topic_id, number) for number in numbers]
+        found = self._ask_keeper(partitions)
+        begin: list[TopicPartition] = []
+        for partition in partitions:
+            number = partition.partition
+            self._coming.discard(number)
+            self._owned[number] = partition
+            position = found[number]
+            if not isinstance(position, OffsetLost):
+                offset = marks[number].low if position is None else position
+                lost = _out_of_range(self._topic, number, offset, marks[number])
+                if lost is None:
+                    self._positions[number] = offset
+                    begin.append(TopicPartition(self._topic, number, offset))
+                    continue
+                position = lost
+            self._stop(number, position)
+        if begin:
+            self._consumer.incremental_assign(begin)
+
+    def _ask_keeper(self, partitions: Sequence[Partition]) -> dict[int, int | OffsetLost | None]:
+        """Each partition's position, or why there is none: one at a time only where one of several is lost."""
+        try:
+            positions = self._keeper.assigned(partitions)
+        except OffsetLost as error:
+            if len(partitions) == 1:
+                return {partitions[0].partition: error}
+            found: dict[int, int | OffsetLost | None] = {}
+            for partition in partitions:
+                found.update(self._ask_keeper([partition]))
+            return found
+        return {partition.partition: positions.get(partition.partition) for partition in partitions}
+
+    def _stop(self, number: int, error: OffsetLost) -> None:
+        """Read no more of a partition, though it stays this member's."""
+        if self._positions.pop(number, None) is not None:
+            with contextlib.suppress(KafkaException):
+                self._consumer.incremental_unassign([TopicPartition(self._topic, number)])
+        log.error("partition stopped", topic=self._topic, partition=number, error=str(error))
+        self._keeper.stopped(self._owned[number], error)
+
+    def _watch_topic(self) -> None:
+        """Every few seconds: does the cluster answer, and is the topic still the one that is read?"""
+        if self._watch is None:
+            if time.monotonic() >= self._watch_at:
+                self._watch = self._log.describing(self._topic)
+            return
+        if not self._watch.done():
+            return
+        answer, self._watch = self._watch, None
+        self._watch_at = time.monotonic() + WATCH_INTERVAL_S
+        try:
+            description = self._log.described(self._topic, answer)
+        except Unreachable:
+            self._reachable = False
+            return
+        self._reachable = True
+        for number in list(self._positions):
+            if description is not None and description.topic_id != self._owned[number].topic_id:
+                self._stop(number, OffsetLost(f"topic {self._topic} was made anew"))
+
+
+class _ClientLog:
+    """librdkafka's log lines in ours, each kind at most once in `LOG_INTERVAL_S`."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, float] = {}
+
+    def log(self, level: int, pattern: str, kind: str, client: str, text: str, *_rest: object) -> None:
+        """As `logging.Logger.log`; `kind` is librdkafka's facility."""
+        del pattern
+        now = time.monotonic()
+        if now - self._last.get(kind, -LOG_INTERVAL_S) >= LOG_INTERVAL_S:
+            self._last[kind] = now
+            log.log(level, "kafka client", kind=kind, client=client, text=text)
+
+
+@contextlib.contextmanager
+def _kafka_errors(topic: str) -> Iterator[None]:
+    """Turn librdkafka's errors into ours.
+
+    Raises:
+        Fatal: what was asked for is not allowed or makes no sense.
+        Unreachable: anything that may pass.
+    """
+    try:
+        yield
+    except KafkaException as error:
+        reason: KafkaError = error.args[0]
+        kind = Fatal if reason.code() in _MISCONFIGURED else Unreachable
+        raise kind(f"{topic}: {reason.str()}") from error
+
+
+def _fate(error: KafkaError) -> QuakestreamError:
+    """What a producer's callers are told about a record that was not acknowledged."""
+    if error.code() in _REJECTED:
+        return Rejected(error.str())
+    return Retryable(error.str())
+
+
+def _logged(message: Any) -> LoggedRecord:  # a message without an error has everything that its type calls optional
+    headers = message.headers()
+    return LoggedRecord(
+        message.topic(),
+        message.partition(),
+        message.offset(),
+        message.timestamp()[1],
+        message.key(),
+        message.value(),
+        tuple(headers) if headers else (),
+    )
+
+
+def _read_to_end(consumer: Consumer, max_records: int) -> list[LoggedRecord]:
+    records: list[LoggedRecord] = []
+    deadline = time.monotonic() + REQUEST_TIMEOUT_S
+    while len(records) < max_records:
+        if time.monotonic() > deadline:
+            raise Unreachable("the log does not answer")
+        message = consumer.poll(0.1)
+        if message is None:
+            continue
+        error = message.error()
+        if error is None:
+            records.append(_logged(message))
+            deadline = time.monotonic() + REQUEST_TIMEOUT_S
+        elif error.code() == _END:
+            break
+        elif error.code() in _OFFSET_GONE:
+            raise OffsetLost(error.str())
+    return records
+
+
+def _out_of_range(topic: str, partition: int, offset: int, marks: Watermarks) -> OffsetLost | None:
+    if marks.low <= offset <= marks.high:
+        return None
+    return OffsetLost(f"offset {offset} of {topic} partition {partition}: the log has {marks.low} to {marks.high}")

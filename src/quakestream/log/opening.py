@@ -1,0 +1,47 @@
+"""Which log a program uses, and the topics on it, from its settings."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from quakestream.config import Settings
+from quakestream.log import EventLog, Topic
+
+SOURCE_STATUS_TOPIC: Final = "earthquake-source-status-topic"
+
+
+def open_log(settings: Settings) -> EventLog:
+    """The log that `EVENT_LOG` names. Only the one that is used is imported.
+
+    Raises:
+        Fatal: the embedded log's file is damaged, of a newer version, or can't be opened.
+    """
+    if settings.event_log == "embedded":
+        from quakestream.log.embedded import EmbeddedLog  # noqa: PLC0415
+
+        return EmbeddedLog(settings.data_dir)
+    from quakestream.log.kafka import KafkaLog  # noqa: PLC0415
+
+    return KafkaLog(
+        settings.kafka_brokers,
+        settings.kafka_client_id,
+        replication_factor=settings.kafka_replication_factor,
+        group_protocol=settings.kafka_group_protocol,
+    )
+
+
+def dead_letter_topic(settings: Settings) -> str:
+    """Where messages of the stream go that can't be read."""
+    return f"{settings.topic()}.dlq"
+
+
+def stream_topics(settings: Settings) -> list[Topic]:
+    """The topics that both programs need, as they should be when they have to be made; the stream's is the first."""
+    retention_ms = round(settings.log_retention_hours * 3_600_000)
+    retention_bytes = round(settings.log_retention_mb * 1024 * 1024)
+    partitions = settings.kafka_partitions if settings.event_log == "kafka" else 1
+    return [
+        Topic(settings.topic(), partitions, retention_ms, retention_bytes),
+        Topic(dead_letter_topic(settings), 1, retention_ms, retention_bytes),
+        Topic(SOURCE_STATUS_TOPIC, cleanup="compact"),
+    ]

@@ -1,0 +1,194 @@
+"""The log on a real Apache Kafka broker keeps the promise, and what is Kafka's own."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from quakestream.log import EventLog, Producer, Record, Topic, Watermarks
+from quakestream.log.kafka import KafkaLog
+from tests.contracts.event_log import LIMIT_S, EventLogContract, Keeper, poll_until, take, wait_for
+
+pytestmark = pytest.mark.kafka
+
+
+class TestKafkaLog(EventLogContract):
+    @pytest.fixture(autouse=True)
+    def _broker(self, kafka_broker) -> None:
+        self.broker = kafka_broker
+        self.admin = AdminClient({"bootstrap.servers": kafka_broker.address})
+
+    def opening(self) -> str:
+        return f"from quakestream.log.kafka import KafkaLog\nlog = KafkaLog({self.broker.address!r}, 'test')"
+
+    def remake_topic(self, log: EventLog, topic: str) -> None:
+        for removed in self.admin.delete_topics([topic]).values():
+            removed.result(LIMIT_S)
+        wait_for(lambda: log.watermarks(topic) == {})
+        log.ensure_topics([Topic(topic)])
+
+    def remove_before(self, log: EventLog, topic: str, offset: int) -> None:
+        for removed in self.admin.delete_records([TopicPartition(topic, 0, offset)]).values():
+            removed.result(LIMIT_S)
+
+    @contextlib.contextmanager
+    def out_of_reach(self) -> Iterator[EventLog]:
+        with socket.socket() as deaf:
+            deaf.bind(("127.0.0.1", 0))
+            yield KafkaLog(f"127.0.0.1:{deaf.getsockname()[1]}", "test")
+
+
+def test_two_members_share_partitions_and_rebalance(kafka_broker) -> None:
+    log = KafkaLog(kafka_broker.address, "test")
+    log.ensure_topics([Topic("shared", partitions=4)])
+    producer = log.producer()
+    first_keeper, second_keeper = Keeper(), Keeper()
+    first, second = (log.reader("shared", "sharing", keeper) for keeper in (first_keeper, second_keeper))
+    try:
+        poll_until(first, lambda _: len(first_keeper.held) == 4)
+        wait_for(lambda: first.poll(10, 0.05) + second.poll(10, 0.05) or len(second_keeper.held) == 2)
+        assert len(first_keeper.held) == 2
+        assert not first_keeper.held.keys() & second_keeper.held.keys()
+        producer.send([Record("shared", b"%d" % n, b"%d" % n) for n in range(100)]).result(LIMIT_S)
+        got: list[list[int]] = [[], []]
+
+        def read_both() -> bool:
+            for numbers, reader in zip(got, (first, second), strict=True):
+                numbers += [int(record.value) for record in reader.poll(100, 0.05)]
+            return len(got[0]) + len(got[1]) >= 100
+
+        wait_for(read_both)
+        assert sorted(got[0] + got[1]) == list(range(100))
+        assert got[0]
+        assert got[1]
+        first.close()
+        poll_until(second, lambda _: len(second_keeper.held) == 4)
+    finally:
+        first.close()
+        second.close()
+        producer.close(5.0)
+
+
+def test_one_lost_partition_stops_and_the_others_go_on(kafka_broker) -> None:
+    log = KafkaLog(kafka_broker.address, "test")
+    log.ensure_topics([Topic("half-lost", partitions=2)])
+    producer = log.producer()
+    outcomes = producer.send([Record("half-lost", b"%d" % n, b"") for n in range(50)]).result(LIMIT_S)
+    assert all(isinstance(outcome, int) for outcome in outcomes)
+    marks = log.watermarks("half-lost")
+    keeper = Keeper({0: marks[0].high + 5})
+    reader = log.reader("half-lost", "group", keeper)
+    try:
+        assert {record.partition for record in take(reader, marks[1].high)} == {1}
+        assert list(keeper.stops) == [0]
+        assert reader.poll(10, 0.5) == []
+    finally:
+        reader.close()
+        producer.close(5.0)
+
+
+def test_a_position_that_is_lost_while_reading_stops(kafka_broker) -> None:
+    """What retention removes under a reader that lies far behind."""
+    log = KafkaLog(kafka_broker.address, "test")
+    log.ensure_topics([Topic("overtaken")])
+    producer = log.producer()
+    keeper = Keeper()
+    reader = log.reader("overtaken", "group", keeper)
+    try:
+        producer.send([Record("overtaken", b"", b"1")]).result(LIMIT_S)
+        take(reader, 1)
+        reader._positions[0] = 0
+        reader._consumer.seek(TopicPartition("overtaken", 0, 999))
+        poll_until(reader, lambda _: bool(keeper.stops))
+    finally:
+        reader.close()
+        producer.close(5.0)
+
+
+def test_a_broken_client_is_replaced_and_nothing_is_lost_or_reordered(kafka_broker) -> None:
+    log = KafkaLog(kafka_broker.address, "test")
+    log.ensure_topics([Topic("renewed")])
+    producer = log.producer()
+    futures = []
+    for first in range(0, 5000, 100):
+        futures.append(producer.send([Record("renewed", b"k", b"%d" % n) for n in range(first, first + 100)]))
+        if first == 2500:
+            producer._client.purge()  # what was under way comes back undelivered, as after a fatal error
+    outcomes = [outcome for future in futures for outcome in future.result(LIMIT_S)]
+    assert all(isinstance(outcome, int) for outcome in outcomes)
+    assert producer.close(5.0) == 0
+    marks = log.watermarks("renewed")[0]
+    numbers = [int(record.value) for record in log.read("renewed", 0, 0, marks.high)]
+    firsts = list(dict.fromkeys(numbers))
+    assert firsts == list(range(5000))
+
+
+def test_a_smaller_limit_of_the_topics_own_is_a_rejection(kafka_broker) -> None:
+    log = KafkaLog(kafka_broker.address, "test")
+    admin = AdminClient({"bootstrap.servers": kafka_broker.address})
+    from confluent_kafka.admin import NewTopic
+
+    admin.create_topics([NewTopic("small", 1, 1, config={"max.message.bytes": "1000"})])["small"].result(LIMIT_S)
+    producer = log.producer()
+    import os
+
+    outcomes = [
+        producer.send([Record("small", b"k", value)]).result(LIMIT_S)[0] for value in (b"1", os.urandom(5000), b"2")
+    ]
+    assert outcomes[0] == 0
+    assert outcomes[2] == 1
+    assert type(outcomes[1]).__name__ == "Rejected"
+    assert producer.close(5.0) == 0
+
+
+def test_everything_waits_for_a_broker_that_comes_later_and_returns_after_sigkill(private_broker) -> None:
+    private_broker.stop()
+    log = KafkaLog(private_broker.address, "test")
+    assert not log.reachable()
+    keeper = Keeper()
+    reader = log.reader("restarted", "group", keeper)
+    producer = log.producer()
+    assert reader.poll(10, 0.2) == []
+    wait_for(lambda: reader.poll(10, 0.05) or not reader.reachable)
+    early = producer.send([Record("restarted", b"k", b"%d" % n) for n in range(100)])
+    private_broker.start()
+    log.ensure_topics([Topic("restarted")])
+    assert early.result(LIMIT_S) == list(range(100))
+    assert len(take(reader, 100)) == 100
+
+    private_broker.kill()
+    futures = [producer.send([Record("restarted", b"k", b"%d" % n)]) for n in range(100, 300)]
+    wait_for(lambda: reader.poll(10, 0.05) or not reader.reachable)
+    assert not any(future.done() for future in futures)
+    private_broker.start()
+    read = take(reader, 200)
+    assert [int(record.value) for record in read] == list(range(100, 300))
+    assert [future.result(LIMIT_S)[0] for future in futures] == [record.offset for record in read]
+    assert log.watermarks("restarted") == {0: Watermarks(0, 300)}
+    wait_for(lambda: reader.poll(10, 0.05) or reader.reachable)
+    assert keeper.revocations == []
+    reader.close()
+    assert producer.close(5.0) == 0
+    assert private_broker.stop() == 0
+
+
+def test_the_consumer_group_protocol_works_as_well(kafka_broker) -> None:
+    log = KafkaLog(kafka_broker.address, "test", group_protocol="consumer")
+    log.ensure_topics([Topic("protocol")])
+    producer = log.producer()
+    keeper = Keeper({0: 1})
+    reader = log.reader("protocol", "group-848", keeper, "instance")
+    try:
+        producer.send([Record("protocol", b"k", b"%d" % n) for n in range(3)]).result(LIMIT_S)
+        assert [record.offset for record in take(reader, 2)] == [1, 2]
+        reader.rejoin()
+        assert len(take(reader, 2)) == 2
+    finally:
+        reader.close()
+        producer.close(5.0)
+    assert len(keeper.revocations) == 2
