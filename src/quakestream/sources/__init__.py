@@ -10,9 +10,11 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
 
 from quakestream.errors import Rejected
 from quakestream.event import EarthquakeEvent
@@ -48,12 +50,14 @@ class SourceContext:
     user_agent: str
     http_timeout_s: float
     usgs_feed_url: str
+    recordings: Path | None = None
+    """Folder whose files a replay may read, by their path below it. None: bundled recordings only."""
 
 
 class SourceOptions(BaseModel):
-    """What a start body may say of a source; an unknown option is refused."""
+    """What a start body may say of a source, in camelCase as there; an unknown option is refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, alias_generator=to_camel)
 
 
 class Source(abc.ABC):

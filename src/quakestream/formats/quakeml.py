@@ -1,0 +1,169 @@
+"""QuakeML 1.2, basic event description: https://quake.ethz.ch/quakeml/.
+
+Events are read one by one and let go, with their picks and amplitudes before them, so memory stays flat however many
+there are. Entities are not expanded and nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Final
+
+from lxml import etree
+
+from quakestream.errors import Rejected
+from quakestream.event import Mode, Status
+from quakestream.formats import Entry, Problem
+from quakestream.formats.fields import decimal, epoch_ms, event, number
+
+_ROOT: Final = re.compile(rb"<(\w+:)?quakeml[\s>]")
+_ANSS: Final = "{http://anss.org/xmlns/catalog/0.1}"
+_BULK: Final = ("pick", "arrival", "amplitude", "stationMagnitude", "focalMechanism")
+_PUBLIC_ID: Final = re.compile(r"^(?:smi|quakeml):([^/\s]+)/(.+)$")
+_ID_IN_QUERY: Final = re.compile(r"[?&;]eventid=([^&;#]+)", re.IGNORECASE)
+_REVIEWED: Final = ("reviewed", "confirmed", "final")
+_PLACES: Final = ("nearest cities", "region name", "Flinn-Engdahl region", "earthquake name")
+_NOT_EXISTING: Final = "not existing"
+
+
+def looks_like(head: bytes) -> bool:
+    """XML whose root is `quakeml`."""
+    return head.startswith(b"<") and _ROOT.search(head) is not None
+
+
+def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator[Entry]:
+    """Each `event`: its preferred origin and magnitude, else its first ones.
+
+    `updated` is the newest `creationTime` of the event, that origin and that magnitude. An event whose type is "not
+    existing", or whose origins are all rejected, is one that the agency has withdrawn: `deleted`.
+
+    Raises:
+        Rejected: not XML, or not QuakeML.
+    """
+    parsed = etree.iterparse(
+        stream,
+        events=("end",),
+        tag=[f"{{*}}{name}" for name in ("quakeml", "event", *_BULK)],
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    tag = ""
+    try:
+        for _, element in parsed:
+            tag = etree.QName(element).localname
+            if tag == "event":
+                yield _entry(element, mode=mode, now_ms=now_ms)
+            if tag != "quakeml":
+                _let_go(element)
+    except etree.XMLSyntaxError as error:
+        raise Rejected(f"not XML: {error}") from error
+    if tag != "quakeml":
+        raise Rejected("XML that is not QuakeML")
+
+
+def _let_go(element: Any) -> None:
+    element.clear()
+    if etree.QName(element).localname == "event":
+        while element.getprevious() is not None:
+            del element.getparent()[0]
+
+
+def _entry(element: Any, *, mode: Mode, now_ms: int | None) -> Entry:
+    where = f"event {element.get('publicID')}"
+    try:
+        document = _from_event(element)
+    except (ValueError, LookupError) as error:
+        return Problem(where, str(error))
+    return event(document, where, mode=mode, now_ms=now_ms)
+
+
+def _from_event(element: Any) -> dict[str, Any]:
+    source, id_ = _identity(element)
+    origin = _preferred(element, "origin", "preferredOriginID")
+    if origin is None:
+        raise ValueError("no origin: no time and place")
+    magnitude = _preferred(element, "magnitude", "preferredMagnitudeID")
+    kind = (_text(element, "type") or "").replace("_", " ")
+    times = [_text(part, "creationInfo/creationTime") for part in (element, origin, magnitude) if part is not None]
+    latitude, longitude = _text(origin, "latitude/value"), _text(origin, "longitude/value")
+    time = _text(origin, "time/value")
+    if latitude is None or longitude is None or time is None:
+        raise ValueError("the origin has no latitude, longitude or time")
+    return {
+        "id": id_,
+        "source": source,
+        "magnitude": decimal(_text(magnitude, "mag/value")),
+        "magnitudeType": _text(magnitude, "type"),
+        "location": {
+            "latitude": decimal(latitude),
+            "longitude": decimal(longitude),
+            "depth": _km(_text(origin, "depth/value")),
+        },
+        "timestamp": epoch_ms(time),
+        "updated": max((epoch_ms(time) for time in times if time), default=None),
+        "status": "deleted" if kind == _NOT_EXISTING else _status(origin),
+        "type": None if kind == _NOT_EXISTING else kind,
+        "place": _place(element),
+        "agency": _text(origin, "creationInfo/agencyID") or _text(element, "creationInfo/agencyID"),
+        "nst": number(_text(origin, "quality/usedStationCount")),
+        "gap": number(_text(origin, "quality/azimuthalGap")),
+        "dmin": number(_text(origin, "quality/minimumDistance")),
+        "rms": number(_text(origin, "quality/standardError")),
+        "magNst": number(_text(magnitude, "stationCount")),
+        "magError": number(_text(magnitude, "mag/uncertainty")),
+        "depthError": _km(_text(origin, "depth/uncertainty")),
+        "horizontalError": _km(_text(origin, "originUncertainty/horizontalUncertainty")),
+    }
+
+
+def _identity(element: Any) -> tuple[str, str]:
+    """Source and id: by the USGS's own attributes, else authority and last part of the public id."""
+    network, code = element.get(f"{_ANSS}eventsource"), element.get(f"{_ANSS}eventid")
+    if network and code:
+        return "usgs", network + code
+    public_id = element.get("publicID") or ""
+    match = _PUBLIC_ID.match(public_id)
+    if match is None:
+        raise ValueError("the publicID is not `smi:authority/resource`")
+    authority, resource = match.groups()
+    query = _ID_IN_QUERY.search(resource)
+    id_ = query.group(1) if query else resource.partition("#")[0].rstrip("/").rpartition("/")[2]
+    return authority.lower(), id_
+
+
+def _preferred(element: Any, name: str, reference: str) -> Any:
+    candidates = element.findall(f"{{*}}{name}")
+    wanted = _text(element, reference)
+    standing = [c for c in candidates if _text(c, "evaluationStatus") != "rejected"]
+    named = [c for c in candidates if wanted is not None and c.get("publicID") == wanted]
+    return next(iter(named or standing or candidates), None)
+
+
+def _status(origin: Any) -> Status:
+    status = _text(origin, "evaluationStatus")
+    if status == "rejected":
+        return "deleted"
+    return "reviewed" if status in _REVIEWED or _text(origin, "evaluationMode") == "manual" else "automatic"
+
+
+def _place(element: Any) -> str | None:
+    texts = {_text(d, "type"): _text(d, "text") for d in reversed(element.findall("{*}description"))}
+    return next((texts[kind] for kind in (*_PLACES, None) if texts.get(kind)), None)
+
+
+def _km(metres: str | None) -> float | None:
+    value = decimal(metres)
+    return None if value is None else value / 1000
+
+
+def _text(element: Any, path: str) -> str | None:
+    """The text at `path`; None where there is none, or no element."""
+    if element is None:
+        return None
+    text = element.findtext("/".join(f"{{*}}{name}" for name in path.split("/")))
+    return (text or "").strip() or None

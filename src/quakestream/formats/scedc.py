@@ -1,0 +1,99 @@
+"""Lines of the Southern California Earthquake Data Center's catalogue, SCEDC format.
+
+https://scedc.caltech.edu/eq-catalogs/docs/scec_dc.html: date, time, event type, geographical type, magnitude, magnitude
+type, latitude, longitude, depth in km, quality, EVID, and two counts. Depth may be negative: above sea level.
+Magnitude type `n` means that none was found, whatever number stands there; a 0.00 of another type is a magnitude. The
+lines do not say when they were last changed, nor whether a person has looked: `updated` is None, `status` the stream's
+default.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Final
+
+from quakestream.errors import Rejected
+from quakestream.event import Mode
+from quakestream.formats import Entry, Problem
+from quakestream.formats.fields import decimal, event
+
+SOURCE: Final = "scedc"
+AGENCY: Final = "ci"
+"""The Southern California Seismic Network, by its FDSN network code."""
+
+_LINE: Final = re.compile(rb"^\d{4}/\d\d/\d\d +\d\d:\d\d:\d\d(\.\d+)? +[a-z]{2} ", re.MULTILINE)
+_HEADING: Final = re.compile(rb"^#YYY/MM/DD", re.MULTILINE)
+_MAX_LINE_BYTES: Final = 4096
+_FIELDS: Final = 11
+
+_TYPES: Final = {
+    "eq": "earthquake",
+    "qb": "quarry blast",
+    "sn": "sonic boom",
+    "nt": "nuclear explosion",
+    "uk": "not reported",
+}
+_MAGNITUDE_TYPES: Final = {code: f"m{code}" for code in ("e", "w", "b", "s", "l", "lr", "c", "h", "d")} | {"n": None}
+
+
+def looks_like(head: bytes) -> bool:
+    """A line of the catalogue, or the heading of its columns."""
+    return _LINE.search(head) is not None or _HEADING.search(head) is not None
+
+
+def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator[Entry]:
+    """Each line that is not a comment.
+
+    Raises:
+        Rejected: a line without end, as in what is not text.
+    """
+    number = 0
+    while line := stream.readline(_MAX_LINE_BYTES):
+        number += 1
+        if len(line) == _MAX_LINE_BYTES:
+            raise Rejected(f"line {number} is longer than {_MAX_LINE_BYTES} bytes")
+        if line.startswith(b"#") or not line.strip():
+            continue
+        where = f"line {number}"
+        try:
+            document = _from_line(line.decode("ascii"))
+        except (ValueError, KeyError) as error:
+            yield Problem(where, f"not as the SCEDC writes them: {type(error).__name__}: {error}")
+            continue
+        yield event(document, where, mode=mode, now_ms=now_ms)
+
+
+def _from_line(line: str) -> dict[str, Any]:
+    fields = line.split()
+    if len(fields) < _FIELDS:
+        raise ValueError(f"{len(fields)} fields, {_FIELDS} are needed")
+    date, time, kind, _, magnitude, magnitude_type, latitude, longitude, depth, _, evid = fields[:_FIELDS]
+    type_ = _MAGNITUDE_TYPES[magnitude_type]
+    return {
+        "id": str(int(evid)),
+        "source": SOURCE,
+        "agency": AGENCY,
+        "magnitude": None if type_ is None else decimal(magnitude),
+        "magnitudeType": type_,
+        "location": {
+            "latitude": decimal(latitude),
+            "longitude": decimal(longitude),
+            "depth": decimal(depth),
+        },
+        "timestamp": _epoch_ms(date, time),
+        "type": _TYPES[kind],
+    }
+
+
+def _epoch_ms(date: str, time: str) -> int:
+    """Seconds of 60.00 occur, for they are rounded: they are the next minute's."""
+    year, month, day = (int(part) for part in date.split("/"))
+    hour, minute, second = time.split(":")
+    if not (1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]):
+        raise ValueError(f"no such day: {date}")
+    hours, minutes, milliseconds = int(hour), int(minute), round(float(second) * 1000)
+    if not (0 <= hours <= 24 and 0 <= minutes <= 60 and 0 <= milliseconds <= 60_999):
+        raise ValueError(f"no such time: {time}")
+    return calendar.timegm((year, month, day, 0, 0, 0)) * 1000 + (hours * 60 + minutes) * 60_000 + milliseconds

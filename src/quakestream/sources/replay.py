@@ -1,0 +1,250 @@
+"""replay: recorded files once more, as an exercise; at a speed, or as fast as the log takes them.
+
+All entries are sorted by when the source said them (`updated`, else the origin time). They wait on disk, in a temporary
+file, with 32 bytes each in memory, so that the largest catalogue does not fill it: 124,390 events take 28 MB of disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import tempfile
+import threading
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+import structlog
+from pydantic import Field
+
+from quakestream import formats
+from quakestream.errors import Rejected, Retryable
+from quakestream.event import EarthquakeEvent, Mode, decode, encode
+from quakestream.formats import Problem
+from quakestream.sources import Outlet, Source, SourceContext, SourceOptions
+from quakestream.telemetry import EVENTS_REFUSED
+
+MODE: Final[Mode] = "exercise"
+BUNDLED: Final = Path(__file__).parent / "recordings"
+CHUNK: Final = 500
+_MAX_LOGGED: Final = 20
+
+log = structlog.get_logger(__name__)
+
+
+class ReplayOptions(SourceOptions):
+    """What to replay, and how."""
+
+    files: Annotated[list[str], Field(min_length=1, max_length=1000)] = Field(
+        description="Names of bundled recordings (`usgs-week`), or paths below the folder of recordings."
+    )
+    speed: Annotated[float, Field(gt=0, le=1e9)] | Literal["max"] = Field(
+        1.0, description="1: as it happened; 60: a minute in a second; `max`: as fast as possible."
+    )
+    shift_to_now: bool = Field(
+        default=False,
+        description="Add one constant to all times, so that the recording ends when the replay does; what was recorded "
+        "stays as `recordedTimestamp`.",
+    )
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a replay has come: events acknowledged, of how many; and entries of the files that could not be read."""
+
+    done: int = 0
+    total: int = 0
+    problems: int = 0
+
+
+class ReplaySource(Source):
+    """Publishes each event of the files once, in order, and returns.
+
+    A replay that was cut short goes on after the last event that was acknowledged, with the same shift; it is known by
+    the content of its files and its options. One that came to its end begins anew.
+    """
+
+    name = "replay"
+    Options = ReplayOptions
+
+    def __init__(self, options: ReplayOptions, context: SourceContext) -> None:
+        super().__init__(options, context)
+        self._options = options
+        self._paths = [_locate(name, context.recordings) for name in options.files]
+        self.progress = Progress()
+        self.on_progress: Callable[[Progress], None] = lambda _: None
+        """Called after each acknowledgement."""
+
+    async def run(self, outlet: Outlet) -> None:
+        """Publish everything that is left.
+
+        Raises:
+            Rejected: none of the files could be read.
+        """
+        key = f"replay:{await asyncio.to_thread(self._digest)}"
+        state = self.context.memory.load(key) or {"done": 0, "offset_ms": None, "read_at_ms": self.context.now_ms()}
+        with tempfile.TemporaryFile() as file:
+            recording = _Recording(file)
+            cancelled = threading.Event()
+            try:
+                await asyncio.to_thread(self._load, recording, state["read_at_ms"], cancelled)
+            finally:
+                cancelled.set()
+            schedule = _Schedule(self._options.speed, recording, state["done"], asyncio.get_running_loop().time())
+            if self._options.shift_to_now and state["offset_ms"] is None:
+                state["offset_ms"] = recording.offset_ms(self._options.speed, self.context.now_ms())
+            self.progress.total = len(recording)
+            self.progress.done = min(state["done"], len(recording))
+            self.on_progress(self.progress)
+            outlet.report("live")
+            while self.progress.done < len(recording):
+                end = await schedule.wait(self.progress.done)
+                events = [_shifted(event, state["offset_ms"]) for event in recording.read(self.progress.done, end)]
+                await outlet.publish(events)
+                self.progress.done = state["done"] = end
+                self._save(key, state)
+                self.on_progress(self.progress)
+        self._save(key, None)
+        outlet.report("finished")
+
+    def _save(self, key: str, state: dict[str, Any] | None) -> None:
+        """Without it a replay that is cut short repeats, but goes on."""
+        try:
+            self.context.memory.save(key, state)
+        except Retryable as error:
+            log.warning("could not remember how far", source=self.name, error=str(error))
+
+    def _digest(self) -> str:
+        digest = hashlib.sha256(msgspec.json.encode([self._options.speed, self._options.shift_to_now]))
+        for path in self._paths:
+            with path.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+        return digest.hexdigest()
+
+    def _load(self, recording: _Recording, read_at_ms: int, cancelled: threading.Event) -> None:
+        """Read the files. Bad entries, and whole files, are logged and counted; the rest is kept."""
+        unreadable = []
+        for path in self._paths:
+            try:
+                for entry in formats.read_file(path, mode=MODE, now_ms=read_at_ms):
+                    if cancelled.is_set():
+                        return
+                    if isinstance(entry, Problem):
+                        self._problem(path, str(entry))
+                    else:
+                        recording.add(entry)
+            except (Rejected, OSError) as error:
+                unreadable.append(f"{path.name}: {error}")
+                self._problem(path, str(error))
+        if len(unreadable) == len(self._paths):
+            raise Rejected("; ".join(unreadable))
+        recording.sort()
+
+    def _problem(self, path: Path, reason: str) -> None:
+        self.progress.problems += 1
+        EVENTS_REFUSED.labels(self.name).inc()
+        if self.progress.problems <= _MAX_LOGGED:
+            log.warning("could not read", source=self.name, file=path.name, reason=reason)
+
+
+SOURCE = ReplaySource
+
+
+class _Recording:
+    """Events on disk, in the order of their times."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._times_ms = array("q")
+        self._latest_ms = array("q")
+        self._starts = array("q", [0])
+        self._order: Sequence[int] = ()
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def add(self, event: EarthquakeEvent) -> None:
+        encoded = encode(event)
+        self._file.write(encoded)
+        self._starts.append(self._starts[-1] + len(encoded))
+        said_ms = event.timestamp_ms if event.updated_ms is None else event.updated_ms
+        self._times_ms.append(said_ms)
+        self._latest_ms.append(max(said_ms, event.timestamp_ms))
+
+    def sort(self) -> None:
+        """By time; those of one time stay as they came."""
+        self._file.flush()
+        self._order = array("q", sorted(range(len(self._times_ms)), key=self._times_ms.__getitem__))
+
+    def time_ms(self, n: int) -> int:
+        return self._times_ms[self._order[n]]
+
+    def read(self, start: int, end: int) -> Iterator[EarthquakeEvent]:
+        for n in self._order[start:end]:
+            self._file.seek(self._starts[n])
+            yield decode(self._file.read(self._starts[n + 1] - self._starts[n]), now_ms=2**62)
+
+    def offset_ms(self, speed: float | Literal["max"], now_ms: int) -> int:
+        """The largest shift with which no time lies ahead of the moment at which its event is published."""
+        if not self._order:
+            return 0
+        if speed == "max":
+            return now_ms - max(self._latest_ms)
+        first_ms = self.time_ms(0)
+        return min(
+            now_ms + int((time_ms - first_ms) / speed) - latest_ms
+            for time_ms, latest_ms in zip(self._times_ms, self._latest_ms, strict=True)
+        )
+
+
+class _Schedule:
+    """When each event of a recording is due."""
+
+    def __init__(self, speed: float | Literal["max"], recording: _Recording, first: int, start_s: float) -> None:
+        self._speed = speed
+        self._recording = recording
+        self._start_s = start_s
+        self._first_ms = recording.time_ms(first) if first < len(recording) else 0
+
+    async def wait(self, n: int) -> int:
+        """Wait until event `n` is due; the end of the run of those that are due with it."""
+        end = min(n + CHUNK, len(self._recording))
+        if self._speed == "max":
+            return end
+        clock = asyncio.get_running_loop().time
+        await asyncio.sleep(max(0.0, self._due_s(n) - clock()))
+        now_s = max(clock(), self._due_s(n))
+        return next((k for k in range(n + 1, end) if self._due_s(k) > now_s), end)
+
+    def _due_s(self, n: int) -> float:
+        speed = 1.0 if self._speed == "max" else self._speed
+        return self._start_s + (self._recording.time_ms(n) - self._first_ms) / 1000 / speed
+
+
+def _shifted(event: EarthquakeEvent, offset_ms: int | None) -> EarthquakeEvent:
+    if offset_ms is None:
+        return event
+    return msgspec.structs.replace(
+        event,
+        timestamp_ms=event.timestamp_ms + offset_ms,
+        updated_ms=None if event.updated_ms is None else event.updated_ms + offset_ms,
+        extra=event.extra | {"recordedTimestamp": event.timestamp_ms},
+    )
+
+
+def _locate(name: str, folder: Path | None) -> Path:
+    """A bundled recording, or a file below `folder`; nothing else on this machine."""
+    bundled = {path.name.partition(".")[0]: path for path in BUNDLED.glob("*.gz")}
+    if name in bundled:
+        return bundled[name]
+    if folder is None:
+        raise Rejected(f"source replay: there is no recording {name!r}: choose from {', '.join(sorted(bundled))}")
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise Rejected(f"source replay: {name!r} is not below the folder of recordings")
+    if not path.is_file():
+        raise Rejected(f"source replay: there is no file {name!r} in the folder of recordings")
+    return path
