@@ -1,0 +1,188 @@
+"""Running a program: signals, its HTTP server, its exit code. Both services use it, alone or together in one process.
+
+A program is a coroutine function that is given `Stop` and answers with an exit code:
+
+    raise SystemExit(program.run(lambda stop: serve(settings, log, stop=stop), settings.shutdown_timeout_s))
+
+Exit codes: 0 as asked; 1 something went wrong, which the log tells; 2 the settings are at fault.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from types import FrameType
+from typing import Any, Final
+
+import structlog
+import uvicorn
+import uvloop
+
+from quakestream.errors import ConfigError, Fatal
+
+GRACEFUL_S: Final = 2
+"""How long HTTP requests that are being answered may take when the program stops."""
+
+log = structlog.get_logger(__name__)
+
+
+class Stop(asyncio.Event):
+    """Set when the program is to stop in order. `last_words` are called when it must end at once: what is left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last_words: list[Callable[[], None]] = []
+
+
+def run(main: Callable[[Stop], Coroutine[Any, Any, int]], shutdown_timeout_s: float) -> int:
+    """Run a program; its exit code.
+
+    SIGTERM or SIGINT stops it in order. A second one, or the time-out, ends the process at once, with exit code 1.
+    """
+    stop = Stop()
+    loop = uvloop.new_event_loop()
+    # Closing the loop waits for its threads: that, too, is within the time-out.
+    with _signals(stop, loop, shutdown_timeout_s), asyncio.Runner(loop_factory=lambda: loop) as runner:
+        return runner.run(main(stop))
+
+
+async def together(stop: Stop, *programs: Coroutine[Any, Any, int]) -> int:
+    """Run several programs side by side; when one ends, the others stop in order. The worst of their exit codes."""
+    tasks = [asyncio.create_task(one) for one in programs]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    return max(await asyncio.gather(*tasks))
+
+
+async def exit_code(program: Awaitable[int]) -> int:
+    """The program's exit code; for one that raises, the code that fits, and a line in the log that says why."""
+    try:
+        return await program
+    except ConfigError as error:
+        log.critical(str(error))
+        return 2
+    except Fatal as error:
+        log.critical(str(error))
+    except Exception:
+        log.critical("stopped by an unexpected error", exc_info=True)
+    return 1
+
+
+async def until(stop: asyncio.Event, *working: asyncio.Future[Any]) -> None:
+    """Wait until `stop` is set, or one of what is at work ends or fails; its error is logged with its trace at once.
+
+    Raises:
+        Fatal: something failed.
+    """
+    asked = asyncio.ensure_future(stop.wait())
+    try:
+        done, _ = await asyncio.wait([asked, *working], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        asked.cancel()
+    for ended in done - {asked}:
+        error = ended.exception()
+        if isinstance(error, Fatal) and error.__cause__ is None:
+            raise error
+        log.critical("unexpected error: stopping in order", exc_info=error)
+        raise Fatal("stopped by an unexpected error; its trace stands above") from error
+
+
+@contextlib.asynccontextmanager
+async def listening(
+    app: Callable[..., Any], *, name: str, host: str, port: int, max_connections: int = 1000
+) -> AsyncIterator[Listening]:
+    """Answer HTTP while the block runs; `name` is how the program calls itself in its log.
+
+    Raises:
+        Fatal: the address can't be listened on; one line that says why.
+    """
+    listener = _listen(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    url = f"http://{shown}:{listener.getsockname()[1]}"
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="websockets-sansio",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=max_connections,
+        timeout_graceful_shutdown=GRACEFUL_S,
+    )
+    server = _Server(config)
+    answering = asyncio.create_task(server.serve(sockets=[listener]), name=f"{name} http")
+    try:
+        while not server.started and not answering.done():  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.005)
+        log.info(f"{name} listening on {url}")  # noqa: G004 - the sentence that people look for
+        yield Listening(url, answering)
+    finally:
+        server.should_exit = True
+        await answering
+
+
+class Listening:
+    """A server that answers at `url` for as long as its task, `answering`, runs."""
+
+    def __init__(self, url: str, answering: asyncio.Task[None]) -> None:
+        self.url = url
+        self.answering = answering
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the program's, not one server's."""
+        yield
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise Fatal(f"can't listen on {host} port {port}: {error.strerror or error}") from None
+
+
+@contextlib.contextmanager
+def _signals(stop: Stop, loop: asyncio.AbstractEventLoop, timeout_s: float) -> Iterator[None]:
+    def handle(number: int, _frame: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        if timer.is_alive():
+            _end_at_once(stop, f"a second signal ({name})")
+        timer.start()
+        with contextlib.suppress(RuntimeError):  # the loop is closed: stopping is all but done
+            loop.call_soon_threadsafe(_ask, stop, name)
+
+    timer = threading.Timer(timeout_s, _end_at_once, (stop, f"not done after {timeout_s:g} s"))
+    timer.daemon = True
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        timer.cancel()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ask(stop: Stop, signal_name: str) -> None:
+    log.info("stopping", signal=signal_name)
+    stop.set()
+
+
+def _end_at_once(stop: Stop, why: str) -> None:
+    try:
+        for say in stop.last_words:
+            say()
+        log.critical("ended at once", why=why)
+        sys.stdout.flush()
+    finally:
+        os._exit(1)

@@ -1,0 +1,165 @@
+"""earthquake-service, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from importlib.metadata import version
+from typing import Any, Final
+
+import structlog
+
+from quakestream import config, program, sources
+from quakestream.config import ServiceSettings
+from quakestream.errors import ConfigError, Rejected
+from quakestream.log import EventLog
+from quakestream.log.opening import SOURCE_STATUS_TOPIC, stream_topics
+from quakestream.service import status
+from quakestream.service.app import service_app
+from quakestream.service.fallback import fall_back
+from quakestream.service.instance import sole_instance
+from quakestream.service.publisher import Publisher
+from quakestream.service.stream import Stream
+from quakestream.sources import Source, SourceContext
+from quakestream.sources.memory import Memory
+
+DELIVERY_SHARE: Final = 0.9
+"""Of the time that stopping may take, the share after which nothing more is waited for."""
+ANNOUNCEMENT_S: Final = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+async def serve(
+    settings: ServiceSettings,
+    event_log: EventLog,
+    ready: Callable[[str], None] | None = None,
+    stop: program.Stop | None = None,
+) -> int:
+    """Run the service until `stop` is set; its exit code. `ready` is called with the URL when it answers.
+
+    The caller opens and closes the log. Stopping takes at most `SHUTDOWN_TIMEOUT_S`: HTTP ends, the sources stop, what
+    was accepted is delivered.
+    """
+    return await program.exit_code(_serve(settings, event_log, ready or (lambda _url: None), stop or program.Stop()))
+
+
+async def _serve(
+    settings: ServiceSettings, event_log: EventLog, ready: Callable[[str], None], stop: program.Stop
+) -> int:
+    with sole_instance(settings.data_dir / f"{settings.program}.lock"), _memories(settings) as (published, control):
+        build = _builder(settings, published)
+        autostart = _autostart(settings, build)
+        publisher = Publisher(
+            event_log, stream_topics(settings), queue_size=settings.publish_queue_size, now_ms=_now_ms
+        )
+        stream = Stream(publisher, build, control, autostart)
+        stop.last_words.append(lambda: _say_left(publisher.left()))
+        deadline = _deadline(settings)
+        try:
+            async with (
+                program.listening(
+                    service_app(stream), name=settings.program, host=settings.host, port=settings.port
+                ) as server,
+                _background(publisher.watch()) as watching,
+                _background(status.tell(stream, publisher, SOURCE_STATUS_TOPIC, _now_ms)) as telling,
+                _background(_fallback(settings, stream)) as falling_back,
+            ):
+                try:
+                    await stream.resume()
+                    ready(server.url)
+                    await program.until(stop, server.answering, watching, telling, falling_back, stream.failed)
+                finally:
+                    deadline = _deadline(settings)
+        finally:
+            left = await _drain(stream, publisher, deadline)
+        return 1 if left else 0
+
+
+async def _fallback(settings: ServiceSettings, stream: Stream) -> None:
+    if not settings.fallback_recording:
+        await asyncio.Event().wait()
+    await fall_back(stream, settings.fallback_recording, settings.fallback_after_s)
+
+
+def _deadline(settings: ServiceSettings) -> float:
+    """Until when delivery may take, if stopping began now: what is left of the time-out after that is for the rest."""
+    return time.monotonic() + settings.shutdown_timeout_s * DELIVERY_SHARE
+
+
+async def _drain(stream: Stream, publisher: Publisher, deadline: float) -> int:
+    """Stop the sources, then deliver what was accepted; how many events were left."""
+    try:
+        await stream.suspend()
+        with contextlib.suppress(TimeoutError):
+            last_states = status.states(stream, SOURCE_STATUS_TOPIC, _now_ms)
+            await asyncio.wait_for(publisher.announce(last_states), ANNOUNCEMENT_S)
+    finally:
+        left = await publisher.close(max(deadline - time.monotonic(), 0.0))
+        _say_left(left)
+    return left
+
+
+@contextlib.contextmanager
+def _memories(settings: ServiceSettings) -> Iterator[tuple[Memory, Memory]]:
+    """What the sources have published, for this log alone; what is wanted of the stream, whatever the log."""
+    path = settings.data_dir / f"{settings.program}.sqlite3"
+    brokers = ",".join(sorted(settings.kafka_brokers.split(","))) if settings.event_log == "kafka" else ""
+    with (
+        contextlib.closing(Memory(path, f"{settings.event_log}:{brokers}/{settings.topic()}")) as published,
+        contextlib.closing(Memory(path, settings.program)) as control,
+    ):
+        yield published, control
+
+
+def _builder(settings: ServiceSettings, memory: Memory) -> Callable[[Mapping[str, Any], float | None], Source]:
+    contact = f"; {settings.contact}" if settings.contact else ""
+    user_agent = f"quakestream/{version('quakestream')} (earthquake-service{contact})"
+
+    def build(wanted: Mapping[str, Any], interval_ms: float | None) -> Source:
+        context = SourceContext(
+            memory=memory,
+            now_ms=_now_ms,
+            interval_ms=interval_ms or settings.event_interval_ms,
+            user_agent=user_agent,
+            http_timeout_s=settings.http_timeout_s,
+            usgs_feed_url=settings.usgs_feed_url,
+            recordings=settings.data_dir / "recordings",
+        )
+        return sources.build(wanted, context)
+
+    return build
+
+
+def _autostart(
+    settings: ServiceSettings, build: Callable[[Mapping[str, Any], float | None], Source]
+) -> list[dict[str, Any]]:
+    """`AUTOSTART_SOURCES`, checked even where it will not be used."""
+    wanted = config.source_list(settings.autostart_sources)
+    try:
+        for source in wanted:
+            build(source, None)
+    except Rejected as error:
+        raise ConfigError(f"Config validation error: AUTOSTART_SOURCES {error}") from error
+    return wanted
+
+
+@contextlib.asynccontextmanager
+async def _background(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def _say_left(left: int) -> None:
+    if left:
+        log.error("events were left undelivered; sources that remember will publish them again", events=left)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,323 @@
+"""The publisher: the one way from the sources to the log."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from quakestream import telemetry
+from quakestream.errors import Backpressure, Fatal, QuakestreamError, Rejected, Retryable
+from quakestream.event import MAX_EVENT_BYTES, EarthquakeEvent, cloudevent_headers, encode, new_traceparent
+from quakestream.log import EventLog, Record, Topic
+
+BATCH: Final = 500
+"""Events that are encoded and sent at once: some 5 ms in which nothing else runs."""
+WINDOW: Final = 10 * BATCH
+"""Events of one `publish` that are on their way together; the next ones follow when all of these have arrived."""
+RETRY_S: Final = (0.1, 5.0)
+"""The first and the longest pause before something is tried again."""
+CHECK_INTERVAL_S: Final = 1.0
+COMPLAINT_INTERVAL_S: Final = 10.0
+STATUS_ROOM: Final = 100
+"""Room in the producer's queue beside that of the events, so that a full queue does not silence the sources' states."""
+
+Outcome = int | QuakestreamError
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of one source's events since the service started."""
+
+    published: int = 0
+    """Handed to the log."""
+    acknowledged: int = 0
+    refused: int = 0
+    last_event_ms: int | None = None
+    """When the newest acknowledgement came."""
+    lag_ms: int | None = None
+    """From the newest acknowledged event's `updated` to its acknowledgement."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """One batch on its way; `outcomes` is done when the log has said what became of each record."""
+
+    source: str
+    records: Sequence[Record]
+    updated_ms: int | None
+    started_s: float
+    outcomes: asyncio.Future[Sequence[Outcome]]
+
+
+class Publisher:
+    """Encodes events and sends them in order, within the bounds of one queue.
+
+    `publish` returns when every event was acknowledged. Whoever finds the queue full waits for its turn, first come,
+    first served; that is logged and counted, and nothing is dropped. Before the first event is sent the topics are made
+    sure of, by `watch`, which also keeps asking whether the log answers.
+    """
+
+    def __init__(self, log: EventLog, topics: Sequence[Topic], *, queue_size: int, now_ms: Callable[[], int]) -> None:
+        """`topics[0]` is the stream; all of `topics` are made when they do not exist."""
+        self.kind = log.kind
+        self.queue_size = queue_size
+        self.queue_used = 0
+        self.reachable = False
+        self.undelivered = 0
+        """Events that the log gave back after whoever published them had gone."""
+        self._log = log
+        self._topics = topics
+        self._topic = topics[0].name
+        self._now_ms = now_ms
+        self._producer = log.producer(queue_size + STATUS_ROOM)
+        self._batch = min(BATCH, queue_size)
+        self._tallies: dict[str, Tally] = {}
+        self._turn = asyncio.Lock()
+        self._freed = asyncio.Event()
+        self._topics_made = asyncio.Event()
+        self._closing = False
+        self._fatal: Fatal | None = None
+        self._next_complaint = 0.0
+        self._told_reachable: bool | None = None
+
+    def tally(self, source: str) -> Tally:
+        """The counts of one source."""
+        return self._tallies.setdefault(source, Tally())
+
+    async def publish(self, source: str, events: Sequence[EarthquakeEvent]) -> None:
+        """Hand events to the log, in order; returns when every one was acknowledged, or refused for good.
+
+        One call at a time for each source, or the order between the calls is nobody's.
+
+        Raises:
+            Fatal: the log can't go on.
+        """
+        for start in range(0, len(events), WINDOW):
+            await self._publish_window(source, events[start : start + WINDOW])
+
+    async def announce(self, records: Sequence[Record]) -> None:
+        """Send what will be said again anyway, if the log answers and has room; it never waits in the events' queue."""
+        if not (self._topics_made.is_set() and self.reachable):
+            return
+        with contextlib.suppress(Backpressure):
+            await asyncio.wrap_future(self._producer.send(records))
+
+    async def watch(self) -> None:
+        """Make the topics, then keep asking whether the log answers, until cancelled.
+
+        Raises:
+            QuakestreamError: that trying again does not mend.
+        """
+        for pause_s in _pauses():
+            try:
+                await asyncio.to_thread(self._log.ensure_topics, self._topics)
+            except Retryable as error:
+                self._hear(answers=False, why=str(error))
+                await asyncio.sleep(pause_s)
+            else:
+                break
+        self._topics_made.set()
+        while self._fatal is None:
+            self._hear(answers=await asyncio.to_thread(self._log.reachable))
+            await asyncio.sleep(CHECK_INTERVAL_S)
+        raise self._fatal
+
+    async def close(self, timeout_s: float) -> int:
+        """Wait until what was sent is acknowledged, at most `timeout_s`, and end; how many events were left."""
+        self._closing = True
+        await asyncio.to_thread(self._producer.close, timeout_s)
+        await asyncio.sleep(0)  # the last reports are called in on this loop
+        return self.left()
+
+    def left(self) -> int:
+        """Events whose fate is not known, or that the log gave back to nobody."""
+        return self.queue_used + self.undelivered
+
+    async def _publish_window(self, source: str, events: Sequence[EarthquakeEvent]) -> None:
+        sent: list[_Sent] = []
+        for start in range(0, len(events), self._batch):
+            batch = events[start : start + self._batch]
+            records = self._encode(source, batch)
+            if records:
+                sent.append(await self._send(source, records, batch[-1].updated_ms))
+                self.tally(source).published += len(records)
+                telemetry.EVENTS_PUBLISHED.labels(source).inc(len(records))
+            await asyncio.sleep(0)  # others have a turn between two batches
+        for pause_s in _pauses():
+            again = _again([(batch.records, await batch.outcomes) for batch in sent])
+            if not again:
+                return
+            log.warning("the log did not take events: sending them again", source=source, events=len(again))
+            await asyncio.sleep(pause_s)
+            batches = [again[start : start + self._batch] for start in range(0, len(again), self._batch)]
+            sent = [await self._send(source, batch, None) for batch in batches]
+
+    def _encode(self, source: str, events: Sequence[EarthquakeEvent]) -> list[Record]:
+        topic, trace = self._topic, new_traceparent()
+        try:
+            records = [Record(topic, e.key.encode(), encode(e), cloudevent_headers(e, trace)) for e in events]
+        except (ValueError, TypeError, OverflowError):
+            records = list(self._encode_each(source, events, trace))
+        if all(len(record.value or b"") <= MAX_EVENT_BYTES for record in records):
+            return records
+        return [record for record in records if self._small_enough(source, record)]
+
+    def _encode_each(self, source: str, events: Sequence[EarthquakeEvent], trace: str) -> Iterator[Record]:
+        """One by one, because one of them can't be written: the others go on."""
+        for event in events:
+            try:
+                yield Record(self._topic, event.key.encode(), encode(event), cloudevent_headers(event, trace))
+            except (ValueError, TypeError, OverflowError) as error:
+                self._refuse(source, event.key, str(error))
+
+    def _small_enough(self, source: str, record: Record) -> bool:
+        size = len(record.value or b"")
+        if size > MAX_EVENT_BYTES:
+            self._refuse(source, _id(record), f"{size} bytes: an event has at most {MAX_EVENT_BYTES}")
+        return size <= MAX_EVENT_BYTES
+
+    async def _send(self, source: str, records: Sequence[Record], updated_ms: int | None) -> _Sent:
+        """Hand one batch to the log when there is room."""
+        count = len(records)
+        # Whoever has the turn gives it back at once unless there is no room or the log has not been reached yet.
+        if self._turn.locked() or self.queue_used + count > self.queue_size:
+            self._complain()
+        async with self._turn:
+            while self.queue_used + count > self.queue_size:
+                await self._room_freed()
+            self._use(count)
+            try:
+                await self._topics_made.wait()
+                future = await self._hand_over(records)
+            except BaseException:
+                self._use(-count)
+                raise
+        loop = asyncio.get_running_loop()
+        sent = _Sent(source, records, updated_ms, time.perf_counter(), loop.create_future())
+
+        def report(reported: Future[Sequence[Outcome]]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+                loop.call_soon_threadsafe(self._settle, sent, reported)
+
+        future.add_done_callback(report)
+        return sent
+
+    async def _hand_over(self, records: Sequence[Record]) -> Future[Sequence[Outcome]]:
+        while True:
+            try:
+                return self._producer.send(records)
+            except Backpressure:  # the log's own bound, in bytes
+                self._complain()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._room_freed(), RETRY_S[0])
+            except Fatal as error:
+                self._fatal = error
+                raise
+
+    async def _room_freed(self) -> None:
+        self._freed.clear()
+        await self._freed.wait()
+
+    def _use(self, count: int) -> None:
+        self.queue_used += count
+        telemetry.PUBLISH_QUEUE_USED.set(self.queue_used)
+        if count < 0:
+            self._freed.set()
+
+    def _settle(self, sent: _Sent, reported: Future[Sequence[Outcome]]) -> None:
+        """The log has said what became of one batch, whether or not its publisher still waits."""
+        self._use(-len(sent.records))
+        error = reported.exception()
+        if error is not None:
+            self._fatal = error if isinstance(error, Fatal) else Fatal(f"the log's producer failed: {error}")
+            if not sent.outcomes.cancelled():
+                sent.outcomes.set_exception(self._fatal)
+            return
+        outcomes = reported.result()
+        acknowledged = sum(1 for outcome in outcomes if isinstance(outcome, int))
+        if acknowledged:
+            self._count(sent, acknowledged)
+        if acknowledged < len(sent.records):
+            self._look_into(sent, outcomes)
+        if not sent.outcomes.cancelled():
+            sent.outcomes.set_result(outcomes)
+
+    def _count(self, sent: _Sent, acknowledged: int) -> None:
+        tally = self.tally(sent.source)
+        tally.acknowledged += acknowledged
+        tally.last_event_ms = self._now_ms()
+        telemetry.EVENTS_ACKNOWLEDGED.labels(sent.source).inc(acknowledged)
+        telemetry.PUBLISH_SECONDS.observe(time.perf_counter() - sent.started_s)
+        if sent.updated_ms is not None:
+            tally.lag_ms = tally.last_event_ms - sent.updated_ms
+            telemetry.SOURCE_LAG_SECONDS.labels(sent.source).set(tally.lag_ms / 1000)
+
+    def _look_into(self, sent: _Sent, outcomes: Sequence[Outcome]) -> None:
+        nobody_waits = self._closing or sent.outcomes.cancelled()
+        for record, outcome in zip(sent.records, outcomes, strict=True):
+            if isinstance(outcome, Rejected):
+                self._refuse(sent.source, _id(record), str(outcome))
+            elif isinstance(outcome, Fatal):
+                self._fatal = outcome
+            elif nobody_waits and isinstance(outcome, Retryable):
+                self.undelivered += 1
+
+    def _refuse(self, source: str, id_: str, why: str) -> None:
+        self.tally(source).refused += 1
+        telemetry.EVENTS_REFUSED.labels(source).inc()
+        log.error("event refused", source=source, id=id_, why=why)
+
+    def _complain(self) -> None:
+        telemetry.BACKPRESSURE.inc()
+        now = time.monotonic()
+        if now >= self._next_complaint:
+            self._next_complaint = now + COMPLAINT_INTERVAL_S
+            log.warning(
+                "sources wait for room in the queue to the log",
+                used=self.queue_used,
+                size=self.queue_size,
+                reachable=self.reachable,
+            )
+
+    def _hear(self, *, answers: bool, why: str = "") -> None:
+        self.reachable = answers
+        telemetry.LOG_REACHABLE.set(answers)
+        if answers != self._told_reachable:
+            self._told_reachable = answers
+            if answers:
+                log.info("the event log answers", kind=self.kind)
+            else:
+                log.warning("the event log does not answer: trying on", kind=self.kind, why=why)
+
+
+def _pauses() -> Iterator[float]:
+    pause_s, longest_s = RETRY_S
+    while True:
+        yield pause_s
+        pause_s = min(2 * pause_s, longest_s)
+
+
+def _again(sent: Iterable[tuple[Sequence[Record], Sequence[Outcome]]]) -> list[Record]:
+    """What must be sent once more, in order: what the log gave back, and what followed it under the same key."""
+    again: list[Record] = []
+    keys: set[bytes | None] = set()
+    for records, outcomes in sent:
+        for record, outcome in zip(records, outcomes, strict=True):
+            if isinstance(outcome, Retryable):
+                keys.add(record.key)
+            if isinstance(outcome, Retryable) or (keys and record.key in keys and not isinstance(outcome, Rejected)):
+                again.append(record)
+    return again
+
+
+def _id(record: Record) -> str:
+    return (record.key or b"").decode(errors="replace")

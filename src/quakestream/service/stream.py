@@ -1,0 +1,321 @@
+"""The stream's control: which sources run, what is remembered of it, and how each one is.
+
+What was wanted last is remembered before it is answered for, and resumed when the program starts again; an explicit
+stop is remembered too, and wins over `AUTOSTART_SOURCES`, which count only while nobody has ever asked for anything.
+
+One instance at a time reads a source: a lock in `DATA_DIR` keeps a second service off the same folder. It can't see a
+service on another machine: with Kafka, too, run one earthquake-service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Final
+
+import structlog
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
+
+from quakestream import telemetry
+from quakestream.errors import Fatal, Rejected, Retryable
+from quakestream.event import EarthquakeEvent, iso_time
+from quakestream.service.publisher import RETRY_S, Publisher
+from quakestream.sources import Source, State
+from quakestream.sources.memory import Memory
+
+DEFAULT_SOURCES: Final = ({"name": "simulator"},)
+GRACE_S: Final = 1.0
+"""How long a source that is stopped may finish the `publish` it is in, so that it can mark what arrived."""
+STOP_LIMIT_S: Final = 5.0
+MAX_SOURCES: Final = 16
+
+log = structlog.get_logger(__name__)
+
+
+def _named_once(sources: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    names = [source.get("name") for source in sources]
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError("each source is an object with a name")
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"source {name!r} is named twice")
+    return sources
+
+
+class Wanted(BaseModel):
+    """The body of a start: which sources, with their options, and at what pace where the options do not say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    sources: (
+        Annotated[
+            list[
+                Annotated[
+                    dict[str, Any],
+                    WithJsonSchema(
+                        {
+                            "type": "object",
+                            "required": ["name"],
+                            "properties": {"name": {"type": "string"}},
+                            "additionalProperties": True,
+                        }
+                    ),
+                ]
+            ],
+            Field(min_length=1, max_length=MAX_SOURCES),
+            AfterValidator(_named_once),
+        ]
+        | None
+    ) = Field(None, description="Absent: the simulator.")
+    interval_ms: Annotated[float, Field(gt=0, le=86_400_000, strict=True, allow_inf_nan=False)] | None = Field(
+        None, alias="intervalMs", description="Pace in ms an event. Absent: `EVENT_INTERVAL_MS`."
+    )
+
+    @classmethod
+    def from_body(cls, body: bytes) -> Wanted | None:
+        """A start's body; None for an empty one or `{}`.
+
+        Raises:
+            Rejected: with every fault and where it is.
+        """
+        if not body.strip():
+            return None
+        try:
+            wanted = cls.model_validate_json(body)
+        except ValidationError as error:
+            faults = (f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}" for fault in error.errors())
+            raise Rejected("; ".join(faults)) from error
+        return wanted if wanted.model_fields_set else None
+
+
+class Stream:
+    """One stream, whatever is called how often and by how many at once."""
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        build: Callable[[Mapping[str, Any], float | None], Source],
+        control: Memory,
+        autostart: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """`build` makes a source from its entry in a start body and a pace, or says `Rejected`."""
+        self.changed = asyncio.Event()
+        """Set when a source's state changes."""
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Gets the exception after which the program must stop in order."""
+        self.publisher = publisher
+        """What the sources publish through."""
+        self._build = build
+        self._control = control
+        self._autostart = [dict(source) for source in autostart]
+        self._lock = asyncio.Lock()
+        self._runs: list[_Run] = []
+
+    @property
+    def running(self) -> bool:
+        """Whether a source is at work."""
+        return any(run.at_work for run in self._runs)
+
+    async def start(self, wanted: Wanted | None = None) -> None:
+        """Run what is wanted, in place of what runs; without saying what, leave a running stream alone.
+
+        Raises:
+            Rejected: there is no such source, or it does not take these options; nothing has changed.
+            Unreachable: it could not be remembered; nothing has changed.
+        """
+        async with self._lock:
+            if wanted is None and self.running:
+                log.info("the stream runs already")
+                return
+            sources = (wanted and wanted.sources) or [dict(source) for source in DEFAULT_SOURCES]
+            interval_ms = wanted.interval_ms if wanted else None
+            built = [self._build(source, interval_ms) for source in sources]
+            self._control.save("wanted", {"running": True, "sources": sources, "intervalMs": interval_ms})
+            await self._halt()
+            self._run([_Run(str(source["name"]), one, self) for source, one in zip(sources, built, strict=True)])
+
+    async def stop(self) -> None:
+        """Stop, and remember that nothing is wanted.
+
+        Raises:
+            Unreachable: it could not be remembered; nothing has changed.
+        """
+        async with self._lock:
+            if not self.running:
+                log.info("there is no stream to stop")
+            self._control.save("wanted", {"running": False})
+            await self._halt()
+
+    async def resume(self) -> None:
+        """Run what was wanted when the program last ran; where nobody ever asked, what starts by itself."""
+        async with self._lock:
+            remembered = self._control.load("wanted")
+            if remembered is None:
+                remembered = {"running": bool(self._autostart), "sources": self._autostart}
+            if not remembered["running"]:
+                log.info("no stream is wanted: POST /earthquake-events/start starts one")
+                return
+            log.info("resuming the stream")
+            self._run([self._revive(source, remembered.get("intervalMs")) for source in remembered["sources"]])
+
+    async def suspend(self) -> None:
+        """Stop for now: what is wanted stays remembered."""
+        async with self._lock:
+            await self._halt()
+
+    async def fill_in(self, source: Mapping[str, Any]) -> None:
+        """Run one more source beside what is wanted, for now: it is not remembered, and goes when anything is started.
+
+        Raises:
+            Rejected: there is no such source, or it does not take these options.
+        """
+        async with self._lock:
+            run = _Run(str(source["name"]), self._build(source, None), self)
+            self._runs.append(run)
+            run.begin()
+
+    async def withdraw(self, name: str) -> None:
+        """End what `fill_in` began, and show it no more."""
+        async with self._lock:
+            for run in [run for run in self._runs if run.name == name]:
+                await run.stop()
+                self._runs.remove(run)
+            self.changed.set()
+
+    def status(self) -> dict[str, Any]:
+        """What `GET /earthquake-events/status` answers."""
+        publisher = self.publisher
+        return {
+            "running": self.running,
+            "sources": self.sources(),
+            "queue": {"used": publisher.queue_used, "size": publisher.queue_size},
+            "log": {"kind": publisher.kind, "reachable": publisher.reachable},
+        }
+
+    def sources(self) -> list[dict[str, Any]]:
+        """How each source is. Counts are since the program started; `lastEventAt` is when the last one arrived."""
+        return [run.document() for run in self._runs]
+
+    def fail(self, error: BaseException) -> None:
+        """Something must end the program."""
+        if not self.failed.done():
+            self.failed.set_exception(error)
+
+    def _revive(self, source: Mapping[str, Any], interval_ms: float | None) -> _Run:
+        """A source that was once accepted; where it no longer is, it fails for itself, and the others run."""
+        name = str(source["name"])
+        try:
+            return _Run(name, self._build(source, interval_ms), self)
+        except Rejected as error:
+            run = _Run(name, None, self)
+            run.report("failing", error=str(error))
+            return run
+
+    def _run(self, runs: list[_Run]) -> None:
+        self._runs = runs
+        for run in runs:
+            run.begin()
+        log.info("the stream runs", sources=[run.name for run in runs])
+        self.changed.set()
+
+    async def _halt(self) -> None:
+        if not self.running:
+            return
+        await asyncio.gather(*(run.stop() for run in self._runs))
+        log.info("the stream has stopped")
+
+
+class _Run:
+    """One source at work, and its outlet. A task of its own: what happens to it holds up no other."""
+
+    def __init__(self, name: str, source: Source | None, stream: Stream) -> None:
+        self.name = name
+        self.state: State = "starting"
+        self._error: str | None = None
+        self._source = source
+        self._stream = stream
+        self._task: asyncio.Task[None] | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._stopping = False
+
+    @property
+    def at_work(self) -> bool:
+        """Whether more may come of it."""
+        return self._task is not None and not self._task.done()
+
+    def begin(self) -> None:
+        if self._source is not None:
+            self._task = asyncio.create_task(self._work(self._source), name=f"source {self.name}")
+
+    async def publish(self, events: Sequence[EarthquakeEvent]) -> None:
+        """`Outlet.publish`."""
+        self._idle.clear()
+        try:
+            if self._stopping:
+                await asyncio.Event().wait()  # until it is cancelled, which is a moment away
+            await self._stream.publisher.publish(self.name, events)
+        finally:
+            self._idle.set()
+        if self.state == "starting" and events:
+            self.report("live")
+
+    def report(self, state: State, *, error: str | None = None) -> None:
+        """`Outlet.report`."""
+        if state == "failing":
+            telemetry.SOURCE_ERRORS.labels(self.name).inc()
+            log.warning("source fails", source=self.name, error=error)
+        elif state != self.state:
+            log.info("source", source=self.name, state=state)
+        self._error = error
+        telemetry.SOURCE_UP.labels(self.name).set(state in ("live", "finished"))
+        if state != self.state:
+            self.state = state
+            self._stream.changed.set()
+
+    async def stop(self) -> None:
+        """Let it finish the `publish` that it is in, for a moment; then end it."""
+        if self._task is None or self._task.done():
+            return
+        self._stopping = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), GRACE_S)
+        self._task.cancel()
+        _, pending = await asyncio.wait([self._task], timeout=STOP_LIMIT_S)
+        if pending:
+            raise Fatal(f"source {self.name} does not stop")
+        if self.state != "finished":
+            self.report("stopped", error=self._error)
+
+    def document(self) -> dict[str, Any]:
+        tally = self._stream.publisher.tally(self.name)
+        return {
+            "name": self.name,
+            "state": self.state,
+            "published": tally.published,
+            "acknowledged": tally.acknowledged,
+            "lastEventAt": None if tally.last_event_ms is None else iso_time(tally.last_event_ms),
+            "lagMs": tally.lag_ms,
+            "lastError": self._error,
+        }
+
+    async def _work(self, source: Source) -> None:
+        pause_s = RETRY_S[0]
+        while True:
+            try:
+                await source.run(self)
+            except Rejected as error:  # what it was told to read can't be read: it alone ends
+                self.report("failing", error=str(error))
+                return
+            except Retryable as error:
+                self.report("failing", error=str(error))
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, RETRY_S[1])
+            except Exception as error:  # noqa: BLE001 - whatever it is, it ends the program, in order
+                self.report("failing", error=repr(error))
+                self._stream.fail(error)
+                return
+            else:
+                self.report("finished")
+                return

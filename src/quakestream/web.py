@@ -1,0 +1,245 @@
+"""What the HTTP interfaces of both programs have in common.
+
+`create_app` makes a FastAPI app that has it all: problem details (RFC 9457) for every error, a bound on bodies,
+`/health/live`, `/health/ready`, `/metrics`, and `/docs`, a page that loads nothing from elsewhere. The program adds its
+own routes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import html
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final, Literal
+
+import structlog
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from quakestream.errors import QuakestreamError, Rejected, Retryable
+
+MAX_BODY_BYTES: Final = 64 * 1024
+BODY_TIMEOUT_S: Final = 10.0
+PROBLEM_JSON: Final = "application/problem+json"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What `/health/ready` says: `degraded` still serves (200), `unavailable` does not (503)."""
+
+    status: Literal["ok", "degraded", "unavailable"]
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def create_app(
+    *,
+    title: str,
+    description: str,
+    version: str,
+    ready: Callable[[], Awaitable[Readiness]],
+    max_body_bytes: int = MAX_BODY_BYTES,
+) -> FastAPI:
+    """An app with everything but the program's own routes."""
+    app = _App(title=title, description=description, version=version, docs_url=None, redoc_url=None)
+    app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
+    _add_problems(app)
+    _add_health(app, ready)
+    _add_docs(app)
+    return app
+
+
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any) -> JSONResponse:
+    """An error as RFC 9457 problem details."""
+    document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail} | more
+    return JSONResponse(document, status, headers, media_type=PROBLEM_JSON)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route that may answer with these errors."""
+    content = {PROBLEM_JSON: {"schema": PROBLEM_SCHEMA}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+
+
+PROBLEM_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+}
+
+
+async def read_body(request: Request) -> bytes:
+    """The whole body, for routes that parse it themselves, whatever its content type is called.
+
+    Raises:
+        HTTPException: 408, it does not come; 413, it is too large.
+    """
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            return await request.body()
+    except TimeoutError:
+        raise HTTPException(408, f"the body did not come within {BODY_TIMEOUT_S:g} s") from None
+
+
+class BodyLimit:
+    """ASGI middleware: a request's body has at most `max_bytes`, whatever its headers say."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse by the length that is announced, else while it comes."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = dict(scope["headers"]).get(b"content-length", b"")
+        if announced.isdigit() and int(announced) > self._max_bytes:
+            await problem(413, self._detail(), {"Connection": "close"})(scope, receive, send)
+            return
+        size = 0
+
+        async def limited() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self._max_bytes:
+                raise HTTPException(413, self._detail())
+            return message
+
+        await self._app(scope, limited, send)
+
+    def _detail(self) -> str:
+        return f"a body has at most {self._max_bytes} bytes"
+
+
+class _App(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """FastAPI's description, except that bad input is 400 with problem details here, not 422."""
+        if self.openapi_schema is None:
+            schema = get_openapi(
+                title=self.title, version=self.version, description=self.description, routes=self.routes
+            )
+            for _, _, operation in _operations(schema):
+                if operation["responses"].pop("422", None):
+                    described = operation["responses"].setdefault("400", {"description": "Bad Request"})
+                    described["content"] = {PROBLEM_JSON: {"schema": PROBLEM_SCHEMA}}
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schema.get("components", {}).get("schemas", {}).pop(unused, None)
+            self.openapi_schema = schema
+        return self.openapi_schema
+
+
+def _operations(schema: Mapping[str, Any]) -> Iterable[tuple[str, str, dict[str, Any]]]:
+    for path, item in schema.get("paths", {}).items():
+        for method, operation in item.items():
+            yield path, method.upper(), operation
+
+
+def _add_problems(app: FastAPI) -> None:
+    async def http_error(_: Request, error: Exception) -> Response:
+        assert isinstance(error, StarletteHTTPException)  # noqa: S101 - what it is registered for
+        return problem(error.status_code, str(error.detail), error.headers)
+
+    async def invalid(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101
+        faults = [{"at": ".".join(map(str, fault["loc"])), "why": fault["msg"]} for fault in error.errors()]
+        return problem(400, "; ".join(f"{fault['at']}: {fault['why']}" for fault in faults), faults=faults)
+
+    async def ours(_: Request, error: Exception) -> Response:
+        if isinstance(error, Rejected):
+            return problem(400, str(error))
+        if isinstance(error, Retryable):
+            return problem(503, str(error), {"Retry-After": "1"})
+        log.error("unexpected error in a request", exc_info=error)
+        return await unexpected(_, error)
+
+    async def unexpected(_: Request, _error: Exception) -> Response:
+        return problem(500, "an unexpected error, which the program's log tells of")
+
+    app.add_exception_handler(StarletteHTTPException, http_error)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(QuakestreamError, ours)
+    app.add_exception_handler(Exception, unexpected)
+
+
+def _add_health(app: FastAPI, ready: Callable[[], Awaitable[Readiness]]) -> None:
+    @app.get("/health/live", tags=["health"], summary="Whether the program turns")
+    async def live() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get(
+        "/health/ready",
+        tags=["health"],
+        summary="Whether the program can serve",
+        responses={503: {"description": "No"}},
+    )
+    async def is_ready() -> JSONResponse:
+        readiness = await ready()
+        code = 503 if readiness.status == "unavailable" else 200
+        return JSONResponse({"status": readiness.status, **readiness.details}, code)
+
+    @app.get("/metrics", tags=["health"], summary="Metrics, for Prometheus", response_class=_Metrics)
+    async def metrics() -> Response:
+        return _Metrics(generate_latest())
+
+
+class _Metrics(Response):
+    media_type = CONTENT_TYPE_LATEST
+
+
+def _add_docs(app: FastAPI) -> None:
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+        policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; frame-ancestors 'none'"
+        headers = {"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"}
+        return HTMLResponse(docs_page(app.openapi()), headers=headers)
+
+
+def docs_page(schema: Mapping[str, Any]) -> str:
+    """The interface as one page that needs nothing else."""
+    title, text = (html.escape(str(schema["info"].get(name, ""))) for name in ("title", "description"))
+    operations = "\n".join(_operation(*operation) for operation in _operations(schema))
+    return (
+        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>\n'
+        f"<h1>{title} {html.escape(schema['info']['version'])}</h1>\n<p>{text}</p>\n"
+        f'<p>For programs: <a href="/openapi.json">openapi.json</a></p>\n{operations}\n</html>\n'
+    )
+
+
+def _operation(path: str, method: str, operation: Mapping[str, Any]) -> str:
+    rows = [
+        (f"{parameter['name']} ({parameter['in']})", parameter.get("description", ""))
+        for parameter in operation.get("parameters", ())
+    ]
+    for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+        fields = content.get("schema", {}).get("properties", {})
+        rows += [(f"{name} ({kind})", about.get("description", "")) for name, about in fields.items()]
+    rows += [(code, answer["description"]) for code, answer in operation["responses"].items()]
+    table = "".join(f"<tr><th>{html.escape(str(a))}<td>{html.escape(str(b))}" for a, b in rows)
+    summary, text = (html.escape(operation.get(name, "")) for name in ("summary", "description"))
+    return f"<h2><code>{method} {html.escape(path)}</code> {summary}</h2>\n<p>{text}</p><table>{table}</table>"
+
+
+_STYLE: Final = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}"
+    "h2{font-size:1rem;border-top:1px solid;padding-top:1rem}code{font-size:1.1em}"
+    "th{text-align:left;padding-right:1rem;font-weight:500;vertical-align:top}"
+)

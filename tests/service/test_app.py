@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from quakestream.log import Topic
+from quakestream.service.app import service_app
+from quakestream.service.publisher import Publisher
+from quakestream.service.stream import Stream
+from quakestream.sources.memory import Memory
+from tests.service.fakes import FakeLog, builder, until
+
+PROBLEM = "application/problem+json"
+
+
+@contextlib.asynccontextmanager
+async def an_app(folder: Path, log: FakeLog) -> AsyncIterator[tuple[FastAPI, Stream]]:
+    with contextlib.closing(Memory(folder / "memory.sqlite3", "test")) as memory:
+        publisher = Publisher(log, [Topic("quakes")], queue_size=100, now_ms=lambda: 0)
+        stream = Stream(publisher, builder(memory), memory)
+        watching = asyncio.create_task(publisher.watch())
+        try:
+            yield service_app(stream), stream
+        finally:
+            await stream.suspend()
+            watching.cancel()
+            await asyncio.wait([watching])
+            await publisher.close(0.5)
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Callable[..., None]:
+    def run(test: Callable[[httpx.AsyncClient, Stream], Awaitable[None]], log: FakeLog | None = None) -> None:
+        async def main() -> None:
+            async with (
+                an_app(tmp_path, log or FakeLog()) as (app, stream),
+                httpx.AsyncClient(
+                    transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://service"
+                ) as client,
+            ):
+                await test(client, stream)
+
+        asyncio.run(main())
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {},
+        {"headers": {"Content-Type": "application/json"}},
+        {"content": b"", "headers": {"Content-Type": "application/json"}},
+        {"content": b"{}", "headers": {"Content-Type": "text/plain"}},
+        {"json": {"sources": [{"name": "step"}], "intervalMs": 100}},
+    ],
+)
+def test_start_and_stop_answer_as_they_always_did(ask: Callable[..., None], call: dict[str, Any]) -> None:
+    async def test(client: httpx.AsyncClient, stream: Stream) -> None:
+        for _ in range(2):
+            answer = await client.post("/earthquake-events/start", **call)
+            assert (answer.status_code, answer.text) == (200, "Earthquake event stream started")
+            assert answer.headers["content-type"].startswith("text/plain")
+        assert stream.running
+        for _ in range(2):
+            answer = await client.post("/earthquake-events/stop", **call)
+            assert (answer.status_code, answer.text) == (200, "Earthquake event stream stopped")
+            assert answer.headers["content-type"].startswith("text/plain")
+        assert not stream.running
+
+    ask(test)
+
+
+def test_fifty_clients_start_one_stream(ask: Callable[..., None]) -> None:
+    async def test(client: httpx.AsyncClient, stream: Stream) -> None:
+        answers = await asyncio.gather(*(client.post("/earthquake-events/start") for _ in range(50)))
+        assert {answer.status_code for answer in answers} == {200}
+        status = (await client.get("/earthquake-events/status")).json()
+        assert [source["name"] for source in status["sources"]] == ["simulator"]
+
+    ask(test)
+
+
+def test_the_status_has_the_contracts_fields(ask: Callable[..., None]) -> None:
+    async def test(client: httpx.AsyncClient, stream: Stream) -> None:
+        assert (await client.get("/earthquake-events/status")).json()["sources"] == []
+        await client.post("/earthquake-events/start")
+        await until(lambda: stream.sources()[0]["acknowledged"])
+        status = (await client.get("/earthquake-events/status")).json()
+        assert set(status) == {"running", "sources", "queue", "log"}
+        assert status["running"] is True
+        [source] = status["sources"]
+        assert set(source) == {"name", "state", "published", "acknowledged", "lastEventAt", "lagMs", "lastError"}
+        assert source["state"] == "live"
+        assert source["lastEventAt"] == "1970-01-01T00:00:00.000Z"
+        assert set(status["queue"]) == {"used", "size"}
+        assert status["log"] == {"kind": "embedded", "reachable": True}
+
+    ask(test)
+
+
+def test_without_its_log_the_service_is_degraded_and_goes_on_by_itself(ask: Callable[..., None]) -> None:
+    log = FakeLog(away=True)
+
+    async def test(client: httpx.AsyncClient, stream: Stream) -> None:
+        assert (await client.post("/earthquake-events/start")).status_code == 200
+        ready = await client.get("/health/ready")
+        assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+        assert (await client.get("/earthquake-events/status")).json()["log"]["reachable"] is False
+        log.away = False
+        await until(lambda: len(log.records) >= 3)
+        assert log.keys()[:3] == ["step:e0", "step:e1", "step:e2"], "nothing was lost"
+        assert (await client.get("/health/ready")).json()["status"] == "ok"
+
+    ask(test, log)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "named"),
+    [
+        ("GET", "/earthquake-events/start", b"", 405, "Method Not Allowed"),
+        ("GET", "/nowhere", b"", 404, "Not Found"),
+        ("POST", "/earthquake-events/start", b"not json", 400, "JSON"),
+        ("POST", "/earthquake-events/start", b'{"sources": [{"name": "nonsense"}]}', 400, "nonsense"),
+        ("POST", "/earthquake-events/start", b'{"sources": [{"name": "step", "speed": 1}]}', 400, "speed"),
+        ("POST", "/earthquake-events/start", b" " * 65_537, 413, "65536"),
+        ("POST", "/earthquake-events/stop", b" " * 65_537, 413, "65536"),
+    ],
+)
+def test_errors_are_problem_details(
+    ask: Callable[..., None], method: str, path: str, body: bytes, status: int, named: str
+) -> None:
+    async def test(client: httpx.AsyncClient, stream: Stream) -> None:
+        answer = await client.request(method, path, content=body)
+        assert answer.status_code == status
+        assert answer.headers["content-type"] == PROBLEM
+        problem = answer.json()
+        assert problem["status"] == status
+        assert named in problem["detail"]
+        assert not stream.running
+
+    ask(test)
+
+
+def test_a_body_is_bounded_even_when_its_length_is_not_announced(ask: Callable[..., None]) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b" " * 1000
+
+    async def test(client: httpx.AsyncClient, stream: Stream) -> None:
+        answer = await client.post("/earthquake-events/start", content=endless())
+        assert (answer.status_code, answer.headers["content-type"]) == (413, PROBLEM)
+
+    ask(test)
+
+
+def test_an_unexpected_error_is_a_problem_too(ask: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(client: httpx.AsyncClient, stream: Stream) -> None:
+        monkeypatch.setattr(stream, "status", lambda: 1 // 0)
+        answer = await client.get("/earthquake-events/status")
+        assert (answer.status_code, answer.headers["content-type"]) == (500, PROBLEM)
+        assert "ZeroDivision" not in answer.text
+
+    ask(test)
+
+
+def test_health_metrics_and_docs_answer(ask: Callable[..., None]) -> None:
+    async def test(client: httpx.AsyncClient, stream: Stream) -> None:
+        assert (await client.get("/health/live")).json() == {"status": "ok"}
+        metrics = await client.get("/metrics")
+        assert metrics.headers["content-type"].startswith("text/plain")
+        assert "quakestream_publish_queue_used" in metrics.text
+        docs = await client.get("/docs")
+        assert "/earthquake-events/start" in docs.text
+        assert "intervalMs" in docs.text
+        assert "http" not in docs.text, "nothing is loaded from elsewhere"
+        assert docs.headers["content-security-policy"].startswith("default-src 'none'; style-src 'sha256-")
+        assert "422" not in (await client.get("/openapi.json")).text
+
+    ask(test)
