@@ -94,6 +94,12 @@ class ServiceSettings(Settings):
     autostart_sources: str = Field(
         "", description='Sources to start unasked: `usgs,simulator`, or the JSON of a start body\'s `"sources"`.'
     )
+    fallback_recording: str = Field(
+        "", description="Recording to replay while no live source answers; `quakestream up` sets `usgs-week`."
+    )
+    fallback_after_s: Annotated[float, Field(gt=0, le=3600)] = Field(
+        10, description="How long live sources may take to answer before `FALLBACK_RECORDING` is replayed."
+    )
     publish_queue_size: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         10_000, description="Events on their way to the log at once; more wait."
     )

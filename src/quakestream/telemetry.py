@@ -77,5 +77,5 @@ def configure_logging(level: str, form: Literal["auto", "console", "json"]) -> N
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for chatty in ("httpx", "httpcore", "uvicorn.access"):
+    for chatty in ("httpx", "httpcore", "uvicorn", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

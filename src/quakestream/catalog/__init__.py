@@ -121,7 +121,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """Where the change feed stands. The epoch changes when a catalogue is restored, so that numbers are not mistaken."""
+    """Where the change feed stands. A restored catalogue has another epoch, so that numbers are not mistaken."""
 
     catalog_id: str
     epoch: str

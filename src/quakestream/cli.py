@@ -1,0 +1,328 @@
+"""The command lines: `earthquake-service`, `earthquake-consumer` and `quakestream`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from quakestream import config, program
+from quakestream.catalog.sqlite import SqliteCatalog
+from quakestream.config import ConsumerSettings, ServiceSettings, Settings
+from quakestream.consumer import main as consumer
+from quakestream.consumer.printing import EventPrinter
+from quakestream.errors import ConfigError, QuakestreamError, Rejected
+from quakestream.event import decode
+from quakestream.log import EventLog, LoggedRecord
+from quakestream.log.dead_letters import PREFIX, dead_letter_topic, revived
+from quakestream.log.opening import open_log, stream_topics
+from quakestream.service import main as service
+from quakestream.service.publisher import Publisher
+from quakestream.sources import SourceContext, State
+from quakestream.sources.memory import Memory
+from quakestream.sources.replay import ReplayOptions, ReplaySource
+from quakestream.telemetry import configure_logging
+
+EnvFile = Annotated[Path | None, typer.Option(help="Settings; the environment wins over it.")]
+DataDir = Annotated[Path | None, typer.Option(help="Folder for all that is kept; as DATA_DIR.")]
+S = TypeVar("S", bound=Settings)
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="The earthquake event stream.")
+
+
+def earthquake_service() -> None:
+    """The program `earthquake-service`."""
+    typer.run(_run_service)
+
+
+def earthquake_consumer() -> None:
+    """The program `earthquake-consumer`."""
+    typer.run(_run_consumer)
+
+
+def _run_service(env_file: EnvFile = None) -> None:
+    """Publish what the sources report to the event log. Settings: docs/settings.md."""
+    settings = _settings(ServiceSettings, env_file)
+    with _log(settings) as log:
+        code = program.run(lambda stop: service.serve(settings, log, stop=stop), settings.shutdown_timeout_s)
+    raise typer.Exit(code)
+
+
+def _run_consumer(env_file: EnvFile = None) -> None:
+    """Store the stream in the catalogue, and answer for it over HTTP. Settings: docs/settings.md."""
+    settings = _settings(ConsumerSettings, env_file)
+    with _log(settings) as log:
+        code = program.run(lambda stop: consumer.serve(settings, log, stop=stop), settings.shutdown_timeout_s)
+    raise typer.Exit(code)
+
+
+@app.command()
+def up(
+    service_port: int = 3001,
+    consumer_port: int = 3002,
+    data_dir: DataDir = None,
+    env_file: EnvFile = None,
+    fallback: Annotated[
+        bool, typer.Option(help="Replay a bundled recording where no live source answers within 10 s.")
+    ] = True,
+    demo: Annotated[bool, typer.Option("--demo", help="Replay the bundled recording on purpose.")] = False,
+) -> None:
+    """Both services in one process on the embedded log, streaming the USGS feed at once."""
+    shared: dict[str, Any] = {"event_log": "embedded"} | ({"data_dir": data_dir} if data_dir else {})
+    recording = '[{"name": "replay", "files": ["usgs-week"], "speed": 600, "shiftToNow": true}]'
+    service_settings = _settings(
+        ServiceSettings,
+        env_file,
+        port=service_port,
+        autostart_sources=recording if demo else "usgs",
+        fallback_recording="usgs-week" if fallback and not demo else "",
+        **shared,
+    )
+    consumer_settings = _settings(
+        ConsumerSettings, env_file, port=consumer_port, log_events=sys.stdout.isatty(), **shared
+    )
+
+    async def both(stop: program.Stop) -> int:
+        return await program.together(
+            stop,
+            service.serve(service_settings, log, stop=stop),
+            consumer.serve(consumer_settings, log, stop=stop),
+        )
+
+    with _log(service_settings) as log:
+        code = program.run(both, service_settings.shutdown_timeout_s)
+    raise typer.Exit(code)
+
+
+@app.command()
+def replay(
+    files: Annotated[list[Path], typer.Argument(help="GeoJSON, QuakeML, SCEDC or ComCat CSV; also .gz")],
+    speed: Annotated[str, typer.Option(help="1: as it happened; 60: a minute in a second; max.")] = "max",
+    shift_to_now: Annotated[bool, typer.Option("--shift-to-now", help="Add one constant to all times.")] = False,
+    data_dir: DataDir = None,
+    env_file: EnvFile = None,
+) -> None:
+    """Publish recorded files to the log that the settings name, as an exercise; cut short, it goes on where it was."""
+    settings = _settings(ServiceSettings, env_file, **({"data_dir": data_dir} if data_dir else {}))
+    missing = [str(file) for file in files if not file.is_file()]
+    if missing:
+        _fail(f"there is no file {', '.join(missing)}", 2)
+    try:
+        options = ReplayOptions.model_validate(
+            {"files": [str(file.resolve()) for file in files], "speed": speed, "shift_to_now": shift_to_now}
+        )
+    except ValueError as error:
+        _fail(f"--speed {speed}: a number above 0, or max ({type(error).__name__})", 2)
+    with _log(settings) as log:
+        code = program.run(lambda stop: _replay(settings, log, options, stop), settings.shutdown_timeout_s)
+    raise typer.Exit(code)
+
+
+@app.command()
+def tail(
+    from_start: Annotated[bool, typer.Option("--from-start", help="From the first event that the log has.")] = False,
+    follow: Annotated[bool, typer.Option(help="Wait for more at the end.")] = True,
+    data_dir: DataDir = None,
+    env_file: EnvFile = None,
+) -> None:
+    """Print the stream as it is in the log, outside of any consumer group."""
+    settings = _settings(ConsumerSettings, env_file, **({"data_dir": data_dir} if data_dir else {}))
+    show = EventPrinter(sys.stdout)
+    with _log(settings) as log:
+        for record in _records(log, settings.topic(), from_start=from_start, follow=follow):
+            try:
+                show(decode(record.value, now_ms=2**62, default_mode=settings.default_mode))
+            except Rejected as error:
+                typer.echo(f"partition {record.partition} offset {record.offset}: {error}", err=True)
+
+
+@app.command()
+def dead_letters(
+    replay: Annotated[bool, typer.Option("--replay", help="Send each to its topic again.")] = False,
+    data_dir: DataDir = None,
+    env_file: EnvFile = None,
+) -> None:
+    """List the messages that could not be read, and why; with --replay, give each another try."""
+    settings = _settings(ConsumerSettings, env_file, **({"data_dir": data_dir} if data_dir else {}))
+    sent = 0
+    with _log(settings) as log, closing_producer(log) as producer:
+        for letter in _records(log, dead_letter_topic(settings.topic()), from_start=True, follow=False):
+            headers = dict(letter.headers)
+            where = (headers.get(f"{PREFIX}original-{part}") or b"?" for part in ("topic", "partition", "offset"))
+            why = headers.get(f"{PREFIX}exception-message") or b"?"
+            typer.echo(f"{letter.offset}\t{b'/'.join(where).decode()}\t{why.decode()}")
+            if replay:
+                (outcome,) = producer.send([revived(letter)]).result(timeout=30)
+                if isinstance(outcome, QuakestreamError):
+                    _fail(f"letter {letter.offset} was not taken: {outcome}", 1)
+                sent += 1
+    if replay:
+        typer.echo(f"{sent} sent again", err=True)
+
+
+@app.command()
+def check_config(env_file: EnvFile = None) -> None:
+    """Check the settings of both services; every fault is named at once."""
+    code = 0
+    for kind in (ServiceSettings, ConsumerSettings):
+        try:
+            config.load(kind, env_file)
+        except ConfigError as error:
+            typer.echo(f"{kind.program}: {error}", err=True)
+            code = 2
+        else:
+            typer.echo(f"{kind.program}: good")
+    raise typer.Exit(code)
+
+
+@app.command()
+def migrate(data_dir: DataDir = None, env_file: EnvFile = None) -> None:
+    """Bring the catalogue to this version's schema, or make it."""
+    settings = _settings(ConsumerSettings, env_file, **({"data_dir": data_dir} if data_dir else {}))
+    with _reporting(), closing(SqliteCatalog(settings.data_dir / "catalogue.sqlite3")) as catalog:
+        feed = catalog.feed()
+    typer.echo(f"catalogue {feed.catalog_id}, epoch {feed.epoch}, {feed.last_seq} changes")
+
+
+@app.command(name="version")
+def show_version() -> None:
+    """This program's version."""
+    typer.echo(version("quakestream"))
+
+
+async def _replay(settings: ServiceSettings, log: EventLog, options: ReplayOptions, stop: program.Stop) -> int:
+    """Run one replay to its end through a publisher of its own: 0 when everything was acknowledged."""
+    publisher = Publisher(log, stream_topics(settings), queue_size=settings.publish_queue_size, now_ms=_now_ms)
+    with closing(Memory(settings.data_dir / "replay.sqlite3", f"{log.kind}:{settings.kafka_brokers}")) as memory:
+        source = ReplaySource(
+            options,
+            SourceContext(
+                memory=memory,
+                now_ms=_now_ms,
+                interval_ms=settings.event_interval_ms,
+                user_agent="",
+                http_timeout_s=settings.http_timeout_s,
+                usgs_feed_url="",
+                recordings=Path("/"),
+            ),
+        )
+        watching = asyncio.create_task(publisher.watch())
+        stopped = asyncio.create_task(stop.wait())
+        with _progress(source):
+            running = asyncio.create_task(source.run(_ReplayOutlet(publisher)))
+            done, _ = await asyncio.wait([running, stopped, watching], return_when=asyncio.FIRST_COMPLETED)
+        running.cancel()
+        left = await publisher.close(settings.shutdown_timeout_s / 2)
+        watching.cancel()
+        stopped.cancel()
+        refused = publisher.tally("replay").refused
+        if running not in done:
+            typer.echo(
+                f"stopped at {source.progress.done} of {source.progress.total}; the same command goes on", err=True
+            )
+            return 1
+        try:
+            running.result()
+        except Rejected as error:
+            typer.echo(str(error), err=True)
+            return 1
+    progress = source.progress
+    typer.echo(
+        f"{progress.done} events acknowledged, {progress.problems} entries could not be read, {refused} refused",
+        err=True,
+    )
+    return 1 if left or refused or progress.problems else 0
+
+
+class _ReplayOutlet:
+    """The publisher, as a source sees it."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+
+    async def publish(self, events: Any) -> None:
+        await self._publisher.publish("replay", events)
+
+    def report(self, state: State, *, error: str | None = None) -> None:
+        """The progress bar tells."""
+
+
+@contextmanager
+def _progress(source: ReplaySource) -> Iterator[None]:
+    console = Console(stderr=True)
+    columns = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("replaying", total=None)
+        source.on_progress = lambda p: bar.update(task, completed=p.done, total=p.total)
+        yield
+
+
+def _records(log: EventLog, topic: str, *, from_start: bool, follow: bool) -> Iterator[LoggedRecord]:
+    with _reporting():
+        marks = log.watermarks(topic)
+        offsets = {partition: mark.low if from_start else mark.high for partition, mark in marks.items()}
+        while True:
+            count = 0
+            for partition, offset in offsets.items():
+                for record in log.read(topic, partition, offset, 500):
+                    offsets[partition] = record.offset + 1
+                    count += 1
+                    yield record
+            if count == 0 and not follow:
+                return
+            if count == 0:
+                time.sleep(0.1)
+
+
+@contextmanager
+def closing_producer(log: EventLog) -> Iterator[Any]:
+    """A producer for the block."""
+    producer = log.producer()
+    try:
+        yield producer
+    finally:
+        producer.close(10)
+
+
+@contextmanager
+def _log(settings: Settings) -> Iterator[EventLog]:
+    with _reporting(), closing(open_log(settings)) as log:
+        yield log
+
+
+@contextmanager
+def _reporting() -> Iterator[None]:
+    """One line instead of a trace, for what is nobody's bug."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    except QuakestreamError as error:
+        _fail(str(error), 1)
+
+
+def _settings(kind: type[S], env_file: Path | None, **overrides: Any) -> S:
+    try:
+        settings = config.load(kind, env_file, **overrides)
+    except ConfigError as error:
+        _fail(str(error), 2)
+    configure_logging(settings.log_level, settings.log_format)
+    return settings
+
+
+def _fail(line: str, code: int) -> Any:
+    typer.echo(line, err=True)
+    raise typer.Exit(code)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
