@@ -185,6 +185,12 @@ def check_config(env_file: EnvFile = None) -> None:
 
 
 @app.command()
+def settings() -> None:
+    """Every setting of both services, as Markdown."""
+    typer.echo(config.as_markdown(), nl=False)
+
+
+@app.command()
 def migrate(data_dir: DataDir = None, env_file: EnvFile = None) -> None:
     """Bring the catalogue to this version's schema, or make it."""
     settings = _settings(ConsumerSettings, env_file, **({"data_dir": data_dir} if data_dir else {}))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -184,6 +184,30 @@ def load(
         listed = "; ".join(f"{name.upper()} {fault}" for name, fault in sorted(faults.items()))
         raise ConfigError(f"Config validation error: {listed}")
     return settings
+
+
+def as_markdown() -> str:
+    """Every setting of both programs, as `docs/settings.md` shows them."""
+    shared = Settings.model_fields.keys() - {"port"}
+    parts = ["# Settings", SETTINGS_PREFACE, "## Both programs", _table(Settings, sorted(shared))]
+    for kind in (ServiceSettings, ConsumerSettings):
+        parts += [f"## {kind.program}", _table(kind, [name for name in kind.model_fields if name not in shared])]
+    return "\n\n".join(parts) + "\n"
+
+
+SETTINGS_PREFACE = """\
+From the environment, and from a `.env` file: `--env-file`, else `configs/<program>.env` where present. The environment
+wins; an empty value counts as absent. What is missing or wrong is named all at once, in one line, with exit code 2;
+`quakestream check-config` looks without starting anything. This page is what `quakestream settings` prints."""
+
+
+def _table(kind: type[Settings], names: Iterable[str]) -> str:
+    rows = ["| setting | default | |", "|---|---|---|"]
+    for name in names:
+        field = kind.model_fields[name]
+        default = json.dumps(field.default, default=str).strip('"') if field.default != "" else ""
+        rows.append(f"| `{name.upper()}` | {f'`{default}`' if default else ''} | {field.description} |")
+    return "\n".join(rows)
 
 
 def _file_values(kind: type[Settings], env_file: Path | None) -> dict[str, str | None]:
