@@ -19,12 +19,15 @@ def week() -> dict[str, Any]:
     return json.loads(gzip.decompress(WEEK.read_bytes()))
 
 
+FIRST = week()["features"][0]
+
+
 def feed(*features: Any) -> str:
     return json.dumps({"type": "FeatureCollection", "features": list(features)})
 
 
 def feature(**changes: Any) -> dict[str, Any]:
-    good = copy.deepcopy(week()["features"][0])
+    good = copy.deepcopy(FIRST)
     for path, value in changes.items():
         *parents, name = path.split("__")
         inner = good
@@ -51,7 +54,7 @@ def test_every_contract_field_equals_the_features() -> None:
         assert document["timestamp"] == properties["time"]
         assert document["updated"] == properties["updated"]
         assert document["status"] == properties["status"]
-        assert document["ids"] == properties["ids"].strip(",").split(",")
+        assert list(document["ids"]) == properties["ids"].strip(",").split(",")
         assert document.get("magnitudeType") == properties["magType"]
         assert document["agency"] == properties["net"]
         for name in VERBATIM:
@@ -118,7 +121,7 @@ def test_a_bad_feature_is_a_problem_and_the_others_are_kept(change: dict[str, An
 
 @pytest.mark.parametrize("bad", ['"mag": NaN', '"mag": 1e999', '"place": "\\ud800"'])
 def test_what_is_not_quite_json_spoils_one_feature(bad: str) -> None:
-    name = bad.split(":")[0].strip('"')
+    name = bad.partition(":")[0].strip('"')
     spoilt = json.dumps(feature(**{f"properties__{name}": "HERE"})).replace(f'"{name}": "HERE"', bad)
     events, problems = entries(feed(feature(), 1).replace(", 1]", f", {spoilt}]"))
     assert (len(events), len(problems)) == (1, 1)
@@ -148,7 +151,7 @@ def test_what_is_not_a_feed_is_refused_with_its_reason() -> None:
     assert "end-of-stream" in refusal(WEEK.read_bytes()[:50_000])
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(cut=st.integers(0, 3000))
 def test_a_feed_cut_anywhere_gives_no_events(cut: int) -> None:
     whole = feed(feature(), feature(id="ci2")).encode()
@@ -163,7 +166,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(
     where=st.sampled_from(
         ["id", "properties", "geometry", "geometry__coordinates", "properties__mag", "properties__ids",

@@ -91,7 +91,9 @@ class TestCsv:
         events, _ = entries(WEEK)
         text = io.StringIO()
         rows = csv.writer(text)
-        rows.writerow("time latitude longitude depth mag magType id updated place status net".split())
+        rows.writerow(
+            ["time", "latitude", "longitude", "depth", "mag", "magType", "id", "updated", "place", "status", "net"]
+        )
         rows.writerows(
             (iso_time(e.timestamp_ms), e.location.latitude, e.location.longitude, e.location.depth_km, e.magnitude,
              e.magnitude_type, e.id, iso_time(e.updated_ms), e.place, e.status, e.agency)

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Final
 from lxml import etree
 
 from quakestream.errors import Rejected
-from quakestream.event import Mode, Status
+from quakestream.event import DEFAULT_TYPE, Mode, Status
 from quakestream.formats import Entry, Problem
 from quakestream.formats.fields import decimal, epoch_ms, event, number
 
@@ -22,6 +22,7 @@ _ANSS: Final = "{http://anss.org/xmlns/catalog/0.1}"
 _BULK: Final = ("pick", "arrival", "amplitude", "stationMagnitude", "focalMechanism")
 _PUBLIC_ID: Final = re.compile(r"^(?:smi|quakeml):([^/\s]+)/(.+)$")
 _ID_IN_QUERY: Final = re.compile(r"[?&;]eventid=([^&;#]+)", re.IGNORECASE)
+_SHORTEST_ID: Final = 5
 _REVIEWED: Final = ("reviewed", "confirmed", "final")
 _PLACES: Final = ("nearest cities", "region name", "Flinn-Engdahl region", "earthquake name")
 _NOT_EXISTING: Final = "not existing"
@@ -88,7 +89,7 @@ def _from_event(element: Any) -> dict[str, Any]:
     if origin is None:
         raise ValueError("no origin: no time and place")
     magnitude = _preferred(element, "magnitude", "preferredMagnitudeID")
-    kind = (_text(element, "type") or "").replace("_", " ")
+    kind = (_text(element, "type") or DEFAULT_TYPE).replace("_", " ")
     times = [_text(part, "creationInfo/creationTime") for part in (element, origin, magnitude) if part is not None]
     latitude, longitude = _text(origin, "latitude/value"), _text(origin, "longitude/value")
     time = _text(origin, "time/value")
@@ -107,7 +108,7 @@ def _from_event(element: Any) -> dict[str, Any]:
         "timestamp": epoch_ms(time),
         "updated": max((epoch_ms(time) for time in times if time), default=None),
         "status": "deleted" if kind == _NOT_EXISTING else _status(origin),
-        "type": None if kind == _NOT_EXISTING else kind,
+        "type": kind if kind != _NOT_EXISTING else None,
         "place": _place(element),
         "agency": _text(origin, "creationInfo/agencyID") or _text(element, "creationInfo/agencyID"),
         "nst": number(_text(origin, "quality/usedStationCount")),
@@ -122,7 +123,11 @@ def _from_event(element: Any) -> dict[str, Any]:
 
 
 def _identity(element: Any) -> tuple[str, str]:
-    """Source and id: by the USGS's own attributes, else authority and last part of the public id."""
+    """Source and id: by the USGS's own attributes, else authority and last part of the public id.
+
+    Some agencies number the events of each file (`…/20190528085143/event/1`): a last part so short is not an id without
+    what stands before it.
+    """
     network, code = element.get(f"{_ANSS}eventsource"), element.get(f"{_ANSS}eventid")
     if network and code:
         return "usgs", network + code
@@ -132,8 +137,11 @@ def _identity(element: Any) -> tuple[str, str]:
         raise ValueError("the publicID is not `smi:authority/resource`")
     authority, resource = match.groups()
     query = _ID_IN_QUERY.search(resource)
-    id_ = query.group(1) if query else resource.partition("#")[0].rstrip("/").rpartition("/")[2]
-    return authority.lower(), id_
+    if query:
+        return authority.lower(), query.group(1)
+    resource = resource.partition("#")[0].rstrip("/")
+    last = resource.rpartition("/")[2]
+    return authority.lower(), last if len(last) >= _SHORTEST_ID else resource
 
 
 def _preferred(element: Any, name: str, reference: str) -> Any:

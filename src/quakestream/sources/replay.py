@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import tempfile
 import threading
 from array import array
@@ -31,6 +32,7 @@ MODE: Final[Mode] = "exercise"
 BUNDLED: Final = Path(__file__).parent / "recordings"
 CHUNK: Final = 500
 _MAX_LOGGED: Final = 20
+_NO_BOUND_MS: Final = 2**62
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +50,11 @@ class ReplayOptions(SourceOptions):
         default=False,
         description="Add one constant to all times, so that the recording ends when the replay does; what was recorded "
         "stays as `recordedTimestamp`.",
+    )
+    resume: bool = Field(
+        default=True,
+        description="Go on where the same replay was cut short, with its shift. False: from the beginning, shifted to "
+        "now again, as a demonstration wants it.",
     )
 
 
@@ -85,7 +92,8 @@ class ReplaySource(Source):
             Rejected: none of the files could be read.
         """
         key = f"replay:{await asyncio.to_thread(self._digest)}"
-        state = self.context.memory.load(key) or {"done": 0, "offset_ms": None, "read_at_ms": self.context.now_ms()}
+        begun = self.context.memory.load(key) if self._options.resume else None
+        state = begun or {"done": 0, "offset_ms": None, "read_at_ms": self.context.now_ms()}
         with tempfile.TemporaryFile() as file:
             recording = _Recording(file)
             cancelled = threading.Event()
@@ -184,8 +192,8 @@ class _Recording:
 
     def read(self, start: int, end: int) -> Iterator[EarthquakeEvent]:
         for n in self._order[start:end]:
-            self._file.seek(self._starts[n])
-            yield decode(self._file.read(self._starts[n + 1] - self._starts[n]), now_ms=2**62)
+            encoded = os.pread(self._file.fileno(), self._starts[n + 1] - self._starts[n], self._starts[n])
+            yield decode(encoded, now_ms=_NO_BOUND_MS)
 
     def offset_ms(self, speed: float | Literal["max"], now_ms: int) -> int:
         """The largest shift with which no time lies ahead of the moment at which its event is published."""
@@ -242,7 +250,10 @@ def _locate(name: str, folder: Path | None) -> Path:
         return bundled[name]
     if folder is None:
         raise Rejected(f"source replay: there is no recording {name!r}: choose from {', '.join(sorted(bundled))}")
-    path = (folder / name).resolve()
+    try:
+        path = (folder / name).resolve()
+    except ValueError as error:
+        raise Rejected(f"source replay: {name!r} is not a name: {error}") from error
     if not path.is_relative_to(folder.resolve()):
         raise Rejected(f"source replay: {name!r} is not below the folder of recordings")
     if not path.is_file():

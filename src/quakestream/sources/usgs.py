@@ -143,8 +143,8 @@ class UsgsSource(Source):
                     if catching_up:
                         catch_up_at = began + self._options.catch_up_interval_s
                         self._forget()
-                wait_s = max(self._pause_s(failures), min(asked_s, MAX_WAIT_S))
-                await asyncio.sleep(max(0.0, began + wait_s - clock()))
+                # The pause is from poll to poll; what the server asks for counts from its answer.
+                await asyncio.sleep(max(began + self._pause_s(failures) - clock(), min(asked_s, MAX_WAIT_S)))
 
     async def _poll(self, client: httpx.AsyncClient, feed: _Feed, outlet: Outlet) -> float:
         """Read a feed and publish what is new in it; how long its answer stays fresh, in seconds."""

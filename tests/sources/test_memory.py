@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quakestream.errors import Unreachable
+from quakestream.event import EarthquakeEvent
+from quakestream.sources.memory import Memory
+from tests.formats.reading import WEEK, entries
+
+EVENTS, _ = entries(WEEK)
+ONE = EVENTS[0]
+
+
+def changed(**fields: object) -> EarthquakeEvent:
+    return msgspec.structs.replace(ONE, **fields)
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Memory:
+    return Memory(tmp_path / "sub" / "memory.db", "a/b")
+
+
+def test_what_was_marked_is_known_across_restarts_in_its_own_stream(tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "memory.db", "a/b")
+    assert memory.unpublished(EVENTS) == EVENTS
+    memory.mark(EVENTS[:1000], 1)
+    memory.close()
+    assert Memory(tmp_path / "memory.db", "a/b").unpublished(EVENTS) == EVENTS[1000:]
+    assert Memory(tmp_path / "memory.db", "a/c").unpublished(EVENTS) == EVENTS
+
+
+def test_newer_or_other_content_is_new_and_older_is_not(memory: Memory) -> None:
+    memory.mark([ONE], 1)
+    newer, other = changed(updated_ms=ONE.updated_ms + 1), changed(magnitude=5.0)
+    older = changed(updated_ms=ONE.updated_ms - 1, magnitude=5.0)
+    elsewhere = changed(mode="actual")
+    assert memory.unpublished([ONE, newer, other, older, elsewhere]) == [newer, other, elsewhere]
+
+
+@settings(max_examples=30, deadline=None)
+@given(steps=st.lists(st.tuples(st.integers(0, 5), st.floats(0, 9)), max_size=12))
+def test_it_never_goes_back(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, float]]) -> None:
+    memory = Memory(tmp_path_factory.mktemp("memory") / "memory.db", "a/b")
+    published = []
+    for updated_ms, magnitude in steps:
+        fresh = memory.unpublished([changed(updated_ms=updated_ms, magnitude=magnitude)])
+        memory.mark(fresh, 1)
+        published += fresh
+    memory.close()
+    times = [event.updated_ms for event in published]
+    assert times == sorted(times)
+    assert all(a != b for a, b in itertools.pairwise(published))
+
+
+def test_forgetting_is_of_one_source_and_what_is_old(memory: Memory) -> None:
+    memory.mark(EVENTS[:10], 100)
+    memory.mark(EVENTS[10:20], 200)
+    memory.mark([changed(source="emsc")], 100)
+    memory.forget("usgs", 200)
+    assert memory.unpublished([*EVENTS[:20], changed(source="emsc")]) == EVENTS[:10]
+
+
+def test_values_are_saved_and_removed(memory: Memory) -> None:
+    assert memory.load("x") is None
+    memory.save("x", {"done": 3})
+    assert memory.load("x") == {"done": 3}
+    memory.save("x", None)
+    assert memory.load("x") is None
+
+
+def test_what_sqlite_cannot_do_may_be_tried_again(memory: Memory) -> None:
+    memory._db.execute("PRAGMA query_only=ON")
+    with pytest.raises(Unreachable, match="memory"):
+        memory.mark([ONE], 1)
+    with pytest.raises(Unreachable):
+        memory.save("x", 1)
+    memory._db.execute("PRAGMA query_only=OFF")
+    memory.mark([ONE], 1)
+    assert memory.unpublished([ONE]) == []
+    assert isinstance(memory._db, sqlite3.Connection)
