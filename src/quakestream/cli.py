@@ -78,7 +78,7 @@ def up(
 ) -> None:
     """Both services in one process on the embedded log, streaming the USGS feed at once."""
     shared: dict[str, Any] = {"event_log": "embedded"} | ({"data_dir": data_dir} if data_dir else {})
-    recording = '[{"name": "replay", "files": ["usgs-week"], "speed": 600, "shiftToNow": true}]'
+    recording = '[{"name": "replay", "files": ["usgs-week"], "speed": 600, "shiftToNow": true, "resume": false}]'
     service_settings = _settings(
         ServiceSettings,
         env_file,

@@ -49,7 +49,7 @@ class Location(Struct, frozen=True):
     depth_km: DepthKm | None = field(name="depth", default=None)
 
 
-class EarthquakeEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class EarthquakeEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One report of one source. Field names on the wire are the contract's; USGS's names stand verbatim.
 
     `updated_ms` is None only for a message whose source did not say when it last changed: whoever stores it decides,
@@ -108,6 +108,9 @@ _WIRE_DEFAULTS: Final = {"source": DEFAULT_SOURCE, "status": "automatic", "type"
 _encoder = msgspec.json.Encoder()
 _sorted_encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder(dict[str, Any])
+_event_decoder = msgspec.json.Decoder(EarthquakeEvent)
+_EPOCH: Final = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - UTC; arithmetic without a zone is faster
+_MILLISECOND: Final = dt.timedelta(milliseconds=1)
 
 
 def encode(event: EarthquakeEvent) -> bytes:
@@ -128,11 +131,23 @@ def decode(value: bytes | None, *, now_ms: int, default_mode: Mode = "test") -> 
         raise Rejected("empty message: no value")
     if len(value) > MAX_EVENT_BYTES:
         raise Rejected(f"{len(value)} bytes: an event has at most {MAX_EVENT_BYTES}")
+    if (event := _decode_whole(value)) is not None:
+        return _in_time(event, now_ms)
     try:
         document = _decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Rejected(f"not a JSON object: {error}") from error
     return from_document(document, now_ms=now_ms, default_mode=default_mode)
+
+
+def _decode_whole(value: bytes) -> EarthquakeEvent | None:
+    """The usual event, which lacks nothing and has no fields of others, in one pass; None: `decode` must look closer."""
+    if b"\\" in value or (b"_" in value and b"__extra__" in value):  # somebody's own `__extra__`, perhaps in escapes
+        return None
+    try:
+        return _event_decoder.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def from_document(document: dict[str, Any], *, now_ms: int, default_mode: Mode = "test") -> EarthquakeEvent:
@@ -149,6 +164,10 @@ def from_document(document: dict[str, Any], *, now_ms: int, default_mode: Mode =
         event = msgspec.convert(document, EarthquakeEvent)
     except (msgspec.ValidationError, RecursionError) as error:
         raise Rejected(str(error)) from error
+    return _in_time(event, now_ms)
+
+
+def _in_time(event: EarthquakeEvent, now_ms: int) -> EarthquakeEvent:
     if event.timestamp_ms > now_ms + MAX_TIMESTAMP_AHEAD_MS:
         raise Rejected(f"timestamp {event.timestamp_ms} is more than a day ahead - at `$.timestamp`")
     if event.updated_ms is not None and event.updated_ms > now_ms + MAX_UPDATED_AHEAD_MS:
@@ -165,8 +184,7 @@ def wrap_longitude(longitude: float) -> float:
 
 def iso_time(epoch_ms: int) -> str:
     """`2018-02-07T01:46:13.840Z`, from ms since 1970 UTC; also before 1970."""
-    moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=epoch_ms)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (_EPOCH + epoch_ms * _MILLISECOND).isoformat(timespec="milliseconds") + "Z"
 
 
 def cloudevent_headers(event: EarthquakeEvent, traceparent: str | None = None) -> tuple[tuple[str, bytes], ...]:

@@ -101,7 +101,7 @@ class FakeLog(EventLog, Producer):
     def keys(self, topic: str = "quakes") -> list[str]:
         return [(record.key or b"").decode() for record in self.records if record.topic == topic]
 
-    def close(self, timeout_s: float = 0.0) -> int:
+    def close(self, timeout_s: float = 0.0) -> int:  # type: ignore[override]  # log and producer in one
         deadline = time.monotonic() + timeout_s
         while self._held and time.monotonic() < deadline:
             if not (self.holding or self.away):
@@ -174,12 +174,12 @@ KINDS: Mapping[str, type[StepSource]] = {"simulator": StepSource, "step": StepSo
 
 def builder(memory: Memory, interval_ms: float = 5.0) -> Callable[[Mapping[str, Any], float | None], Source]:
     def build(wanted: Mapping[str, Any], pace_ms: float | None) -> Source:
-        return build_fake(wanted, context(memory, pace_ms or interval_ms))
+        return build_fake(wanted, a_context(memory, pace_ms or interval_ms))
 
     return build
 
 
-def build_fake(wanted: Mapping[str, Any], source_context: SourceContext) -> Source:
+def build_fake(wanted: Mapping[str, Any], context: SourceContext) -> Source:
     """As `sources.build`, of the sources here."""
     options = dict(wanted)
     name = options.pop("name")
@@ -187,12 +187,12 @@ def build_fake(wanted: Mapping[str, Any], source_context: SourceContext) -> Sour
         raise Rejected(f"there is no source {name!r}")
     kind = KINDS[name]
     try:
-        return kind(kind.Options.model_validate(options), source_context)
+        return kind(kind.Options.model_validate(options), context)
     except ValueError as error:
         raise Rejected(f"source {name}: {error}") from error
 
 
-def context(memory: Memory, interval_ms: float) -> SourceContext:
+def a_context(memory: Memory, interval_ms: float) -> SourceContext:
     return SourceContext(
         memory=memory,
         now_ms=lambda: time.time_ns() // 1_000_000,

@@ -4,11 +4,15 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
+import hypothesis
 import pytest
+import schemathesis
 from fastapi import FastAPI
+from schemathesis.errors import FailureGroup
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from quakestream.log import Topic
 from quakestream.service.app import service_app
@@ -185,3 +189,34 @@ def test_health_metrics_and_docs_answer(ask: Callable[..., None]) -> None:
         assert "422" not in (await client.get("/openapi.json")).text
 
     ask(test)
+
+
+def test_it_is_as_its_own_description_says(tmp_path: Path) -> None:
+    """Calls made up from the OpenAPI description: no answer but those that it names."""
+
+    async def build() -> FastAPI:
+        publisher = Publisher(FakeLog(), [Topic("quakes")], queue_size=100, now_ms=lambda: 0)
+        stream = Stream(publisher, builder(memory), memory)
+        stream._run = lambda runs: None  # type: ignore[method-assign]  # each call has a loop of its own
+        return service_app(stream)
+
+    with contextlib.closing(Memory(tmp_path / "memory.sqlite3", "test")) as memory:
+        schema = schemathesis.openapi.from_asgi("/openapi.json", asyncio.run(build()))
+        faults: list[str] = []
+        for operation in schema.get_all_operations():
+            _fuzz(cast(Any, operation).ok(), faults)
+    assert not faults
+
+
+def _fuzz(operation: Any, faults: list[str]) -> None:
+    @hypothesis.settings(
+        max_examples=20, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck)
+    )
+    @hypothesis.given(case=operation.as_strategy())
+    def call(case: Any) -> None:
+        try:
+            case.call_and_validate(excluded_checks=[positive_data_acceptance])
+        except FailureGroup as failures:
+            faults.extend(f"{operation.label}: {failure}" for failure in failures.exceptions)
+
+    call()

@@ -7,9 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -59,7 +58,7 @@ class Service:
     def ends(self, within_s: float = 15.0) -> int:
         return self.process.wait(within_s)
 
-    def __enter__(self) -> Service:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -154,9 +153,8 @@ def test_what_starts_by_itself_is_checked(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def fake_sources(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def fake_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "build", build_fake)
-    yield
 
 
 def test_it_runs_beside_others_in_one_process_and_says_when_it_is_ready(tmp_path: Path, fake_sources: None) -> None:
@@ -181,6 +179,33 @@ def test_it_runs_beside_others_in_one_process_and_says_when_it_is_ready(tmp_path
     numbers = [key.partition(":e")[2] for key in log.keys(TOPIC)]
     assert numbers == [str(number) for number in range(len(numbers))], "nothing was lost while the log was away"
     assert b'"stopped"' in (log.records[-1].value or b""), "the last word is that the source has stopped"
+
+
+@pytest.mark.parametrize("per_second", [10, 100, 1000])
+def test_the_simulator_keeps_its_pace_on_average(tmp_path: Path, per_second: int) -> None:
+    log = EmbeddedLog(tmp_path)
+    count = 3 * per_second
+
+    async def main() -> int:
+        stop = program.Stop()
+        settings = ServiceSettings(data_dir=tmp_path, port=0)
+        urls: list[str] = []
+
+        async def user() -> int:
+            await until(lambda: urls)
+            body = {"sources": [{"name": "simulator", "count": count}], "intervalMs": 1000 / per_second}
+            async with httpx.AsyncClient(base_url=urls[0]) as client:
+                await client.post("/earthquake-events/start", json=body)
+                await until(lambda: log.watermarks(TOPIC)[0].high == count)
+            return 0
+
+        return await program.together(stop, serve(settings, log, urls.append, stop), user())
+
+    assert asyncio.run(main()) == 0
+    events = [decode(record.value, now_ms=2**50) for record in log.read(TOPIC, 0, 0, count)]
+    took_s = (events[-1].timestamp_ms - events[0].timestamp_ms) / 1000
+    planned_s = (count - 1) / per_second
+    assert abs(took_s - planned_s) < 0.25, "what a busy machine may hold the ends up; a drift grows with the number"
 
 
 def test_the_worst_exit_code_is_that_of_all() -> None:

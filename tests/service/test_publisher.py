@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -45,6 +46,10 @@ def run(test: Callable[[Publisher, FakeLog], Any], log: FakeLog | None = None, q
             await test(publisher, log)
 
     asyncio.run(main())
+
+
+def _is_queued(log: FakeLog, count: int) -> bool:
+    return log.queued == count
 
 
 def metric(name: str, **labels: str) -> float:
@@ -137,6 +142,25 @@ def test_a_full_queue_makes_the_sources_wait_in_turn_and_is_counted() -> None:
     run(test, queue_size=20)
 
 
+def test_a_small_batch_does_not_overtake_a_large_one_that_waits() -> None:
+    async def test(publisher: Publisher, log: FakeLog) -> None:
+        await until(lambda: publisher.reachable)
+        log.holding = True
+        first = asyncio.create_task(publisher.publish("first", [event(n) for n in range(15)]))
+        await until(lambda: log.queued == 15)
+        large = asyncio.create_task(publisher.publish("large", [event(n) for n in range(15, 25)]))
+        await asyncio.sleep(0)
+        small = asyncio.create_task(publisher.publish("small", [event(25)]))
+        await asyncio.sleep(0.01)
+        assert log.queued == 15
+        log.holding = False
+        log.let_go()
+        await asyncio.gather(first, large, small)
+        assert log.keys() == [f"test:e{n}" for n in range(26)]
+
+    run(test, queue_size=20)
+
+
 def test_the_queue_is_never_overfull() -> None:
     async def test(publisher: Publisher, log: FakeLog) -> None:
         log.holding = True
@@ -224,6 +248,22 @@ def test_what_the_log_gives_back_is_sent_again_in_the_order_of_its_key() -> None
     run(test)
 
 
+def test_what_is_sent_again_comes_before_what_was_not_yet_sent() -> None:
+    async def test(publisher: Publisher, log: FakeLog) -> None:
+        failures = iter([True, True])
+        log.refuses = lambda record: (
+            Unreachable("for now") if record.key == b"test:e5" and next(failures, False) else None
+        )
+        await publisher.publish("test", [event(n, id="e5" if n % 7 == 5 else f"e{n}") for n in range(1000)])
+        versions = [decode(r.value, now_ms=1_700_000_000_500).updated_ms for r in log.records if r.key == b"test:e5"]
+        expected = [1_700_000_000_000 + n for n in range(5, 1000, 7)]
+        assert versions[-1] == expected[-1]
+        first = versions.index(expected[0])
+        assert versions[first:] == expected, "once the first of them is in, all follow in order"
+
+    run(test, queue_size=50)
+
+
 def test_a_log_that_can_not_go_on_ends_the_watch() -> None:
     async def main() -> None:
         log = FakeLog()
@@ -247,7 +287,7 @@ def test_closing_delivers_what_was_sent_and_counts_what_could_not_be() -> None:
             watching = asyncio.create_task(publisher.watch())
             log.holding = True
             publishing = asyncio.create_task(publisher.publish("test", [event(n) for n in range(7)]))
-            await until(lambda log=log: log.queued == 7)
+            await until(partial(_is_queued, log, 7))
             publishing.cancel()
             watching.cancel()
             log.holding, log.away = False, away

@@ -84,8 +84,10 @@ def test_starts_and_stops_that_race_leave_one_stream_or_none(tmp_path: Path) -> 
     async def main() -> None:
         async with a_stream(tmp_path, FakeLog()) as stream:
             body = wanted({"name": "step"}, interval_ms=1)
-            calls = [stream.start(), stream.stop(), stream.start(body)] * 10
-            await asyncio.gather(*calls)
+            for _ in range(3):
+                await asyncio.gather(*(stream.start(body) for _ in range(10)))
+                await asyncio.gather(stream.stop(), stream.start(), stream.start(body))
+            await until(lambda: StepSource.at_work)
             assert StepSource.most_at_work == 1
             assert StepSource.at_work == 1
             assert stream.running

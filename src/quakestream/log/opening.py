@@ -6,6 +6,7 @@ from typing import Final
 
 from quakestream.config import Settings
 from quakestream.log import EventLog, Topic
+from quakestream.log.dead_letters import dead_letter_topic
 
 SOURCE_STATUS_TOPIC: Final = "earthquake-source-status-topic"
 
@@ -30,11 +31,6 @@ def open_log(settings: Settings) -> EventLog:
     )
 
 
-def dead_letter_topic(settings: Settings) -> str:
-    """Where messages of the stream go that can't be read."""
-    return f"{settings.topic()}.dlq"
-
-
 def stream_topics(settings: Settings) -> list[Topic]:
     """The topics that both programs need, as they should be when they have to be made; the stream's is the first."""
     retention_ms = round(settings.log_retention_hours * 3_600_000)
@@ -42,6 +38,6 @@ def stream_topics(settings: Settings) -> list[Topic]:
     partitions = settings.kafka_partitions if settings.event_log == "kafka" else 1
     return [
         Topic(settings.topic(), partitions, retention_ms, retention_bytes),
-        Topic(dead_letter_topic(settings), 1, retention_ms, retention_bytes),
+        Topic(dead_letter_topic(settings.topic()), 1, retention_ms, retention_bytes),
         Topic(SOURCE_STATUS_TOPIC, cleanup="compact"),
     ]

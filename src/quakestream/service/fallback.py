@@ -31,7 +31,9 @@ async def fall_back(stream: Stream, recording: str, after_s: float) -> None:
             recording=recording,
             waited_s=after_s,
         )
-        await stream.fill_in({"name": REPLAY, "files": [recording], "speed": SPEED, "shiftToNow": True})
+        await stream.fill_in(
+            {"name": REPLAY, "files": [recording], "speed": SPEED, "shiftToNow": True, "resume": False}
+        )
         await _answered(stream)
         log.info("a live source answers: the recording ends")
         await stream.withdraw(REPLAY)

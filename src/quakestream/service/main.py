@@ -14,12 +14,12 @@ import structlog
 from quakestream import config, program, sources
 from quakestream.config import ServiceSettings
 from quakestream.errors import ConfigError, Rejected
+from quakestream.instance import sole_instance
 from quakestream.log import EventLog
 from quakestream.log.opening import SOURCE_STATUS_TOPIC, stream_topics
 from quakestream.service import status
 from quakestream.service.app import service_app
 from quakestream.service.fallback import fall_back
-from quakestream.service.instance import sole_instance
 from quakestream.service.publisher import Publisher
 from quakestream.service.stream import Stream
 from quakestream.sources import Source, SourceContext

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -19,8 +20,8 @@ from quakestream.log import EventLog, Record, Topic
 
 BATCH: Final = 500
 """Events that are encoded and sent at once: some 5 ms in which nothing else runs."""
-WINDOW: Final = 10 * BATCH
-"""Events of one `publish` that are on their way together; the next ones follow when all of these have arrived."""
+AHEAD: Final = 20
+"""Batches of one `publish` that are on their way at once: encoding goes on while the log works."""
 RETRY_S: Final = (0.1, 5.0)
 """The first and the longest pause before something is tried again."""
 CHECK_INTERVAL_S: Final = 1.0
@@ -101,8 +102,19 @@ class Publisher:
         Raises:
             Fatal: the log can't go on.
         """
-        for start in range(0, len(events), WINDOW):
-            await self._publish_window(source, events[start : start + WINDOW])
+        on_the_way: deque[_Sent] = deque()
+        for start in range(0, len(events), self._batch):
+            batch = events[start : start + self._batch]
+            records = self._encode(source, batch)
+            if records:
+                on_the_way.append(await self._send(source, records, batch[-1].updated_ms))
+                self.tally(source).published += len(records)
+                telemetry.EVENTS_PUBLISHED.labels(source).inc(len(records))
+            await asyncio.sleep(0)  # others have a turn between two batches
+            if len(on_the_way) == AHEAD:
+                await self._arrival(on_the_way)
+        while on_the_way:
+            await self._arrival(on_the_way)
 
     async def announce(self, records: Sequence[Record]) -> None:
         """Send what will be said again anyway, if the log answers and has room; it never waits in the events' queue."""
@@ -125,6 +137,7 @@ class Publisher:
                 await asyncio.sleep(pause_s)
             else:
                 break
+        self._hear(answers=True)
         self._topics_made.set()
         while self._fatal is None:
             self._hear(answers=await asyncio.to_thread(self._log.reachable))
@@ -142,24 +155,21 @@ class Publisher:
         """Events whose fate is not known, or that the log gave back to nobody."""
         return self.queue_used + self.undelivered
 
-    async def _publish_window(self, source: str, events: Sequence[EarthquakeEvent]) -> None:
-        sent: list[_Sent] = []
-        for start in range(0, len(events), self._batch):
-            batch = events[start : start + self._batch]
-            records = self._encode(source, batch)
-            if records:
-                sent.append(await self._send(source, records, batch[-1].updated_ms))
-                self.tally(source).published += len(records)
-                telemetry.EVENTS_PUBLISHED.labels(source).inc(len(records))
-            await asyncio.sleep(0)  # others have a turn between two batches
+    async def _arrival(self, on_the_way: deque[_Sent]) -> None:
+        """Wait for the first batch; where the log gave some of it back, for all of them, and send again in order."""
+        source = on_the_way[0].source
+        if not _again([on_the_way[0]], [await on_the_way[0].outcomes]):
+            on_the_way.popleft()
+            return
         for pause_s in _pauses():
-            again = _again([(batch.records, await batch.outcomes) for batch in sent])
+            again = _again(on_the_way, [await sent.outcomes for sent in on_the_way])
+            on_the_way.clear()
             if not again:
                 return
             log.warning("the log did not take events: sending them again", source=source, events=len(again))
             await asyncio.sleep(pause_s)
-            batches = [again[start : start + self._batch] for start in range(0, len(again), self._batch)]
-            sent = [await self._send(source, batch, None) for batch in batches]
+            for start in range(0, len(again), self._batch):
+                on_the_way.append(await self._send(source, again[start : start + self._batch], None))
 
     def _encode(self, source: str, events: Sequence[EarthquakeEvent]) -> list[Record]:
         topic, trace = self._topic, new_traceparent()
@@ -306,15 +316,17 @@ def _pauses() -> Iterator[float]:
         pause_s = min(2 * pause_s, longest_s)
 
 
-def _again(sent: Iterable[tuple[Sequence[Record], Sequence[Outcome]]]) -> list[Record]:
+def _again(batches: Iterable[_Sent], outcomes: Iterable[Sequence[Outcome]]) -> list[Record]:
     """What must be sent once more, in order: what the log gave back, and what followed it under the same key."""
     again: list[Record] = []
     keys: set[bytes | None] = set()
-    for records, outcomes in sent:
-        for record, outcome in zip(records, outcomes, strict=True):
-            if isinstance(outcome, Retryable):
+    for sent, fates in zip(batches, outcomes, strict=True):
+        if not keys and not any(isinstance(fate, Retryable) for fate in fates):
+            continue
+        for record, fate in zip(sent.records, fates, strict=True):
+            if isinstance(fate, Retryable):
                 keys.add(record.key)
-            if isinstance(outcome, Retryable) or (keys and record.key in keys and not isinstance(outcome, Rejected)):
+            if record.key in keys and not isinstance(fate, Rejected):
                 again.append(record)
     return again
 
