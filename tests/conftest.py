@@ -73,9 +73,8 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 @pytest.fixture
 def private_broker(tmp_path: Path) -> Iterator[Broker]:
-    """A started broker that the test may stop, kill and start again."""
+    """A broker of the test's own, to start, stop and kill; not started yet."""
     _need_java()
     broker = Broker(tmp_path / "kafka")
-    broker.start()
     yield broker
     broker.kill()

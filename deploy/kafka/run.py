@@ -34,6 +34,7 @@ START_LIMIT_S: Final = 90.0
 STOP_LIMIT_S: Final = 30.0
 MAX_MESSAGE_BYTES: Final = 17 * 1024 * 1024  # above the largest record that the event log takes
 
+# After SIGKILL the controller waits for the session of the broker that was: hence a short one.
 PROPERTIES: Final = """\
 process.roles=broker,controller
 node.id=1
@@ -53,6 +54,8 @@ transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=3000
 log.flush.interval.messages=1
 message.max.bytes={max_message_bytes}
 replica.fetch.max.bytes={max_message_bytes}

@@ -161,10 +161,10 @@ class EmbeddedProducer(Producer):
     def send(self, records: Sequence[Record]) -> Future[Sequence[Outcome]]:
         batch = Batch(records)
         with self._news:
-            if self._closing:
-                raise RuntimeError("the producer is closed")
             if self._fatal:
                 raise self._fatal
+            if self._closing:
+                raise RuntimeError("the producer is closed")
             if batch.records:
                 self._room.take(len(batch.records), batch.size)
                 self._waiting.append(batch)
@@ -187,9 +187,12 @@ class EmbeddedProducer(Producer):
                 if batches:
                     self._settle(batches, self._append(batches))
                 self._clean()
+        except Fatal as error:
+            log.error("log writer ended", error=str(error))  # noqa: TRY400 - the message says it all
+            self._fatal = error
         except Exception as error:
             log.exception("log writer failed", path=str(self._log.path))
-            self._fatal = error if isinstance(error, Fatal) else Fatal(f"the log's writer failed: {error}")
+            self._fatal = Fatal(f"the log's writer failed: {error}")
         finally:
             self._disconnect()
             self._abandon()

@@ -9,7 +9,9 @@ Nothing else in the project knows Kafka's client.
   fetch, on the same thread, so what it raises reaches the caller and costs no record, and a partition is read only once
   the keeper has said from where.
 - **Stopping.** Positions are checked when a partition is taken over; later, librdkafka reports an offset that is gone
-  (`auto.offset.reset=error`), and every few seconds the topic's id is compared, for one made anew.
+  (`auto.offset.reset=error`), and every second the topic's id is compared, for one made anew.
+- **Fencing.** A reader that another instance replaced says so (`Fenced`). Within `OUTAGE_S` of an outage it joins anew
+  instead: a broker that comes back may fence a static member because of that member's own repeated request.
 - **Static members.** A reader with an `instance_id` keeps its place for the session's time-out when it is closed: that
   is what lets it come back without a rebalance. One without gives its partitions away at once.
 """
@@ -17,6 +19,7 @@ Nothing else in the project knows Kafka's client.
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections import deque
@@ -56,9 +59,10 @@ from quakestream.log.sending import Batch, Outcome, Room, too_large
 MAX_MESSAGE_BYTES: Final = MAX_RECORD_BYTES + 64 * 1024  # and what a batch of one record has around it
 SESSION_TIMEOUT_S: Final = 10.0
 REQUEST_TIMEOUT_S: Final = 5.0
-WATCH_INTERVAL_S: Final = 5.0
+WATCH_INTERVAL_S: Final = 1.0
 SERVE_INTERVAL_S: Final = 0.1
 POLL_SLICE_S: Final = 0.25
+OUTAGE_S: Final = 60.0
 LOG_INTERVAL_S: Final = 30.0
 """One kind of message of librdkafka's is logged once in this time."""
 MIN_SEGMENT_BYTES: Final = 2 * MAX_MESSAGE_BYTES  # a segment must hold the largest message
@@ -81,7 +85,10 @@ _CONSUMER: Final[dict[str, Any]] = {
     "auto.offset.reset": "error",
     "fetch.wait.max.ms": 50,
     "fetch.max.bytes": MAX_MESSAGE_BYTES,
-    "queued.max.messages.kbytes": 16 * 1024,
+    "fetch.message.max.bytes": 256 * 1024,  # of one partition, compressed: 20 times as much in memory at worst
+    "queued.min.messages": 10_000,  # fetch no further ahead than this,
+    "queued.max.messages.kbytes": 16 * 1024,  # or this,
+    "fetch.queue.backoff.ms": 10,  # and look again so soon whether there is room (by default a second, standing still)
     "topic.metadata.refresh.interval.ms": 2000,  # a topic that is made later is found so soon
     "allow.auto.create.topics": False,
 }
@@ -219,7 +226,8 @@ class KafkaLog(EventLog):
         return True
 
     def close(self) -> None:
-        """The admin client ends with this object."""
+        with contextlib.suppress(AttributeError):  # closed already
+            del self._admin  # which ends its threads
 
     def describe(self, topic: str) -> _Description | None:
         """The topic as the cluster knows it now; None where it does not exist. Raises Unreachable."""
@@ -280,7 +288,7 @@ class KafkaProducer(Producer):
         self._lock = threading.Lock()  # held while handing over, never while reports are served
         self._open: dict[int, Batch] = {}  # by number, in the order in which they were sent
         self._sent = 0
-        self._unsent: deque[tuple[int, Batch, int]] = deque()  # not yet with librdkafka, in order
+        self._unsent: deque[tuple[int, Batch, list[int]]] = deque()  # not yet with librdkafka, in order
         self._refused: deque[tuple[int, Batch, int, Outcome]] = deque()  # to be reported by the serving thread
         self._broken = False
         self._closing = False
@@ -301,7 +309,7 @@ class KafkaProducer(Producer):
             if batch.records:
                 self._room.take(len(batch.records), batch.size)
                 self._open[self._sent] = batch
-                self._unsent.extend((self._sent, batch, index) for index in range(len(batch.records)))
+                self._unsent.append((self._sent, batch, batch.unreported()[::-1]))
                 self._sent += 1
                 self._hand_over()
         return batch.future
@@ -334,29 +342,35 @@ class KafkaProducer(Producer):
 
     def _hand_over(self) -> None:
         """Give librdkafka what waits, as far as it has room. Called with the lock held."""
-        produce = self._client.produce
-        while self._unsent and not self._broken:
-            number, batch, index = self._unsent[0]
+        while self._unsent and self._hand_over_batch(*self._unsent[0]):
+            self._unsent.popleft()
+
+    def _hand_over_batch(self, number: int, batch: Batch, indices: list[int]) -> bool:
+        """Hand over these records of a batch, from the last index to the first; False when that must wait."""
+        produce, delivered = self._client.produce, self._delivered
+        while indices and not self._broken:
+            index = indices[-1]
             record = batch.records[index]
             refusal: Outcome | None = too_large(batch.sizes[index])
             try:
                 if refusal is None:
-                    report = partial(self._delivered, number, batch, index)
+                    report = partial(delivered, number, batch, index)
                     produce(record.topic, record.value, record.key, headers=list(record.headers), on_delivery=report)
             except BufferError:
-                return  # again after the next reports
+                return False  # again after the next reports
             except KafkaException as error:
                 if self._lost_client(error.args[0]):
-                    return
+                    return False
                 refusal = _fate(error.args[0])
             if refusal is not None:
                 self._refused.append((number, batch, index, refusal))
-            self._unsent.popleft()
+            indices.pop()
+        return not indices
 
     def _delivered(self, number: int, batch: Batch, index: int, error: KafkaError | None, message: Message) -> None:
         """One record's report from librdkafka, on the serving thread."""
         if error is None:
-            self._report(number, batch, index, cast(int, message.offset()))
+            self._report(number, batch, index, cast("int", message.offset()))
         elif not self._lost_client(error):  # else it stays unreported, and the next client sends it again
             self._report(number, batch, index, _fate(error))
 
@@ -376,9 +390,7 @@ class KafkaProducer(Producer):
         log.warning("producer renewed", client_id=self._log.client_id, queued=self.queued)
         self._purge()
         with self._lock:
-            self._unsent = deque(
-                (number, batch, index) for number, batch in self._open.items() for index in batch.unreported()
-            )
+            self._unsent = deque((number, batch, batch.unreported()[::-1]) for number, batch in self._open.items())
             self._refused.clear()
             self._client = self._new_client()
             self._broken = False
@@ -408,6 +420,7 @@ class KafkaReader(Reader):
         self._group = group
         self._keeper = keeper
         self._instance_id = instance_id
+        self._away_at = -math.inf  # when a broker was last out of reach
         self._reachable = True
         self._join()
 
@@ -522,6 +535,7 @@ class KafkaReader(Reader):
         """What librdkafka says of the client as a whole; what passes by itself it logs on its own."""
         if error.code() in _AWAY:
             self._reachable = False
+            self._away_at = time.monotonic()
         if error.code() == KafkaError.FENCED_INSTANCE_ID or error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001
             self._fenced = True
             log.warning("reader fenced", topic=self._topic, group=self._group, error=error.str())
@@ -550,13 +564,20 @@ class KafkaReader(Reader):
         if gone:
             self._keeper.revoked(gone)
         if self._fenced:
-            raise Fenced(f"this member of {self._group} (instance id {self._instance_id}) was replaced")
+            self._after_fencing()
         while self._lost:
             number, error = self._lost.popitem()
             if number in self._owned:
                 self._stop(number, error)
         if self._coming:
             self._take_over(sorted(self._coming))
+
+    def _after_fencing(self) -> None:
+        """Another instance took the place; or, after an outage, this one's repeated request did: then join anew."""
+        if time.monotonic() - self._away_at > OUTAGE_S:
+            raise Fenced(f"this member of {self._group} (instance id {self._instance_id}) was replaced")
+        log.warning("reader joins anew after an outage", topic=self._topic, group=self._group)
+        self.rejoin()
 
     def _take_over(self, numbers: list[int]) -> None:
         try:
@@ -609,7 +630,7 @@ class KafkaReader(Reader):
         self._keeper.stopped(self._owned[number], error)
 
     def _watch_topic(self) -> None:
-        """Every few seconds: does the cluster answer, and is the topic still the one that is read?"""
+        """Every second: does the cluster answer, and is the topic still the one that is read?"""
         if self._watch is None:
             if time.monotonic() >= self._watch_at:
                 self._watch = self._log.describing(self._topic)

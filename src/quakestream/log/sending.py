@@ -20,7 +20,7 @@ def record_bytes(record: Record) -> int:
     """Key, value and headers together."""
     size = len(record.key or b"") + len(record.value or b"")
     for name, value in record.headers:
-        size += len(name) + len(value or b"")
+        size += len(name) + (len(value) if value else 0)
     return size
 
 
