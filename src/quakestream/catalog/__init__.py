@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from msgspec import Struct
+
 from quakestream.event import EarthquakeEvent, Mode
 
 ChangeType = Literal["created", "updated", "merged", "split", "deleted"]
@@ -51,16 +53,14 @@ class Claim:
     next_offset: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedEvent:
+class LoggedEvent(Struct, frozen=True):
     """An event as it was read from the log. `logged_ms` stands in for `updated` where its source did not say."""
 
     event: EarthquakeEvent
     logged_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One line of the change feed. `document` is the Earthquake after it, as JSON."""
 
     seq: int

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from quakestream.catalog import Change, ChangeType, Ingested, LoggedEvent
-from quakestream.event import EarthquakeEvent, Mode
+from quakestream.event import EarthquakeEvent, Mode, encode
 
 ReportName = tuple[str, str, str]
 """(source, id, mode)"""
@@ -23,8 +24,7 @@ Revision = tuple[int, bytes]
 _encoder = msgspec.json.Encoder()
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct):
     """A report as it stands: which earthquake it belongs to, and its latest event."""
 
     report: int
@@ -34,8 +34,7 @@ class Report:
     event: EarthquakeEvent
 
 
-@dataclass(slots=True)
-class Earthquake:
+class Earthquake(Struct):
     """An earthquake as it stands."""
 
     earthquake: int
@@ -61,8 +60,7 @@ class Known:
     """(report, content hash) of the batch's events that say no `updated`, and are stored already."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
+class StoredEvent(Struct, frozen=True):
     """A row of `events`."""
 
     report: int
@@ -73,8 +71,7 @@ class StoredEvent:
     document: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """A row of `changes`."""
 
     change: Change
@@ -83,8 +80,7 @@ class Step:
     why: str
 
 
-@dataclass(slots=True)
-class Counters:
+class Counters(Struct):
     """The last number given out of each kind; the feed's row."""
 
     seq: int
@@ -132,8 +128,7 @@ class Plan:
         if not stated:
             known.first_seen.add((report.report, content_hash))
         seq = self._step(known.earthquakes[report.earthquake], kind, why)
-        document = _encoder.encode(event.document())
-        self.events.append(StoredEvent(report.report, revision, stated, logged.logged_ms, seq, document))
+        self.events.append(StoredEvent(report.report, revision, stated, logged.logged_ms, seq, encode(event)))
 
     def ingested(self) -> Ingested:
         """What the transaction did, once it is committed."""

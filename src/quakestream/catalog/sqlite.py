@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
-from ulid import ULID
+from ulid import base32
 
 from quakestream.catalog import (
     Catalog,
@@ -61,14 +63,14 @@ CROSS JOIN events AS e
 class SqliteCatalog(Catalog):
     """One file; one process writes it, others may read. Commits with `synchronous=FULL`."""
 
-    def __init__(self, path: Path, new_id: Callable[[], str] = lambda: f"eq_{ULID()}") -> None:
+    def __init__(self, path: Path, new_id: Callable[[], str] | None = None) -> None:
         """Open the file, make or migrate it.
 
         Raises:
             Fatal: the file is not a catalogue, is damaged, or was made by a newer version.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._new_id = new_id
+        self._new_id = new_id or _new_id
         self._engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S})
         sa.event.listen(self._engine, "connect", _prepare)
         try:
@@ -169,6 +171,11 @@ class SqliteCatalog(Catalog):
         )
         if moved.rowcount != 1:
             raise Fenced(f"partition {p.partition} of {p.topic} was claimed by another instance")
+
+
+def _new_id() -> str:
+    """A ULID, made without an object for it: 48 bits of time in ms, 80 of chance."""
+    return f"eq_{base32.encode((time.time_ns() // 1_000_000).to_bytes(6, 'big') + os.urandom(10))}"
 
 
 def _prepare(db: Any, _record: object = None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -241,8 +242,8 @@ class Pipeline:
         self._consumed += len(events)
         telemetry.EVENTS_CONSUMED.inc(len(events))
         telemetry.EVENTS_DUPLICATE.inc(ingested.duplicates)
-        for change in ingested.changes:
-            telemetry.CHANGES.labels(change.type).inc()
+        for kind, count in Counter(change.type for change in ingested.changes).items():
+            telemetry.CHANGES.labels(kind).inc(count)
 
     def _count_stopped(self) -> None:
         telemetry.PARTITIONS_STOPPED.set(len(self._stopped))
