@@ -1,41 +1,68 @@
 """What a batch of events does to the catalogue: decided here, purely; the databases look up and write.
 
-One transaction goes: look up what is known of the batch's reports (`Known`), `Plan.add` each event in order, write the
-plan. Several events of one report in a batch see each other.
+One transaction goes: `Plan.prepare` a batch (a few bulk look-ups), `Plan.add` each event in order, write the plan. Each
+event sees what those before it did. An earthquake is always known whole, with all of its reports.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import bisect
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import Struct
 
 from quakestream.catalog import Change, ChangeType, Ingested, LoggedEvent
-from quakestream.event import EarthquakeEvent, Mode, encode
+from quakestream.event import EarthquakeEvent, Mode
+from quakestream.seismology.association import (
+    LIMITS,
+    Identity,
+    Limits,
+    Origin,
+    OriginWindow,
+    components,
+    disturbed,
+    group_component,
+    origin_of,
+    preferred,
+)
 
 ReportName = tuple[str, str, str]
 """(source, id, mode)"""
 Revision = tuple[int, bytes]
 """(updated_ms, content hash): the order of revisions."""
+TimeRange = tuple[str, int, int]
+"""(mode, from ms, to ms), inclusive."""
+CalledName = tuple[str, str]
+"""(mode, name): an id, or `<source>:<id>`, as `Origin.names` and `Origin.claims` give them."""
+Reporter = tuple[str, str, str]
+"""(mode, source, agency)"""
 
 _encoder = msgspec.json.Encoder()
 
 
-class Report(Struct):
-    """A report as it stands: which earthquake it belongs to, and its latest event."""
+@dataclass(slots=True)
+class Report:
+    """A report as it stands: its latest event, and which earthquake it belongs to."""
 
     report: int
-    name: ReportName
     earthquake: int
     revision: Revision
     event: EarthquakeEvent
+    origin: Origin
+
+    @property
+    def name(self) -> ReportName:
+        """By which the database finds it."""
+        return self.event.source, self.event.id, self.event.mode
 
 
-class Earthquake(Struct):
-    """An earthquake as it stands."""
+@dataclass(slots=True)
+class Earthquake:
+    """An earthquake as it stands, with all of its reports by number."""
 
     earthquake: int
     id: str
@@ -43,21 +70,65 @@ class Earthquake(Struct):
     revision: int
     seq: int
     first_seen_ms: int
-    deleted: bool
+    reports: dict[int, Report] = field(default_factory=dict)
+    preferred: Report | None = None
+    """Whose event speaks for it; of one that was merged away, the last that did."""
+    deleted: bool = False
+    """Whether, at its last change, every source had withdrawn it."""
+    merged_into: int | None = None
+
+    @property
+    def event(self) -> EarthquakeEvent:
+        """Its preferred event."""
+        assert self.preferred is not None  # noqa: S101 - it has one from its first change on
+        return self.preferred.event
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReport:
+    """A row of the look-ups: a report with its latest event, and its earthquake."""
+
+    report: int
+    revision: Revision
     event: EarthquakeEvent
-    """Its preferred event."""
+    earthquake: int
+    earthquake_id: str
+    earthquake_revision: int
+    seq: int
+    first_seen_ms: int
+    deleted: bool
 
 
-@dataclass(slots=True)
-class Known:
-    """What the catalogue has of the reports that a batch names."""
+class Lookup(Protocol):
+    """What a plan asks the database, within its transaction. Earthquakes come whole: with all of their reports."""
 
-    reports: dict[ReportName, Report] = field(default_factory=dict)
-    earthquakes: dict[int, Earthquake] = field(default_factory=dict)
-    revisions: set[tuple[int, Revision]] = field(default_factory=set)
-    """(report, revision) of the batch's events that are stored already."""
-    first_seen: set[tuple[int, bytes]] = field(default_factory=set)
-    """(report, content hash) of the batch's events that say no `updated`, and are stored already."""
+    def reporters(self) -> Iterable[Reporter]:
+        """Every source and agency that the catalogue has reports of, by mode."""
+        ...
+
+    def named(self, names: Sequence[ReportName]) -> Iterable[StoredReport]:
+        """The earthquakes of these reports."""
+        ...
+
+    def around(self, ranges: Sequence[TimeRange]) -> Iterable[StoredReport]:
+        """The earthquakes with a report whose origin time is in one of these ranges."""
+        ...
+
+    def called(self, names: Sequence[CalledName]) -> Iterable[StoredReport]:
+        """The earthquakes with a report that has one of these names."""
+        ...
+
+    def claiming(self, names: Sequence[CalledName]) -> Iterable[StoredReport]:
+        """The earthquakes with a report that says that others call it so."""
+        ...
+
+    def revisions(self, wanted: Sequence[tuple[int, Revision]]) -> Iterable[tuple[int, Revision]]:
+        """Which of these (report, revision) are stored."""
+        ...
+
+    def first_seen(self, wanted: Sequence[tuple[int, bytes]]) -> Iterable[tuple[int, bytes]]:
+        """Which of these (report, content hash) are stored with no `updated` of their own."""
+        ...
 
 
 class StoredEvent(Struct, frozen=True):
@@ -76,7 +147,6 @@ class Step(Struct, frozen=True):
 
     change: Change
     earthquake: int
-    at_ms: int
     why: str
 
 
@@ -91,103 +161,360 @@ class Counters(Struct):
 class Plan:
     """What one transaction writes."""
 
-    def __init__(self, known: Known, counters: Counters, now_ms: int, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        lookup: Lookup,
+        counters: Counters,
+        *,
+        now_ms: int,
+        new_id: Callable[[], str],
+        limits: Limits = LIMITS,
+    ) -> None:
         self.counters = counters
+        self.now_ms = now_ms
         self.events: list[StoredEvent] = []
         self.steps: list[Step] = []
         self.new_reports: dict[int, Report] = {}
         self.changed_reports: dict[int, Report] = {}
+        self.new_claims: set[tuple[str, str, int]] = set()
+        """(mode, name, report)"""
+        self.new_reporters: set[Reporter] = set()
         self.new_earthquakes: dict[int, Earthquake] = {}
         self.changed_earthquakes: dict[int, Earthquake] = {}
         self.duplicates = 0
-        self._known = known
-        self._now_ms = now_ms
+        self._near = _Surroundings(lookup)
+        self._lookup = lookup
         self._new_id = new_id
+        self._limits = limits
+        self._revisions: set[tuple[int, Revision]] = set()
+        self._first_seen: set[tuple[int, bytes]] = set()
+        self._reporters: dict[str, set[Reporter]] = {}
+
+    def prepare(self, batch: Sequence[LoggedEvent]) -> None:
+        """Look up at once what the batch will most likely need."""
+        for reporter in self._lookup.reporters():
+            self._reporters.setdefault(reporter[0], set()).add(reporter)
+        self._near.read_named({(e.event.source, e.event.id, e.event.mode) for e in batch})
+        self._prepare_revisions(batch)
+        origins = [origin_of(e.event) for e in batch]
+        self._near.read_linked(origins)
+        for o in origins:
+            self._add_reporter(o)
+        self._near.read_around([self._reach(o) for o in origins if len(self._reporters[o.mode]) > 1])
 
     def add(self, logged: LoggedEvent) -> None:
         """Let one event have its effect, unless it is known already."""
-        event, known = logged.event, self._known
+        event = logged.event
         stated = event.updated_ms is not None
         if not stated:
             event = msgspec.structs.replace(event, updated_ms=logged.logged_ms)
         content_hash = event.content_hash()
         revision = (event.updated_ms or 0, content_hash)
-        name = (event.source, event.id, event.mode)
-        report = known.reports.get(name)
+        report = self._near.reports.get((event.source, event.id, event.mode))
         if report is None:
-            report = self._new_report(name, revision, event)
-            kind, why = self._created(event)
-        elif (report.report, revision) in known.revisions or (
-            not stated and (report.report, content_hash) in known.first_seen
+            self.counters.report += 1
+            report = Report(self.counters.report, 0, revision, event, origin_of(event))
+            self._near.add(report)
+            self.new_reports[report.report] = report
+            self._apply(report, None, f"first report, {event.key}")
+        elif (report.report, revision) in self._revisions or (
+            not stated and (report.report, content_hash) in self._first_seen
         ):
             self.duplicates += 1
             return
+        elif revision < report.revision:
+            why = f"an older revision of {event.key} came late: kept in the history, nothing newer changed"
+            self._step(self._near.earthquakes[report.earthquake], "updated", why)
         else:
-            kind, why = self._revised(report, revision, event)
-        known.revisions.add((report.report, revision))
+            before, old = report.event, report.origin
+            report.revision, report.event, report.origin = revision, event, origin_of(event)
+            self._changed(report)
+            self._apply(report, old, f"{event.key} was revised: {_difference(before, event)}")
+        self._revisions.add((report.report, revision))
         if not stated:
-            known.first_seen.add((report.report, content_hash))
-        seq = self._step(known.earthquakes[report.earthquake], kind, why)
-        self.events.append(StoredEvent(report.report, revision, stated, logged.logged_ms, seq, encode(event)))
+            self._first_seen.add((report.report, content_hash))
+        seq = self._near.earthquakes[report.earthquake].seq
+        document = _encoder.encode(event.document())
+        self.events.append(StoredEvent(report.report, revision, stated, logged.logged_ms, seq, document))
+        self.new_claims.update((event.mode, name, report.report) for name in report.origin.claims)
 
     def ingested(self) -> Ingested:
         """What the transaction did, once it is committed."""
         return Ingested(tuple(step.change for step in self.steps), self.duplicates)
 
-    def _new_report(self, name: ReportName, revision: Revision, event: EarthquakeEvent) -> Report:
-        self.counters.report += 1
+    # --- association --------------------------------------------------------------------------------------------
+
+    def _apply(self, report: Report, old: Origin | None, why: str) -> None:
+        """A report has a new latest event: group anew what that disturbs, and say what became of it."""
+        groups, reasons = self._regrouped(report, old)
+        involved = {r.earthquake for members in groups for r in members if r.earthquake}
+        quakes = self._near.earthquakes
+        before = {q: set(quakes[q].reports) for q in involved}
+        anchors = {min(quakes[q].reports): q for q in involved}  # its first report takes the earthquake's id along
+        new: list[tuple[Earthquake, int]] = []
+        absorbed: list[tuple[Earthquake, Earthquake]] = []
+        homes: list[tuple[Earthquake, list[Report]]] = []
+        for members in groups:
+            inherited = sorted(anchors[r.report] for r in members if r.report in anchors)
+            if inherited:
+                home = quakes[inherited[0]]
+                absorbed += [(quakes[q], home) for q in inherited[1:]]
+            else:
+                home = self._new_earthquake(report.event.mode)
+                new.append((home, min((r.earthquake for r in members if r.earthquake), default=0)))
+            homes.append((home, members))
+        for home, members in homes:
+            self._move(home, members)
+        self._tell(report, why, reasons, before, new, absorbed)
+
+    def _tell(
+        self,
+        report: Report,
+        why: str,
+        reasons: Mapping[str, str],
+        before: Mapping[int, set[int]],
+        new: Sequence[tuple[Earthquake, int]],
+        absorbed: Sequence[tuple[Earthquake, Earthquake]],
+    ) -> None:
+        """Make a change of everything that is not as it was before; the report's own earthquake comes first."""
+        quakes = self._near.earthquakes
+        key = report.event.key
+        reason = reasons.get(key, "alone")
+        own = quakes[report.earthquake]
+        told = {own.earthquake}
+        came_from = next((q for q, reports in before.items() if report.report in reports), 0)
+        for quake, carved_from in new:
+            told.add(quake.earthquake)
+            if carved_from:
+                old = quakes[carved_from]
+                keys = ", ".join(r.event.key for r in quake.reports.values())
+                self._step(quake, "split", f"{keys} is another earthquake than {old.id}: {why}", from_id=old.id)
+                self._step(old, "split", f"{keys} is another earthquake: {why}", into_id=quake.id)
+                told.add(carved_from)
+            else:
+                self._step(quake, "created", why)
+        for gone, home in absorbed:
+            told |= {gone.earthquake, home.earthquake}
+            one = f"{home.id} and {gone.id} are one earthquake: {key} {reason}; {why}"
+            self._step(home, "merged", one, from_id=gone.id)
+            gone.merged_into = home.earthquake
+            self._step(gone, "merged", one, into_id=home.id)
+        if own.earthquake not in {q.earthquake for q, _ in new} | {q.earthquake for pair in absorbed for q in pair}:
+            if not came_from:
+                why = f"{why}: it is another report of this earthquake, {reason}"
+            elif came_from != own.earthquake:
+                why = f"{why}; it came here from {quakes[came_from].id}, {reason}"
+            self._step(own, "updated", why)
+        for q, reports in before.items():
+            if q not in told and set(quakes[q].reports) != reports:
+                self._step(quakes[q], "updated", f"its reports were grouped anew: {why}")
+
+    def _regrouped(self, report: Report, old: Origin | None) -> tuple[list[list[Report]], dict[str, str]]:
+        """The reports that may be affected, by earthquake, and why each is where it is."""
+        origin = report.origin
+        if self._alone(report, old):
+            return [[report]], {}
+        self._near.window.add(origin)
+        seeds = [origin, *disturbed(self._near, origin, self._limits)]
+        if old is not None:
+            seeds += disturbed(self._near, old, self._limits)
+        grouped = [
+            one for component in components(self._near, seeds, self._limits) for one in group_component(component)
+        ]
+        reports = [[self._near.by_identity[g.mode, m.key] for m in g.members] for g in grouped]
+        return reports, {m.key: m.reason for g in grouped for m in g.members}
+
+    def _alone(self, report: Report, old: Origin | None) -> bool:
+        """Whether nothing can be the same as it: one reporter in this mode, and no names that lead to another."""
+        origin = report.origin
+        if len(self._reporters[origin.mode]) > 1 or origin.claims or self._near.window.named(origin):
+            return False
+        return old is None or (not old.claims and len(self._near.earthquakes[report.earthquake].reports) == 1)
+
+    def _move(self, home: Earthquake, members: Sequence[Report]) -> None:
+        for report in members:
+            if report.earthquake == home.earthquake:
+                continue
+            if report.earthquake:
+                del self._near.earthquakes[report.earthquake].reports[report.report]
+                self._changed(report)
+            report.earthquake = home.earthquake
+            home.reports[report.report] = report
+
+    # --- what is written ----------------------------------------------------------------------------------------
+
+    def _new_earthquake(self, mode: Mode) -> Earthquake:
         self.counters.earthquake += 1
-        report = Report(self.counters.report, name, self.counters.earthquake, revision, event)
-        earthquake = Earthquake(
-            self.counters.earthquake, self._new_id(), event.mode, 0, 0, self._now_ms, event.status == "deleted", event
-        )
-        self._known.reports[name] = self.new_reports[report.report] = report
-        self._known.earthquakes[earthquake.earthquake] = self.new_earthquakes[earthquake.earthquake] = earthquake
-        return report
+        quake = Earthquake(self.counters.earthquake, self._new_id(), mode, 0, 0, self.now_ms)
+        self._near.earthquakes[quake.earthquake] = self.new_earthquakes[quake.earthquake] = quake
+        return quake
 
-    @staticmethod
-    def _created(event: EarthquakeEvent) -> tuple[ChangeType, str]:
-        if event.status == "deleted":
-            return "deleted", f"{event.key} was deleted by its source before it was seen here"
-        return "created", f"first report, {event.key}"
-
-    def _revised(self, report: Report, revision: Revision, event: EarthquakeEvent) -> tuple[ChangeType, str]:
-        earthquake = self._known.earthquakes[report.earthquake]
-        if revision < report.revision:
-            return "updated", f"an older revision of {event.key} came late: kept in the history, nothing newer changed"
-        before = report.event
-        report.revision, report.event = revision, event
-        earthquake.event = event
+    def _changed(self, report: Report) -> None:
         if report.report not in self.new_reports:
             self.changed_reports[report.report] = report
-        was_deleted, earthquake.deleted = earthquake.deleted, event.status == "deleted"
-        if earthquake.deleted and not was_deleted:
-            return "deleted", f"{event.key} was deleted by its source"
-        return "updated", f"{event.key} was revised: {_difference(before, event)}"
 
-    def _step(self, earthquake: Earthquake, kind: ChangeType, why: str) -> int:
+    def _step(
+        self, quake: Earthquake, kind: ChangeType, why: str, *, from_id: str | None = None, into_id: str | None = None
+    ) -> None:
         self.counters.seq += 1
-        earthquake.seq = self.counters.seq
-        earthquake.revision += 1
-        if earthquake.earthquake not in self.new_earthquakes:
-            self.changed_earthquakes[earthquake.earthquake] = earthquake
-        document = _encoder.encode(earthquake_document(earthquake, [earthquake.event.key], self._now_ms))
-        change = Change(earthquake.seq, kind, earthquake.id, document)
-        self.steps.append(Step(change, earthquake.earthquake, self._now_ms, why))
-        return earthquake.seq
+        quake.seq = self.counters.seq
+        quake.revision += 1
+        if quake.reports:
+            quake.preferred = _preferred(quake)
+            deleted = all(report.event.status == "deleted" for report in quake.reports.values())
+            if deleted and not quake.deleted and kind in ("created", "updated"):
+                kind = "deleted"
+            quake.deleted = deleted
+        if quake.earthquake not in self.new_earthquakes:
+            self.changed_earthquakes[quake.earthquake] = quake
+        document = _encoder.encode(earthquake_document(quake, self.now_ms))
+        self.steps.append(Step(Change(quake.seq, kind, quake.id, document, from_id, into_id), quake.earthquake, why))
+
+    # --- looking up ---------------------------------------------------------------------------------------------
+
+    def _prepare_revisions(self, batch: Sequence[LoggedEvent]) -> None:
+        stated: list[tuple[int, Revision]] = []
+        unstated: list[tuple[int, bytes]] = []
+        for logged in batch:
+            event = logged.event
+            report = self._near.reports.get((event.source, event.id, event.mode))
+            if report is None:
+                continue
+            if event.updated_ms is not None:
+                stated.append((report.report, (event.updated_ms, event.content_hash())))
+            else:
+                unstated.append((report.report, event.content_hash()))
+        if stated:
+            self._revisions.update(self._lookup.revisions(stated))
+        if unstated:
+            self._first_seen.update(self._lookup.first_seen(unstated))
+
+    def _add_reporter(self, origin: Origin) -> None:
+        known = self._reporters.setdefault(origin.mode, set())
+        reporter = (origin.mode, origin.source, origin.agency)
+        if reporter not in known:
+            known.add(reporter)
+            self.new_reporters.add(reporter)
+
+    def _reach(self, origin: Origin) -> TimeRange:
+        reach_ms = math.ceil(self._limits.max_time_s(origin) * 1000.0)
+        return origin.mode, origin.time_ms - reach_ms, origin.time_ms + reach_ms
 
 
-def earthquake_document(earthquake: Earthquake, report_keys: Sequence[str], changed_ms: int) -> dict[str, Any]:
+class _Surroundings:
+    """What a plan has looked up so far, and what it has made of it: an `OriginIndex` that reads when it is asked."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        self.window = OriginWindow()
+        self.reports: dict[ReportName, Report] = {}
+        self.by_identity: dict[Identity, Report] = {}
+        self.earthquakes: dict[int, Earthquake] = {}
+        self._lookup = lookup
+        self._covered: dict[str, list[tuple[int, int]]] = {}
+        self._called: set[CalledName] = set()
+        self._claiming: set[CalledName] = set()
+
+    def add(self, report: Report) -> None:
+        """A report that is new."""
+        self.reports[report.name] = self.by_identity[report.origin.identity] = report
+
+    def near(self, origin: Origin, max_time_s: float, max_distance_km: float) -> Iterable[Origin]:
+        """`OriginIndex.near`."""
+        reach_ms = math.ceil(max_time_s * 1000.0)
+        wanted = (origin.mode, origin.time_ms - reach_ms, origin.time_ms + reach_ms)
+        if not self._covers(wanted):
+            self.read_around([wanted])
+        return self.window.near(origin, max_time_s, max_distance_km)
+
+    def named(self, origin: Origin) -> Iterable[Origin]:
+        """`OriginIndex.named`."""
+        self.read_linked([origin])
+        return self.window.named(origin)
+
+    def read_named(self, names: set[ReportName]) -> None:
+        """Know these reports, where they are stored."""
+        self._take(self._lookup.named(sorted(names)))
+
+    def read_linked(self, origins: Sequence[Origin]) -> None:
+        """Know whom they claim to be, and who claims to be them, or the same as they."""
+        claimed = {(o.mode, name) for o in origins for name in o.claims}
+        named = {(o.mode, name) for o in origins for name in o.names} | claimed
+        if unknown := claimed - self._called:
+            self._called |= unknown
+            self._take(self._lookup.called(sorted(unknown)))
+        if unknown := named - self._claiming:
+            self._claiming |= unknown
+            self._take(self._lookup.claiming(sorted(unknown)))
+
+    def read_around(self, ranges: Sequence[TimeRange]) -> None:
+        """Know every report whose origin time lies in these ranges."""
+        merged = _merged(ranges)
+        if merged:
+            self._take(self._lookup.around(merged))
+        for mode, first_ms, last_ms in merged:
+            spans = self._covered.setdefault(mode, [])
+            spans[:] = [(a, b) for _, a, b in _merged([(mode, first_ms, last_ms), *((mode, a, b) for a, b in spans)])]
+
+    def _covers(self, wanted: TimeRange) -> bool:
+        mode, first_ms, last_ms = wanted
+        spans = self._covered.get(mode, ())
+        place = bisect.bisect_right(spans, (first_ms, math.inf)) - 1
+        return place >= 0 and spans[place][1] >= last_ms
+
+    def _take(self, rows: Iterable[StoredReport]) -> None:
+        for row in rows:
+            event = row.event
+            name = (event.source, event.id, event.mode)
+            if name in self.reports:
+                continue
+            origin = origin_of(event)
+            report = Report(row.report, row.earthquake, row.revision, event, origin)
+            self.add(report)
+            self.window.add(origin)
+            quake = self.earthquakes.get(row.earthquake)
+            if quake is None:
+                quake = self.earthquakes[row.earthquake] = Earthquake(
+                    row.earthquake,
+                    row.earthquake_id,
+                    event.mode,
+                    row.earthquake_revision,
+                    row.seq,
+                    row.first_seen_ms,
+                    deleted=row.deleted,
+                )
+            quake.reports[row.report] = report
+
+
+def _merged(ranges: Sequence[TimeRange]) -> list[TimeRange]:
+    """The same times in as few ranges as will do, in order."""
+    merged: list[TimeRange] = []
+    for mode, first_ms, last_ms in sorted(ranges):
+        if merged and merged[-1][0] == mode and first_ms <= merged[-1][2] + 1:
+            merged[-1] = (mode, merged[-1][1], max(last_ms, merged[-1][2]))
+        else:
+            merged.append((mode, first_ms, last_ms))
+    return merged
+
+
+def _preferred(quake: Earthquake) -> Report:
+    reports = quake.reports
+    if len(reports) == 1:
+        return next(iter(reports.values()))
+    key = preferred(report.origin for report in reports.values()).key
+    return next(report for report in reports.values() if report.event.key == key)
+
+
+def earthquake_document(quake: Earthquake, changed_ms: int) -> dict[str, Any]:
     """The contract's Earthquake: its own fields, and its preferred event's as on the stream."""
-    document = earthquake.event.document()
+    document = quake.event.document()
     document |= {
-        "id": earthquake.id,
-        "revision": earthquake.revision,
-        "seq": earthquake.seq,
-        "firstSeen": earthquake.first_seen_ms,
+        "id": quake.id,
+        "revision": quake.revision,
+        "seq": quake.seq,
+        "firstSeen": quake.first_seen_ms,
         "changed": changed_ms,
-        "preferred": earthquake.event.key,
-        "events": list(report_keys),
+        "preferred": quake.event.key,
+        "events": [quake.reports[report].event.key for report in sorted(quake.reports)],
     }
     return document
 

@@ -132,6 +132,7 @@ def _conditions(wanted: EarthquakeFilter) -> list[ColumnElement[bool]]:
         conditions.append(c.mode == wanted.mode)
     if not wanted.includedeleted:
         conditions.append(c.deleted.is_(False))
+    conditions.append(c.merged_into.is_(None))
     return conditions
 
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from quakestream.errors import Fatal
@@ -67,8 +68,11 @@ reports = Table(
     # which of its events is the latest
     Column("updated_ms", BigInteger, nullable=False),
     Column("content_hash", LargeBinary, nullable=False),
+    # its origin time, by which association finds what is near
+    Column("timestamp_ms", BigInteger, nullable=False),
     UniqueConstraint("source", "id", "mode", name="reports_by_name"),
     Index("reports_by_id", "id"),
+    Index("reports_by_time", "mode", "timestamp_ms"),
     Index("reports_by_earthquake", "earthquake"),
 )
 
@@ -93,6 +97,26 @@ Index(
     postgresql_where=events.c.updated_stated.is_(False),
 )
 
+# what reports say that others call their earthquake
+claims = Table(
+    "claims",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("mode", Text, primary_key=True),
+    Column("report", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+# who has ever reported: while there is one alone in a mode, there is nothing to associate
+reporters = Table(
+    "reporters",
+    metadata,
+    Column("mode", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("agency", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 earthquakes = Table(
     "earthquakes",
     metadata,
@@ -104,6 +128,8 @@ earthquakes = Table(
     Column("seq", BigInteger, nullable=False),
     Column("first_seen_ms", BigInteger, nullable=False),
     Column("deleted", Boolean, nullable=False),
+    # the earthquake that it turned out to be
+    Column("merged_into", BigInteger),
     Column("timestamp_ms", BigInteger, nullable=False),
     Column("magnitude", Double),
     Column("depth_km", Double),
@@ -111,6 +137,12 @@ earthquakes = Table(
     Column("longitude", Double, nullable=False),
     UniqueConstraint("id", name="earthquakes_by_id"),
     Index("earthquakes_by_time", "timestamp_ms", "earthquake"),
+    Index(
+        "earthquakes_merged",
+        "merged_into",
+        sqlite_where=text("merged_into IS NOT NULL"),
+        postgresql_where=text("merged_into IS NOT NULL"),
+    ),
 )
 
 changes = Table(

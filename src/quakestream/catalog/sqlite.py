@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +25,17 @@ from quakestream.catalog import (
     Page,
     queries,
 )
-from quakestream.catalog.ingest import Counters, Earthquake, Known, Plan, Report, ReportName
+from quakestream.catalog.ingest import (
+    CalledName,
+    Counters,
+    Earthquake,
+    Plan,
+    Reporter,
+    ReportName,
+    Revision,
+    StoredReport,
+    TimeRange,
+)
 from quakestream.catalog.schema import migrate
 from quakestream.errors import Fatal, Fenced, OffsetLost, Unreachable
 from quakestream.event import EarthquakeEvent, Mode, decode
@@ -36,16 +45,34 @@ WAL_PAGES: Final = 4000
 """Pages of 4 kB that the write-ahead log gathers before they are copied into the file."""
 _FAR_FUTURE_MS: Final = 253_402_300_799_999
 
-_REPORTS = """
-SELECT r.source, r.id, r.mode, r.report, r.earthquake, r.updated_ms, r.content_hash, e.document,
-       q.id, q.revision, q.seq, q.first_seen_ms, q.deleted
-FROM json_each(?) AS j
-CROSS JOIN reports AS r
-  ON r.source = json_extract(j.value, '$[0]') AND r.id = json_extract(j.value, '$[1]')
-     AND r.mode = json_extract(j.value, '$[2]')
-JOIN events AS e ON e.report = r.report AND e.updated_ms = r.updated_ms AND e.content_hash = r.content_hash
-JOIN earthquakes AS q ON q.earthquake = r.earthquake
+# CROSS JOIN keeps SQLite to this order of loops: it has no statistics to find it by itself
+_STORED = """
+SELECT r.report, r.updated_ms, r.content_hash, e.document, q.earthquake, q.id, q.revision, q.seq, q.first_seen_ms,
+       q.deleted
+FROM (SELECT DISTINCT earthquake FROM ({})) AS w
+CROSS JOIN earthquakes AS q ON q.earthquake = w.earthquake
+CROSS JOIN reports AS r ON r.earthquake = w.earthquake
+CROSS JOIN events AS e ON e.report = r.report AND e.updated_ms = r.updated_ms AND e.content_hash = r.content_hash
 """
+_NAMED = _STORED.format("""
+SELECT k.earthquake FROM json_each(?) AS j CROSS JOIN reports AS k
+  ON k.source = json_extract(j.value, '$[0]') AND k.id = json_extract(j.value, '$[1]')
+     AND k.mode = json_extract(j.value, '$[2]')
+""")
+_AROUND = _STORED.format("""
+SELECT k.earthquake FROM json_each(?) AS j CROSS JOIN reports AS k
+  ON k.mode = json_extract(j.value, '$[0]')
+     AND k.timestamp_ms BETWEEN json_extract(j.value, '$[1]') AND json_extract(j.value, '$[2]')
+""")
+_CALLED = _STORED.format("""
+SELECT k.earthquake FROM json_each(?) AS j CROSS JOIN reports AS k
+  ON k.id = json_extract(j.value, '$[1]') AND +k.mode = json_extract(j.value, '$[0]')
+""")
+_CLAIMING = _STORED.format("""
+SELECT k.earthquake FROM json_each(?) AS j
+CROSS JOIN claims AS c ON c.name = json_extract(j.value, '$[1]') AND c.mode = json_extract(j.value, '$[0]')
+CROSS JOIN reports AS k ON k.report = c.report
+""")
 _REVISIONS = """
 SELECT e.report, e.updated_ms, e.content_hash FROM json_each(?) AS j
 CROSS JOIN events AS e
@@ -108,7 +135,8 @@ class SqliteCatalog(Catalog):
         with self._transaction() as db:
             self._advance(db, claim, next_offset)
             seq, report, earthquake = db.execute("SELECT last_seq, last_report, last_earthquake FROM feed").fetchone()
-            plan = Plan(_known(db, events), Counters(seq, report, earthquake), now_ms, self._new_id)
+            plan = Plan(_Lookup(db), Counters(seq, report, earthquake), now_ms=now_ms, new_id=self._new_id)
+            plan.prepare(events)
             for event in events:
                 plan.add(event)
             _write(db, plan)
@@ -185,69 +213,74 @@ def _prepare(db: Any, _record: object = None) -> None:
     db.create_function("unhex_", 1, bytes.fromhex, deterministic=True)  # SQLite has its own only from 3.41 on
 
 
-def _known(db: sqlite3.Connection, batch: Sequence[LoggedEvent]) -> Known:
-    known = Known()
-    names = {(e.event.source, e.event.id, e.event.mode) for e in batch}
-    for row in db.execute(_REPORTS, (json.dumps(list(names)),)):
-        source, id_, mode, report, earthquake, updated_ms, content_hash, document = row[:8]
-        event = decode(document, now_ms=_FAR_FUTURE_MS)
-        name: ReportName = (source, id_, mode)
-        known.reports[name] = Report(report, name, earthquake, (updated_ms, content_hash), event)
-        eq_id, revision, seq, first_seen_ms, deleted = row[8:]
-        known.earthquakes[earthquake] = Earthquake(
-            earthquake, eq_id, mode, revision, seq, first_seen_ms, bool(deleted), event
-        )
-    if known.reports:
-        _add_revisions(db, known, batch)
-    return known
+class _Lookup:
+    """`Lookup`, on the connection that holds the write lock."""
 
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
 
-def _add_revisions(db: sqlite3.Connection, known: Known, batch: Sequence[LoggedEvent]) -> None:
-    stated: list[tuple[int, int, str]] = []
-    unstated: list[tuple[int, str]] = []
-    for logged in batch:
-        event = logged.event
-        report = known.reports.get((event.source, event.id, event.mode))
-        if report is None:
-            continue
-        content_hash = event.content_hash().hex()
-        if event.updated_ms is not None:
-            stated.append((report.report, event.updated_ms, content_hash))
-        else:
-            unstated.append((report.report, content_hash))
-    for report_, updated_ms, digest in db.execute(_REVISIONS, (json.dumps(stated),)):
-        known.revisions.add((report_, (updated_ms, digest)))
-    known.first_seen.update(db.execute(_FIRST_SEEN, (json.dumps(unstated),)).fetchall())
+    def reporters(self) -> Iterable[Reporter]:
+        return self._db.execute("SELECT mode, source, agency FROM reporters").fetchall()
+
+    def named(self, names: Sequence[ReportName]) -> Iterable[StoredReport]:
+        return self._stored(_NAMED, names)
+
+    def around(self, ranges: Sequence[TimeRange]) -> Iterable[StoredReport]:
+        return self._stored(_AROUND, ranges)
+
+    def called(self, names: Sequence[CalledName]) -> Iterable[StoredReport]:
+        yield from self._stored(_CALLED, names)
+        yield from self._stored(_NAMED, [(*name.split(":", 1), mode) for mode, name in names if ":" in name])
+
+    def claiming(self, names: Sequence[CalledName]) -> Iterable[StoredReport]:
+        return self._stored(_CLAIMING, names)
+
+    def revisions(self, wanted: Sequence[tuple[int, Revision]]) -> Iterable[tuple[int, Revision]]:
+        listed = json.dumps([(report, updated_ms, digest.hex()) for report, (updated_ms, digest) in wanted])
+        for report, updated_ms, digest in self._db.execute(_REVISIONS, (listed,)):
+            yield report, (updated_ms, digest)
+
+    def first_seen(self, wanted: Sequence[tuple[int, bytes]]) -> Iterable[tuple[int, bytes]]:
+        listed = json.dumps([(report, digest.hex()) for report, digest in wanted])
+        return self._db.execute(_FIRST_SEEN, (listed,)).fetchall()
+
+    def _stored(self, query: str, wanted: Sequence[tuple[str | int, ...]]) -> Iterator[StoredReport]:
+        for report, updated_ms, digest, document, *quake in self._db.execute(query, (json.dumps(wanted),)):
+            yield StoredReport(report, (updated_ms, digest), decode(document, now_ms=_FAR_FUTURE_MS), *quake)
 
 
 def _write(db: sqlite3.Connection, plan: Plan) -> None:
     db.executemany(
-        "INSERT INTO reports (source, id, mode, report, earthquake, updated_ms, content_hash) VALUES (?,?,?,?,?,?,?)",
-        [(*r.name, r.report, r.earthquake, *r.revision) for r in plan.new_reports.values()],
+        "INSERT INTO reports (source, id, mode, report, earthquake, updated_ms, content_hash, timestamp_ms)"
+        " VALUES (?,?,?,?,?,?,?,?)",
+        [(*r.name, r.report, r.earthquake, *r.revision, r.event.timestamp_ms) for r in plan.new_reports.values()],
     )
     db.executemany(
-        "UPDATE reports SET earthquake = ?, updated_ms = ?, content_hash = ? WHERE report = ?",
-        [(r.earthquake, *r.revision, r.report) for r in plan.changed_reports.values()],
+        "UPDATE reports SET earthquake = ?, updated_ms = ?, content_hash = ?, timestamp_ms = ? WHERE report = ?",
+        [(r.earthquake, *r.revision, r.event.timestamp_ms, r.report) for r in plan.changed_reports.values()],
     )
+    db.executemany("INSERT OR IGNORE INTO claims (mode, name, report) VALUES (?,?,?)", plan.new_claims)
+    db.executemany("INSERT INTO reporters (mode, source, agency) VALUES (?,?,?)", plan.new_reporters)
     db.executemany(
         "INSERT INTO events VALUES (?,?,?,?,?,?,?)",
         [(e.report, *e.revision, e.updated_stated, e.logged_ms, e.seq, e.document) for e in plan.events],
     )
     db.executemany(
-        """INSERT INTO earthquakes (earthquake, id, mode, first_seen_ms, revision, seq, deleted, timestamp_ms,
-        magnitude, depth_km, latitude, longitude) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)""",
+        """INSERT INTO earthquakes (earthquake, id, mode, first_seen_ms, revision, seq, deleted, merged_into,
+        timestamp_ms, magnitude, depth_km, latitude, longitude) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)""",
         [(q.earthquake, q.id, q.mode, q.first_seen_ms, *_standing(q)) for q in plan.new_earthquakes.values()],
     )
     db.executemany(
-        """UPDATE earthquakes SET revision = ?, seq = ?, deleted = ?, timestamp_ms = ?, magnitude = ?, depth_km = ?,
-        latitude = ?, longitude = ? WHERE earthquake = ?""",
+        """UPDATE earthquakes SET revision = ?, seq = ?, deleted = ?, merged_into = ?, timestamp_ms = ?, magnitude = ?,
+        depth_km = ?, latitude = ?, longitude = ? WHERE earthquake = ?""",
         [(*_standing(q), q.earthquake) for q in plan.changed_earthquakes.values()],
     )
     db.executemany(
-        "INSERT INTO changes VALUES (?,?,?,?,?,?,?,?)",
+        "INSERT INTO changes (seq, type, earthquake, at_ms, why, document, from_id, into_id) VALUES (?,?,?,?,?,?,?,?)",
         [
-            (s.change.seq, s.change.type, s.earthquake, s.at_ms, s.why, s.change.document, None, None)
-            for s in plan.steps
+            (c.seq, c.type, step.earthquake, plan.now_ms, step.why, c.document, c.from_id, c.into_id)
+            for step in plan.steps
+            for c in (step.change,)
         ],
     )
     db.execute(
@@ -263,6 +296,7 @@ def _standing(q: Earthquake) -> tuple[object, ...]:
         q.revision,
         q.seq,
         q.deleted,
+        q.merged_into,
         event.timestamp_ms,
         event.magnitude,
         location.depth_km,
