@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,23 +11,63 @@ import pytest
 
 from quakestream.catalog import Catalog, EarthquakeFilter, Ingested, LoggedEvent, LogPartition
 from quakestream.errors import Fenced, OffsetLost, Rejected
-from quakestream.event import EarthquakeEvent, from_document
+from quakestream.event import EarthquakeEvent, encode, from_document
+from quakestream.seismology.association import group, origin_of, preferred
 
 NOW_MS = 1_700_000_000_000
 PARTITION = LogPartition("log", "topic", "topic-id", 0, "group")
 
 
 def event(id_: str = "a1", **fields: Any) -> EarthquakeEvent:
+    """A report of an agency of its own; each id an hour from the others, so that it is an earthquake of its own."""
     document: dict[str, Any] = {
         "id": id_,
         "magnitude": 4.5,
         "location": {"latitude": 10.0, "longitude": 20.0, "depth": 5.0},
-        "timestamp": NOW_MS - 60_000,
+        "timestamp": NOW_MS - 3_600_000 * (1 + zlib.crc32(id_.encode()) % 100_000),
         "source": "usgs",
         "mode": "actual",
         "updated": NOW_MS - 30_000,
     }
     return from_document(document | fields, now_ms=NOW_MS)
+
+
+TIME_MS = NOW_MS - 10_000_000
+UPDATED_MS = NOW_MS - 5_000_000
+
+
+def shock(id_: str, **fields: Any) -> EarthquakeEvent:
+    """A report of one earthquake in Nevada."""
+    place = {"latitude": 38.39, "longitude": -118.9, "depth": 12.0}
+    return event(id_, **({"timestamp": TIME_MS, "location": place, "updated": UPDATED_MS} | fields))
+
+
+def tangle(chance: random.Random) -> list[EarthquakeEvent]:
+    """Reports of a few shocks close to each other, by several agencies; revised, some wrong, some withdrawn."""
+    shocks = [(chance.randrange(400_000), chance.uniform(-1, 1), chance.uniform(1.5, 5)) for _ in range(6)]
+    events = []
+    for n in range(18):
+        agency = chance.choice(["nn", "nc", "us", "ci"])
+        mode = chance.choice(["actual", "actual", "actual", "exercise"])
+        for revision in range(chance.choice([1, 1, 2, 3])):
+            after_ms, offset, magnitude = chance.choice(shocks) if revision == 2 else shocks[n % len(shocks)]
+            events.append(
+                shock(
+                    f"{agency}{n}",
+                    mode=mode,
+                    timestamp=TIME_MS + after_ms + chance.randrange(-3000, 3000),
+                    location={
+                        "latitude": 38.4 + offset + chance.uniform(-0.1, 0.1),
+                        "longitude": -118.9 + chance.uniform(-0.1, 0.1),
+                        "depth": chance.choice([None, 5.0, 12.0]),
+                    },
+                    magnitude=chance.choice([None, round(magnitude, 1), round(magnitude + 0.3, 1)]),
+                    updated=UPDATED_MS + revision * 1000 + n,
+                    status=chance.choice(["automatic", "automatic", "reviewed", "deleted"]),
+                    ids=chance.choice([[], [], [f"{agency}{n}"], [f"{agency}{n}", f"us{chance.randrange(18)}"]]),
+                )
+            )
+    return events
 
 
 class Writer:
@@ -175,6 +216,128 @@ class CatalogContract:
         one = self.listed(catalog)[0]
         assert (one["magnitude"], one["location"]["depth"], one["instrument"]) == (None, None, {"serial": 7})
 
+    # --- association --------------------------------------------------------------------------------------------
+
+    def test_reports_of_one_earthquake_are_one_earthquake(self, catalog: Catalog, writer: Writer) -> None:
+        writer.write(shock("nn1"), shock("us1", timestamp=TIME_MS + 800), shock("ak1", timestamp=TIME_MS + 7_200_000))
+        one, other = sorted(self.listed(catalog), key=lambda e: -len(e["events"]))
+        assert (one["events"], other["events"]) == (["usgs:nn1", "usgs:us1"], ["usgs:ak1"])
+        assert [c.type for c in catalog.changes(0)] == ["created", "updated", "created"]
+        why = catalog.earthquake(one["id"])["history"][1]["why"]  # type: ignore[index]
+        assert "another report of this earthquake" in why
+        assert "0.8 s" in why
+
+    def test_two_earthquakes_that_turn_out_to_be_one_keep_the_older_id(self, catalog: Catalog, writer: Writer) -> None:
+        writer.write(shock("nn1"), shock("us1", timestamp=TIME_MS + 600_000))
+        first, second = (catalog.find(name)[0] for name in ("usgs:nn1", "usgs:us1"))
+        merged = writer.write(shock("us1", timestamp=TIME_MS + 500, updated=UPDATED_MS + 1)).changes
+        assert [(c.type, c.earthquake_id, c.from_id, c.into_id) for c in merged] == [
+            ("merged", first, second, None),
+            ("merged", second, None, first),
+        ]
+        assert [e["id"] for e in self.listed(catalog)] == [first]
+        assert catalog.count(EarthquakeFilter()) == 1
+        assert catalog.find("us1") == [first]
+        assert catalog.merged_into(second) == first
+        history = catalog.earthquake(first)["history"]  # type: ignore[index]
+        assert [step["seq"] for step in history] == [1, 2, 3, 4]
+        assert catalog.merged_into(first) is None
+
+    def test_a_revision_may_split_an_earthquake(self, catalog: Catalog, writer: Writer) -> None:
+        writer.write(shock("nn1"), shock("us1", timestamp=TIME_MS + 500))
+        one = catalog.find("usgs:nn1")[0]
+        changes = writer.write(shock("us1", timestamp=TIME_MS + 600_000, updated=UPDATED_MS + 1)).changes
+        other = catalog.find("usgs:us1")[0]
+        assert other != one
+        assert [(c.type, c.earthquake_id, c.from_id, c.into_id) for c in changes] == [
+            ("split", other, one, None),
+            ("split", one, None, other),
+        ]
+        assert [e["events"] for e in self.listed(catalog)] == [["usgs:us1"], ["usgs:nn1"]]
+
+    def test_what_agencies_say_by_id_comes_first(self, catalog: Catalog, writer: Writer) -> None:
+        writer.write(shock("nn1"), shock("us1", timestamp=TIME_MS + 600_000, ids=["us1", "nn1"]))
+        assert [e["events"] for e in self.listed(catalog)] == [["usgs:nn1", "usgs:us1"]]
+        writer.write(shock("nc9", timestamp=TIME_MS - 900_000))
+        assert len(self.listed(catalog)) == 2
+        writer.write(shock("us1", timestamp=TIME_MS + 600_000, ids=["us1", "nn1", "nc9"], updated=UPDATED_MS + 1))
+        assert [len(e["events"]) for e in self.listed(catalog)] == [3]
+
+    def test_a_name_claimed_before_its_owner_comes_is_kept(self, catalog: Catalog, writer: Writer) -> None:
+        writer.write(shock("us1", timestamp=TIME_MS + 600_000, ids=["us1", "nn1"]))
+        writer.write(shock("nn1"))
+        assert [e["events"] for e in self.listed(catalog)] == [["usgs:us1", "usgs:nn1"]]
+
+    def test_two_events_of_one_agency_are_two_earthquakes(self, catalog: Catalog, writer: Writer) -> None:
+        writer.write(shock("ci37219716"), shock("ci37219708", timestamp=TIME_MS + 350))
+        writer.write(shock("us1", timestamp=TIME_MS + 200))
+        assert sorted(len(e["events"]) for e in self.listed(catalog)) in ([1, 2], [1, 1, 1])
+        owners = [catalog.find(f"usgs:{id_}")[0] for id_ in ("ci37219716", "ci37219708")]
+        assert owners[0] != owners[1]
+
+    def test_an_earthquake_is_deleted_when_all_of_its_reports_are(self, catalog: Catalog, writer: Writer) -> None:
+        writer.write(shock("nn1"), shock("us1", timestamp=TIME_MS + 500))
+        writer.write(shock("nn1", status="deleted", updated=UPDATED_MS + 1))
+        (one,) = self.listed(catalog)
+        assert (one["preferred"], one["status"]) == ("usgs:us1", "automatic")
+        changes = writer.write(shock("us1", timestamp=TIME_MS + 500, status="deleted", updated=UPDATED_MS + 1)).changes
+        assert [c.type for c in changes] == ["deleted"]
+        assert self.listed(catalog) == []
+
+    def test_the_preferred_event_is_the_reviewed_one_then_the_region_s_network(
+        self, catalog: Catalog, writer: Writer
+    ) -> None:
+        writer.write(shock("us1", timestamp=TIME_MS + 500), shock("nn1"))
+        assert self.listed(catalog)[0]["preferred"] == "usgs:nn1"
+        writer.write(shock("us1", timestamp=TIME_MS + 500, status="reviewed", updated=UPDATED_MS + 1))
+        assert self.listed(catalog)[0]["preferred"] == "usgs:us1"
+        writer.write(shock("nn1", status="reviewed", updated=UPDATED_MS + 1))
+        assert self.listed(catalog)[0]["preferred"] == "usgs:nn1"
+
+    @pytest.mark.parametrize("seed", range(30))
+    def test_any_order_duplication_and_batching_ends_in_the_same_catalogue(
+        self, catalog: Catalog, writer: Writer, seed: int
+    ) -> None:
+        chance = random.Random(seed)
+        events = tangle(chance)
+        played = events + chance.choices(events, k=len(events) // 3)
+        chance.shuffle(played)
+        while played:
+            count = chance.choice([1, 1, 2, 5, 40])
+            writer.write(*played[:count])
+            played = played[count:]
+        newest: dict[tuple[str, str], EarthquakeEvent] = {}
+        for e in sorted(events, key=lambda e: (e.updated_ms or 0, e.content_hash())):
+            newest[e.mode, e.key] = e
+        origins = {identity: origin_of(e) for identity, e in newest.items()}
+        expected = {}
+        for one in group(list(origins.values())):
+            speaker = preferred([origins[one.mode, key] for key in one.keys])
+            expected[one.mode, one.keys] = msgspec.json.decode(encode(newest[speaker.mode, speaker.key]))
+        found = {}
+        for e in self.listed(catalog, includedeleted=True):
+            own = {"id", "revision", "seq", "firstSeen", "changed", "preferred", "events"}
+            values = {name: value for name, value in e.items() if name not in own}
+            values["id"] = e["preferred"].partition(":")[2]
+            found[e["mode"], tuple(sorted(e["events"]))] = values
+        assert found == expected
+        self.check_history(catalog, events)
+
+    def check_history(self, catalog: Catalog, events: list[EarthquakeEvent]) -> None:
+        changes = catalog.changes(0, 10_000)
+        assert [c.seq for c in changes] == list(range(1, len(changes) + 1))
+        told = set()
+        for e in self.listed(catalog, includedeleted=True):
+            detail = catalog.earthquake(e["id"])
+            assert detail is not None
+            assert {f"{s['source']}:{s['id']}" for s in detail["solutions"]} == set(e["events"])
+            told |= {
+                (step["event"]["mode"], step["event"]["id"], step["event"]["updated"], step["event"]["magnitude"])
+                for step in detail["history"]
+                if step["event"]
+            }
+        assert told >= {(e.mode, e.id, e.updated_ms, e.magnitude) for e in events}
+
     # --- reading ------------------------------------------------------------------------------------------------
 
     def test_lists_are_newest_first_and_pages_join_without_hole_or_double(
@@ -223,7 +386,7 @@ class CatalogContract:
         assert catalog.count(EarthquakeFilter(**box)) == len(self.listed(catalog, **box))
 
     def test_found_by_id_by_source_and_id_and_by_bare_id(self, catalog: Catalog, writer: Writer) -> None:
-        writer.write(event("x1"), event("x1", source="emsc"), event("x2"))
+        writer.write(event("x1"), event("x1", source="emsc", timestamp=0), event("x2"))
         one = next(e for e in self.listed(catalog) if e["preferred"] == "usgs:x1")
         assert catalog.find(one["id"]) == catalog.find("usgs:x1") == [one["id"]]
         assert len(catalog.find("x1")) == 2

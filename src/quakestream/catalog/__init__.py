@@ -174,6 +174,10 @@ class Catalog(abc.ABC):
         """Ids of the earthquakes called `name`: an earthquake's id, `<source>:<id>`, or an agency's bare id."""
 
     @abc.abstractmethod
+    def merged_into(self, earthquake_id: str) -> str | None:
+        """What an earthquake turned out to be; None: it stands for itself, or there is no such id."""
+
+    @abc.abstractmethod
     def earthquake(self, earthquake_id: str) -> dict[str, Any] | None:
         """One earthquake with its `solutions` and its `history`, as the contract's JSON object; None: no such id."""
 

@@ -1,22 +1,24 @@
 """What a batch of events does to the catalogue: decided here, purely; the databases look up and write.
 
-One transaction goes: `Plan.prepare` a batch (a few bulk look-ups), `Plan.add` each event in order, write the plan. Each
-event sees what those before it did. An earthquake is always known whole, with all of its reports.
+One transaction goes: `Plan.run` a batch (a few bulk look-ups, then event by event), write the plan. Each event sees
+what those before it did. An earthquake is always known whole, with all of its reports.
 """
 
 from __future__ import annotations
 
 import bisect
 import math
+import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
 from msgspec import Struct
+from ulid import base32
 
 from quakestream.catalog import Change, ChangeType, Ingested, LoggedEvent
-from quakestream.event import EarthquakeEvent, Mode
+from quakestream.event import EarthquakeEvent, Mode, encode
 from quakestream.seismology.association import (
     LIMITS,
     Identity,
@@ -44,8 +46,7 @@ Reporter = tuple[str, str, str]
 _encoder = msgspec.json.Encoder()
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct):
     """A report as it stands: its latest event, and which earthquake it belongs to."""
 
     report: int
@@ -60,8 +61,7 @@ class Report:
         return self.event.source, self.event.id, self.event.mode
 
 
-@dataclass(slots=True)
-class Earthquake:
+class Earthquake(Struct):
     """An earthquake as it stands, with all of its reports by number."""
 
     earthquake: int
@@ -70,7 +70,7 @@ class Earthquake:
     revision: int
     seq: int
     first_seen_ms: int
-    reports: dict[int, Report] = field(default_factory=dict)
+    reports: dict[int, Report] = msgspec.field(default_factory=dict)
     preferred: Report | None = None
     """Whose event speaks for it; of one that was merged away, the last that did."""
     deleted: bool = False
@@ -84,8 +84,7 @@ class Earthquake:
         return self.preferred.event
 
 
-@dataclass(frozen=True, slots=True)
-class StoredReport:
+class StoredReport(Struct, frozen=True):
     """A row of the look-ups: a report with its latest event, and its earthquake."""
 
     report: int
@@ -190,35 +189,36 @@ class Plan:
         self._first_seen: set[tuple[int, bytes]] = set()
         self._reporters: dict[str, set[Reporter]] = {}
 
-    def prepare(self, batch: Sequence[LoggedEvent]) -> None:
+    def run(self, batch: Sequence[LoggedEvent]) -> None:
+        """Let each event have its effect, in order, unless it is known already."""
+        arrivals = [_arrival(logged) for logged in batch]
+        self._prepare(arrivals)
+        for arrival in arrivals:
+            self._add(arrival)
+
+    def _prepare(self, arrivals: Sequence[_Arrival]) -> None:
         """Look up at once what the batch will most likely need."""
         for reporter in self._lookup.reporters():
             self._reporters.setdefault(reporter[0], set()).add(reporter)
-        self._near.read_named({(e.event.source, e.event.id, e.event.mode) for e in batch})
-        self._prepare_revisions(batch)
-        origins = [origin_of(e.event) for e in batch]
-        self._near.read_linked(origins)
-        for o in origins:
-            self._add_reporter(o)
-        self._near.read_around([self._reach(o) for o in origins if len(self._reporters[o.mode]) > 1])
+        self._near.read_named({a.name for a in arrivals})
+        self._read_revisions(arrivals)
+        fresh = [a.origin for a in arrivals if a.name not in self._near.reports]
+        self._near.read_linked(fresh)
+        for origin in fresh:
+            self._add_reporter(origin)
+        self._near.read_around([self._reach(o) for o in fresh if len(self._reporters[o.mode]) > 1])
 
-    def add(self, logged: LoggedEvent) -> None:
-        """Let one event have its effect, unless it is known already."""
-        event = logged.event
-        stated = event.updated_ms is not None
-        if not stated:
-            event = msgspec.structs.replace(event, updated_ms=logged.logged_ms)
-        content_hash = event.content_hash()
-        revision = (event.updated_ms or 0, content_hash)
-        report = self._near.reports.get((event.source, event.id, event.mode))
+    def _add(self, arrival: _Arrival) -> None:
+        event, revision = arrival.event, arrival.revision
+        report = self._near.reports.get(arrival.name)
         if report is None:
             self.counters.report += 1
-            report = Report(self.counters.report, 0, revision, event, origin_of(event))
+            report = Report(self.counters.report, 0, revision, event, arrival.origin)
             self._near.add(report)
             self.new_reports[report.report] = report
             self._apply(report, None, f"first report, {event.key}")
         elif (report.report, revision) in self._revisions or (
-            not stated and (report.report, content_hash) in self._first_seen
+            not arrival.stated and (report.report, revision[1]) in self._first_seen
         ):
             self.duplicates += 1
             return
@@ -227,16 +227,16 @@ class Plan:
             self._step(self._near.earthquakes[report.earthquake], "updated", why)
         else:
             before, old = report.event, report.origin
-            report.revision, report.event, report.origin = revision, event, origin_of(event)
+            report.revision, report.event, report.origin = revision, event, arrival.origin
             self._changed(report)
+            self._add_reporter(arrival.origin)
             self._apply(report, old, f"{event.key} was revised: {_difference(before, event)}")
         self._revisions.add((report.report, revision))
-        if not stated:
-            self._first_seen.add((report.report, content_hash))
+        if not arrival.stated:
+            self._first_seen.add((report.report, revision[1]))
         seq = self._near.earthquakes[report.earthquake].seq
-        document = _encoder.encode(event.document())
-        self.events.append(StoredEvent(report.report, revision, stated, logged.logged_ms, seq, document))
-        self.new_claims.update((event.mode, name, report.report) for name in report.origin.claims)
+        self.events.append(StoredEvent(report.report, revision, arrival.stated, arrival.logged_ms, seq, encode(event)))
+        self.new_claims.update((event.mode, name, report.report) for name in arrival.origin.claims)
 
     def ingested(self) -> Ingested:
         """What the transaction did, once it is committed."""
@@ -263,6 +263,8 @@ class Plan:
                 home = self._new_earthquake(report.event.mode)
                 new.append((home, min((r.earthquake for r in members if r.earthquake), default=0)))
             homes.append((home, members))
+        for gone, _ in absorbed:
+            gone.preferred = _preferred(gone)
         for home, members in homes:
             self._move(home, members)
         self._tell(report, why, reasons, before, new, absorbed)
@@ -372,21 +374,11 @@ class Plan:
 
     # --- looking up ---------------------------------------------------------------------------------------------
 
-    def _prepare_revisions(self, batch: Sequence[LoggedEvent]) -> None:
-        stated: list[tuple[int, Revision]] = []
-        unstated: list[tuple[int, bytes]] = []
-        for logged in batch:
-            event = logged.event
-            report = self._near.reports.get((event.source, event.id, event.mode))
-            if report is None:
-                continue
-            if event.updated_ms is not None:
-                stated.append((report.report, (event.updated_ms, event.content_hash())))
-            else:
-                unstated.append((report.report, event.content_hash()))
-        if stated:
+    def _read_revisions(self, arrivals: Sequence[_Arrival]) -> None:
+        known = [(self._near.reports[a.name].report, a) for a in arrivals if a.name in self._near.reports]
+        if stated := [(report, a.revision) for report, a in known if a.stated]:
             self._revisions.update(self._lookup.revisions(stated))
-        if unstated:
+        if unstated := [(report, a.revision[1]) for report, a in known if not a.stated]:
             self._first_seen.update(self._lookup.first_seen(unstated))
 
     def _add_reporter(self, origin: Origin) -> None:
@@ -399,6 +391,28 @@ class Plan:
     def _reach(self, origin: Origin) -> TimeRange:
         reach_ms = math.ceil(self._limits.max_time_s(origin) * 1000.0)
         return origin.mode, origin.time_ms - reach_ms, origin.time_ms + reach_ms
+
+
+class _Arrival(Struct, frozen=True):
+    """One event of the batch, with what is derived of it once."""
+
+    event: EarthquakeEvent
+    """Its `updated` filled in."""
+    stated: bool
+    """Whether its source said `updated`."""
+    logged_ms: int
+    name: ReportName
+    revision: Revision
+    origin: Origin
+
+
+def _arrival(logged: LoggedEvent) -> _Arrival:
+    event = logged.event
+    stated = event.updated_ms is not None
+    if not stated:
+        event = msgspec.structs.replace(event, updated_ms=logged.logged_ms)
+    revision = (event.updated_ms or 0, event.content_hash())
+    return _Arrival(event, stated, logged.logged_ms, (event.source, event.id, event.mode), revision, origin_of(event))
 
 
 class _Surroundings:
@@ -483,6 +497,11 @@ class _Surroundings:
                     deleted=row.deleted,
                 )
             quake.reports[row.report] = report
+
+
+def new_earthquake_id() -> str:
+    """`eq_` and a ULID: 48 bits of time in ms, 80 of chance; encoded without an object, which costs ten times that."""
+    return f"eq_{base32.encode((time.time_ns() // 1_000_000).to_bytes(6, 'big') + os.urandom(10))}"
 
 
 def _merged(ranges: Sequence[TimeRange]) -> list[TimeRange]:

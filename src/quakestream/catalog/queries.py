@@ -75,8 +75,23 @@ def read_names(connection: Connection, name: str, mode: Mode | None) -> list[str
     return list(connection.execute(found).scalars())
 
 
+def read_merged_into(connection: Connection, earthquake_id: str) -> str | None:
+    """The earthquake that a merged one is today."""
+    home = earthquakes.alias()
+    found = earthquake_id
+    while True:  # merging never goes in a circle: the older one stays
+        into = connection.execute(
+            select(home.c.id)
+            .join(earthquakes, earthquakes.c.merged_into == home.c.earthquake)
+            .where(earthquakes.c.id == found)
+        ).scalar_one_or_none()
+        if into is None:
+            return None if found == earthquake_id else found
+        found = into
+
+
 def read_earthquake(connection: Connection, earthquake_id: str) -> dict[str, Any] | None:
-    """One earthquake with its `solutions` and its `history`."""
+    """One earthquake with its `solutions` and its `history`, that of what was merged into it included."""
     row = connection.execute(
         select(earthquakes.c.earthquake, changes.c.document)
         .join(changes, changes.c.seq == earthquakes.c.seq)
@@ -95,17 +110,26 @@ def read_earthquake(connection: Connection, earthquake_id: str) -> dict[str, Any
         .where(reports.c.earthquake == row.earthquake)
         .order_by(reports.c.report)
     ).scalars()
+    family = select(earthquakes.c.earthquake).where(earthquakes.c.earthquake == row.earthquake).cte(recursive=True)
+    family = family.union(
+        select(earthquakes.c.earthquake).join(family, earthquakes.c.merged_into == family.c.earthquake)
+    )
     steps = connection.execute(
         select(changes.c.seq, changes.c.at_ms, changes.c.type, changes.c.why, events.c.document)
-        .join(reports, reports.c.earthquake == changes.c.earthquake)
-        .join(events, and_(events.c.report == reports.c.report, events.c.seq == changes.c.seq))
-        .where(changes.c.earthquake == row.earthquake)
+        .join(events, events.c.seq == changes.c.seq, isouter=True)
+        .where(changes.c.earthquake.in_(select(family.c.earthquake)))
         .order_by(changes.c.seq)
     )
     document: dict[str, Any] = msgspec.json.decode(row.document)
     document["solutions"] = [msgspec.json.decode(solution) for solution in solutions]
     document["history"] = [
-        {"seq": s.seq, "time": s.at_ms, "what": s.type, "why": s.why, "event": msgspec.json.decode(s.document)}
+        {
+            "seq": s.seq,
+            "time": s.at_ms,
+            "what": s.type,
+            "why": s.why,
+            "event": None if s.document is None else msgspec.json.decode(s.document),
+        }
         for s in steps
     ]
     return document

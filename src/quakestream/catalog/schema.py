@@ -89,6 +89,7 @@ events = Table(
     Column("document", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
+Index("events_by_seq", events.c.seq)
 Index(
     "events_first_seen",
     events.c.report,

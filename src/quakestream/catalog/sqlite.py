@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
-from ulid import base32
 
 from quakestream.catalog import (
     Catalog,
@@ -35,6 +34,7 @@ from quakestream.catalog.ingest import (
     Revision,
     StoredReport,
     TimeRange,
+    new_earthquake_id,
 )
 from quakestream.catalog.schema import migrate
 from quakestream.errors import Fatal, Fenced, OffsetLost, Unreachable
@@ -97,7 +97,7 @@ class SqliteCatalog(Catalog):
             Fatal: the file is not a catalogue, is damaged, or was made by a newer version.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._new_id = new_id or _new_id
+        self._new_id = new_id or new_earthquake_id
         self._engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S})
         sa.event.listen(self._engine, "connect", _prepare)
         try:
@@ -136,9 +136,7 @@ class SqliteCatalog(Catalog):
             self._advance(db, claim, next_offset)
             seq, report, earthquake = db.execute("SELECT last_seq, last_report, last_earthquake FROM feed").fetchone()
             plan = Plan(_Lookup(db), Counters(seq, report, earthquake), now_ms=now_ms, new_id=self._new_id)
-            plan.prepare(events)
-            for event in events:
-                plan.add(event)
+            plan.run(events)
             _write(db, plan)
         claim.next_offset = next_offset
         return plan.ingested()
@@ -162,6 +160,10 @@ class SqliteCatalog(Catalog):
     def find(self, name: str, mode: Mode | None = None) -> list[str]:
         with self._engine.connect() as connection:
             return queries.read_names(connection, name, mode)
+
+    def merged_into(self, earthquake_id: str) -> str | None:
+        with self._engine.connect() as connection:
+            return queries.read_merged_into(connection, earthquake_id)
 
     def earthquake(self, earthquake_id: str) -> dict[str, Any] | None:
         with self._engine.connect() as connection:

@@ -10,6 +10,8 @@ Nothing else in the project knows Kafka's client.
   the keeper has said from where.
 - **Stopping.** Positions are checked when a partition is taken over; later, librdkafka reports an offset that is gone
   (`auto.offset.reset=error`), and every second the topic's id is compared, for one made anew.
+- **Fencing.** A reader that another instance replaced says so (`Fenced`). Within `OUTAGE_S` of an outage it joins anew
+  instead: a broker that comes back may fence a static member because of that member's own repeated request.
 - **Static members.** A reader with an `instance_id` keeps its place for the session's time-out when it is closed: that
   is what lets it come back without a rebalance. One without gives its partitions away at once.
 """
@@ -224,7 +226,8 @@ class KafkaLog(EventLog):
         return True
 
     def close(self) -> None:
-        del self._admin  # ends its threads
+        with contextlib.suppress(AttributeError):  # closed already
+            del self._admin  # which ends its threads
 
     def describe(self, topic: str) -> _Description | None:
         """The topic as the cluster knows it now; None where it does not exist. Raises Unreachable."""

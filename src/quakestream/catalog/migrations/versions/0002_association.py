@@ -35,6 +35,7 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     _fill(op.get_bind(), claims, reporters)
+    op.create_index("events_by_seq", "events", ["seq"])
     op.create_index("reports_by_time", "reports", ["mode", "timestamp_ms"])
     merged = sa.text("merged_into IS NOT NULL")
     op.create_index("earthquakes_merged", "earthquakes", ["merged_into"], sqlite_where=merged, postgresql_where=merged)
