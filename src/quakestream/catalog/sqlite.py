@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -201,11 +200,6 @@ class SqliteCatalog(Catalog):
         )
         if moved.rowcount != 1:
             raise Fenced(f"partition {p.partition} of {p.topic} was claimed by another instance")
-
-
-def _new_id() -> str:
-    """A ULID, made without an object for it: 48 bits of time in ms, 80 of chance."""
-    return f"eq_{base32.encode((time.time_ns() // 1_000_000).to_bytes(6, 'big') + os.urandom(10))}"
 
 
 def _prepare(db: Any, _record: object = None) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import FastAPI, HTTPException, Query
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from quakestream.catalog import Catalog, Page
@@ -63,14 +63,19 @@ def consumer_app(catalog: Catalog, state: Callable[[], Mapping[str, Any]], healt
         "/api/v1/earthquakes/{name}",
         tags=["earthquakes"],
         summary="One earthquake with its solutions and its history",
-        responses=problems(404, 409, 503),
+        responses={307: {"description": "It is another one now"}, **problems(404, 409, 503)},
     )
     def earthquake(name: str, mode: Mode | None = None) -> Response:
-        """By its id, by `<source>:<id>`, or by an agency's bare id where that is unique (else 409, with candidates)."""
+        """By its id, by `<source>:<id>`, or by an agency's bare id where that is unique (else 409, with candidates).
+
+        The id of one that was merged into another redirects to what it became.
+        """
         found = catalog.find(name, mode)
         if len(found) > 1:
             detail = f"{name} is what {len(found)} earthquakes are called: ask for one by its id, or say the mode"
             return problem(409, detail, candidates=found)
+        if found and (home := catalog.merged_into(found[0])) is not None:
+            return RedirectResponse(home, 307)
         document = catalog.earthquake(found[0]) if found else None
         if document is None:
             raise HTTPException(404, f"there is no earthquake called {name}")
