@@ -1,0 +1,405 @@
+"""Places and words: where on Earth a point is, as people say it.
+
+    describe(40.75, -125.09)      80 km W of Indianola, California
+    describe(-23.0, -120.0)       Southern East Pacific Rise
+    region(52.5, 13.4)            Germany
+    timezone(40.8, -124.2)        America/Los_Angeles
+
+The rule of the U.S. Geological Survey's catalogue: the nearest populated place of GeoNames' cities1000 within 300 km,
+its state in the United States, its country elsewhere; farther out the Flinn-Engdahl region (J. B. Young et al. 1996,
+Phys. Earth Planet. Inter. 96, 223). One thing is added, so that a city is not told by its quarters: a place with ten
+times the inhabitants that is at most 2 km farther is taken instead. With it, 85.0 % of 1,621 of USGS's own words of
+2017 to 2019 have the same city, 85.7 % without; the rest is mostly places that GeoNames has gained or moved since.
+
+The tables are in `places.npz` (`DATA.md` says whose they are), loaded at the first call. Angles are degrees, WGS 84;
+latitude −90…90, any winding of the longitude.
+"""
+
+from __future__ import annotations
+
+import array
+import functools
+import importlib.resources
+import itertools
+import math
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from quakestream.event import wrap_longitude
+from quakestream.seismology.geodesy import (
+    EARTH_RADIUS_KM,
+    KM_PER_DEGREE,
+    azimuth,
+    compass,
+    distance_km,
+    distances_km,
+    longitude_reach,
+)
+
+NEAR_KM: Final = 300.0
+"""Farther from any city an earthquake is told by its region."""
+COAST_KM: Final = 50.0
+"""At sea the clock of a city this near still holds; farther out it is the ships'."""
+LARGER_KM: Final = 2.0
+LARGER_TIMES: Final = 10
+"""A place with ten times the inhabitants is told instead of the nearest where it is at most 2 km farther."""
+_ROUNDING_KM: Final = 0.01
+_HINT_CELLS: Final = 8
+_CELLS_A_DEGREE: Final = 2
+_ROWS: Final = 180 * _CELLS_A_DEGREE
+_COLUMNS: Final = 360 * _CELLS_A_DEGREE
+_MILLI: Final = 1000.0
+_BORDER_UNITS: Final = 100.0
+_MIXED: Final = 254
+_NONE: Final = 255
+_QUADRANT_ROWS: Final = 90
+_QUADRANT_COLUMNS: Final = 180
+
+
+class City(NamedTuple):
+    """A populated place of 1,000 inhabitants or more, or the seat of a local government."""
+
+    name: str
+    within: str
+    """State in the United States, else country."""
+    country_code: str
+    latitude: float
+    longitude: float
+    population: int
+    distance_km: float
+    """From the point that was asked about."""
+
+
+class Country(NamedTuple):
+    code: str
+    """ISO 3166-1 alpha-2; XK for Kosovo, as GeoNames has it."""
+    name: str
+
+
+def describe(latitude: float, longitude: float) -> str:
+    """A place in words: distance and direction from the nearest city, or, 300 km out, the region's name."""
+    longitude = wrap_longitude(longitude)
+    cities = _cities()
+    number = cities.best_known(latitude, longitude, NEAR_KM)
+    if number < 0:
+        return flinn_engdahl(latitude, longitude)
+    at = cities.latitude.item(number) / _MILLI, cities.longitude.item(number) / _MILLI
+    name = f"{cities.name(number)}, {cities.within(number)}"
+    km = round(distance_km(*at, latitude, longitude))
+    if km == 0:
+        return f"Near {name}"
+    return f"{km} km {compass(azimuth(*at, latitude, longitude))} of {name}"
+
+
+def region(latitude: float, longitude: float) -> str:
+    """The country on land, the Flinn-Engdahl region at sea: `Chile`, `Off the coast of Oregon`, `North Sea`."""
+    land = country(latitude, longitude)
+    return land.name if land else flinn_engdahl(latitude, longitude)
+
+
+def country(latitude: float, longitude: float) -> Country | None:
+    """Whose land it is by Natural Earth's 1:50,000,000 map, good to some km; None at sea.
+
+    Overseas parts have a code of their own, as in ISO 3166 (French Guiana is GF).
+    """
+    number = _owner(latitude, wrap_longitude(longitude))
+    if number == _NONE:
+        return None
+    cities = _cities()
+    return Country(cities.country_codes[number], cities.country_names[number])
+
+
+def flinn_engdahl(latitude: float, longitude: float) -> str:
+    """The name of the Flinn-Engdahl region, of which the Earth has 757: `South of the Fiji Islands`."""
+    longitude = wrap_longitude(longitude)
+    if longitude == -180.0:
+        longitude = 180.0
+    regions = _regions()
+    # Cells are counted from 0, 0 outwards in each quadrant.
+    row = min(int(abs(latitude)), _QUADRANT_ROWS - 1) + (_QUADRANT_ROWS if latitude < 0.0 else 0)
+    column = min(int(abs(longitude)), _QUADRANT_COLUMNS - 1) + (_QUADRANT_COLUMNS if longitude < 0.0 else 0)
+    return regions.names[regions.numbers.item(row, column) - 1]
+
+
+def timezone(latitude: float, longitude: float) -> str:
+    """The IANA name of the time zone.
+
+    On land it is the nearest city's that is in the same country, however far. At sea the nearest city's within 50 km,
+    else the nautical zone, `Etc/GMT±h` of 15° each (where `+` is west of Greenwich: POSIX counts backwards). So it is
+    on land without any city, which is Antarctica.
+    """
+    longitude = wrap_longitude(longitude)
+    cities = _cities()
+    land = _owner(latitude, longitude)
+    if land == _NONE:
+        number = cities.nearest(latitude, longitude, COAST_KM)
+    else:
+        number = cities.nearest(latitude, longitude, NEAR_KM)
+        if number < 0 or cities.country.item(number) != land:
+            number = cities.nearest_in(latitude, longitude, land)
+    if number < 0:
+        return _nautical(longitude)
+    return cities.zones[cities.zone.item(number)]
+
+
+def cities_within(latitude: float, longitude: float, radius_km: float, min_population: int = 0) -> list[City]:
+    """The cities in a circle of 0…20,015 km, nearest first."""
+    longitude = wrap_longitude(longitude)
+    cities = _cities()
+    found = [np.arange(start, end) for start, end in cities.slices(latitude, longitude, radius_km)]
+    if not found:
+        return []
+    numbers = np.concatenate(found)
+    numbers = numbers[cities.population[numbers] >= min_population]
+    distances = distances_km(latitude, longitude, cities.latitude[numbers] / _MILLI, cities.longitude[numbers] / _MILLI)
+    order = np.argsort(distances, kind="stable")
+    order = order[: int(np.searchsorted(distances[order], radius_km, side="right"))]
+    return [
+        City(
+            cities.name(number),
+            cities.within(number),
+            cities.country_codes[cities.country[number]],
+            float(cities.latitude[number] / _MILLI),
+            float(cities.longitude[number] / _MILLI),
+            int(cities.population[number]),
+            km,
+        )
+        for number, km in zip(numbers[order].tolist(), distances[order].tolist(), strict=True)
+    ]
+
+
+def _owner(latitude: float, longitude: float) -> int:
+    """The number of the country in the list of codes, `_NONE` at sea. Most cells are all one thing."""
+    number = _land()[_cell(latitude, longitude)]
+    return _borders().owner(latitude, longitude) if number == _MIXED else number
+
+
+def _cell(latitude: float, longitude: float) -> int:
+    """Cells of half a degree, rows from the south pole, columns from −180°."""
+    row = min(int((latitude + 90.0) * _CELLS_A_DEGREE), _ROWS - 1)
+    return row * _COLUMNS + int((longitude + 180.0) * _CELLS_A_DEGREE) % _COLUMNS
+
+
+def _nautical(longitude: float) -> str:
+    # The antimeridian itself is both 12 hours ahead and behind: take ahead.
+    hours = 12 if longitude == -180.0 else math.floor(longitude / 15.0 + 0.5)
+    return f"Etc/GMT{-hours:+d}" if hours else "Etc/GMT"
+
+
+def _texts(table: NDArray[np.uint8]) -> list[str]:
+    return table.tobytes().decode().split("\n")
+
+
+@dataclass(frozen=True, slots=True)
+class _Cities:
+    """All cities, sorted by cell of half a degree, rows from the south pole, columns from −180°: 12 MB."""
+
+    starts: array.array[int]
+    """The number of the first city in each cell, and one more; a plain array is read thrice as fast as numpy's."""
+    hints: array.array[int]
+    """For each cell the cell itself where it has a city, else one near that has; −1 where none is."""
+    vectors: NDArray[np.float64]
+    """Unit vectors: the largest dot product is the nearest city."""
+    latitude: NDArray[np.int32]
+    longitude: NDArray[np.int32]
+    population: NDArray[np.uint32]
+    country: NDArray[np.uint8]
+    zone: NDArray[np.uint16]
+    state: NDArray[np.uint8]
+    names: bytes
+    name_starts: NDArray[np.int32]
+    country_codes: list[str]
+    country_names: list[str]
+    zones: list[str]
+    states: list[str]
+
+    def name(self, number: int) -> str:
+        return self.names[self.name_starts.item(number) : self.name_starts.item(number + 1) - 1].decode()
+
+    def within(self, number: int) -> str:
+        state = self.state.item(number)
+        return self.country_names[self.country.item(number)] if state == _NONE else self.states[state]
+
+    def slices(self, latitude: float, longitude: float, radius_km: float) -> list[tuple[int, int]]:
+        """Runs of cities, one or two a row of cells, that hold all within the radius, and others."""
+        reach = radius_km / KM_PER_DEGREE
+        south = max(0, int((latitude - reach + 90.0) * _CELLS_A_DEGREE))
+        north = min(_ROWS - 1, int((latitude + reach + 90.0) * _CELLS_A_DEGREE))
+        sideways = longitude_reach(latitude, radius_km)
+        west = math.floor((longitude - sideways + 180.0) * _CELLS_A_DEGREE)
+        east = math.floor((longitude + sideways + 180.0) * _CELLS_A_DEGREE)
+        if east - west >= _COLUMNS - 1:
+            spans = [(0, _COLUMNS)]
+        elif west < 0:
+            spans = [(0, east + 1), (west + _COLUMNS, _COLUMNS)]
+        elif east >= _COLUMNS:
+            spans = [(west, _COLUMNS), (0, east - _COLUMNS + 1)]
+        else:
+            spans = [(west, east + 1)]
+        starts = self.starts
+        found = []
+        for row in range(south * _COLUMNS, (north + 1) * _COLUMNS, _COLUMNS):
+            for first, last in spans:
+                start, end = starts[row + first], starts[row + last]
+                if start < end:
+                    found.append((start, end))
+        return found
+
+    def nearest(self, latitude: float, longitude: float, limit_km: float) -> int:
+        """The number of the nearest city, −1 where there is none within the limit."""
+        return self._search(latitude, longitude, limit_km, 0.0)[0]
+
+    def best_known(self, latitude: float, longitude: float, limit_km: float) -> int:
+        """The nearest, or a much larger one that is hardly farther away."""
+        nearest, looked_at = self._search(latitude, longitude, limit_km, LARGER_KM)
+        if nearest < 0:
+            return -1
+        chosen = nearest
+        most = max(1, self.population.item(nearest)) * LARGER_TIMES
+        for start, near in looked_at:
+            for number in near.nonzero()[0].tolist():
+                people = self.population.item(start + number)
+                if people >= most:
+                    chosen, most = start + number, people
+        return chosen
+
+    def _search(
+        self, latitude: float, longitude: float, limit_km: float, more_km: float
+    ) -> tuple[int, list[tuple[int, NDArray[np.bool_]]]]:
+        """The nearest city within the limit; and runs of cities, with which of them are at most so much farther."""
+        point = _vector(latitude, longitude)
+        reach_km = limit_km
+        hint = self.hints[_cell(latitude, longitude)]
+        if hint >= 0:
+            # A city of this cell, or of the next that has one, bounds how far the nearest can be.
+            products = self.vectors[self.starts[hint] : self.starts[hint + 1]].dot(point)
+            reach_km = min(limit_km, _arc_km(products.item(products.argmax())) + more_km + _ROUNDING_KM)
+        best, nearest = -1.0, -1
+        looked_at = []
+        for start, end in self.slices(latitude, longitude, reach_km):
+            products = self.vectors[start:end].dot(point)
+            number = int(products.argmax())
+            product = products.item(number)
+            looked_at.append((product, start, products))
+            if product > best:
+                best, nearest = product, start + number
+        if nearest < 0 or _arc_km(best) > limit_km:
+            return -1, []
+        least = math.cos((_arc_km(best) + more_km) / EARTH_RADIUS_KM)
+        return nearest, [(start, products >= least) for product, start, products in looked_at if product >= least]
+
+    def nearest_in(self, latitude: float, longitude: float, country: int) -> int:
+        """The same in one country, however far; −1 where it has no city."""
+        numbers = np.flatnonzero(self.country == country)
+        if not len(numbers):
+            return -1
+        return int(numbers[(self.vectors[numbers] @ _vector(latitude, longitude)).argmax()])
+
+
+@dataclass(frozen=True, slots=True)
+class _Borders:
+    """The countries' polygons and whose each is."""
+
+    polygons: NDArray[np.object_]
+    owners: list[int]
+    tree: shapely.STRtree
+
+    def owner(self, latitude: float, longitude: float) -> int:
+        candidates: list[int] = self.tree.query(shapely.points(longitude, latitude)).tolist()
+        for number in candidates:
+            if shapely.intersects_xy(self.polygons[number], longitude, latitude):
+                return self.owners[number]
+        return _NONE
+
+
+@dataclass(frozen=True, slots=True)
+class _Regions:
+    numbers: NDArray[np.uint16]
+    names: list[str]
+
+
+def _arc_km(product: float) -> float:
+    """How far two unit vectors with this dot product are apart."""
+    return EARTH_RADIUS_KM * math.acos(min(1.0, product))
+
+
+def _vector(latitude: float, longitude: float) -> NDArray[np.float64]:
+    phi, lam = math.radians(latitude), math.radians(longitude)
+    return np.array((math.cos(phi) * math.cos(lam), math.cos(phi) * math.sin(lam), math.sin(phi)))
+
+
+def _tables(*names: str) -> list[NDArray[Any]]:
+    with importlib.resources.files(__package__).joinpath("places.npz").open("rb") as file:
+        archive = np.load(file)
+        return [archive[name] for name in names]
+
+
+@functools.cache
+def _cities() -> _Cities:
+    counts, latitude, longitude, population, country, zone, state, names = _tables(
+        "city_counts",
+        "city_latitude",
+        "city_longitude",
+        "city_population",
+        "city_country",
+        "city_zone",
+        "city_state",
+        "city_names",
+    )
+    phi, lam = np.radians(latitude / _MILLI), np.radians(longitude / _MILLI)
+    starts = array.array("I", [0])
+    starts.frombytes(np.cumsum(counts, dtype=np.uint32).tobytes())
+    hints = np.where(counts > 0, np.arange(len(counts), dtype=np.int32), np.int32(-1)).reshape(_ROWS, _COLUMNS)
+    for _ in range(_HINT_CELLS):
+        for step, axis in itertools.product((1, -1), (0, 1)):
+            hints = np.where(hints < 0, np.roll(hints, step, axis), hints)
+    ends = np.flatnonzero(names == ord("\n")) + 1
+    return _Cities(
+        starts,
+        array.array("i", hints.tobytes()),
+        np.column_stack((np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi))),
+        latitude,
+        longitude,
+        population,
+        country,
+        zone,
+        state,
+        names.tobytes() + b"\n",
+        np.concatenate(([0], ends, [len(names) + 1])).astype(np.int32),
+        *map(_texts, _tables("country_codes", "country_names", "zone_names", "state_names")),
+    )
+
+
+@functools.cache
+def _land() -> bytes:
+    return _tables("land_grid")[0].tobytes()
+
+
+@functools.cache
+def _borders() -> _Borders:
+    lengths, ring_owners, steps = _tables("ring_lengths", "ring_owners", "ring_steps")
+    ends = np.cumsum(lengths, dtype=np.int64)
+    polygons: list[shapely.Polygon] = []
+    owners: list[int] = []
+    rings: list[NDArray[np.float64]] = []
+    for number, (owner, end, length) in enumerate(zip(ring_owners.tolist(), ends, lengths.tolist(), strict=True)):
+        # Each ring's first step is its place on Earth, the others lead on from there.
+        rings.append(np.cumsum(steps[:, end - length : end], axis=1).T / _BORDER_UNITS)
+        if owner != _NONE:
+            owners.append(owner)
+        if number + 1 == len(lengths) or ring_owners[number + 1] != _NONE:
+            polygons.append(shapely.Polygon(rings[0], rings[1:]))
+            rings = []
+    shapes = np.array(polygons, object)
+    shapely.prepare(shapes)
+    return _Borders(shapes, owners, shapely.STRtree(shapes))
+
+
+@functools.cache
+def _regions() -> _Regions:
+    numbers, names = _tables("region_grid", "region_names")
+    return _Regions(numbers, _texts(names))
