@@ -4,7 +4,7 @@
 
 The table holds the mean slowness along the straight line that a flat Earth would have, time / √(arc² + depth²): it is
 smooth where the time itself bends most, near the source, so that interpolating it needs few nodes. The second file has
-times at random points, from TauP directly: the tests hold the interpolation to them. Needs obspy; takes a quarter of an hour.
+times at random points, from TauP directly: the tests hold the interpolation to them. Needs obspy; takes 15 minutes.
 """
 
 from __future__ import annotations

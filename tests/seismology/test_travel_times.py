@@ -35,8 +35,8 @@ def errors(column: str, arrival: Arrival) -> list[float]:
 def test_the_table_agrees_with_taup(column: str, arrival: Arrival) -> None:
     found = errors(column, arrival)
     print(f"{column}: median {found[300]:.3f} s, 95 of 100 {found[570]:.3f} s, worst {found[-1]:.3f} s")
-    assert found[-1] <= 0.35
-    assert found[570] <= 0.07
+    assert found[-1] <= 0.2
+    assert found[570] <= 0.02
 
 
 def test_the_table_agrees_with_obspy_where_it_is_installed() -> None:
@@ -46,7 +46,7 @@ def test_the_table_agrees_with_obspy_where_it_is_installed() -> None:
     for _ in range(20):
         degrees, depth_km = rng.uniform(0.0, 90.0), rng.uniform(0.0, 700.0)
         first = model.get_travel_times(depth_km, degrees, ["p", "P", "Pn"])[0].time
-        assert travel_times.p_arrival_s(degrees * KM_PER_DEGREE, depth_km) == pytest.approx(first, abs=0.35)
+        assert travel_times.p_arrival_s(degrees * KM_PER_DEGREE, depth_km) == pytest.approx(first, abs=0.2)
 
 
 def test_near_by_both_waves_go_straight_through_the_crust() -> None:
@@ -60,9 +60,10 @@ def test_near_by_both_waves_go_straight_through_the_crust() -> None:
 @pytest.mark.parametrize("arrival", [P[0], S[0]])
 def test_farther_is_later(arrival: Arrival, depth_km: float) -> None:
     times = [arrival(km, depth_km) for km in np.linspace(0.0, travel_times.FARTHEST_KM, 2000)]
-    # Where PKP is focused, near 145°, its first arrival may come a little sooner than nearer by.
-    assert all(later > sooner - 0.2 for sooner, later in itertools.pairwise(times))
-    assert all(later > sooner for sooner, later in itertools.pairwise(times[:1550]))
+    # Where PKP is focused, at some 145°, it comes up to 2 s sooner than nearer by; elsewhere and S never do.
+    end = 1550 if arrival is P[0] else None
+    assert all(later > sooner for sooner, later in itertools.pairwise(times[:end]))
+    assert all(later > sooner - 1.0 for sooner, later in itertools.pairwise(times))
 
 
 @given(st.floats(0, 20015), st.floats(0, 700))

@@ -1,6 +1,6 @@
 """Places and words: where on Earth a point is, as people say it.
 
-    describe(40.75, -125.09)      80 km W of Indianola, California
+    describe(38.390, -118.897)    28 km WSW of Hawthorne, Nevada
     describe(-23.0, -120.0)       Southern East Pacific Rise
     region(52.5, 13.4)            Germany
     timezone(40.8, -124.2)        America/Los_Angeles
@@ -8,8 +8,9 @@
 The rule of the U.S. Geological Survey's catalogue: the nearest populated place of GeoNames' cities1000 within 300 km,
 its state in the United States, its country elsewhere; farther out the Flinn-Engdahl region (J. B. Young et al. 1996,
 Phys. Earth Planet. Inter. 96, 223). One thing is added, so that a city is not told by its quarters: a place with ten
-times the inhabitants that is at most 2 km farther is taken instead. With it, 85.0 % of 1,621 of USGS's own words of
-2017 to 2019 have the same city, 85.7 % without; the rest is mostly places that GeoNames has gained or moved since.
+times the inhabitants that is at most 2 km farther is taken instead. So 1,096 of the 1,249 earthquakes of USGS's week
+of 2018 that it tells by a place of today's GeoNames get the same one, 1,100 by the nearest alone; the rest is mostly
+places that GeoNames has gained, lost or moved since.
 
 The tables are in `places.npz` (`DATA.md` says whose they are), loaded at the first call. Angles are degrees, WGS 84;
 latitude −90…90, any winding of the longitude.
