@@ -14,7 +14,7 @@ from tests.waiting import eventually
 
 RECORDING = Path(quakestream.__file__).parent / "sources" / "recordings" / "usgs-week.geojson.gz"
 FEATURES = 1707
-CATALOGUE_FIELDS = {"id", "revision", "seq", "firstSeen", "changed", "preferred", "events"}
+CATALOGUE_FIELDS = {"id", "revision", "seq", "firstSeen", "changed", "preferred", "events", "region"}
 """What the catalogue adds of its own."""
 
 
