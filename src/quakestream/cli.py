@@ -1,4 +1,4 @@
-"""The command lines: `earthquake-service`, `earthquake-consumer` and `quakestream`."""
+"""The command line `quakestream`."""
 
 from __future__ import annotations
 
@@ -9,60 +9,30 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from quakestream import config, program
-from quakestream.catalog.sqlite import SqliteCatalog
-from quakestream.config import ConsumerSettings, ServiceSettings, Settings
+from quakestream.catalog.opening import open_catalog
+from quakestream.command import DataDir, EnvFile, fail, opened_log, reporting, settings_of
+from quakestream.config import ConsumerSettings, ServiceSettings
 from quakestream.consumer import main as consumer
 from quakestream.consumer.printing import EventPrinter
 from quakestream.errors import ConfigError, QuakestreamError, Rejected
 from quakestream.event import decode
 from quakestream.log import EventLog, LoggedRecord
 from quakestream.log.dead_letters import PREFIX, dead_letter_topic, revived
-from quakestream.log.opening import open_log, stream_topics
+from quakestream.log.opening import stream_topics
 from quakestream.service import main as service
 from quakestream.service.publisher import Publisher
 from quakestream.sources import SourceContext, State
 from quakestream.sources.memory import Memory
 from quakestream.sources.replay import ReplayOptions, ReplaySource
-from quakestream.telemetry import configure_logging
-
-EnvFile = Annotated[Path | None, typer.Option(help="Settings; the environment wins over it.")]
-DataDir = Annotated[Path | None, typer.Option(help="Folder for all that is kept; as DATA_DIR.")]
-S = TypeVar("S", bound=Settings)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The earthquake event stream.")
-
-
-def earthquake_service() -> None:
-    """The program `earthquake-service`."""
-    typer.run(_run_service)
-
-
-def earthquake_consumer() -> None:
-    """The program `earthquake-consumer`."""
-    typer.run(_run_consumer)
-
-
-def _run_service(env_file: EnvFile = None) -> None:
-    """Publish what the sources report to the event log. Settings: docs/settings.md."""
-    settings = _settings(ServiceSettings, env_file)
-    with _log(settings) as log:
-        code = program.run(lambda stop: service.serve(settings, log, stop=stop), settings.shutdown_timeout_s)
-    raise typer.Exit(code)
-
-
-def _run_consumer(env_file: EnvFile = None) -> None:
-    """Store the stream in the catalogue, and answer for it over HTTP. Settings: docs/settings.md."""
-    settings = _settings(ConsumerSettings, env_file)
-    with _log(settings) as log:
-        code = program.run(lambda stop: consumer.serve(settings, log, stop=stop), settings.shutdown_timeout_s)
-    raise typer.Exit(code)
 
 
 @app.command()
@@ -79,7 +49,7 @@ def up(
     """Both services in one process on the embedded log, streaming the USGS feed at once."""
     shared: dict[str, Any] = {"event_log": "embedded"} | ({"data_dir": data_dir} if data_dir else {})
     recording = '[{"name": "replay", "files": ["usgs-week"], "speed": 600, "shiftToNow": true, "resume": false}]'
-    service_settings = _settings(
+    service_settings = settings_of(
         ServiceSettings,
         env_file,
         port=service_port,
@@ -87,7 +57,7 @@ def up(
         fallback_recording="usgs-week" if fallback and not demo else "",
         **shared,
     )
-    consumer_settings = _settings(
+    consumer_settings = settings_of(
         ConsumerSettings, env_file, port=consumer_port, log_events=sys.stdout.isatty(), **shared
     )
 
@@ -98,7 +68,7 @@ def up(
             consumer.serve(consumer_settings, log, stop=stop),
         )
 
-    with _log(service_settings) as log:
+    with opened_log(service_settings) as log:
         code = program.run(both, service_settings.shutdown_timeout_s)
     raise typer.Exit(code)
 
@@ -112,17 +82,17 @@ def replay(
     env_file: EnvFile = None,
 ) -> None:
     """Publish recorded files to the log that the settings name, as an exercise; cut short, it goes on where it was."""
-    settings = _settings(ServiceSettings, env_file, **({"data_dir": data_dir} if data_dir else {}))
+    settings = settings_of(ServiceSettings, env_file, **({"data_dir": data_dir} if data_dir else {}))
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
-        _fail(f"there is no file {', '.join(missing)}", 2)
+        fail(f"there is no file {', '.join(missing)}", 2)
     try:
         options = ReplayOptions.model_validate(
             {"files": [str(file.resolve()) for file in files], "speed": speed, "shift_to_now": shift_to_now}
         )
     except ValueError as error:
-        _fail(f"--speed {speed}: a number above 0, or max ({type(error).__name__})", 2)
-    with _log(settings) as log:
+        fail(f"--speed {speed}: a number above 0, or max ({type(error).__name__})", 2)
+    with opened_log(settings) as log:
         code = program.run(lambda stop: _replay(settings, log, options, stop), settings.shutdown_timeout_s)
     raise typer.Exit(code)
 
@@ -135,9 +105,9 @@ def tail(
     env_file: EnvFile = None,
 ) -> None:
     """Print the stream as it is in the log, outside of any consumer group."""
-    settings = _settings(ConsumerSettings, env_file, **({"data_dir": data_dir} if data_dir else {}))
+    settings = settings_of(ConsumerSettings, env_file, **({"data_dir": data_dir} if data_dir else {}))
     show = EventPrinter(sys.stdout)
-    with _log(settings) as log:
+    with opened_log(settings) as log:
         for record in _records(log, settings.topic(), from_start=from_start, follow=follow):
             try:
                 show(decode(record.value, now_ms=2**62, default_mode=settings.default_mode))
@@ -152,9 +122,9 @@ def dead_letters(
     env_file: EnvFile = None,
 ) -> None:
     """List the messages that could not be read, and why; with --replay, give each another try."""
-    settings = _settings(ConsumerSettings, env_file, **({"data_dir": data_dir} if data_dir else {}))
+    settings = settings_of(ConsumerSettings, env_file, **({"data_dir": data_dir} if data_dir else {}))
     sent = 0
-    with _log(settings) as log, closing_producer(log) as producer:
+    with opened_log(settings) as log, closing_producer(log) as producer:
         for letter in _records(log, dead_letter_topic(settings.topic()), from_start=True, follow=False):
             headers = dict(letter.headers)
             where = (headers.get(f"{PREFIX}original-{part}") or b"?" for part in ("topic", "partition", "offset"))
@@ -163,7 +133,7 @@ def dead_letters(
             if replay:
                 (outcome,) = producer.send([revived(letter)]).result(timeout=30)
                 if isinstance(outcome, QuakestreamError):
-                    _fail(f"letter {letter.offset} was not taken: {outcome}", 1)
+                    fail(f"letter {letter.offset} was not taken: {outcome}", 1)
                 sent += 1
     if replay:
         typer.echo(f"{sent} sent again", err=True)
@@ -193,8 +163,8 @@ def settings() -> None:
 @app.command()
 def migrate(data_dir: DataDir = None, env_file: EnvFile = None) -> None:
     """Bring the catalogue to this version's schema, or make it."""
-    settings = _settings(ConsumerSettings, env_file, **({"data_dir": data_dir} if data_dir else {}))
-    with _reporting(), closing(SqliteCatalog(settings.data_dir / "catalogue.sqlite3")) as catalog:
+    settings = settings_of(ConsumerSettings, env_file, **({"data_dir": data_dir} if data_dir else {}))
+    with reporting(), closing(open_catalog(settings)) as catalog:
         feed = catalog.feed()
     typer.echo(f"catalogue {feed.catalog_id}, epoch {feed.epoch}, {feed.last_seq} changes")
 
@@ -273,7 +243,7 @@ def _progress(source: ReplaySource) -> Iterator[None]:
 
 
 def _records(log: EventLog, topic: str, *, from_start: bool, follow: bool) -> Iterator[LoggedRecord]:
-    with _reporting():
+    with reporting():
         marks = log.watermarks(topic)
         offsets = {partition: mark.low if from_start else mark.high for partition, mark in marks.items()}
         while True:
@@ -297,37 +267,6 @@ def closing_producer(log: EventLog) -> Iterator[Any]:
         yield producer
     finally:
         producer.close(10)
-
-
-@contextmanager
-def _log(settings: Settings) -> Iterator[EventLog]:
-    with _reporting(), closing(open_log(settings)) as log:
-        yield log
-
-
-@contextmanager
-def _reporting() -> Iterator[None]:
-    """One line instead of a trace, for what is nobody's bug."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-    except QuakestreamError as error:
-        _fail(str(error), 1)
-
-
-def _settings(kind: type[S], env_file: Path | None, **overrides: Any) -> S:
-    try:
-        settings = config.load(kind, env_file, **overrides)
-    except ConfigError as error:
-        _fail(str(error), 2)
-    configure_logging(settings.log_level, settings.log_format)
-    return settings
-
-
-def _fail(line: str, code: int) -> Any:
-    typer.echo(line, err=True)
-    raise typer.Exit(code)
 
 
 def _now_ms() -> int:

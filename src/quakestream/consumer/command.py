@@ -1,0 +1,23 @@
+"""The command line `earthquake-consumer`."""
+
+from __future__ import annotations
+
+import typer
+
+from quakestream import program
+from quakestream.command import EnvFile, opened_log, settings_of
+from quakestream.config import ConsumerSettings
+from quakestream.consumer.main import serve
+
+
+def main() -> None:
+    """The program."""
+    typer.run(_run)
+
+
+def _run(env_file: EnvFile = None) -> None:
+    """Store the stream in the catalogue, and answer for it over HTTP. Settings: docs/settings.md."""
+    settings = settings_of(ConsumerSettings, env_file)
+    with opened_log(settings) as log:
+        code = program.run(lambda stop: serve(settings, log, stop=stop), settings.shutdown_timeout_s)
+    raise typer.Exit(code)
