@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.set-up
 
-.PHONY: help setup run demo kafka test lint bench format clean
+.PHONY: help setup run demo kafka test lint bench bench-association bench-catalog format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -39,6 +39,12 @@ test: lint ## all tests; starts a real Kafka of its own
 
 bench: setup ## speed and latency on both logs, as ratios against a bare Kafka client
 	$(BIN)/python -m benchmarks.stream
+
+bench-association: setup ## precision and recall of association against analysts' groupings
+	$(BIN)/python -m benchmarks.association
+
+bench-catalog: setup ## ingest with association, on SQLite and PostgreSQL
+	$(BIN)/python -m benchmarks.catalog
 
 format: setup ## format the code
 	$(BIN)/ruff check --fix
