@@ -1,4 +1,4 @@
-"""What tests of more than one room share: a real Apache Kafka broker."""
+"""What tests of more than one room share: a real Apache Kafka broker, a real PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+from tests.postgres_server import PostgresServer
+
+# a busy machine is no fault: what must be quick is measured in benchmarks/
+hypothesis.settings.register_profile("default", deadline=None)
+hypothesis.settings.load_profile("default")
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -78,3 +85,17 @@ def private_broker(tmp_path: Path) -> Iterator[Broker]:
     broker = Broker(tmp_path / "kafka")
     yield broker
     broker.kill()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresServer]:
+    """The session's server: make a database of your own, and leave it running."""
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+def private_postgresql() -> Iterator[PostgresServer]:
+    """A server of the test's own, to stop and start."""
+    with PostgresServer() as server:
+        yield server

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from quakestream import config, program
+from quakestream import catalog_cli, config, program
 from quakestream.catalog.opening import open_catalog
 from quakestream.command import DataDir, EnvFile, fail, opened_log, reporting, settings_of
 from quakestream.config import ConsumerSettings, ServiceSettings
@@ -33,6 +33,7 @@ from quakestream.sources.memory import Memory
 from quakestream.sources.replay import ReplayOptions, ReplaySource
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The earthquake event stream.")
+app.add_typer(catalog_cli.app, name="catalog")
 
 
 @app.command()

@@ -108,10 +108,35 @@ class ServiceSettings(Settings):
         pattern=r"^https?://",
         description="Folder of the USGS summary feeds.",
     )
+    usgs_fdsn_url: str = Field(
+        "",
+        pattern=r"^$|^https?://",
+        description="The USGS's FDSN event service. Empty: `/fdsnws/event/1/` on the host of `USGS_FEED_URL`.",
+    )
+    emsc_websocket_url: str = Field(
+        "wss://www.seismicportal.eu/standing_order/websocket",
+        pattern=r"^wss?://",
+        description="The EMSC's standing order.",
+    )
+    emsc_fdsn_url: str = Field(
+        "https://www.seismicportal.eu/fdsnws/event/1/",
+        pattern=r"^https?://",
+        description="The EMSC's FDSN event service, asked for what the standing order did not bring.",
+    )
     http_timeout_s: Annotated[float, Field(gt=0, le=300)] = Field(
         20, description="Longest wait for an agency's answer."
     )
     contact: str = Field("", description="Web or mail address for agencies to reach you by, in the User-Agent.")
+    ingest_token: str = Field(
+        "",
+        pattern=r"^$|^[\x21-\x7e]{16,512}$",
+        description="Key of `POST /earthquake-events`, 16 characters or more. Empty: nobody may post.",
+    )
+    ingest_sources: str = Field(
+        "",
+        pattern=r"^[^\s:/]*$",
+        description="`source` names that may be posted, `mine,partner`. Empty: all but the agencies' own.",
+    )
 
     @field_validator("autostart_sources")
     @classmethod
@@ -135,6 +160,22 @@ class ConsumerSettings(Settings):
     ingest_batch_size: Annotated[int, Field(ge=1, le=10_000)] = Field(
         500, description="Most events in one transaction."
     )
+    republish: bool = Field(True, description="Publish every change of the catalogue to `CATALOG_TOPIC`.")
+    catalog_topic: str = Field(
+        "earthquake-catalog-topic",
+        pattern=r"^[A-Za-z0-9._-]{1,240}$",
+        description="Compacted topic with every change, for other services.",
+    )
+    changes_retention_days: Annotated[float, Field(gt=0)] = Field(
+        90, description="How long the change feed is whole. An earthquake's history is kept for ever."
+    )
+    catalog_max_mb: Annotated[float, Field(ge=0)] = Field(
+        0, description="Size above which the change feed is cut earlier; 0: no limit."
+    )
+
+    def catalog_max_bytes(self) -> int | None:
+        """`CATALOG_MAX_MB` in bytes; None: no limit."""
+        return round(self.catalog_max_mb * 1024 * 1024) or None
 
 
 def source_list(value: str) -> list[dict[str, Any]]:

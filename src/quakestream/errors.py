@@ -6,6 +6,7 @@ QuakestreamError
 │   ├── Backpressure   a bounded queue is full: wait for room
 │   └── Fenced         another instance owns this now: drop what is held, join again
 ├── Rejected           this input is refused, and always will be: say why, go on with the rest
+│   └── Gap            the change feed no longer has what comes next: begin with what stands
 └── Fatal              stop in order, and loudly: a person must look
     ├── ConfigError    the settings are missing or wrong
     └── OffsetLost     the log no longer has what comes next: never reset in silence
@@ -34,6 +35,10 @@ class Fenced(Retryable):
 
 class Rejected(QuakestreamError):
     """The input is refused, with a reason for the one who sent it."""
+
+
+class Gap(Rejected):
+    """The change feed no longer has what comes next: begin anew with what stands."""
 
 
 class Fatal(QuakestreamError):

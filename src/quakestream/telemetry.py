@@ -28,6 +28,14 @@ SOURCE_LAG_SECONDS = Gauge(
     "quakestream_source_lag_seconds", "From the source's `updated` to the acknowledgement, newest event.", ["source"]
 )
 SOURCE_ERRORS = Counter("quakestream_source_errors", "Polls and connections of a source that failed.", ["source"])
+SOURCE_VANISHED = Counter(
+    "quakestream_source_vanished",
+    "Events that left a feed early, by what the agency says of them: deleted, renamed, standing, unknown.",
+    ["source", "answer"],
+)
+EVENTS_POSTED = Counter(
+    "quakestream_events_posted", "Events of `POST /earthquake-events`: accepted, duplicate, refused.", ["outcome"]
+)
 
 # --- earthquake-consumer --------------------------------------------------------------------------------------------
 EVENTS_CONSUMED = Counter("quakestream_events_consumed", "Events read, checked and stored or known already.")
@@ -41,6 +49,13 @@ INGEST_SECONDS = Histogram(
 )
 CONSUMER_LAG = Gauge("quakestream_consumer_lag", "Records in the log after the last one stored.", ["partition"])
 PARTITIONS_STOPPED = Gauge("quakestream_partitions_stopped", "Partitions that wait for a person: see the log lines.")
+FOLLOWER_LAG = Gauge("quakestream_follower_lag", "Changes that a follower of the feed has not read yet.", ["follower"])
+FOLLOWER_GAPS = Counter(
+    "quakestream_follower_gaps", "Times that a follower missed changes: pruned before it came.", ["follower"]
+)
+REPUBLISHED = Counter("quakestream_republished", "Changes that the log has acknowledged on the catalogue's topic.")
+CATALOG_BYTES = Gauge("quakestream_catalog_bytes", "What the catalogue takes of its disk, room for reuse left out.")
+CHANGES_PRUNED = Counter("quakestream_changes_pruned", "Changes whose document retention has taken out of the feed.")
 FENCED = Counter("quakestream_fenced", "Writes refused because another instance had taken over.")
 
 # --- both -----------------------------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from quakestream.catalog import Catalog, EarthquakeFilter, Ingested, LoggedEvent, LogPartition
-from quakestream.errors import Fenced, OffsetLost, Rejected
+from quakestream.catalog import Catalog, Cursor, EarthquakeFilter, Ingested, LoggedEvent, LogPartition
+from quakestream.errors import Fenced, Gap, OffsetLost, Rejected
 from quakestream.event import EarthquakeEvent, encode, from_document
 from quakestream.seismology.association import group, origin_of, preferred
 
@@ -78,9 +78,12 @@ class Writer:
         self.claim = catalog.claim(partition)
         self.offset = self.claim.next_offset or 0
 
-    def write(self, *events: EarthquakeEvent, logged_ms: int = NOW_MS, now_ms: int = NOW_MS) -> Ingested:
+    def write(
+        self, *events: EarthquakeEvent, logged_ms: int = NOW_MS, now_ms: int = NOW_MS, imported: bool = False
+    ) -> Ingested:
         self.offset += len(events)
-        return self.catalog.ingest(self.claim, [LoggedEvent(e, logged_ms) for e in events], self.offset, now_ms)
+        logged = [LoggedEvent(e, logged_ms, imported) for e in events]
+        return self.catalog.ingest(self.claim, logged, self.offset, now_ms)
 
 
 class CatalogContract:
@@ -216,6 +219,18 @@ class CatalogContract:
         one = self.listed(catalog)[0]
         assert (one["magnitude"], one["location"]["depth"], one["instrument"]) == (None, None, {"serial": 7})
 
+    def test_where_a_source_has_no_words_for_the_place_there_are_ours(self, catalog: Catalog, writer: Writer) -> None:
+        location = {"latitude": 40.78, "longitude": -125.18}
+        writer.write(event("a1", location=location), event("a2", location=location, place="Somewhere"))
+        said = {e["preferred"]: e for e in self.listed(catalog)}
+        assert said["usgs:a1"]["place"].endswith("California")
+        assert said["usgs:a2"]["place"] == "Somewhere"
+        assert said["usgs:a2"]["region"] == "Off the coast of Northern California"
+        detail = catalog.earthquake(said["usgs:a1"]["id"])
+        assert detail is not None
+        assert (detail["timezone"], detail["country"]) == ("Etc/GMT+8", None)
+        assert "place" not in detail["solutions"][0]
+
     # --- association --------------------------------------------------------------------------------------------
 
     def test_reports_of_one_earthquake_are_one_earthquake(self, catalog: Catalog, writer: Writer) -> None:
@@ -316,7 +331,7 @@ class CatalogContract:
             expected[one.mode, one.keys] = msgspec.json.decode(encode(newest[speaker.mode, speaker.key]))
         found = {}
         for e in self.listed(catalog, includedeleted=True):
-            own = {"id", "revision", "seq", "firstSeen", "changed", "preferred", "events"}
+            own = {"id", "revision", "seq", "firstSeen", "changed", "preferred", "events", "place", "region"}
             values = {name: value for name, value in e.items() if name not in own}
             values["id"] = e["preferred"].partition(":")[2]
             found[e["mode"], tuple(sorted(e["events"]))] = values
@@ -337,6 +352,97 @@ class CatalogContract:
                 if step["event"]
             }
         assert told >= {(e.mode, e.id, e.updated_ms, e.magnitude) for e in events}
+
+    # --- followers ----------------------------------------------------------------------------------------------
+
+    def test_a_change_tells_when_it_was_made_and_whether_it_was_imported(
+        self, catalog: Catalog, writer: Writer
+    ) -> None:
+        returned = writer.write(event("a1"), now_ms=NOW_MS + 5).changes
+        returned += writer.write(event("a2"), imported=True, now_ms=NOW_MS + 6).changes
+        assert [(c.at_ms, c.imported) for c in returned] == [(NOW_MS + 5, False), (NOW_MS + 6, True)]
+        assert catalog.changes(0) == list(returned)
+        assert "imported" not in msgspec.json.decode(returned[0].encode())
+        assert msgspec.json.decode(returned[1].encode())["imported"] is True
+
+    def test_a_follower_goes_on_where_it_was(self, catalog: Catalog, writer: Writer) -> None:
+        writer.write(event("a1"), event("a2"))
+        epoch = catalog.feed().epoch
+        assert catalog.followers() == []
+        assert catalog.follow("f", "one", NOW_MS, 1000) == Cursor(epoch, 0)
+        catalog.advance("f", "one", Cursor(epoch, 2), NOW_MS + 1, 1000)
+        assert catalog.follow("f", "one", NOW_MS + 2, 1000) == Cursor(epoch, 2)
+        assert catalog.follow("g", "one", NOW_MS + 2, 1000) == Cursor(epoch, 0)
+        assert [(f.name, f.cursor.after_seq, f.owner) for f in catalog.followers()] == [
+            ("f", 2, "one"),
+            ("g", 0, "one"),
+        ]
+
+    def test_one_owner_at_a_time_has_a_follower_s_place(self, catalog: Catalog, writer: Writer) -> None:
+        epoch = catalog.feed().epoch
+        assert catalog.follow("f", "one", NOW_MS, 1000) is not None
+        assert catalog.follow("f", "two", NOW_MS + 999, 1000) is None
+        catalog.advance("f", "one", Cursor(epoch, 7), NOW_MS + 999, 1000)
+        assert catalog.follow("f", "two", NOW_MS + 1998, 1000) is None
+        assert catalog.follow("f", "two", NOW_MS + 1999, 1000) == Cursor(epoch, 7)
+        with pytest.raises(Fenced):
+            catalog.advance("f", "one", Cursor(epoch, 8), NOW_MS + 2000, 1000)
+        assert catalog.followers()[0].cursor.after_seq == 7
+        catalog.advance("f", "two", Cursor(epoch, 9), NOW_MS + 2000, 0)
+        assert catalog.follow("f", "one", NOW_MS + 2000, 1000) == Cursor(epoch, 9)
+
+    def test_a_lease_from_before_the_clock_was_set_back_is_none(self, catalog: Catalog) -> None:
+        assert catalog.follow("f", "one", NOW_MS, 1000) is not None
+        assert catalog.follow("f", "two", NOW_MS - 3_600_000, 1000) is not None
+
+    def test_a_new_epoch_leaves_cursors_of_the_old_one_behind(self, catalog: Catalog, writer: Writer) -> None:
+        writer.write(event("a1"))
+        old = catalog.feed()
+        new = catalog.begin_epoch()
+        assert (new.epoch != old.epoch, new.last_seq, new.catalog_id) == (True, old.last_seq, old.catalog_id)
+        assert catalog.feed() == new
+
+    # --- retained -----------------------------------------------------------------------------------------------
+
+    def test_pruning_takes_old_documents_and_tells_who_comes_too_late(self, catalog: Catalog, writer: Writer) -> None:
+        writer.write(event("a1"), event("a2"), now_ms=NOW_MS)
+        writer.write(event("a1", magnitude=5.0, updated=NOW_MS), event("a3"), now_ms=NOW_MS + 1000)
+        before = [catalog.earthquake(e["id"]) for e in self.listed(catalog)]
+        assert catalog.prune(NOW_MS, 100) == 0
+        assert catalog.prune(NOW_MS + 1, 1) == 1
+        assert catalog.prune(NOW_MS + 1, 100) == 1
+        assert catalog.prune(NOW_MS + 1, 100) == 0
+        feed = catalog.feed()
+        assert (feed.first_seq, feed.last_seq) == (3, 4)
+        assert [c.seq for c in catalog.changes(2)] == [3, 4]
+        for late in (0, 1):
+            with pytest.raises(Gap):
+                catalog.changes(late)
+        assert [(c.seq, bool(c.document)) for c in catalog.changes(0, over_gap=True)] == [
+            (2, True),
+            (3, True),
+            (4, True),
+        ]
+        assert [catalog.earthquake(e["id"]) for e in self.listed(catalog)] == before
+
+    def test_what_was_an_earthquake_s_newest_change_is_pruned_when_it_no_longer_is(
+        self, catalog: Catalog, writer: Writer
+    ) -> None:
+        writer.write(event("a1"), event("a2"), now_ms=NOW_MS)
+        assert catalog.prune(NOW_MS + 1, 100) == 2
+        writer.write(event("a1", magnitude=5.0, updated=NOW_MS), now_ms=NOW_MS + 1000)
+        assert [c.seq for c in catalog.changes(0, over_gap=True)] == [1, 2, 3]
+        assert catalog.prune(NOW_MS + 2000, 100) == 1
+        assert [c.seq for c in catalog.changes(0, over_gap=True)] == [2, 3]
+        assert len(self.listed(catalog)) == 2
+
+    def test_pruning_makes_room(self, catalog: Catalog, writer: Writer) -> None:
+        for i in range(20):
+            writer.write(*(event(f"a{n}", place="x" * 900, updated=NOW_MS + i) for n in range(20)))
+        before = catalog.size_bytes()
+        assert catalog.prune(NOW_MS + 1, 1000) == 400
+        assert catalog.size_bytes() <= before
+        assert len(catalog.changes(0, over_gap=True)) == 20
 
     # --- reading ------------------------------------------------------------------------------------------------
 
@@ -384,6 +490,31 @@ class CatalogContract:
             for e in events
         )
         assert catalog.count(EarthquakeFilter(**box)) == len(self.listed(catalog, **box))
+
+    def test_boxes_are_exact_however_near_an_earthquake_lies_to_their_edge(
+        self, catalog: Catalog, writer: Writer
+    ) -> None:
+        latitude, longitude = 10.123456789, 20.987654321  # between two numbers of 32 bits
+        place = {"latitude": latitude, "longitude": longitude}
+        writer.write(
+            event("a1", location=place), event("a2", location={"latitude": latitude + 5, "longitude": longitude})
+        )
+        writer.write(
+            event("a2", location=place, updated=NOW_MS), event("a3", location={"latitude": 10, "longitude": -180})
+        )
+        edge = {"minlatitude": latitude, "maxlatitude": latitude, "minlongitude": longitude, "maxlongitude": longitude}
+        assert len(self.listed(catalog, **edge)) == 2
+        beside = {
+            "minlatitude": (latitude + 1e-9, latitude + 1),
+            "maxlatitude": (latitude - 1, latitude - 1e-9),
+            "minlongitude": (longitude + 1e-9, longitude + 1),
+            "maxlongitude": (longitude - 1, longitude - 1e-9),
+        }
+        for name, (least, most) in beside.items():
+            side = name[3:]
+            assert self.listed(catalog, **(edge | {f"min{side}": least, f"max{side}": most})) == []
+        across = {"minlatitude": 0, "maxlatitude": 20, "minlongitude": 170, "maxlongitude": 21}
+        assert catalog.count(EarthquakeFilter(**across)) == 3
 
     def test_found_by_id_by_source_and_id_and_by_bare_id(self, catalog: Catalog, writer: Writer) -> None:
         writer.write(event("x1"), event("x1", source="emsc", timestamp=0), event("x2"))

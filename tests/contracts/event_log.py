@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import pytest
 
-from quakestream.errors import Backpressure, Fenced, OffsetLost, Rejected, Retryable
+from quakestream.errors import Backpressure, Fenced, OffsetLost, Rejected, Retryable, Unreachable
 from quakestream.log import (
     MAX_RECORD_BYTES,
     EventLog,
@@ -81,6 +81,14 @@ def poll_until(reader: Reader, enough: Callable[[list[LoggedRecord]], bool]) -> 
 
     wait_for(look)
     return records
+
+
+def answers(call: Callable[..., object], *arguments: object) -> bool:
+    """Whether this can be reached now."""
+    with contextlib.suppress(Unreachable):
+        call(*arguments)
+        return True
+    return False
 
 
 def take(reader: Reader, count: int) -> list[LoggedRecord]:
@@ -462,6 +470,20 @@ class EventLogContract(abc.ABC):
             old.poll(10, 0.0)
         self.send(producer, topic, 1)
         assert [r.offset for r in take(new, 1)] == [3]
+
+    def test_a_groups_members_are_known_by_their_instance(
+        self, log: EventLog, topic: str, producer: Producer, join: Join
+    ) -> None:
+        self.send(producer, topic, 1)
+        wait_for(lambda: answers(log.members, "nobody"))  # a broker's first group takes it a while
+        assert log.members(f"group-{topic}") == []
+        take(join(topic, Keeper(), instance_id="instance"), 1)
+        assert log.members(f"group-{topic}") == ["instance"]
+        other = join(topic, Keeper(), group="other")
+        take(other, 1)
+        assert len(log.members(f"other-{topic}")) == 1
+        other.close()
+        assert log.members(f"other-{topic}") == []
 
     # Bounds and crashes
 

@@ -1,10 +1,10 @@
 """earthquake-consumer that writes whoever owns the partition: to see that a test sees it."""
 
 from quakestream.catalog import postgresql
-from quakestream.cli import earthquake_consumer
+from quakestream.consumer.command import main
 
-postgresql._ADVANCE = f"""
-UPDATE positions SET next_offset = %s WHERE {postgresql._PLACE} AND (%s::int8, %s::int8) IS NOT NULL
-"""  # the same parameters, compared with nothing
+FENCE = "AND owner_epoch = %s AND next_offset IS NOT DISTINCT FROM %s::int8"
+assert FENCE in postgresql._ADVANCE
+postgresql._ADVANCE = postgresql._ADVANCE.replace(FENCE, "AND (TRUE OR owner_epoch = %s OR next_offset = %s::int8)")
 
-earthquake_consumer()
+main()

@@ -116,6 +116,9 @@ class FakeLog(EventLog, Producer):
     def reader(self, topic: str, group: str, keeper: PositionKeeper, instance_id: str | None = None) -> Reader:
         raise NotImplementedError
 
+    def members(self, group: str) -> list[str]:
+        raise NotImplementedError
+
     def watermarks(self, topic: str) -> Mapping[int, Watermarks]:
         raise NotImplementedError
 
@@ -133,10 +136,15 @@ class StepSource(Source):
         count: int | None = None
         fails: Literal["", "rejected", "retryable", "crash"] = ""
         batch: int = 1
+        called: str = ""
 
     name: ClassVar[str] = "step"
     at_work: ClassVar[int] = 0
     most_at_work: ClassVar[int] = 0
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}:{self.options.called}" if self.options.called else self.name
 
     async def run(self, outlet: Outlet) -> None:
         StepSource.at_work += 1
@@ -148,7 +156,7 @@ class StepSource(Source):
 
     async def _run(self, outlet: Outlet) -> None:
         outlet.report("live")
-        remembered = f"step at {self.name}"
+        remembered = f"step at {self.options.called or self.name}"
         number = self.context.memory.load(remembered) or 0
         while self.options.count is None or number < self.options.count:
             if self.options.fails == "crash":
@@ -169,7 +177,13 @@ class SecondSource(StepSource):
     name: ClassVar[str] = "second"
 
 
-KINDS: Mapping[str, type[StepSource]] = {"simulator": StepSource, "step": StepSource, "second": SecondSource}
+class InPlaceOfSimulator(StepSource):
+    @property
+    def label(self) -> str:
+        return "simulator"
+
+
+KINDS: Mapping[str, type[StepSource]] = {"simulator": InPlaceOfSimulator, "step": StepSource, "second": SecondSource}
 
 
 def builder(memory: Memory, interval_ms: float = 5.0) -> Callable[[Mapping[str, Any], float | None], Source]:

@@ -16,12 +16,15 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from quakestream.log import Topic
 from quakestream.service.app import service_app
+from quakestream.service.posts import Posts
 from quakestream.service.publisher import Publisher
 from quakestream.service.stream import Stream
 from quakestream.sources.memory import Memory
 from tests.service.fakes import FakeLog, builder, until
 
 PROBLEM = "application/problem+json"
+TOKEN = "0123456789abcdef"
+NOW_MS = 1_700_000_000_000
 
 
 @contextlib.asynccontextmanager
@@ -29,9 +32,17 @@ async def an_app(folder: Path, log: FakeLog) -> AsyncIterator[tuple[FastAPI, Str
     with contextlib.closing(Memory(folder / "memory.sqlite3", "test")) as memory:
         publisher = Publisher(log, [Topic("quakes")], queue_size=100, now_ms=lambda: 0)
         stream = Stream(publisher, builder(memory), memory)
+        posts = Posts(
+            publisher,
+            memory,
+            token=TOKEN,
+            sources=frozenset(),
+            default_mode="test",
+            now_ms=lambda: NOW_MS,
+        )
         watching = asyncio.create_task(publisher.watch())
         try:
-            yield service_app(stream), stream
+            yield service_app(stream, posts), stream
         finally:
             await stream.suspend()
             watching.cancel()
@@ -198,7 +209,8 @@ def test_it_is_as_its_own_description_says(tmp_path: Path) -> None:
         publisher = Publisher(FakeLog(), [Topic("quakes")], queue_size=100, now_ms=lambda: 0)
         stream = Stream(publisher, builder(memory), memory)
         stream._run = lambda runs: None  # type: ignore[method-assign]  # each call has a loop of its own
-        return service_app(stream)
+        posts = Posts(publisher, memory, token="", sources=frozenset(), default_mode="test", now_ms=lambda: NOW_MS)
+        return service_app(stream, posts)
 
     with contextlib.closing(Memory(tmp_path / "memory.sqlite3", "test")) as memory:
         schema = schemathesis.openapi.from_asgi("/openapi.json", asyncio.run(build()))

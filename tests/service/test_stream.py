@@ -134,6 +134,30 @@ def test_a_start_that_is_refused_changes_nothing(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_a_source_is_wanted_once(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with a_stream(tmp_path, FakeLog()) as stream:
+            with pytest.raises(Rejected, match="'step' is named twice"):
+                await stream.start(wanted({"name": "step"}, {"name": "step", "batch": 2}))
+            assert not stream.running
+
+    asyncio.run(main())
+
+
+def test_two_sources_of_one_kind_run_side_by_side_under_labels_of_their_own(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with a_stream(tmp_path, FakeLog()) as stream:
+            two = [{"name": "step", "called": called} for called in ("a", "b")]
+            await stream.start(wanted(*two, interval_ms=1))
+            await until(lambda: all(source["acknowledged"] for source in stream.sources()))
+            assert names(stream) == ["step:a", "step:b"]
+        async with a_stream(tmp_path, FakeLog()) as stream:
+            await stream.resume()
+            assert names(stream) == ["step:a", "step:b"]
+
+    asyncio.run(main())
+
+
 def test_a_start_that_can_not_be_remembered_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         async with a_stream(tmp_path, FakeLog()) as stream:
@@ -329,7 +353,6 @@ def test_states_are_told_on_change(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (b'{"sources": []}', "sources"),
         (b'{"sources": [{}]}', "name"),
         (b'{"sources": ["usgs"]}', "sources.0"),
-        (b'{"sources": [{"name": "step"}, {"name": "step"}]}', "twice"),
         (b'{"intervalMs": 0}', "intervalMs"),
         (b'{"intervalMs": "100"}', "intervalMs"),
         (b'{"intervalMs": NaN}', "intervalMs"),

@@ -8,7 +8,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
+
 from quakestream.event import EarthquakeEvent
+from quakestream.formats.fields import epoch_ms
 from quakestream.sources import SourceContext, State
 from quakestream.sources.memory import Memory
 
@@ -71,24 +74,56 @@ class Request:
     at_s: float
 
 
+class Query(dict[str, str]):
+    """A request to an FDSN service: its parameters; `method` is `query`, `application.wadl`, …"""
+
+    def __init__(self, path: str, headers: dict[str, str]) -> None:
+        url = httpx.URL(path)
+        super().__init__(url.params)
+        self.method = url.path.rpartition("/")[2]
+        self.headers = headers
+
+    def time_ms(self, name: str) -> int:
+        return epoch_ms(self[name])
+
+    def covers(self, time_ms: int) -> bool:
+        return self.time_ms("starttime") <= time_ms <= self.time_ms("endtime")
+
+
 Answer = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
+Archive = Callable[[Query], Answer]
+
+
+def nothing_there(_: Query) -> Answer:
+    return http("", "404 Not Found")
 
 
 @dataclass
 class Agency:
-    """Answers one request after the other from `answers`, the last one again and again; `requests` is what came."""
+    """Answers one request after the other from `answers`, the last one again and again; `requests` is what came.
+
+    Requests to an FDSN service, by their path, are answered by `archive` and kept in `asked`.
+    """
 
     answers: list[Answer]
+    archive: Archive
     requests: list[Request] = field(default_factory=list)
+    asked: list[Query] = field(default_factory=list)
     url: str = ""
+    fdsn_url: str = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             fields = (line.split(": ", 1) for line in head[1:] if line)
             headers = {name.lower(): value for name, value in fields}
-            self.requests.append(Request(head[0], headers, asyncio.get_running_loop().time()))
-            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+            path = head[0].split(" ")[1]
+            if path.startswith("/fdsnws/"):
+                self.asked.append(Query(path, headers))
+                answer = self.archive(self.asked[-1])
+            else:
+                self.requests.append(Request(head[0], headers, asyncio.get_running_loop().time()))
+                answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
             if callable(answer):
                 await answer(writer)
             else:
@@ -101,10 +136,11 @@ class Agency:
 
 
 @contextlib.asynccontextmanager
-async def agency(*answers: Answer) -> AsyncIterator[Agency]:
-    fake = Agency(list(answers))
+async def agency(*answers: Answer, archive: Archive = nothing_there) -> AsyncIterator[Agency]:
+    fake = Agency(list(answers), archive)
     server = await asyncio.start_server(fake.serve, "127.0.0.1", 0)
-    fake.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/summary/"
+    address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    fake.url, fake.fdsn_url = f"{address}/summary/", f"{address}/fdsnws/event/1/"
     try:
         yield fake
     finally:

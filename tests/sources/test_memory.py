@@ -67,6 +67,36 @@ def test_forgetting_is_of_one_source_and_what_is_old(memory: Memory) -> None:
     assert memory.unpublished([*EVENTS[:20], changed(source="emsc")]) == EVENTS[:10]
 
 
+def test_content_is_as_old_as_its_first_sight_and_times_never_go_back(memory: Memory, tmp_path: Path) -> None:
+    first, second = changed(updated_ms=None), changed(updated_ms=None, magnitude=5.0)
+    assert memory.dated([ONE], 10) == [ONE], "who says when is believed"
+    times = [memory.dated([event], now_ms)[0].updated_ms for now_ms, event in [(10, first), (20, first), (30, second)]]
+    assert times == [10, 10, 30]
+    assert [event.updated_ms for event in memory.dated([first, second], 5)] == [31, 32], "the clock went back"
+    again = Memory(tmp_path / "sub" / "memory.db", "a/b")
+    assert again.dated([second], 99)[0].updated_ms == 32
+    again.forget_older(33)
+    assert again.dated([second], 99)[0].updated_ms == 99
+
+
+def test_each_acknowledged_revision_is_known_and_each_comes_once(memory: Memory) -> None:
+    older = changed(updated_ms=ONE.updated_ms - 1)
+    assert memory.unacknowledged([ONE, ONE, older]) == [ONE, older]
+    memory.acknowledge([ONE], 5)
+    assert memory.unacknowledged([ONE, older, changed(magnitude=5.0)]) == [older, changed(magnitude=5.0)]
+    memory.forget_older(6)
+    assert memory.unacknowledged([ONE]) == [ONE]
+
+
+def test_what_is_watched_is_kept_whole_across_restarts(memory: Memory, tmp_path: Path) -> None:
+    memory.watch("usgs", EVENTS[:3], [])
+    memory.watch("usgs", [changed(magnitude=5.0)], [EVENTS[1].id])
+    again = Memory(tmp_path / "sub" / "memory.db", "a/b")
+    kept = sorted(again.watched("usgs"), key=lambda event: event.id)
+    assert kept == sorted([changed(magnitude=5.0), EVENTS[2]], key=lambda event: event.id)
+    assert again.watched("emsc") == []
+
+
 def test_values_are_saved_and_removed(memory: Memory) -> None:
     assert memory.load("x") is None
     memory.save("x", {"done": 3})

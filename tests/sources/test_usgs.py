@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from quakestream import sources
-from quakestream.errors import Rejected
-from quakestream.sources import usgs
+from quakestream.errors import Rejected, Unreachable
+from quakestream.sources import client
 from tests.formats.reading import WEEK
 from tests.sources.fakes import Agency, Answer, FakeOutlet, agency, context, http, running
 
@@ -109,7 +109,7 @@ FAULTS: dict[str, tuple[Answer, str]] = {
 def test_a_fault_is_reported_and_the_next_poll_goes_on(tmp_path: Path, name: str) -> None:
     fault, reason = FAULTS[name]
     # A circle needs an answer for each of its turns.
-    repeats = usgs.MAX_REDIRECTS + 1 if "circle" in name else 1
+    repeats = client.MAX_REDIRECTS + 1 if "circle" in name else 1
     outlet, _ = polled(tmp_path, *[fault] * repeats, GOOD, polls=2)
     assert [state for state, _ in outlet.states[:2]] == ["failing", "live"]
     assert reason in outlet.states[0][1]
@@ -117,7 +117,7 @@ def test_a_fault_is_reported_and_the_next_poll_goes_on(tmp_path: Path, name: str
 
 
 def test_a_body_too_large_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usgs, "MAX_BODY_BYTES", 1_000_000)
+    monkeypatch.setattr(client, "MAX_BODY_BYTES", 1_000_000)
     outlet, _ = polled(tmp_path, http(gzip.compress(b" " * 50_000_000), Content_Encoding="gzip"), GOOD)
     assert "more than 1000000 bytes" in outlet.states[0][1]
     assert len(outlet.events) == 1
@@ -187,12 +187,15 @@ def test_it_comes_again_no_sooner_than_the_server_asks(tmp_path: Path, answer: b
     assert server.requests[1].at_s - server.requests[0].at_s >= 0.99
 
 
-def test_waiting_is_bounded_and_grows_with_failures(tmp_path: Path) -> None:
-    poller = usgs.UsgsSource(usgs.UsgsOptions(), context(tmp_path))
-    pauses = [poller._pause_s(failures) for failures in range(60)]
+def test_waiting_is_bounded_and_grows_with_failures() -> None:
+    pace = client.Pace(60)
+    pauses = [pace.pause_s()]
+    for _ in range(59):
+        pace.failed(Unreachable("away"))
+        pauses.append(pace.pause_s())
     assert pauses[0] == 60
     for failures, pause_s in enumerate(pauses[1:]):
-        least = min(60 * 2**failures, usgs.MAX_BACKOFF_S)
+        least = min(60 * 2**failures, client.MAX_BACKOFF_S)
         assert least <= pause_s <= 1.25 * least
     assert len(set(pauses)) > 30, "by chance, so that not all come at once"
 

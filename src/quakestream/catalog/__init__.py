@@ -11,6 +11,8 @@ The promise:
 - **Ordered.** `seq` counts changes from 1 without a gap, in the order of commits; none lower is ever seen after it.
 - **Revisions** apply in the order `(updated, content hash)`, in whatever order they come; none is forgotten.
 - **Durable.** What is returned from `ingest` survives power loss.
+- **Retained.** Pruning takes documents of old changes out of the feed, never an earthquake's newest one, nor anything
+  of its history. A follower that comes too late for what was taken is told of the gap.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from msgspec import Struct
 
@@ -54,10 +56,14 @@ class Claim:
 
 
 class LoggedEvent(Struct, frozen=True):
-    """An event as it was read from the log. `logged_ms` stands in for `updated` where its source did not say."""
+    """An event as it was read from the log. `logged_ms` stands in for `updated` where its source did not say.
+
+    `imported` goes with the changes that it makes: nobody is to be alarmed by them.
+    """
 
     event: EarthquakeEvent
     logged_ms: int
+    imported: bool = False
 
 
 class Change(Struct, frozen=True):
@@ -69,6 +75,8 @@ class Change(Struct, frozen=True):
     document: bytes
     from_id: str | None = None
     into_id: str | None = None
+    at_ms: int = 0
+    imported: bool = False
 
     def encode(self) -> bytes:
         """The Change as the contract's JSON."""
@@ -77,6 +85,8 @@ class Change(Struct, frozen=True):
             parts.append(b',"from":"%s"' % self.from_id.encode())
         if self.into_id is not None:
             parts.append(b',"into":"%s"' % self.into_id.encode())
+        if self.imported:
+            parts.append(b',"imported":true')
         return b"".join(parts) + b"}"
 
 
@@ -126,10 +136,33 @@ class Feed:
     catalog_id: str
     epoch: str
     last_seq: int
+    first_seq: int
+    """Changes before it may be pruned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far somebody has come: the last change that was dealt with, of the feed of that epoch."""
+
+    epoch: str
+    after_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """Whoever reads the change feed with a stored cursor."""
+
+    name: str
+    cursor: Cursor
+    updated_ms: int
+    owner: str
 
 
 class Catalog(abc.ABC):
     """One catalogue. `claim` and `ingest` are called from one thread; everything else from any."""
+
+    shared: ClassVar[bool] = False
+    """Whether several instances can write it, each what comes from its own partitions."""
 
     @abc.abstractmethod
     def claim(self, partition: LogPartition) -> Claim:
@@ -154,8 +187,49 @@ class Catalog(abc.ABC):
         """Where the change feed stands."""
 
     @abc.abstractmethod
-    def changes(self, after_seq: int, limit: int = 1000) -> list[Change]:
-        """The changes that follow `after_seq`, in order."""
+    def changes(self, after_seq: int, limit: int = 1000, *, over_gap: bool = False) -> list[Change]:
+        """The changes that follow `after_seq`, in order.
+
+        `over_gap` leaves out those that were pruned: what is left of that time is, in order, the newest change of each
+        earthquake that has changed no more since.
+
+        Raises:
+            Gap: what follows was pruned, and `over_gap` is not set.
+        """
+
+    @abc.abstractmethod
+    def begin_epoch(self) -> Feed:
+        """Give the feed another epoch: after a backup was put back, whose numbers were used for other changes since."""
+
+    @abc.abstractmethod
+    def follow(self, name: str, owner: str, now_ms: int, lease_ms: int) -> Cursor | None:
+        """Take, or keep, a follower's place for `owner`; None while another one's lease runs.
+
+        A new follower begins before the first change. An `owner` that asks again gets its place at once.
+        """
+
+    @abc.abstractmethod
+    def advance(self, name: str, owner: str, cursor: Cursor, now_ms: int, lease_ms: int) -> None:
+        """Store how far a follower has come, and keep its place; a lease of 0 gives it up.
+
+        Raises:
+            Fenced: another owner has taken the place; nothing was stored.
+        """
+
+    @abc.abstractmethod
+    def followers(self) -> list[Follower]:
+        """All that have a stored cursor."""
+
+    @abc.abstractmethod
+    def size_bytes(self) -> int:
+        """What the catalogue takes of its disk, room for reuse left out."""
+
+    @abc.abstractmethod
+    def prune(self, before_ms: int, limit: int) -> int:
+        """Take the documents of the feed's oldest changes, made before `before_ms`; over how many it went.
+
+        One short transaction over at most `limit` of them. 0: there is nothing left to prune.
+        """
 
     @abc.abstractmethod
     def earthquakes(self, wanted: EarthquakeFilter, limit: int = 100, cursor: str | None = None) -> Page:

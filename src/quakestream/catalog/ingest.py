@@ -31,6 +31,7 @@ from quakestream.seismology.association import (
     origin_of,
     preferred,
 )
+from quakestream.seismology.places import describe, flinn_engdahl
 
 ReportName = tuple[str, str, str]
 """(source, id, mode)"""
@@ -166,7 +167,7 @@ class Plan:
         counters: Counters,
         *,
         now_ms: int,
-        new_id: Callable[[], str],
+        new_id: Callable[[ReportName], str],
         limits: Limits = LIMITS,
     ) -> None:
         self.counters = counters
@@ -181,13 +182,14 @@ class Plan:
         self.new_earthquakes: dict[int, Earthquake] = {}
         self.changed_earthquakes: dict[int, Earthquake] = {}
         self.duplicates = 0
-        self._near = _Surroundings(lookup)
+        self._near = Surroundings(lookup)
         self._lookup = lookup
         self._new_id = new_id
         self._limits = limits
         self._revisions: set[tuple[int, Revision]] = set()
         self._first_seen: set[tuple[int, bytes]] = set()
         self._reporters: dict[str, set[Reporter]] = {}
+        self._imported = False
 
     def run(self, batch: Sequence[LoggedEvent]) -> None:
         """Let each event have its effect, in order, unless it is known already."""
@@ -210,6 +212,7 @@ class Plan:
 
     def _add(self, arrival: _Arrival) -> None:
         event, revision = arrival.event, arrival.revision
+        self._imported = arrival.imported
         report = self._near.reports.get(arrival.name)
         if report is None:
             self.counters.report += 1
@@ -238,6 +241,17 @@ class Plan:
         self.events.append(StoredEvent(report.report, revision, arrival.stated, arrival.logged_ms, seq, encode(event)))
         self.new_claims.update((event.mode, name, report.report) for name in arrival.origin.claims)
 
+    def redirect(self, gone: Sequence[tuple[str, int, ReportName]]) -> None:
+        """Have earthquakes that are no more, each by its id and when it was first seen, lead to where a report is."""
+        self._near.read_named({name for _, _, name in gone})
+        for id_, first_seen_ms, name in gone:
+            home = self._near.earthquakes[self._near.reports[name].earthquake]
+            self.counters.earthquake += 1
+            quake = Earthquake(self.counters.earthquake, id_, home.mode, 0, 0, first_seen_ms)
+            self.new_earthquakes[quake.earthquake] = self._near.earthquakes[quake.earthquake] = quake
+            quake.preferred, quake.merged_into = preferred_report(home), home.earthquake
+            self._step(quake, "merged", f"{home.id} has its reports since the catalogue was rebuilt", into_id=home.id)
+
     def ingested(self) -> Ingested:
         """What the transaction did, once it is committed."""
         return Ingested(tuple(step.change for step in self.steps), self.duplicates)
@@ -260,11 +274,11 @@ class Plan:
                 home = quakes[inherited[0]]
                 absorbed += [(quakes[q], home) for q in inherited[1:]]
             else:
-                home = self._new_earthquake(report.event.mode)
+                home = self._new_earthquake(members)
                 new.append((home, min((r.earthquake for r in members if r.earthquake), default=0)))
             homes.append((home, members))
         for gone, _ in absorbed:
-            gone.preferred = _preferred(gone)
+            gone.preferred = preferred_report(gone)
         for home, members in homes:
             self._move(home, members)
         self._tell(report, why, reasons, before, new, absorbed)
@@ -345,9 +359,10 @@ class Plan:
 
     # --- what is written ----------------------------------------------------------------------------------------
 
-    def _new_earthquake(self, mode: Mode) -> Earthquake:
+    def _new_earthquake(self, members: Sequence[Report]) -> Earthquake:
         self.counters.earthquake += 1
-        quake = Earthquake(self.counters.earthquake, self._new_id(), mode, 0, 0, self.now_ms)
+        first = min(members, key=lambda report: report.report)
+        quake = Earthquake(self.counters.earthquake, self._new_id(first.name), first.event.mode, 0, 0, self.now_ms)
         self._near.earthquakes[quake.earthquake] = self.new_earthquakes[quake.earthquake] = quake
         return quake
 
@@ -362,7 +377,7 @@ class Plan:
         quake.seq = self.counters.seq
         quake.revision += 1
         if quake.reports:
-            quake.preferred = _preferred(quake)
+            quake.preferred = preferred_report(quake)
             deleted = all(report.event.status == "deleted" for report in quake.reports.values())
             if deleted and not quake.deleted and kind in ("created", "updated"):
                 kind = "deleted"
@@ -370,7 +385,8 @@ class Plan:
         if quake.earthquake not in self.new_earthquakes:
             self.changed_earthquakes[quake.earthquake] = quake
         document = earthquake_document(quake, self.now_ms)
-        self.steps.append(Step(Change(quake.seq, kind, quake.id, document, from_id, into_id), quake.earthquake, why))
+        change = Change(quake.seq, kind, quake.id, document, from_id, into_id, self.now_ms, self._imported)
+        self.steps.append(Step(change, quake.earthquake, why))
 
     # --- looking up ---------------------------------------------------------------------------------------------
 
@@ -404,6 +420,7 @@ class _Arrival(Struct, frozen=True):
     name: ReportName
     revision: Revision
     origin: Origin
+    imported: bool
 
 
 def _arrival(logged: LoggedEvent) -> _Arrival:
@@ -412,10 +429,11 @@ def _arrival(logged: LoggedEvent) -> _Arrival:
     if not stated:
         event = msgspec.structs.replace(event, updated_ms=logged.logged_ms)
     revision = (event.updated_ms or 0, event.content_hash())
-    return _Arrival(event, stated, logged.logged_ms, (event.source, event.id, event.mode), revision, origin_of(event))
+    name = (event.source, event.id, event.mode)
+    return _Arrival(event, stated, logged.logged_ms, name, revision, origin_of(event), logged.imported)
 
 
-class _Surroundings:
+class Surroundings:
     """What a plan has looked up so far, and what it has made of it: an `OriginIndex` that reads when it is asked."""
 
     def __init__(self, lookup: Lookup) -> None:
@@ -465,9 +483,9 @@ class _Surroundings:
         merged = _merged(ranges)
         if merged:
             self._take(self._lookup.around(merged))
-        for mode, first_ms, last_ms in merged:
-            spans = self._covered.setdefault(mode, [])
-            spans[:] = [(a, b) for _, a, b in _merged([(mode, first_ms, last_ms), *((mode, a, b) for a, b in spans)])]
+        for mode in {mode for mode, _, _ in merged}:
+            read = [r for r in merged if r[0] == mode] + [(mode, a, b) for a, b in self._covered.get(mode, ())]
+            self._covered[mode] = [(a, b) for _, a, b in _merged(read)]
 
     def _covers(self, wanted: TimeRange) -> bool:
         mode, first_ms, last_ms = wanted
@@ -499,7 +517,7 @@ class _Surroundings:
             quake.reports[row.report] = report
 
 
-def new_earthquake_id() -> str:
+def new_earthquake_id(_first: ReportName) -> str:
     """`eq_` and a ULID: 48 bits of time in ms, 80 of chance; encoded without an object, which costs ten times that."""
     return f"eq_{base32.encode((time.time_ns() // 1_000_000).to_bytes(6, 'big') + os.urandom(10))}"
 
@@ -515,7 +533,7 @@ def _merged(ranges: Sequence[TimeRange]) -> list[TimeRange]:
     return merged
 
 
-def _preferred(quake: Earthquake) -> Report:
+def preferred_report(quake: Earthquake) -> Report:
     reports = quake.reports
     if len(reports) == 1:
         return next(iter(reports.values()))
@@ -524,7 +542,10 @@ def _preferred(quake: Earthquake) -> Report:
 
 
 def earthquake_document(quake: Earthquake, changed_ms: int) -> bytes:
-    """The contract's Earthquake as JSON: its own fields, and its preferred event's as on the stream."""
+    """The contract's Earthquake as JSON: its own fields, and its preferred event's as on the stream.
+
+    `region` is its Flinn–Engdahl region; `place` says where it is where its source does not.
+    """
     event = quake.event
     own = {
         "id": quake.id,
@@ -534,7 +555,10 @@ def earthquake_document(quake: Earthquake, changed_ms: int) -> bytes:
         "changed": changed_ms,
         "preferred": event.key,
         "events": [quake.reports[report].event.key for report in sorted(quake.reports)],
+        "region": flinn_engdahl(event.location.latitude, event.location.longitude),
     }
+    if event.place is None:
+        own["place"] = describe(event.location.latitude, event.location.longitude)
     if event.extra:  # fields of others may be called the same: the earthquake's own count
         return _encoder.encode(event.document() | own)
     encoded = encode(event)  # begins with the event's `id`, in whose place the earthquake's own fields stand

@@ -3,33 +3,85 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+import secrets
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
 
-from quakestream.catalog import MAX_LIMIT, Change, EarthquakeFilter, Feed, Page
-from quakestream.catalog.schema import changes, earthquakes, events, feed, reports
-from quakestream.errors import Rejected
+from quakestream.catalog import MAX_LIMIT, Change, Cursor, EarthquakeFilter, Feed, Follower, Page
+from quakestream.catalog.schema import CELL, cells_of, changes, earthquakes, events, feed, followers, reports
+from quakestream.errors import Fenced, Gap, Rejected
 from quakestream.event import Mode
+from quakestream.seismology.places import country, timezone
+
+MAX_CELLS: Final = 1_000
+MAX_BOXED: Final = 3_000
+"""Earthquakes in a box up to which it is quicker to list it by beginning with the box than with the newest."""
 
 
 def read_feed(connection: Connection) -> Feed:
     """Where the change feed stands."""
-    row = connection.execute(select(feed.c.catalog_id, feed.c.epoch, feed.c.last_seq)).one()
-    return Feed(row.catalog_id, row.epoch, row.last_seq)
+    row = connection.execute(select(feed.c.catalog_id, feed.c.epoch, feed.c.last_seq, feed.c.first_seq)).one()
+    return Feed(row.catalog_id, row.epoch, row.last_seq, row.first_seq)
 
 
-def read_changes(connection: Connection, after_seq: int, limit: int) -> list[Change]:
-    """The changes that follow `after_seq`, in order."""
+def read_changes(connection: Connection, after_seq: int, limit: int, *, over_gap: bool) -> list[Change]:
+    """The changes that follow `after_seq`, in order; of those that were pruned, none."""
     rows = connection.execute(
         select(changes, earthquakes.c.id)
         .join(earthquakes, earthquakes.c.earthquake == changes.c.earthquake)
-        .where(changes.c.seq > after_seq)
+        .where(changes.c.seq > after_seq, func.length(changes.c.document) > 0)
         .order_by(changes.c.seq)
         .limit(limit)
+    ).all()
+    first_seq = connection.execute(select(feed.c.first_seq)).scalar_one()  # after the rows: what it allows was there
+    if after_seq < first_seq - 1 and not over_gap:
+        raise Gap(f"what follows change {after_seq} was pruned: the feed is whole from {first_seq} on")
+    return [Change(r.seq, r.type, r.id, r.document, r.from_id, r.into_id, r.at_ms, r.imported) for r in rows]
+
+
+def begin_epoch(connection: Connection) -> None:
+    """Give the feed another epoch."""
+    connection.execute(update(feed).values(epoch=secrets.token_hex(4)))
+
+
+def follow(connection: Connection, name: str, owner: str, now_ms: int, lease_ms: int) -> Cursor | None:
+    """Take or keep a follower's place; None while it is another's."""
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    until_ms = now_ms + lease_ms
+    first = {"name": name, "after_seq": 0, "updated_ms": now_ms, "owner": owner, "lease_until_ms": until_ms}
+    connection.execute(
+        insert(followers).values(first | {"epoch": select(feed.c.epoch).scalar_subquery()}).on_conflict_do_nothing()
     )
-    return [Change(r.seq, r.type, r.id, r.document, r.from_id, r.into_id) for r in rows]
+    c = followers.c
+    taken = connection.execute(
+        update(followers)
+        .where(c.name == name, or_(c.owner == owner, c.lease_until_ms <= now_ms, c.lease_until_ms > until_ms))
+        .values(owner=owner, lease_until_ms=until_ms)
+    )
+    if taken.rowcount == 0:
+        return None
+    row = connection.execute(select(c.epoch, c.after_seq).where(c.name == name)).one()
+    return Cursor(row.epoch, row.after_seq)
+
+
+def advance(connection: Connection, name: str, owner: str, cursor: Cursor, now_ms: int, lease_ms: int) -> None:
+    """Store how far a follower has come."""
+    stored = connection.execute(
+        update(followers)
+        .where(followers.c.name == name, followers.c.owner == owner)
+        .values(epoch=cursor.epoch, after_seq=cursor.after_seq, updated_ms=now_ms, lease_until_ms=now_ms + lease_ms)
+    )
+    if stored.rowcount == 0:
+        raise Fenced(f"another instance follows the feed as {name} now")
+
+
+def read_followers(connection: Connection) -> list[Follower]:
+    """All that have a stored cursor."""
+    rows = connection.execute(select(followers).order_by(followers.c.name))
+    return [Follower(r.name, Cursor(r.epoch, r.after_seq), r.updated_ms, r.owner) for r in rows]
 
 
 def read_earthquakes(connection: Connection, wanted: EarthquakeFilter, limit: int, cursor: str | None) -> Page:
@@ -39,7 +91,7 @@ def read_earthquakes(connection: Connection, wanted: EarthquakeFilter, limit: in
     found = (
         select(changes.c.document, earthquakes.c.timestamp_ms, earthquakes.c.earthquake)
         .join(changes, changes.c.seq == earthquakes.c.seq)
-        .where(*_conditions(wanted))
+        .where(*_conditions(wanted), *_from_box(connection, wanted, MAX_BOXED))
         .order_by(earthquakes.c.timestamp_ms.desc(), earthquakes.c.earthquake.desc())
         .limit(limit + 1)
     )
@@ -55,7 +107,8 @@ def read_earthquakes(connection: Connection, wanted: EarthquakeFilter, limit: in
 
 def read_count(connection: Connection, wanted: EarthquakeFilter) -> int:
     """How many earthquakes match."""
-    return connection.execute(select(func.count()).select_from(earthquakes).where(*_conditions(wanted))).scalar_one()
+    conditions = (*_conditions(wanted), *_from_box(connection, wanted, 10 * MAX_BOXED))
+    return connection.execute(select(func.count()).select_from(earthquakes).where(*conditions)).scalar_one()
 
 
 def read_names(connection: Connection, name: str, mode: Mode | None) -> list[str]:
@@ -121,6 +174,7 @@ def read_earthquake(connection: Connection, earthquake_id: str) -> dict[str, Any
         .order_by(changes.c.seq)
     )
     document: dict[str, Any] = msgspec.json.decode(row.document)
+    document |= _local(**document["location"])
     document["solutions"] = [msgspec.json.decode(solution) for solution in solutions]
     document["history"] = [
         {
@@ -133,6 +187,11 @@ def read_earthquake(connection: Connection, earthquake_id: str) -> dict[str, Any
         for s in steps
     ]
     return document
+
+
+def _local(latitude: float, longitude: float, depth: float | None = None) -> dict[str, Any]:  # noqa: ARG001 - a location
+    land = country(latitude, longitude)
+    return {"country": None if land is None else land.code, "timezone": timezone(latitude, longitude)}
 
 
 def _conditions(wanted: EarthquakeFilter) -> list[ColumnElement[bool]]:
@@ -158,6 +217,42 @@ def _conditions(wanted: EarthquakeFilter) -> list[ColumnElement[bool]]:
         conditions.append(c.deleted.is_(False))
     conditions.append(c.merged_into.is_(None))
     return conditions
+
+
+def _from_box(connection: Connection, wanted: EarthquakeFilter, most: int) -> list[ColumnElement[bool]]:
+    """Begin with what is in a small box, unless more than `most` lie in it. The bounds still decide."""
+    south, north = wanted.minlatitude, wanted.maxlatitude
+    west, east = wanted.minlongitude, wanted.maxlongitude
+    if south is None or north is None or west is None or east is None:
+        return []
+    inside = (_in_cells if connection.dialect.name == "sqlite" else _on_points)(south, north, west, east)
+    if inside is None:
+        return []
+    boxed = connection.execute(select(func.count()).select_from(inside.limit(most + 1).subquery())).scalar_one()
+    return [earthquakes.c.earthquake.in_(inside)] if boxed <= most else []
+
+
+def _in_cells(south: float, north: float, west: float, east: float) -> Select[Any] | None:
+    """What is in the box, on SQLite; None: it touches too many cells."""
+    cells = cells_of(south, north, west, east)
+    if len(cells) > MAX_CELLS:
+        return None
+    one = earthquakes.alias()
+    longitudes = or_ if west > east else and_
+    return select(one.c.earthquake).where(
+        CELL.in_(cells),
+        one.c.latitude.between(south, north),
+        longitudes(one.c.longitude >= west, one.c.longitude <= east),
+    )
+
+
+def _on_points(south: float, north: float, west: float, east: float) -> Select[Any]:
+    """What is in the box, on PostgreSQL."""
+    one = earthquakes.alias()
+    spans = [(west, 180.0), (-180.0, east)] if west > east else [(west, east)]
+    boxes = [func.box(func.point(first, south), func.point(last, north)) for first, last in spans]
+    point = func.point(one.c.longitude, one.c.latitude)
+    return select(one.c.earthquake).where(or_(*(point.op("<@")(box) for box in boxes)))
 
 
 def _cursor(timestamp_ms: int, earthquake: int) -> str:

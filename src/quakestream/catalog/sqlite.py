@@ -11,18 +11,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from quakestream.catalog import (
-    Catalog,
-    Change,
-    Claim,
-    EarthquakeFilter,
-    Feed,
-    Ingested,
-    LoggedEvent,
-    LogPartition,
-    Page,
-    queries,
-)
+from quakestream.catalog import Claim, Ingested, LoggedEvent, LogPartition
 from quakestream.catalog.ingest import (
     CalledName,
     Counters,
@@ -36,8 +25,9 @@ from quakestream.catalog.ingest import (
     new_earthquake_id,
 )
 from quakestream.catalog.schema import migrate
+from quakestream.catalog.sql import SqlCatalog
 from quakestream.errors import Fatal, Fenced, OffsetLost, Unreachable
-from quakestream.event import EarthquakeEvent, Mode, decode
+from quakestream.event import EarthquakeEvent, decode
 
 BUSY_TIMEOUT_S: Final = 10
 WAL_PAGES: Final = 4000
@@ -86,16 +76,17 @@ CROSS JOIN events AS e
 """
 
 
-class SqliteCatalog(Catalog):
+class SqliteCatalog(SqlCatalog):
     """One file; one process writes it, others may read. Commits with `synchronous=FULL`."""
 
-    def __init__(self, path: Path, new_id: Callable[[], str] | None = None) -> None:
+    def __init__(self, path: Path, new_id: Callable[[ReportName], str] | None = None) -> None:
         """Open the file, make or migrate it.
 
         Raises:
             Fatal: the file is not a catalogue, is damaged, or was made by a newer version.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
         self._new_id = new_id or new_earthquake_id
         self._engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S})
         sa.event.listen(self._engine, "connect", _prepare)
@@ -133,44 +124,26 @@ class SqliteCatalog(Catalog):
     def ingest(self, claim: Claim, events: Sequence[LoggedEvent], next_offset: int, now_ms: int) -> Ingested:
         with self._transaction() as db:
             self._advance(db, claim, next_offset)
-            seq, report, earthquake = db.execute("SELECT last_seq, last_report, last_earthquake FROM feed").fetchone()
-            plan = Plan(_Lookup(db), Counters(seq, report, earthquake), now_ms=now_ms, new_id=self._new_id)
+            plan = Plan(_Lookup(db), _counters(db), now_ms=now_ms, new_id=self._new_id)
             plan.run(events)
             _write(db, plan)
         claim.next_offset = next_offset
         return plan.ingested()
 
-    def feed(self) -> Feed:
-        with self._engine.connect() as connection:
-            return queries.read_feed(connection)
+    def relax(self) -> None:
+        """Do not wait for the disk: for a file that is thrown away when the program ends early."""
+        self._db.execute("PRAGMA synchronous=OFF")
 
-    def changes(self, after_seq: int, limit: int = 1000) -> list[Change]:
-        with self._engine.connect() as connection:
-            return queries.read_changes(connection, after_seq, limit)
-
-    def earthquakes(self, wanted: EarthquakeFilter, limit: int = 100, cursor: str | None = None) -> Page:
-        with self._engine.connect() as connection:
-            return queries.read_earthquakes(connection, wanted, limit, cursor)
-
-    def count(self, wanted: EarthquakeFilter) -> int:
-        with self._engine.connect() as connection:
-            return queries.read_count(connection, wanted)
-
-    def find(self, name: str, mode: Mode | None = None) -> list[str]:
-        with self._engine.connect() as connection:
-            return queries.read_names(connection, name, mode)
-
-    def merged_into(self, earthquake_id: str) -> str | None:
-        with self._engine.connect() as connection:
-            return queries.read_merged_into(connection, earthquake_id)
-
-    def earthquake(self, earthquake_id: str) -> dict[str, Any] | None:
-        with self._engine.connect() as connection:
-            return queries.read_earthquake(connection, earthquake_id)
+    def redirect(self, gone: Sequence[tuple[str, int, ReportName]], now_ms: int) -> None:
+        """As `Plan.redirect`, in a transaction: for `quakestream catalog rebuild`."""
+        with self._transaction() as db:
+            plan = Plan(_Lookup(db), _counters(db), now_ms=now_ms, new_id=self._new_id)
+            plan.redirect(gone)
+            _write(db, plan)
 
     def close(self) -> None:
         self._db.close()
-        self._engine.dispose()
+        super().close()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -245,6 +218,10 @@ class _Lookup:
             yield StoredReport(report, (updated_ms, digest), decode(document, now_ms=_FAR_FUTURE_MS), *quake)
 
 
+def _counters(db: sqlite3.Connection) -> Counters:
+    return Counters(*db.execute("SELECT last_seq, last_report, last_earthquake FROM feed").fetchone())
+
+
 def _write(db: sqlite3.Connection, plan: Plan) -> None:
     db.executemany(
         "INSERT INTO reports (source, id, mode, report, earthquake, updated_ms, content_hash, timestamp_ms)"
@@ -272,9 +249,10 @@ def _write(db: sqlite3.Connection, plan: Plan) -> None:
         [(*_standing(q), q.earthquake) for q in plan.changed_earthquakes.values()],
     )
     db.executemany(
-        "INSERT INTO changes (seq, type, earthquake, at_ms, why, document, from_id, into_id) VALUES (?,?,?,?,?,?,?,?)",
+        """INSERT INTO changes (seq, type, earthquake, at_ms, why, document, from_id, into_id, imported)
+        VALUES (?,?,?,?,?,?,?,?,?)""",
         [
-            (c.seq, c.type, step.earthquake, plan.now_ms, step.why, c.document, c.from_id, c.into_id)
+            (c.seq, c.type, step.earthquake, c.at_ms, step.why, c.document, c.from_id, c.into_id, c.imported)
             for step in plan.steps
             for c in (step.change,)
         ],

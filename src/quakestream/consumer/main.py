@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import Final
 
 import structlog
 
 from quakestream import program
 from quakestream.catalog import Catalog
-from quakestream.catalog.sqlite import SqliteCatalog
+from quakestream.catalog.followers import News
+from quakestream.catalog.opening import open_catalog
 from quakestream.config import ConsumerSettings
 from quakestream.consumer.app import consumer_app
 from quakestream.consumer.pipeline import Pipeline, PipelineSettings
 from quakestream.consumer.printing import EventPrinter
-from quakestream.errors import Fatal
+from quakestream.consumer.republisher import Republisher
+from quakestream.consumer.retention import Retention
+from quakestream.errors import Fatal, Unreachable
 from quakestream.instance import sole_instance
 from quakestream.log import EventLog
-from quakestream.log.opening import stream_topics
+from quakestream.log.opening import catalog_topic, stream_topics
+
+CATALOG_RETRY_S: Final = 1.0
 
 logger = structlog.get_logger(__name__)
 
@@ -49,9 +56,10 @@ async def _serve(
 
     with (
         sole_instance(settings.data_dir / f"{settings.program}.lock"),
-        _catalog(settings) as catalog,
+        contextlib.closing(await _catalog(settings, stop)) as catalog,
     ):
-        instance_id = f"sqlite-{catalog.feed().catalog_id}"
+        instance_id = _instance_id(settings, catalog)
+        news = News()
         pipeline = Pipeline(
             event_log,
             catalog,
@@ -61,22 +69,39 @@ async def _serve(
                 settings.default_mode,
                 settings.ingest_batch_size,
                 instance_id,
+                alone=event_log.kind == "kafka" and not catalog.shared,
             ),
-            now_ms=lambda: time.time_ns() // 1_000_000,
+            now_ms=_now_ms,
             on_event=EventPrinter(sys.stdout) if settings.log_events else lambda _event: None,
             on_failure=fail,
+            on_commit=news.tell,
         )
-        app = consumer_app(catalog, pipeline.state, lambda: pipeline.healthy)
+        topic = catalog_topic(settings)
+        republisher = Republisher(event_log, catalog, news, topic, instance_id, _now_ms)
+        retention = Retention(catalog, settings.changes_retention_days, settings.catalog_max_bytes(), _now_ms)
+        beside: list[Retention | Republisher] = [retention, *([republisher] if settings.republish else [])]
+
+        def state() -> dict[str, object]:
+            return {**pipeline.state(), "republisher": republisher.state() if settings.republish else None}
+
+        app = consumer_app(catalog, state, lambda: pipeline.healthy)
         async with program.listening(app, name=settings.program, host=settings.host, port=settings.port) as server:
-            pipeline.start()
+            for worker in (pipeline, *beside):
+                worker.start()
             try:
                 ready(server.url)
                 await program.until(stop, server.answering, failed)
             finally:
                 in_time = await asyncio.to_thread(pipeline.stop, settings.shutdown_timeout_s)
+                for worker in beside:
+                    await asyncio.to_thread(worker.stop, settings.shutdown_timeout_s)
         if not in_time:
             raise Fatal(f"the pipeline did not stop within {settings.shutdown_timeout_s:g} s")
     return 0
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _fail(future: asyncio.Future[None], error: BaseException) -> None:
@@ -84,7 +109,27 @@ def _fail(future: asyncio.Future[None], error: BaseException) -> None:
         future.set_exception(error)
 
 
-@contextlib.contextmanager
-def _catalog(settings: ConsumerSettings) -> Iterator[Catalog]:
-    with contextlib.closing(SqliteCatalog(settings.data_dir / "catalogue.sqlite3")) as catalog:
-        yield catalog
+async def _catalog(settings: ConsumerSettings, stop: program.Stop) -> Catalog:
+    """The catalogue, as soon as its database answers.
+
+    Raises:
+        Fatal: it can't be opened, or the program was to stop before its database answered.
+    """
+    while True:
+        try:
+            return await asyncio.to_thread(open_catalog, settings)
+        except Unreachable as error:
+            logger.warning("waiting for the catalogue", reason=str(error))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), CATALOG_RETRY_S)
+            raise Fatal("stopped while the catalogue's database was away")
+
+
+def _instance_id(settings: ConsumerSettings, catalog: Catalog) -> str:
+    """As whom this instance joins its group: the same after a restart, so that it need not wait for itself."""
+    if not catalog.shared:
+        return f"sqlite-{catalog.feed().catalog_id}"
+    path = settings.data_dir / "instance-id"
+    if not (path.is_file() and path.read_text().strip()):
+        path.write_text(f"instance-{secrets.token_hex(8)}\n")
+    return path.read_text().strip()

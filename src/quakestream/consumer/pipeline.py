@@ -21,7 +21,7 @@ import structlog
 
 from quakestream import telemetry
 from quakestream.catalog import Catalog, Claim, Ingested, LoggedEvent, LogPartition
-from quakestream.errors import Backpressure, Fenced, OffsetLost, QuakestreamError, Rejected, Retryable
+from quakestream.errors import Backpressure, Fatal, Fenced, OffsetLost, QuakestreamError, Rejected, Retryable
 from quakestream.event import EarthquakeEvent, Mode, decode
 from quakestream.log import EventLog, LoggedRecord, Partition, Producer, Reader, Record, Topic
 from quakestream.log.dead_letters import dead_letter
@@ -31,9 +31,14 @@ T = TypeVar("T")
 logger = structlog.get_logger(__name__)
 
 POLL_TIMEOUT_S: Final = 0.2
+COMMIT_INTERVAL_S: Final = 1.0
+"""How often the log is told how far this is: a broker writes that down as durably as it does events."""
 RETRY_FIRST_S: Final = 0.1
 RETRY_MOST_S: Final = 10.0
 STOPPED_REMINDER_S: Final = 60.0
+OTHERS_PATIENCE_S: Final = 15.0
+"""Longer than a member that has ended is missed."""
+OTHERS_INTERVAL_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,8 @@ class PipelineSettings:
     default_mode: Mode
     batch_size: int = 500
     instance_id: str | None = None
+    alone: bool = False
+    """Whether all partitions must come here: another instance would store its part in another catalogue."""
 
 
 class Pipeline:
@@ -60,15 +67,21 @@ class Pipeline:
         now_ms: Callable[[], int],
         on_event: Callable[[EarthquakeEvent], None],
         on_failure: Callable[[BaseException], None],
+        on_commit: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_event` gets each event after it was stored, `on_failure` what ended the thread unasked."""
+        """`on_event` gets each event after it was stored, `on_failure` what ended the thread unasked.
+
+        `on_commit` is called after each transaction that changed the catalogue: the change feed has moved.
+        """
         self._log = log
         self._catalog = catalog
         self._settings = settings
         self._now_ms = now_ms
         self._on_event = on_event
         self._on_failure = on_failure
+        self._on_commit = on_commit
         self._claims: dict[int, Claim] = {}
+        self._assigned_lately = False
         self._stopped: dict[int, str] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
@@ -111,6 +124,7 @@ class Pipeline:
             self._claims[p.partition] = self._persistently("claim", partial(self._catalog.claim, target))
             self._stopped.pop(p.partition, None)
         positions = {p.partition: self._claims[p.partition].next_offset for p in partitions}
+        self._assigned_lately = True
         logger.info("partitions assigned", positions=positions)
         self._count_stopped()
         return positions
@@ -137,6 +151,8 @@ class Pipeline:
         reader: Reader | None = None
         try:
             self._persistently("make the topics", lambda: self._log.ensure_topics(self._settings.topics))
+            if self._settings.alone:
+                self._wait_to_be_alone()
             producer = self._log.producer()
             reader = self._log.reader(
                 self._settings.topics[0].name, self._settings.group, self, self._settings.instance_id
@@ -153,10 +169,42 @@ class Pipeline:
             if producer is not None:
                 producer.close(timeout_s=5)
 
+    def _wait_to_be_alone(self) -> None:
+        """Join no group that has other members; those that have ended stay in it for a while.
+
+        Raises:
+            Fatal: they are still there.
+        """
+        deadline_s = time.monotonic() + OTHERS_PATIENCE_S
+        own, group = self._settings.instance_id, self._settings.group
+        while others := set(self._persistently("ask for the group", lambda: self._log.members(group))) - {own}:
+            if time.monotonic() > deadline_s:
+                raise Fatal(
+                    f"group {group} has another consumer, {', '.join(sorted(others))}: with SQLite there can be one "
+                    "alone, for each would store a part; several share one PostgreSQL (DATABASE_URL)"
+                )
+            if self._stopping.wait(OTHERS_INTERVAL_S):
+                raise _Stopping
+
+    def _check_to_be_alone(self) -> None:
+        """Raises Fatal when some partitions went to somebody who joined at the same time."""
+        self._assigned_lately = False
+        topic = self._settings.topics[0].name
+        there = self._persistently("ask for the partitions", lambda: self._log.watermarks(topic)).keys()
+        missing = there - self._claims.keys() - self._stopped.keys()
+        if missing:
+            raise Fatal(
+                f"partitions {sorted(missing)} of {topic} go to another consumer of group {self._settings.group}: "
+                "with SQLite there can be one alone; several share one PostgreSQL (DATABASE_URL)"
+            )
+
     def _read(self, reader: Reader, producer: Producer) -> None:
-        reminded_s = time.monotonic()
+        reminded_s = told_s = time.monotonic()
+        told: dict[int, int] = {}
         while not self._stopping.is_set():
             records = reader.poll(self._settings.batch_size, POLL_TIMEOUT_S)
+            if self._settings.alone and self._assigned_lately:
+                self._check_to_be_alone()
             self._log_reachable = reader.reachable
             telemetry.LOG_REACHABLE.set(reader.reachable)
             try:
@@ -168,12 +216,21 @@ class Pipeline:
                 reader.rejoin()
                 continue
             if records:
-                reader.commit({p: c.next_offset for p, c in self._claims.items() if c.next_offset is not None})
                 for partition, lag in reader.lag().items():
                     telemetry.CONSUMER_LAG.labels(str(partition)).set(lag)
+            if time.monotonic() - told_s > COMMIT_INTERVAL_S:
+                told_s = time.monotonic()
+                reached = self._reached()
+                if reached != told:
+                    reader.commit(reached)
+                    told = reached
             if self._stopped and time.monotonic() - reminded_s > STOPPED_REMINDER_S:
                 reminded_s = time.monotonic()
                 logger.error("partitions still stopped", reasons=self._stopped)
+        reader.commit(self._reached())
+
+    def _reached(self) -> dict[int, int]:
+        return {p: claim.next_offset for p, claim in self._claims.items() if claim.next_offset is not None}
 
     def _store(self, partition: int, records: list[LoggedRecord], producer: Producer) -> None:
         claim = self._claims.get(partition)
@@ -196,6 +253,8 @@ class Pipeline:
         next_offset = records[-1].offset + 1
         with telemetry.INGEST_SECONDS.time():
             ingested = self._persistently("ingest", lambda: self._catalog.ingest(claim, events, next_offset, now_ms))
+        if ingested.changes:
+            self._on_commit()
         self._count(ingested, events)
         for logged in events:
             self._on_event(logged.event)

@@ -37,6 +37,13 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
     """
     # Wrong UTF-8 spoils its row alone: surrogates mark it, and its row is found by them.
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    try:
+        yield from _rows(text, mode=mode, now_ms=now_ms)
+    finally:
+        text.detach()  # the stream is the caller's to close
+
+
+def _rows(text: io.TextIOWrapper, *, mode: Mode, now_ms: int | None) -> Iterator[Entry]:
     rows = csv.reader(text)
     columns = [name.strip() for name in next(rows, [])]
     missing = [name for name in _NEEDED if name not in columns]

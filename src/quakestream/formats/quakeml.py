@@ -15,14 +15,11 @@ from lxml import etree
 from quakestream.errors import Rejected
 from quakestream.event import DEFAULT_TYPE, Mode, Status
 from quakestream.formats import Entry, Problem
-from quakestream.formats.fields import decimal, epoch_ms, event, number
+from quakestream.formats.fields import decimal, epoch_ms, event, number, public_id
 
 _ROOT: Final = re.compile(rb"<(\w+:)?quakeml[\s>]")
 _ANSS: Final = "{http://anss.org/xmlns/catalog/0.1}"
 _BULK: Final = ("pick", "arrival", "amplitude", "stationMagnitude", "focalMechanism")
-_PUBLIC_ID: Final = re.compile(r"^(?:smi|quakeml):([^/\s]+)/(.+)$")
-_ID_IN_QUERY: Final = re.compile(r"[?&;]eventid=([^&;#]+)", re.IGNORECASE)
-_SHORTEST_ID: Final = 5
 _REVIEWED: Final = ("reviewed", "confirmed", "final")
 _PLACES: Final = ("nearest cities", "region name", "Flinn-Engdahl region", "earthquake name")
 _NOT_EXISTING: Final = "not existing"
@@ -123,25 +120,14 @@ def _from_event(element: Any) -> dict[str, Any]:
 
 
 def _identity(element: Any) -> tuple[str, str]:
-    """Source and id: by the USGS's own attributes, else authority and last part of the public id.
-
-    Some agencies number the events of each file (`…/20190528085143/event/1`): a last part so short is not an id without
-    what stands before it.
-    """
+    """Source and id: by the USGS's own attributes, else authority and last part of the public id."""
     network, code = element.get(f"{_ANSS}eventsource"), element.get(f"{_ANSS}eventid")
     if network and code:
         return "usgs", network + code
-    public_id = element.get("publicID") or ""
-    match = _PUBLIC_ID.match(public_id)
-    if match is None:
+    identity = public_id(element.get("publicID") or "")
+    if identity is None:
         raise ValueError("the publicID is not `smi:authority/resource`")
-    authority, resource = match.groups()
-    query = _ID_IN_QUERY.search(resource)
-    if query:
-        return authority.lower(), query.group(1)
-    resource = resource.partition("#")[0].rstrip("/")
-    last = resource.rpartition("/")[2]
-    return authority.lower(), last if len(last) >= _SHORTEST_ID else resource
+    return identity
 
 
 def _preferred(element: Any, name: str, reference: str) -> Any:

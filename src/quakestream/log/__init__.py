@@ -215,6 +215,13 @@ class EventLog(abc.ABC):
         """
 
     @abc.abstractmethod
+    def members(self, group: str) -> list[str]:
+        """The group's members now, each by its instance id, or by a name of the log's own where it has none.
+
+        One that was killed, or closed as a static member, stays until its session has run out. Raises Unreachable.
+        """
+
+    @abc.abstractmethod
     def watermarks(self, topic: str) -> Mapping[int, Watermarks]:
         """What each partition has; nothing for a topic that does not exist. Raises Unreachable."""
 

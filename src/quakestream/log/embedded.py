@@ -91,6 +91,15 @@ class EmbeddedLog(EventLog):
     def reader(self, topic: str, group: str, keeper: PositionKeeper, instance_id: str | None = None) -> Reader:
         return EmbeddedReader(self, topic, group, keeper, instance_id)
 
+    def members(self, group: str) -> list[str]:
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT coalesce(instance, owner), expires_ms - ? AS left_ms, length_ms FROM leases "
+                "WHERE reader_group = ? AND owner IS NOT NULL",
+                (_now_ms(), group),
+            ).fetchall()
+        return [name for name, left_ms, length_ms in rows if 0 < left_ms <= length_ms]
+
     def watermarks(self, topic: str) -> Mapping[int, Watermarks]:
         with self._connection() as connection:
             row = file.find_topic(connection, topic)

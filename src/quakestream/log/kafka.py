@@ -192,6 +192,17 @@ class KafkaLog(EventLog):
     def reader(self, topic: str, group: str, keeper: PositionKeeper, instance_id: str | None = None) -> Reader:
         return KafkaReader(self, topic, group, keeper, instance_id)
 
+    def members(self, group: str) -> list[str]:
+        with _kafka_errors(group):
+            asked = self._admin.describe_consumer_groups([group], request_timeout=REQUEST_TIMEOUT_S)[group]
+            try:
+                found = asked.result()
+            except KafkaException as error:
+                if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                    return []
+                raise
+        return [member.group_instance_id or member.member_id for member in found.members]
+
     def watermarks(self, topic: str) -> Mapping[int, Watermarks]:
         low = self._offsets(topic, _EARLIEST)
         high = self._offsets(topic, _LATEST)

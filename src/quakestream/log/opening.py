@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from quakestream.config import Settings
+from quakestream.config import ConsumerSettings, Settings
 from quakestream.log import EventLog, Topic
 from quakestream.log.dead_letters import dead_letter_topic
 
@@ -29,6 +29,12 @@ def open_log(settings: Settings) -> EventLog:
         replication_factor=settings.kafka_replication_factor,
         group_protocol=settings.kafka_group_protocol,
     )
+
+
+def catalog_topic(settings: ConsumerSettings) -> Topic:
+    """The topic with every change of the catalogue."""
+    partitions = settings.kafka_partitions if settings.event_log == "kafka" else 1
+    return Topic(settings.catalog_topic, partitions, cleanup="compact")
 
 
 def stream_topics(settings: Settings) -> list[Topic]:

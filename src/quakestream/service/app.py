@@ -1,17 +1,31 @@
-"""earthquake-service over HTTP: start, stop, status."""
+"""earthquake-service over HTTP: start, stop, status, and events of one's own."""
 
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Any
+from typing import Annotated, Any, Final
 
-from fastapi import FastAPI, Request
-from fastapi.responses import PlainTextResponse
+from fastapi import FastAPI, Request, Security
+from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from quakestream.errors import Retryable
+from quakestream.service.posts import (
+    MAX_POST_BYTES,
+    POST_SCHEMA,
+    RETRY_AFTER_S,
+    Forbidden,
+    Posts,
+    Refusal,
+    Unauthorized,
+)
 from quakestream.service.stream import Stream, Wanted
 from quakestream.sources import State
-from quakestream.web import Readiness, create_app, problems, read_body
+from quakestream.web import MAX_BODY_BYTES, BodyLimit, Readiness, create_app, problem, problems, read_body
+
+POST_PATH: Final = "/earthquake-events"
 
 
 class _Shape(BaseModel):
@@ -53,8 +67,15 @@ class Status(_Shape):
     log: LogStatus
 
 
-def service_app(stream: Stream) -> FastAPI:
-    """The service's interface to `stream`."""
+class Posted(_Shape):
+    """What became of the events that were posted."""
+
+    accepted: int = Field(description="Acknowledged by the log now.")
+    duplicates: int = Field(description="The same as others that were acknowledged before, or as others of this post.")
+
+
+def service_app(stream: Stream, posts: Posts) -> FastAPI:
+    """The service's interface to `stream` and `posts`."""
 
     async def ready() -> Readiness:
         publisher = stream.publisher
@@ -66,7 +87,9 @@ def service_app(stream: Stream) -> FastAPI:
         description="Publishes what the sources report to the event log: one stream, started and stopped here.",
         version=version("quakestream"),
         ready=ready,
+        max_body_bytes=MAX_POST_BYTES,
     )
+    app.add_middleware(_SmallElsewhere)
 
     @app.post(
         "/earthquake-events/start",
@@ -98,8 +121,49 @@ def service_app(stream: Stream) -> FastAPI:
         await stream.stop()
         return "Earthquake event stream stopped"
 
+    @app.post(
+        POST_PATH,
+        tags=["events"],
+        summary="Publish events of one's own",
+        status_code=202,
+        response_model=Posted,
+        responses=problems(400, 401, 403, 408, 413, 503),
+        openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": POST_SCHEMA}}}},
+    )
+    async def post(
+        request: Request, key: Annotated[HTTPAuthorizationCredentials | None, Security(HTTPBearer(auto_error=False))]
+    ) -> Any:
+        """One event, an array of them, or `{"events": […]}`: all of them or, where one is not right, none.
+
+        202 when the log has acknowledged them. The same event again is no other event. Needs the key of `INGEST_TOKEN`.
+        """
+        try:
+            posts.let_in(key.credentials if key else None)
+            accepted, duplicates = await posts.take(await read_body(request))
+        except Forbidden as error:
+            return problem(403, str(error))
+        except Unauthorized as error:
+            return problem(401, str(error), {"WWW-Authenticate": "Bearer"})
+        except Refusal as error:
+            return problem(400, str(error), faults=error.faults)
+        except Retryable as error:
+            return problem(503, str(error), {"Retry-After": str(RETRY_AFTER_S)})
+        return JSONResponse({"accepted": accepted, "duplicates": duplicates}, 202)
+
     @app.get("/earthquake-events/status", tags=["stream"], summary="How the stream is", response_model=Status)
     async def status() -> dict[str, Any]:
         return stream.status()
 
     return app
+
+
+class _SmallElsewhere:
+    """ASGI middleware: only a post of events may have a large body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._small = BodyLimit(app, MAX_BODY_BYTES)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._app if scope.get("path") == POST_PATH else self._small
+        await app(scope, receive, send)

@@ -20,6 +20,7 @@ from quakestream.log.opening import SOURCE_STATUS_TOPIC, stream_topics
 from quakestream.service import status
 from quakestream.service.app import service_app
 from quakestream.service.fallback import fall_back
+from quakestream.service.posts import Posts
 from quakestream.service.publisher import Publisher
 from quakestream.service.stream import Stream
 from quakestream.sources import Source, SourceContext
@@ -56,12 +57,20 @@ async def _serve(
             event_log, stream_topics(settings), queue_size=settings.publish_queue_size, now_ms=_now_ms
         )
         stream = Stream(publisher, build, control, autostart)
+        posts = Posts(
+            publisher,
+            published,
+            token=settings.ingest_token,
+            sources=frozenset(name for name in settings.ingest_sources.split(",") if name),
+            default_mode=settings.default_mode,
+            now_ms=_now_ms,
+        )
         stop.last_words.append(lambda: _say_left(publisher.left()))
         deadline = _deadline(settings)
         try:
             async with (
                 program.listening(
-                    service_app(stream), name=settings.program, host=settings.host, port=settings.port
+                    service_app(stream, posts), name=settings.program, host=settings.host, port=settings.port
                 ) as server,
                 _background(publisher.watch()) as watching,
                 _background(status.tell(stream, publisher, SOURCE_STATUS_TOPIC, _now_ms)) as telling,
@@ -127,6 +136,9 @@ def _builder(settings: ServiceSettings, memory: Memory) -> Callable[[Mapping[str
             http_timeout_s=settings.http_timeout_s,
             usgs_feed_url=settings.usgs_feed_url,
             recordings=settings.data_dir / "recordings",
+            usgs_fdsn_url=settings.usgs_fdsn_url,
+            emsc_websocket_url=settings.emsc_websocket_url,
+            emsc_fdsn_url=settings.emsc_fdsn_url,
         )
         return sources.build(wanted, context)
 

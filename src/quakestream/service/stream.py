@@ -33,13 +33,9 @@ MAX_SOURCES: Final = 16
 log = structlog.get_logger(__name__)
 
 
-def _named_once(sources: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    names = [source.get("name") for source in sources]
-    if not all(isinstance(name, str) for name in names):
+def _named(sources: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if not all(isinstance(source.get("name"), str) for source in sources):
         raise ValueError("each source is an object with a name")
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"source {name!r} is named twice")
     return sources
 
 
@@ -64,7 +60,7 @@ class Wanted(BaseModel):
                 ]
             ],
             Field(min_length=1, max_length=MAX_SOURCES),
-            AfterValidator(_named_once),
+            AfterValidator(_named),
         ]
         | None
     ) = Field(None, description="Absent: the simulator.")
@@ -131,9 +127,10 @@ class Stream:
             sources = (wanted and wanted.sources) or [dict(source) for source in DEFAULT_SOURCES]
             interval_ms = wanted.interval_ms if wanted else None
             built = [self._build(source, interval_ms) for source in sources]
+            _each_once(built)
             self._control.save("wanted", {"running": True, "sources": sources, "intervalMs": interval_ms})
             await self._halt()
-            self._run([_Run(str(source["name"]), one, self) for source, one in zip(sources, built, strict=True)])
+            self._run([_Run(one.label, one, self) for one in built])
 
     async def stop(self) -> None:
         """Stop, and remember that nothing is wanted.
@@ -171,7 +168,8 @@ class Stream:
             Rejected: there is no such source, or it does not take these options.
         """
         async with self._lock:
-            run = _Run(str(source["name"]), self._build(source, None), self)
+            built = self._build(source, None)
+            run = _Run(built.label, built, self)
             self._runs.append(run)
             run.begin()
 
@@ -204,11 +202,11 @@ class Stream:
 
     def _revive(self, source: Mapping[str, Any], interval_ms: float | None) -> _Run:
         """A source that was once accepted; where it no longer is, it fails for itself, and the others run."""
-        name = str(source["name"])
         try:
-            return _Run(name, self._build(source, interval_ms), self)
+            built = self._build(source, interval_ms)
+            return _Run(built.label, built, self)
         except Rejected as error:
-            run = _Run(name, None, self)
+            run = _Run(str(source["name"]), None, self)
             run.report("failing", error=str(error))
             return run
 
@@ -224,6 +222,13 @@ class Stream:
             return
         await asyncio.gather(*(run.stop() for run in self._runs))
         log.info("the stream has stopped")
+
+
+def _each_once(sources: Sequence[Source]) -> None:
+    labels = [source.label for source in sources]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise Rejected(f"source {label!r} is named twice")
 
 
 class _Run:

@@ -6,12 +6,13 @@ A module here defines `SOURCE`, its `Source` class. Nothing else has to be told 
 from __future__ import annotations
 
 import abc
+import asyncio
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Final, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
@@ -21,6 +22,11 @@ from quakestream.event import EarthquakeEvent
 from quakestream.sources.memory import Memory
 
 State = Literal["starting", "live", "failing", "finished", "stopped"]
+
+CHUNK: Final = 500
+"""Events that are looked up and published at once."""
+_HELPERS: Final = frozenset({"client", "event_service", "memory", "presets", "vanished"})
+"""Modules here that are no sources."""
 
 
 class Outlet(Protocol):
@@ -35,7 +41,7 @@ class Outlet(Protocol):
         ...
 
     def report(self, state: State, *, error: str | None = None) -> None:
-        """Say how the source is. `failing` counts an error; `live` clears it."""
+        """Say how the source is. `failing` counts an error; `live` clears it, or shows one that does not stop it."""
         ...
 
 
@@ -52,6 +58,10 @@ class SourceContext:
     usgs_feed_url: str
     recordings: Path | None = None
     """Folder whose files a replay may read, by their path below it. None: bundled recordings only."""
+    usgs_fdsn_url: str = ""
+    """Empty: `/fdsnws/event/1/` on the host of the feed."""
+    emsc_websocket_url: str = ""
+    emsc_fdsn_url: str = ""
 
 
 class SourceOptions(BaseModel):
@@ -74,15 +84,64 @@ class Source(abc.ABC):
     def __init__(self, options: Any, context: SourceContext) -> None:
         self.options = options
         self.context = context
+        self._turn = asyncio.Lock()
+        self._troubles: dict[str, str] = {}
+
+    @property
+    def label(self) -> str:
+        """What it is called in the status and the metrics; two of one kind that run together differ by it."""
+        return self.name
 
     @abc.abstractmethod
     async def run(self, outlet: Outlet) -> None:
         """Publish through `outlet`."""
 
+    async def deliver(self, outlet: Outlet, events: Sequence[EarthquakeEvent]) -> None:
+        """Publish what is new of these, in the order of `updated`, and remember it when it is acknowledged.
+
+        One call at a time, others wait: so each report's revisions go out in order whoever found them.
+
+        Raises:
+            Unreachable: the memory fails; what was not marked is published again by the next call.
+        """
+        memory, now_ms = self.context.memory, self.context.now_ms
+        async with self._turn:
+            dated = memory.dated(events, now_ms())
+            dated.sort(key=lambda event: (event.updated_ms or 0, event.id))
+            for start in range(0, len(dated), CHUNK):
+                fresh = memory.unpublished(dated[start : start + CHUNK])
+                if fresh:
+                    await outlet.publish(fresh)
+                    memory.mark(fresh, now_ms())
+                await asyncio.sleep(0)
+
+    def well(self, outlet: Outlet, part: str, *, main: str) -> None:
+        """`part` of the source works; the source is live while its part `main` does, and shows what else does not."""
+        self._troubles.pop(part, None)
+        if part == main or main not in self._troubles:
+            outlet.report("live", error="; ".join(self._troubles.values()) or None)
+
+    def ill(self, outlet: Outlet, part: str, error: Exception, *, main: str) -> None:
+        """`part` of the source fails."""
+        self._troubles[part] = f"{part}: {error}" if part != main else str(error)
+        failing = main in self._troubles
+        outlet.report("failing" if failing else "live", error="; ".join(self._troubles.values()))
+
+
+async def side_by_side(*works: Coroutine[Any, Any, None]) -> None:
+    """Run the parts of a source that go on by themselves; the first error ends them all, and comes out as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(work)
+    except BaseExceptionGroup as errors:
+        first = errors.exceptions[0]
+        raise first from first.__cause__
+
 
 def names() -> list[str]:
     """The sources that there are."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "memory")
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in _HELPERS)
 
 
 def build(wanted: Mapping[str, Any], context: SourceContext) -> Source:

@@ -1,4 +1,11 @@
-"""What the sources remember across restarts: what they have published, and where they were. SQLite, durable."""
+"""What the sources remember across restarts: what they have published, and where they were. SQLite, durable.
+
+- `published`: the newest that the log has acknowledged of each report, for sources that show the same again and again.
+- `acknowledged`: every revision by its identity and content, for those who send theirs once, in any order.
+- `seen`: since when a source that does not say `updated` has shown what it shows.
+- `watched`: the reports that a feed shows now, whole, so that one that leaves it can be asked for.
+- `state`: whatever else a source keeps.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +14,12 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from quakestream.errors import Unreachable
-from quakestream.event import EarthquakeEvent
+from quakestream.event import EarthquakeEvent, decode, encode
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS published (
@@ -19,12 +28,32 @@ CREATE TABLE IF NOT EXISTS published (
     PRIMARY KEY (stream, mode, source, id)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS published_by_age ON published (stream, source, marked_ms);
+CREATE TABLE IF NOT EXISTS acknowledged (
+    stream TEXT NOT NULL, mode TEXT NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL,
+    updated_ms INTEGER NOT NULL, content_hash BLOB NOT NULL, marked_ms INTEGER NOT NULL,
+    PRIMARY KEY (stream, mode, source, id, updated_ms, content_hash)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS acknowledged_by_age ON acknowledged (stream, marked_ms);
+CREATE TABLE IF NOT EXISTS seen (
+    stream TEXT NOT NULL, mode TEXT NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL,
+    content_hash BLOB NOT NULL, seen_ms INTEGER NOT NULL,
+    PRIMARY KEY (stream, mode, source, id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS seen_by_age ON seen (stream, seen_ms);
+CREATE TABLE IF NOT EXISTS watched (
+    stream TEXT NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL, event BLOB NOT NULL,
+    PRIMARY KEY (stream, source, id)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (
     stream TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (stream, name)
 ) WITHOUT ROWID;
 """
+FORGET_AFTER_MS: Final = 400 * 86_400_000
+"""What sources without a feed of a known span have published or seen is kept so long: some 100 bytes a report."""
+
 _CHUNK = 500
 _MAX_FORGOTTEN = 5_000
+_NO_BOUND_MS = 2**62
 
 
 class Memory:
@@ -83,6 +112,77 @@ class Memory:
                 (self._stream, source, marked_before_ms, _MAX_FORGOTTEN),
             )
 
+    def dated(self, events: Sequence[EarthquakeEvent], now_ms: int) -> list[EarthquakeEvent]:
+        """The same events; those without `updated` get when their content was first seen, which is durable by then.
+
+        Content that comes back after other content is a revision of its own, with a time of its own.
+        """
+        dated = list(events)
+        undated = [n for n, event in enumerate(events) if event.updated_ms is None]
+        with _errors_translated(), self._db:
+            for start in range(0, len(undated), _CHUNK):
+                self._db.execute("BEGIN IMMEDIATE")
+                for n in undated[start : start + _CHUNK]:
+                    dated[n] = msgspec.structs.replace(events[n], updated_ms=self._first_seen_ms(events[n], now_ms))
+                self._db.execute("COMMIT")
+        return dated
+
+    def unacknowledged(self, events: Sequence[EarthquakeEvent]) -> list[EarthquakeEvent]:
+        """Those of `events` that were not acknowledged before with the same identity and content; each once."""
+        fresh = {(e.mode, e.source, e.id, e.updated_ms or 0, e.content_hash()): e for e in events}
+        with _errors_translated():
+            for key in list(fresh):
+                if self._db.execute(
+                    """SELECT 1 FROM acknowledged WHERE stream = ? AND mode = ? AND source = ? AND id = ?
+                    AND updated_ms = ? AND content_hash = ?""",
+                    (self._stream, *key),
+                ).fetchone():
+                    del fresh[key]
+        return list(fresh.values())
+
+    def acknowledge(self, events: Sequence[EarthquakeEvent], now_ms: int) -> None:
+        """Each of these revisions was acknowledged by the log."""
+        rows = [(self._stream, e.mode, e.source, e.id, e.updated_ms or 0, e.content_hash(), now_ms) for e in events]
+        with _errors_translated(), self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT OR REPLACE INTO acknowledged VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def forget_older(self, before_ms: int) -> None:
+        """Drop first sights and acknowledgements from before; at most 5,000 of each a call."""
+        with _errors_translated():
+            self._db.execute(
+                """DELETE FROM seen WHERE (stream, mode, source, id) IN (
+                    SELECT stream, mode, source, id FROM seen WHERE stream = ? AND seen_ms < ? LIMIT ?)""",
+                (self._stream, before_ms, _MAX_FORGOTTEN),
+            )
+            self._db.execute(
+                """DELETE FROM acknowledged WHERE (stream, mode, source, id, updated_ms, content_hash) IN (
+                    SELECT stream, mode, source, id, updated_ms, content_hash FROM acknowledged
+                    WHERE stream = ? AND marked_ms < ? LIMIT ?)""",
+                (self._stream, before_ms, _MAX_FORGOTTEN),
+            )
+
+    def watched(self, source: str) -> list[EarthquakeEvent]:
+        """The reports that `watch` was told of last."""
+        with _errors_translated():
+            rows = self._db.execute(
+                "SELECT event FROM watched WHERE stream = ? AND source = ?", (self._stream, source)
+            ).fetchall()
+        return [decode(event, now_ms=_NO_BOUND_MS) for (event,) in rows]
+
+    def watch(self, source: str, shown: Sequence[EarthquakeEvent], gone: Sequence[str]) -> None:
+        """Keep these reports as they stand now, and those with the ids in `gone` no more."""
+        with _errors_translated(), self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(
+                "INSERT OR REPLACE INTO watched VALUES (?, ?, ?, ?)",
+                [(self._stream, source, event.id, encode(event)) for event in shown],
+            )
+            self._db.executemany(
+                "DELETE FROM watched WHERE stream = ? AND source = ? AND id = ?",
+                [(self._stream, source, id_) for id_ in gone],
+            )
+
     def load(self, name: str) -> Any:
         """What was saved under `name`; None when nothing was."""
         with _errors_translated():
@@ -104,6 +204,17 @@ class Memory:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    def _first_seen_ms(self, event: EarthquakeEvent, now_ms: int) -> int:
+        key, digest = (self._stream, event.mode, event.source, event.id), event.content_hash()
+        row = self._db.execute(
+            "SELECT content_hash, seen_ms FROM seen WHERE stream = ? AND mode = ? AND source = ? AND id = ?", key
+        ).fetchone()
+        if row is not None and row[0] == digest:
+            return int(row[1])
+        seen_ms = now_ms if row is None else max(now_ms, row[1] + 1)
+        self._db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?, ?)", (*key, digest, seen_ms))
+        return seen_ms
 
     def _marked(self, events: Sequence[EarthquakeEvent]) -> dict[tuple[str, str, str], tuple[int, bytes]]:
         keys = {(e.mode, e.source, e.id) for e in events}

@@ -1,0 +1,25 @@
+"""Which catalogue a program uses, from its settings."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from quakestream.catalog import Catalog
+from quakestream.config import ConsumerSettings
+
+
+def open_catalog(settings: ConsumerSettings) -> Catalog:
+    """The catalogue that `DATABASE_URL` names, made or migrated. Only the one that is used is imported.
+
+    Raises:
+        Unreachable: the database does not answer.
+        Fatal: it can't be opened as a catalogue, or was made by a newer version.
+    """
+    if settings.database_url.startswith("postgresql"):
+        from quakestream.catalog.postgresql import PostgresqlCatalog  # noqa: PLC0415
+
+        return PostgresqlCatalog(settings.database_url)
+    from quakestream.catalog.sqlite import SqliteCatalog  # noqa: PLC0415
+
+    named = sa.make_url(settings.database_url).database if settings.database_url else None
+    return SqliteCatalog(settings.data_dir / (named or "catalogue.sqlite3"))

@@ -1,0 +1,191 @@
+"""A catalogue made anew from its own events: associated as this version of the program does it, in a new epoch.
+
+It is made in a file beside the old one, and put in its place when it is whole; until then the old one is as it was. The
+events come in their first order, so history tells the same story but for what is grouped otherwise. An earthquake keeps
+its id where its first report is the same; an id that no earthquake has any more leads to where its reports are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+
+from quakestream.catalog import LoggedEvent, LogPartition
+from quakestream.catalog.ingest import ReportName, new_earthquake_id
+from quakestream.catalog.schema import changes, earthquakes, events, feed, positions, reports
+from quakestream.catalog.sqlite import SqliteCatalog
+from quakestream.catalog.verifying import faults
+from quakestream.errors import Fatal
+from quakestream.event import decode
+
+CHUNK: Final = 1000
+_ITSELF: Final = LogPartition("rebuild", "events", "events", 0, "rebuild")
+
+
+def rebuild(path: Path, on_progress: Callable[[int, int], None], limit_faults: int = 10) -> Path:
+    """Make the catalogue in the file at `path` anew; where the old one is kept. Nobody else may have it open.
+
+    Raises:
+        Fatal: it is open elsewhere, or what was made would not keep the catalogue's promise; nothing was changed.
+    """
+    beside, kept = path.with_suffix(".rebuilding"), path.with_suffix(".before-rebuild")
+    for left in path.parent.glob(f"{beside.name}*"):  # by a rebuild that was cut short
+        left.unlink()
+    with closing(SqliteCatalog(path)) as old:
+        ids = _Ids(old)
+        with closing(SqliteCatalog(beside, ids)) as new:
+            new.relax()
+            _replay(old, new, ids, on_progress)
+            _redirect(old, new)
+            _take_over(old, new)
+            with new.reading() as connection:
+                wrong = [fault for fault, _ in zip(faults(connection), range(limit_faults), strict=False)]
+    if wrong:
+        raise Fatal(f"nothing was changed, for the rebuilt catalogue would be wrong: {'; '.join(wrong)}")
+    _settle(beside)
+    _settle(path)
+    kept.unlink(missing_ok=True)
+    os.link(path, kept)
+    beside.replace(path)
+    _sync(path.parent)
+    return kept
+
+
+class _Ids:
+    """The id of the old earthquake that has the same first report, once; else a new one."""
+
+    def __init__(self, old: SqliteCatalog) -> None:
+        self._old = old
+        self._given: set[str] = set()
+        self.is_taken: Callable[[str], bool] = lambda _: False
+
+    def __call__(self, first: ReportName) -> str:
+        source, id_, mode = first
+        same = reports.alias()
+        anchor = sa.select(sa.func.min(same.c.report)).where(same.c.earthquake == reports.c.earthquake)
+        wanted = (
+            sa.select(earthquakes.c.id)
+            .join(reports, reports.c.earthquake == earthquakes.c.earthquake)
+            .where(reports.c.source == source, reports.c.id == id_, reports.c.mode == mode)
+            .where(reports.c.report == anchor.scalar_subquery())
+        )
+        with self._old.reading() as connection:
+            found = connection.execute(wanted).scalar_one_or_none()
+        if found is None or found in self._given or self.is_taken(found):
+            return new_earthquake_id(first)
+        self._given.add(found)
+        return str(found)
+
+    def stored(self) -> None:
+        """What was given is in the new catalogue now."""
+        self._given.clear()
+
+
+def _replay(old: SqliteCatalog, new: SqliteCatalog, ids: _Ids, on_progress: Callable[[int, int], None]) -> None:
+    """All events in the order of their first effect, those of one transaction in one again."""
+    with old.reading() as connection:
+        total = connection.execute(sa.select(sa.func.count()).select_from(events)).scalar_one()
+    ids.is_taken = lambda id_: bool(new.find(id_))
+    claim = new.claim(_ITSELF)
+    done = 0
+    for at_ms, batch in groupby(_logged(old), key=lambda one: one[0]):
+        waiting = [logged for _, logged in batch]
+        for begin in range(0, len(waiting), CHUNK):
+            some = waiting[begin : begin + CHUNK]
+            done += len(some)
+            new.ingest(claim, some, done, at_ms)
+            ids.stored()
+            on_progress(done, total)
+
+
+def _logged(old: SqliteCatalog) -> Iterator[tuple[int, LoggedEvent]]:
+    e, c = events.c, changes.c
+    after = 0
+    while True:
+        page = sa.select(events, c.at_ms, c.imported).join(changes, c.seq == e.seq).where(e.seq > after)
+        with old.reading() as connection:
+            rows = connection.execute(page.order_by(e.seq).limit(CHUNK)).all()
+        for row in rows:
+            event = decode(row.document, now_ms=2**62)
+            logged_ms = row.logged_ms
+            if not row.updated_stated:
+                event, logged_ms = msgspec.structs.replace(event, updated_ms=None), row.updated_ms
+            yield row.at_ms, LoggedEvent(event, logged_ms, row.imported)
+        if not rows:
+            return
+        after = rows[-1].seq
+
+
+def _redirect(old: SqliteCatalog, new: SqliteCatalog) -> None:
+    """Old ids that no earthquake of the new catalogue has."""
+    q = earthquakes.c
+    now_ms = 0
+    after = 0
+    while True:
+        page = sa.select(q.earthquake, q.id, q.first_seen_ms, q.merged_into).where(q.earthquake > after)
+        with old.reading() as connection:
+            now_ms = now_ms or connection.execute(sa.select(sa.func.max(changes.c.at_ms))).scalar() or 0
+            rows = connection.execute(page.order_by(q.earthquake).limit(CHUNK)).all()
+            with new.reading() as there:
+                known = set(there.execute(sa.select(q.id).where(q.id.in_([row.id for row in rows]))).scalars())
+            gone = [(row.id, row.first_seen_ms, _first_report(connection, row)) for row in rows if row.id not in known]
+        if gone:
+            new.redirect(gone, now_ms)
+        if not rows:
+            return
+        after = rows[-1].earthquake
+
+
+def _first_report(connection: sa.Connection, row: sa.Row[*tuple[Any, ...]]) -> ReportName:
+    """Of an earthquake, or of what it was merged into."""
+    earthquake, into = row.earthquake, row.merged_into
+    while into is not None:
+        earthquake = into
+        into = connection.execute(
+            sa.select(earthquakes.c.merged_into).where(earthquakes.c.earthquake == earthquake)
+        ).scalar_one()
+    r = reports.c
+    first = sa.select(r.source, r.id, r.mode).where(r.earthquake == earthquake).order_by(r.report).limit(1)
+    source, id_, mode = connection.execute(first).one()
+    return source, id_, mode
+
+
+def _take_over(old: SqliteCatalog, new: SqliteCatalog) -> None:
+    """Whose catalogue it is, and how far it has read; not how far others have read it: its feed is another."""
+    with old.reading() as connection:
+        rows = [dict(row) for row in connection.execute(sa.select(positions)).mappings()]
+        catalog_id = connection.execute(sa.select(feed.c.catalog_id)).scalar_one()
+    with new.writing() as connection:
+        connection.execute(sa.delete(positions))
+        if rows:
+            connection.execute(sa.insert(positions), rows)
+        connection.execute(sa.update(feed).values(catalog_id=catalog_id))
+
+
+def _settle(path: Path) -> None:
+    """Have all of it in the one file, on disk."""
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 1})
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.exec_driver_sql("PRAGMA journal_mode=DELETE")
+    except sa.exc.OperationalError as error:
+        raise Fatal(f"nothing was changed, for {path} is open elsewhere: {error.orig}") from error
+    finally:
+        engine.dispose()
+    _sync(path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,104 @@
+"""What both catalogues do alike: everything but claiming and ingesting, through SQLAlchemy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+
+from quakestream.catalog import Catalog, Change, Cursor, EarthquakeFilter, Feed, Follower, Page, queries, retention
+from quakestream.errors import Unreachable
+from quakestream.event import Mode
+
+
+class SqlCatalog(Catalog):
+    """A catalogue on `_engine`, which its subclass opens and disposes of."""
+
+    _engine: sa.Engine
+
+    def feed(self) -> Feed:
+        with self.reading() as connection:
+            return queries.read_feed(connection)
+
+    def changes(self, after_seq: int, limit: int = 1000, *, over_gap: bool = False) -> list[Change]:
+        with self.reading() as connection:
+            return queries.read_changes(connection, after_seq, limit, over_gap=over_gap)
+
+    def earthquakes(self, wanted: EarthquakeFilter, limit: int = 100, cursor: str | None = None) -> Page:
+        with self.reading() as connection:
+            return queries.read_earthquakes(connection, wanted, limit, cursor)
+
+    def count(self, wanted: EarthquakeFilter) -> int:
+        with self.reading() as connection:
+            return queries.read_count(connection, wanted)
+
+    def find(self, name: str, mode: Mode | None = None) -> list[str]:
+        with self.reading() as connection:
+            return queries.read_names(connection, name, mode)
+
+    def merged_into(self, earthquake_id: str) -> str | None:
+        with self.reading() as connection:
+            return queries.read_merged_into(connection, earthquake_id)
+
+    def earthquake(self, earthquake_id: str) -> dict[str, Any] | None:
+        with self.reading() as connection:
+            return queries.read_earthquake(connection, earthquake_id)
+
+    def begin_epoch(self) -> Feed:
+        with self.writing() as connection:
+            queries.begin_epoch(connection)
+            return queries.read_feed(connection)
+
+    def follow(self, name: str, owner: str, now_ms: int, lease_ms: int) -> Cursor | None:
+        with self.writing() as connection:
+            return queries.follow(connection, name, owner, now_ms, lease_ms)
+
+    def advance(self, name: str, owner: str, cursor: Cursor, now_ms: int, lease_ms: int) -> None:
+        with self.writing() as connection:
+            queries.advance(connection, name, owner, cursor, now_ms, lease_ms)
+
+    def followers(self) -> list[Follower]:
+        with self.reading() as connection:
+            return queries.read_followers(connection)
+
+    def size_bytes(self) -> int:
+        with self.reading() as connection:
+            return retention.size_bytes(connection)
+
+    def prune(self, before_ms: int, limit: int) -> int:
+        with self.writing() as connection:
+            return retention.prune(connection, before_ms, limit)
+
+    def vacuum(self) -> tuple[int, int]:
+        """Give room that is not used back to the disk; the size before and after, all room included."""
+        with self.writing() as connection:
+            before = retention.disk_bytes(connection)
+        with _unreachable(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            retention.vacuum(connection)
+        with self.writing() as connection:
+            return before, retention.disk_bytes(connection)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection to read on; for the tools, which look at the tables themselves."""
+        with _unreachable(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """One transaction. Let its first statement write: on SQLite that is what takes the lock."""
+        with _unreachable(), self._engine.begin() as connection:
+            yield connection
+
+
+@contextmanager
+def _unreachable() -> Iterator[None]:
+    try:
+        yield
+    except sa.exc.OperationalError as error:
+        raise Unreachable(f"the catalogue's database: {error.orig}") from error

@@ -1,0 +1,238 @@
+"""Does a catalogue keep its promise? Its tables are held to each other, and to what association makes of its events.
+
+One snapshot is read, window by window, so memory stays flat. What is found wrong is told in sentences.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Row, Select, and_, or_, select, text, tuple_
+
+from quakestream.catalog.ingest import (
+    CalledName,
+    Earthquake,
+    Reporter,
+    ReportName,
+    Revision,
+    StoredReport,
+    Surroundings,
+    TimeRange,
+    earthquake_document,
+    preferred_report,
+)
+from quakestream.catalog.schema import changes, claims, earthquakes, events, reports
+from quakestream.event import decode
+from quakestream.seismology.association import LIMITS, Limits, components, group_component
+
+WINDOW: Final = 200
+"""Reports that are looked at together, with all that is near them."""
+MOST_NAMED: Final = 5
+"""Names in one sentence."""
+
+# What is named here is wrong. `{}` in the sentence stands for the names.
+_TABLES: Final = (
+    (
+        "the feed's counter says {}, which is not how many changes there are, numbered from 1 on",
+        """SELECT last_seq FROM feed WHERE last_seq <> (SELECT count(*) FROM changes)
+        OR last_seq <> (SELECT coalesce(max(seq), 0) FROM changes)""",
+    ),
+    (
+        "the counters {} of reports and earthquakes were passed",
+        """SELECT last_report || ' and ' || last_earthquake FROM feed
+        WHERE last_report < (SELECT coalesce(max(report), 0) FROM reports)
+        OR last_earthquake < (SELECT coalesce(max(earthquake), 0) FROM earthquakes)""",
+    ),
+    (
+        "the newest change of {} is not there, or has no document",
+        """SELECT q.id FROM earthquakes q LEFT JOIN changes c ON c.seq = q.seq AND c.earthquake = q.earthquake
+        WHERE c.seq IS NULL OR length(c.document) = 0""",
+    ),
+    (
+        "{} has other changes than its revision and its newest change say",
+        """SELECT q.id FROM earthquakes q LEFT JOIN
+        (SELECT earthquake, count(*) AS n, max(seq) AS seq FROM changes GROUP BY earthquake) c
+        ON c.earthquake = q.earthquake WHERE c.n IS NULL OR c.n <> q.revision OR c.seq <> q.seq""",
+    ),
+    (
+        "change {} is of no earthquake",
+        """SELECT c.seq FROM changes c LEFT JOIN earthquakes q ON q.earthquake = c.earthquake
+        WHERE q.earthquake IS NULL""",
+    ),
+    (
+        "change {} has no document, though the feed is to be whole there",
+        "SELECT seq FROM changes WHERE seq >= (SELECT first_seq FROM feed) AND length(document) = 0",
+    ),
+    (
+        "{} belongs to no earthquake, or to one that was merged away",
+        """SELECT r.source || ':' || r.id FROM reports r LEFT JOIN earthquakes q ON q.earthquake = r.earthquake
+        WHERE q.earthquake IS NULL OR q.merged_into IS NOT NULL""",
+    ),
+    (
+        "{} has no reports",
+        """SELECT q.id FROM earthquakes q LEFT JOIN reports r ON r.earthquake = q.earthquake
+        WHERE q.merged_into IS NULL AND r.report IS NULL""",
+    ),
+    (
+        "{} was merged into what is not there, or in a circle",
+        """SELECT q.id FROM earthquakes q LEFT JOIN earthquakes h ON h.earthquake = q.merged_into
+        WHERE q.merged_into IS NOT NULL AND (h.earthquake IS NULL OR h.earthquake >= q.earthquake)""",
+    ),
+    (
+        "the latest event of {} is not there, or another one is later",
+        """SELECT r.source || ':' || r.id FROM reports r LEFT JOIN
+        (SELECT report, max(updated_ms) AS updated_ms FROM events GROUP BY report) l ON l.report = r.report
+        LEFT JOIN events e
+        ON e.report = r.report AND e.updated_ms = r.updated_ms AND e.content_hash = r.content_hash
+        WHERE e.report IS NULL OR l.updated_ms <> r.updated_ms
+        OR EXISTS (SELECT 1 FROM events o WHERE o.report = r.report AND o.updated_ms = r.updated_ms
+        AND o.content_hash > r.content_hash)""",
+    ),
+    (
+        "an event of seq {} belongs to no report, or to no change",
+        """SELECT e.seq FROM events e LEFT JOIN reports r ON r.report = e.report LEFT JOIN changes c ON c.seq = e.seq
+        WHERE r.report IS NULL OR c.seq IS NULL""",
+    ),
+    (
+        "the name {} is claimed by no report",
+        "SELECT c.name FROM claims c LEFT JOIN reports r ON r.report = c.report WHERE r.report IS NULL",
+    ),
+)
+
+
+def faults(connection: Connection, limits: Limits = LIMITS) -> Iterator[str]:
+    """All that is wrong with the catalogue; nothing: it keeps its promise."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN")  # one snapshot, as PostgreSQL's readers have it
+        for row in connection.execute(text("PRAGMA quick_check")):
+            if row[0] != "ok":
+                yield f"the file is damaged: {row[0]}"
+    for sentence, query in _TABLES:
+        found = [str(row[0]) for row in connection.execute(text(f"{query} LIMIT {MOST_NAMED + 1}"))]
+        if found:
+            yield sentence.format(", ".join(found[:MOST_NAMED]) + (", …" if len(found) > MOST_NAMED else ""))
+    yield from _grouping(connection, limits)
+
+
+def _grouping(connection: Connection, limits: Limits) -> Iterator[str]:
+    """Each earthquake's reports and document against what association makes of the reports near it."""
+    c = reports.c
+    place: tuple[object, ...] = ("", 0, 0)
+    while rows := connection.execute(
+        select(c.mode, c.timestamp_ms, c.report, c.source, c.id)
+        .where(tuple_(c.mode, c.timestamp_ms, c.report) > place)
+        .order_by(c.mode, c.timestamp_ms, c.report)
+        .limit(WINDOW)
+    ).all():
+        yield from _window(connection, rows, limits)
+        place = tuple(rows[-1][:3])
+
+
+def _window(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]], limits: Limits) -> Iterator[str]:
+    near = Surroundings(_Lookup(connection))
+    names = [(row.source, row.id, row.mode) for row in rows]
+    near.read_named(set(names))
+    stored = [near.reports[name] for name in names if name in near.reports]  # the others' fault is told above
+    times_ms = dict(zip(names, (row.timestamp_ms for row in rows), strict=True))
+    for report in stored:
+        if report.origin.time_ms != times_ms[report.name]:
+            yield f"the origin time of {report.event.key} is not its latest event's"
+    origins = [report.origin for report in stored]
+    near.read_linked(origins)
+    reach_ms = [math.ceil(limits.max_time_s(o) * 1000.0) for o in origins]
+    near.read_around([(o.mode, o.time_ms - r, o.time_ms + r) for o, r in zip(origins, reach_ms, strict=True)])
+    for component in list(components(near, origins, limits)):
+        for one in group_component(component):
+            members = [near.by_identity[one.mode, member.key] for member in one.members]
+            homes = {report.earthquake for report in members}
+            keys = ", ".join(sorted(report.event.key for report in members))
+            if len(homes) > 1:
+                yield f"{keys} are one earthquake, but stand in {len(homes)}"
+                continue
+            quake = near.earthquakes[homes.pop()]
+            if len(quake.reports) != len(members):
+                yield f"{quake.id} has reports that are not the same earthquake as {keys}"
+            elif fault := _document_fault(connection, quake):
+                yield fault
+
+
+def _document_fault(connection: Connection, quake: Earthquake) -> str | None:
+    c, d = earthquakes.c, changes.c
+    row = connection.execute(
+        select(d.document, d.at_ms, c.timestamp_ms, c.magnitude, c.depth_km, c.latitude, c.longitude, c.deleted)
+        .join(changes, d.seq == c.seq)
+        .where(c.earthquake == quake.earthquake)
+    ).one_or_none()
+    if row is None or not row.document:
+        return None  # told above
+    quake.preferred = preferred_report(quake)
+    event, location = quake.event, quake.event.location
+    expected = msgspec.json.decode(earthquake_document(quake, row.at_ms))
+    document = msgspec.json.decode(row.document)
+    differing = sorted(name for name in expected.keys() | document.keys() if expected.get(name) != document.get(name))
+    if differing:
+        return f"the document of {quake.id} is not what its events make: {', '.join(differing)}"
+    values = (event.timestamp_ms, event.magnitude, location.depth_km, location.latitude, location.longitude)
+    deleted = all(report.event.status == "deleted" for report in quake.reports.values())
+    if (*values, deleted) != tuple(row[2:]):
+        return f"{quake.id} is not found by the values that it has"
+    return None
+
+
+class _Lookup:
+    """`Lookup` for reading on either database; of what only a plan asks, nothing."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def reporters(self) -> Iterable[Reporter]:
+        return ()
+
+    def revisions(self, wanted: Sequence[tuple[int, Revision]]) -> Iterable[tuple[int, Revision]]:  # noqa: ARG002
+        return ()
+
+    def first_seen(self, wanted: Sequence[tuple[int, bytes]]) -> Iterable[tuple[int, bytes]]:  # noqa: ARG002
+        return ()
+
+    def named(self, names: Sequence[ReportName]) -> Iterable[StoredReport]:
+        c = reports.c
+        return self._stored(select(c.earthquake).where(tuple_(c.source, c.id, c.mode).in_(names)))
+
+    def around(self, ranges: Sequence[TimeRange]) -> Iterable[StoredReport]:
+        c = reports.c
+        within = (and_(c.mode == mode, c.timestamp_ms.between(first, last)) for mode, first, last in ranges)
+        return self._stored(select(c.earthquake).where(or_(*within)))
+
+    def called(self, names: Sequence[CalledName]) -> Iterable[StoredReport]:
+        c = reports.c
+        yield from self._stored(select(c.earthquake).where(tuple_(c.mode, c.id).in_(names)))
+        keys = [(*name.split(":", 1), mode) for mode, name in names if ":" in name]
+        if keys:
+            yield from self._stored(select(c.earthquake).where(tuple_(c.source, c.id, c.mode).in_(keys)))
+
+    def claiming(self, names: Sequence[CalledName]) -> Iterable[StoredReport]:
+        claimed = tuple_(claims.c.mode, claims.c.name).in_(names)
+        return self._stored(
+            select(reports.c.earthquake).join(claims, claims.c.report == reports.c.report).where(claimed)
+        )
+
+    def _stored(self, wanted: Select[Any]) -> Iterator[StoredReport]:
+        latest = and_(
+            events.c.report == reports.c.report,
+            events.c.updated_ms == reports.c.updated_ms,
+            events.c.content_hash == reports.c.content_hash,
+        )
+        q, r = earthquakes.c, reports.c
+        found = (
+            select(r.report, r.updated_ms, r.content_hash, events.c.document, q.earthquake, q.id, q.revision, q.seq)
+            .add_columns(q.first_seen_ms, q.deleted)
+            .select_from(reports)
+            .join(earthquakes, q.earthquake == r.earthquake)
+            .join(events, latest)
+            .where(r.earthquake.in_(wanted))
+        )
+        for report, updated_ms, digest, document, *quake in self._connection.execute(found):
+            yield StoredReport(report, (updated_ms, digest), decode(document, now_ms=2**62), *quake)

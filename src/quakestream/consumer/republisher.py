@@ -1,0 +1,230 @@
+"""Every change of the catalogue to a compacted topic, for other services: in order, one message a change.
+
+A thread of its own, with its own cursor: a log that is slow or away holds up nobody. One instance at a time has the
+place, by a lease. The cursor is stored after the acknowledgement, every now and then; what was published beyond it is
+read from the topic's end, so that a crash makes neither holes nor doubles. Doubles may come around a fail-over, when an
+instance that stood still wakes up: a message's `seq` tells.
+
+There are no tombstones: the last message of a merged or deleted earthquake says what became of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from quakestream import telemetry
+from quakestream.catalog import Catalog, Change
+from quakestream.catalog.followers import LOOK_INTERVAL_S, FeedFollower, News
+from quakestream.errors import Backpressure, Fenced, QuakestreamError, Rejected, Retryable
+from quakestream.event import iso_time, new_traceparent
+from quakestream.log import EventLog, LoggedRecord, Producer, Record, Topic
+
+FOLLOWER: Final = "republisher"
+BATCH: Final = 500
+MAX_BATCHES: Final = 8
+"""On their way to the log at once."""
+MAX_TAIL: Final = 50_000
+"""Messages of one partition that are looked at, at most, for what was published beyond the cursor."""
+RETRY_FIRST_S: Final = 0.2
+RETRY_MOST_S: Final = 10.0
+STANDBY_INTERVAL_S: Final = 1.0
+CLOSE_TIMEOUT_S: Final = 2.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A batch on its way."""
+
+    outcome: Future[Sequence[int | QuakestreamError]]
+    last_seq: int
+
+
+class Republisher:
+    """Follows the feed, and publishes."""
+
+    def __init__(
+        self, event_log: EventLog, catalog: Catalog, news: News, topic: Topic, owner: str, now_ms: Callable[[], int]
+    ) -> None:
+        """`owner`: this instance's name among those that share the catalogue; best the same after a restart."""
+        self._log = event_log
+        self._catalog = catalog
+        self._topic = topic
+        self._follower = FeedFollower(catalog, FOLLOWER, owner, now_ms)
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self._end_listening = news.listen(self._wake.set)
+        self._error: str | None = None
+        self._thread = threading.Thread(target=self._run, name="republisher", daemon=True)
+
+    def start(self) -> None:
+        """Begin, or stand by."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Let what is on its way arrive, and give the place up; whether that was done in time."""
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join(timeout_s)
+        self._end_listening()
+        return not self._thread.is_alive()
+
+    def state(self) -> dict[str, object]:
+        """How it is, for the health page."""
+        cursor = self._follower.cursor
+        return {"active": cursor is not None, "seq": cursor and cursor.after_seq, "error": self._error}
+
+    def _run(self) -> None:
+        wait_s = RETRY_FIRST_S
+        while not self._stopping.is_set():
+            try:
+                self._serve()
+                wait_s = RETRY_FIRST_S
+            except Exception as error:
+                self._error = str(error)
+                if isinstance(error, Retryable):
+                    log.warning("will try again", what="republish", wait_s=wait_s, reason=str(error))
+                else:  # whatever it is, the catalogue must stay up
+                    log.exception("republishing failed", wait_s=wait_s)
+                self._stopping.wait(wait_s)
+                wait_s = min(2 * wait_s, RETRY_MOST_S)
+
+    def _serve(self) -> None:
+        """Have the place, and publish, until it is lost."""
+        while not self._follower.take():
+            if self._stopping.wait(STANDBY_INTERVAL_S):
+                return
+        self._log.ensure_topics([self._topic])
+        producer = self._log.producer()
+        close_s = CLOSE_TIMEOUT_S
+        try:
+            self._publish(producer, self._published())
+        except Fenced:
+            close_s = 0.0  # what is still queued here is another's to send
+            raise
+        finally:
+            producer.close(close_s)
+
+    def _publish(self, producer: Producer, published: dict[bytes, int]) -> None:
+        """Send what follows, and say what arrived, until it is time to stop or another has the place."""
+        feed = self._catalog.feed()
+        source = f"/quakestream/catalog/{feed.catalog_id}"
+        sent: deque[_Sent] = deque()
+        changes: list[Change] = []
+        while not self._stopping.is_set():
+            self._wake.clear()
+            self._settle(sent)
+            if len(sent) < MAX_BATCHES:
+                changes = changes or self._follower.read(BATCH)
+            if not changes or len(sent) == MAX_BATCHES:
+                self._wake.wait(LOOK_INTERVAL_S)
+                continue
+            fresh = [c for c in changes if c.seq > published.get(c.earthquake_id.encode(), 0)]
+            try:
+                outcome = producer.send([record(c, self._topic.name, feed.epoch, source) for c in fresh])
+            except Backpressure:
+                self._wake.wait(LOOK_INTERVAL_S)
+                continue
+            outcome.add_done_callback(lambda _: self._wake.set())
+            sent.append(_Sent(outcome, changes[-1].seq))
+            changes = []
+        self._arrive(sent)
+        self._follower.leave()
+
+    def _settle(self, sent: deque[_Sent]) -> None:
+        """Move the cursor over what has arrived."""
+        while sent and sent[0].outcome.done():
+            self._count(sent[0].outcome.result())
+            self._follower.done(sent.popleft().last_seq)
+            self._error = None
+        self._follower.done()
+
+    def _arrive(self, sent: deque[_Sent]) -> None:
+        """Wait a little for what is on its way, before the end."""
+        try:
+            while sent:
+                self._count(sent[0].outcome.result(CLOSE_TIMEOUT_S))
+                self._follower.done(sent.popleft().last_seq)
+        except TimeoutError:
+            log.info("left on its way", batches=len(sent))
+
+    def _count(self, outcomes: Sequence[int | QuakestreamError]) -> None:
+        """Every message arrived, or never will; else begin again after the last that is known to have arrived."""
+        for outcome in outcomes:
+            if isinstance(outcome, Rejected):
+                log.error("change not republished", reason=str(outcome))
+            elif isinstance(outcome, QuakestreamError):
+                raise outcome
+            else:
+                telemetry.REPUBLISHED.inc()
+
+    def _published(self) -> dict[bytes, int]:
+        """By key, the last change beyond the cursor that the topic has already.
+
+        Of one key it has all up to that one, for a producer keeps their order; of different keys it may have a later
+        change and lack an earlier one.
+
+        Raises:
+            Fenced: the topic is ahead of the feed: a backup was put back, so another epoch has begun.
+        """
+        cursor = self._follower.cursor
+        if cursor is None:
+            raise Fenced("the place is another's")
+        found: dict[bytes, int] = {}
+        for partition in self._log.watermarks(self._topic.name):
+            for key, seq in self._tail(partition, cursor.epoch, cursor.after_seq):
+                found[key] = max(found.get(key, 0), seq)
+        feed = self._catalog.feed()
+        if feed.epoch == cursor.epoch and max(found.values(), default=0) > feed.last_seq:
+            ahead, epoch = max(found.values()), self._catalog.begin_epoch().epoch
+            log.error("a backup was put back: a new epoch begins", last_seq=feed.last_seq, published=ahead, epoch=epoch)
+            raise Fenced(f"epoch {epoch} has begun")
+        return found
+
+    def _tail(self, partition: int, epoch: str, after_seq: int) -> Iterator[tuple[bytes, int]]:
+        """Key and seq of the messages of this epoch, at the end of a partition, that lie beyond the cursor."""
+        marks = self._log.watermarks(self._topic.name)[partition]
+        end = marks.high
+        while end > max(marks.low, marks.high - MAX_TAIL):
+            begin = max(marks.low, end - BATCH)
+            seqs = [(message.key or b"", _seq(message, epoch)) for message in self._messages(partition, begin, end)]
+            yield from ((key, seq) for key, seq in seqs if seq > after_seq)
+            if any(seq <= after_seq for _, seq in seqs):
+                return
+            end = begin
+
+    def _messages(self, partition: int, begin: int, end: int) -> Iterator[LoggedRecord]:
+        """The messages from `begin` to before `end`; compaction may have taken some."""
+        while begin < end:
+            messages = self._log.read(self._topic.name, partition, begin, end - begin)
+            yield from (message for message in messages if message.offset < end)
+            begin = messages[-1].offset + 1 if messages else end
+
+
+def record(change: Change, topic: str, epoch: str, source: str) -> Record:
+    """The message of one change. Its `ce_id` is unique in this catalogue for ever."""
+    headers = (
+        ("ce_specversion", b"1.0"),
+        ("ce_id", f"{epoch}-{change.seq}".encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", f"org.quakestream.earthquake.{change.type}".encode()),
+        ("ce_subject", change.earthquake_id.encode()),
+        ("ce_time", iso_time(change.at_ms).encode()),
+        ("content-type", b"application/json"),
+        ("traceparent", new_traceparent().encode()),
+    )
+    return Record(topic, change.earthquake_id.encode(), change.encode(), headers)
+
+
+def _seq(message: LoggedRecord, epoch: str) -> int:
+    """The change's seq; 0 for a message of another epoch, or of somebody else."""
+    message_epoch, _, seq = (dict(message.headers).get("ce_id") or b"").decode(errors="replace").rpartition("-")
+    return int(seq) if message_epoch == epoch and seq.isdecimal() else 0

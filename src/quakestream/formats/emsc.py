@@ -1,0 +1,119 @@
+"""GeoJSON of the European-Mediterranean Seismological Centre: https://www.seismicportal.eu/.
+
+Its FDSN service's answers (`format=json`) and the frames of its WebSocket, `{"action": …, "data": Feature}`, one a
+line. A geometry's z is negative and in km; `depth` says the same, positive down. `lastupdate` orders an event's
+revisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Final
+
+import msgspec
+
+from quakestream.errors import Rejected
+from quakestream.event import Mode
+from quakestream.formats import Entry, Problem
+from quakestream.formats.fields import epoch_ms, event, region
+
+SOURCE: Final = "emsc"
+
+_TYPES: Final = {
+    "e": "earthquake",
+    "r": "rock burst",
+    "i": "induced or triggered event",
+    "m": "mining explosion",
+    "h": "chemical explosion",
+    "x": "experimental explosion",
+    "n": "nuclear explosion",
+}
+"""The second letter of an event type; the first says how certain that is: `k` known, `s` suspected, `f` felt, …
+
+IASPEI's nomenclature, in QuakeML's words: http://www.isc.ac.uk/iscbulletin/search/catalogue/csvoutput."""
+_WHOLE_TYPES: Final = {"ls": "landslide", "uk": "not reported"}
+_CERTAINTIES: Final = "ksfda"
+_MALFORMED: Final = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError)
+
+
+def looks_like(head: bytes) -> bool:
+    """JSON with the names that only the EMSC uses."""
+    return head.startswith(b"{") and (b'"flynn_region"' in head or b'"source_catalog"' in head)
+
+
+def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator[Entry]:
+    """Each feature of a collection, or each frame.
+
+    Raises:
+        Rejected: not JSON, or neither a FeatureCollection nor frames.
+    """
+    data = stream.read().removeprefix(b"\xef\xbb\xbf")
+    for n, (action, feature) in enumerate(_features(data)):
+        yield entry(feature, f"feature {n}", action=action, mode=mode, now_ms=now_ms)
+
+
+def entry(feature: Any, where: str, *, action: Any, mode: Mode, now_ms: int | None) -> Entry:
+    """One feature, with its frame's action: `create`, `update`, or `delete`."""
+    try:
+        where = f"{where} ({feature['properties']['unid']})"
+        document = _from_properties(feature["properties"])
+    except _MALFORMED as error:
+        return Problem(where, f"not a feature as the EMSC makes them: {type(error).__name__}: {error}")
+    if action == "delete":
+        document["status"] = "deleted"
+    return event(document, where, mode=mode, now_ms=now_ms)
+
+
+def _features(data: bytes) -> Iterator[tuple[Any, Any]]:
+    try:
+        documents = [msgspec.json.decode(data)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        try:
+            documents = [msgspec.json.decode(line) for line in data.splitlines() if line.strip()]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise Rejected(f"not JSON: {error}; begins with {data[:40]!r}") from error
+    for document in documents:
+        if not isinstance(document, dict):
+            raise Rejected(f"not GeoJSON, but {type(document).__name__}")
+        if document.get("type") == "FeatureCollection" and isinstance(document.get("features"), list):
+            yield from ((None, feature) for feature in document["features"])
+        elif document.get("type") == "Feature":
+            yield None, document
+        elif "action" in document:
+            yield document["action"], document.get("data")
+        else:
+            raise Rejected("neither GeoJSON nor a frame of the EMSC's")
+
+
+def _from_properties(properties: dict[str, Any]) -> dict[str, Any]:
+    longitude = properties["lon"]
+    updated = properties.get("lastupdate")
+    auth = properties.get("auth")
+    document = {
+        "id": properties["unid"],
+        "source": SOURCE,
+        "magnitude": properties["mag"],
+        "magnitudeType": properties.get("magtype") or None,
+        "location": {
+            "latitude": properties["lat"],
+            "longitude": float(longitude) if type(longitude) is int else longitude,
+            "depth": properties.get("depth"),
+        },
+        "timestamp": epoch_ms(properties["time"]),
+        "updated": epoch_ms(updated) if updated else None,
+        "type": _type(properties.get("evtype")),
+        "place": region(properties.get("flynn_region")),
+        "agency": auth.lower() if auth else None,
+    }
+    # The EMSC's own number in its own list: no other agency's name for the earthquake, so it is not in `ids`.
+    return document | {name: properties[name] for name in ("source_id", "source_catalog") if properties.get(name)}
+
+
+def _type(code: str | None) -> str | None:
+    """In words; a code that is not known stays as it is, for it is not said to be an earthquake."""
+    if not code:
+        return None
+    if code in _WHOLE_TYPES:
+        return _WHOLE_TYPES[code]
+    certainty, kind = code[0], code[1:]
+    return _TYPES.get(kind, code) if certainty in _CERTAINTIES else code

@@ -1,0 +1,183 @@
+"""Events that one's own instruments or a partner post: checked, published once, answered when they are acknowledged.
+
+What is posted is checked as a whole, and published whole or not at all. A post that was cut short, or whose answer was
+lost, is posted again: what the log acknowledged before is known by its identity and content.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from quakestream import sources
+from quakestream.errors import Backpressure, Rejected, Unreachable
+from quakestream.event import MAX_EVENT_BYTES, EarthquakeEvent, Mode, encode, from_document
+from quakestream.service.publisher import Publisher
+from quakestream.sources.memory import FORGET_AFTER_MS, Memory
+from quakestream.sources.presets import PRESETS
+from quakestream.telemetry import EVENTS_POSTED
+
+LABEL: Final = "http"
+"""What posts are called in the metrics, beside the sources."""
+MAX_POST_BYTES: Final = 1024 * 1024
+MAX_EVENTS: Final = 1000
+WAIT_S: Final = 5.0
+"""How long a post waits for its turn and for the log."""
+RETRY_AFTER_S: Final = 5
+MAX_FAULTS: Final = 100
+RESERVED: Final = frozenset({*sources.names(), *PRESETS})
+"""Sources that speak for an agency, or for a drill: a post may not use their names unless a setting says so."""
+
+POST_SCHEMA: Final[dict[str, Any]] = {
+    "description": "An event, an array of events, or an object with `events`; the fields are the stream's.",
+    "type": ["object", "array"],
+    "properties": {
+        "id": {"type": "string", "description": "The source's own id, unique within the source."},
+        "magnitude": {"type": ["number", "null"]},
+        "location": {"type": "object", "description": "`latitude`, `longitude`, and `depth` in km, positive down."},
+        "timestamp": {"type": "integer", "description": "Origin time, ms since 1970 UTC."},
+        "source": {"type": "string", "description": "Absent: `external`. Not an agency's."},
+        "updated": {"type": "integer", "description": "Absent: when this content was first posted."},
+        "mode": {"type": "string", "description": "`actual`, `exercise` or `test`. Absent: `DEFAULT_MODE`."},
+        "events": {"type": "array", "maxItems": MAX_EVENTS, "description": "Several events, in place of one."},
+    },
+}
+
+
+class Forbidden(Rejected):
+    """Nobody may post."""
+
+
+class Unauthorized(Rejected):
+    """Not with this key."""
+
+
+class Refusal(Rejected):
+    """Events that are not right; `faults` says which, and why."""
+
+    def __init__(self, faults: Sequence[tuple[int | None, str]]) -> None:
+        texts = [why if index is None else f"event {index}: {why}" for index, why in faults[:MAX_FAULTS]]
+        super().__init__("; ".join(texts))
+        self.faults = [{"at": index, "why": why} for index, why in faults[:MAX_FAULTS]]
+
+
+class Posts:
+    """Takes posts one after the other: so each event goes to the log once, and each one's revisions in order."""
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        memory: Memory,
+        *,
+        token: str,
+        sources: frozenset[str],
+        default_mode: Mode,
+        now_ms: Callable[[], int],
+    ) -> None:
+        """`token`: the key; empty lets nobody in. `sources`: names that may be posted; empty: all but `RESERVED`."""
+        self._publisher = publisher
+        self._memory = memory
+        self._token = token
+        self._sources = sources
+        self._default_mode = default_mode
+        self._now_ms = now_ms
+        self._turn = asyncio.Lock()
+
+    def let_in(self, key: str | None) -> None:
+        """Check the key, in a time that does not tell how much of it is right.
+
+        Raises:
+            Forbidden: nobody may post.
+            Unauthorized: it is not the key.
+        """
+        if not self._token:
+            raise Forbidden("nobody may post events: INGEST_TOKEN is not set")
+        if key is None:
+            raise Unauthorized("a key is needed: `Authorization: Bearer …`")
+        if not secrets.compare_digest(key.encode(), self._token.encode()):
+            raise Unauthorized("not the key")
+
+    async def take(self, body: bytes) -> tuple[int, int]:
+        """Publish the events of a body; how many were accepted, and how many were known already.
+
+        Raises:
+            Refusal: something in it is not right; nothing was published.
+            Backpressure: the log did not take them in time. To be posted again, whole.
+            Unreachable: the memory fails; likewise.
+        """
+        try:
+            events = self._events(body)
+        except Refusal:
+            EVENTS_POSTED.labels("refused").inc()
+            raise
+        try:
+            async with asyncio.timeout(WAIT_S), self._turn:
+                accepted = await self._publish(events)
+        except TimeoutError:
+            raise Backpressure(f"the log did not take the events within {WAIT_S:g} s: post them again") from None
+        duplicates = len(events) - accepted
+        EVENTS_POSTED.labels("accepted").inc(accepted)
+        EVENTS_POSTED.labels("duplicate").inc(duplicates)
+        return accepted, duplicates
+
+    async def _publish(self, events: Sequence[EarthquakeEvent]) -> int:
+        now_ms = self._now_ms()
+        fresh = self._memory.unacknowledged(self._memory.dated(events, now_ms))
+        if fresh:
+            tally = self._publisher.tally(LABEL)
+            refused = tally.refused
+            await self._publisher.publish(LABEL, fresh)
+            if tally.refused > refused:
+                raise Refusal([(None, "the log refuses some of them: see the service's log")])
+            self._memory.acknowledge(fresh, now_ms)
+            with contextlib.suppress(Unreachable):
+                self._memory.forget_older(now_ms - FORGET_AFTER_MS)
+        return len(fresh)
+
+    def _events(self, body: bytes) -> list[EarthquakeEvent]:
+        documents = _documents(body)
+        now_ms = self._now_ms()
+        events: list[EarthquakeEvent] = []
+        faults: list[tuple[int | None, str]] = []
+        for index, document in enumerate(documents):
+            try:
+                events.append(self._event(document, now_ms))
+            except (Rejected, ValueError, TypeError, OverflowError, RecursionError) as error:
+                faults.append((index, str(error)))
+        if faults:
+            raise Refusal(faults)
+        return events
+
+    def _event(self, document: Any, now_ms: int) -> EarthquakeEvent:
+        if not isinstance(document, dict):
+            raise Rejected("not an object")
+        event = from_document(document, now_ms=now_ms, default_mode=self._default_mode)
+        if self._sources and event.source not in self._sources:
+            raise Rejected(f"source {event.source!r} is not one of INGEST_SOURCES - at `$.source`")
+        if not self._sources and event.source.lower() in RESERVED:
+            raise Rejected(f"source {event.source!r} is an agency's own, or the program's - at `$.source`")
+        if (size := len(encode(event))) > MAX_EVENT_BYTES:
+            raise Rejected(f"{size} bytes: an event has at most {MAX_EVENT_BYTES}")
+        return event
+
+
+def _documents(body: bytes) -> list[Any]:
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal([(None, f"not JSON: {error}")]) from error
+    if isinstance(document, dict) and "events" in document:
+        if document.keys() != {"events"} or not isinstance(document["events"], list):
+            raise Refusal([(None, "beside `events`, which is an array, nothing is wanted")])
+        document = document["events"]
+    documents = document if isinstance(document, list) else [document]
+    if not documents:
+        raise Refusal([(None, "no events")])
+    if len(documents) > MAX_EVENTS:
+        raise Refusal([(None, f"{len(documents)} events: {MAX_EVENTS} at once at most")])
+    return documents

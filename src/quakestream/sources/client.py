@@ -1,0 +1,173 @@
+"""How the sources ask an agency over HTTP: politely, and within bounds.
+
+A User-Agent that says who asks, conditional requests, a ceiling on bodies and time, `Cache-Control` and `Retry-After`
+heeded, and longer and longer pauses after failures, with jitter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import email.utils
+import ipaddress
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import httpx
+
+from quakestream.errors import Rejected, Retryable, Unreachable
+from quakestream.sources import SourceContext
+
+MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+"""Unpacked. The largest feed of the USGS has about 10 MB, 20,000 events of its FDSN service 16 MB."""
+MAX_REDIRECTS: Final = 5
+MAX_WAIT_S: Final = 3600.0
+"""A server that asks for a longer wait, by mistake or for its images, is asked again after an hour."""
+MAX_BACKOFF_S: Final = 600.0
+JITTER: Final = 0.25
+
+_MAX_AGE: Final = re.compile(r"\bmax-age\s*=\s*\"?(\d{1,9})")
+_MAX_REASON: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """200, 204 or, to a conditional request, 304; the other two have no body."""
+
+    status: int
+    body: bytes
+    headers: httpx.Headers
+
+    @property
+    def fresh_for_s(self) -> float:
+        """`max-age`, less the `Age` that a cache on the way has added; 0 where the server does not say."""
+        match = _MAX_AGE.search(self.headers.get("Cache-Control", ""))
+        age = self.headers.get("Age", "0")
+        return max(0.0, float(match.group(1)) - (float(age) if age.isdigit() else 0.0)) if match else 0.0
+
+
+class Refused(Retryable):
+    """The server answered with an error; `wait_s` is what it asked for, `reason` how its answer begins."""
+
+    def __init__(self, message: str, status: int, wait_s: float, reason: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.wait_s = wait_s
+        self.reason = reason
+
+
+class Client:
+    """One agency's client, open while its block runs."""
+
+    def __init__(self, context: SourceContext, accept: str) -> None:
+        self._context = context
+        self._client = httpx.AsyncClient(
+            headers={"User-Agent": context.user_agent, "Accept": accept},
+            timeout=context.http_timeout_s,
+            follow_redirects=True,
+            max_redirects=MAX_REDIRECTS,
+            limits=httpx.Limits(max_connections=2, max_keepalive_connections=1),
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+    async def get(
+        self, url: str, parameters: Mapping[str, Any] | None = None, conditions: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Ask once; no longer than three times the time that one step may take.
+
+        Raises:
+            Refused: the server answers with an error.
+            Unreachable: it does not answer, or not wholly.
+            Rejected: the body is too large.
+        """
+        limit_s = 3 * self._context.http_timeout_s
+        try:
+            async with (
+                asyncio.timeout(limit_s),
+                self._client.stream("GET", url, params=parameters, headers=conditions) as response,
+            ):
+                body = bytearray()
+                async for part in response.aiter_bytes():
+                    body += part
+                    if len(body) > MAX_BODY_BYTES:
+                        raise Rejected(f"more than {MAX_BODY_BYTES} bytes from {response.url}")
+                return self._answer(response, bytes(body), conditional=bool(conditions))
+        except TimeoutError as error:
+            raise Unreachable(f"no whole answer within {limit_s:g} s from {url}") from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Unreachable(f"{type(error).__name__} {error} from {url}") from error
+
+    def _answer(self, response: httpx.Response, body: bytes, *, conditional: bool) -> Answer:
+        status = response.status_code
+        if status == httpx.codes.NO_CONTENT or (status == httpx.codes.NOT_MODIFIED and conditional):
+            return Answer(status, b"", response.headers)
+        if status == httpx.codes.OK:
+            return Answer(status, body, response.headers)
+        reason = " ".join(body[:_MAX_REASON].decode(errors="replace").split())
+        wait_s = _retry_after_s(response.headers, self._context.now_ms())
+        raise Refused(f"HTTP {status} from {response.url}", status, wait_s, reason)
+
+
+class Pace:
+    """How long to wait before the next request, by how the last ones went."""
+
+    def __init__(self, interval_s: float, longest_s: float = MAX_BACKOFF_S) -> None:
+        self.interval_s = interval_s
+        self.failures = 0
+        self._longest_s = max(interval_s, longest_s)
+        self._asked_s = 0.0
+        self._jitter = random.Random()
+
+    def succeeded(self, fresh_for_s: float = 0.0) -> None:
+        """An answer, and for how long the server says that it stays fresh."""
+        self.failures = 0
+        self._asked_s = fresh_for_s
+
+    def failed(self, error: Exception) -> None:
+        """An error, with which the server may have asked for a pause."""
+        self.failures += 1
+        self._asked_s = error.wait_s if isinstance(error, Refused) else 0.0
+
+    def pause_s(self, spent_s: float = 0.0) -> float:
+        """The interval, less what the last request took of it; after failures twice as long each time.
+
+        What the server asks for counts from its answer. After failures up to a quarter more by chance, so that not all
+        come at once when an agency is back.
+        """
+        pause_s = self.interval_s
+        if self.failures:
+            doubled_s = self.interval_s * 2.0 ** min(self.failures - 1, 16)
+            pause_s = min(self._longest_s, doubled_s) * self._jitter.uniform(1, 1 + JITTER)
+        return max(pause_s - spent_s, min(self._asked_s, MAX_WAIT_S), 0.0)
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the server is this machine, which may be asked as often as one likes."""
+    host = httpx.URL(url).host
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _retry_after_s(headers: httpx.Headers, now_ms: int) -> float:
+    """`Retry-After`, as seconds or a date."""
+    value = headers.get("Retry-After", "").strip()
+    if value.isdigit():
+        return float(value)
+    try:
+        moment = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return 0.0
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=dt.UTC)
+    return max(0.0, moment.timestamp() - now_ms / 1000)

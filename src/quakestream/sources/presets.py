@@ -1,0 +1,93 @@
+"""FDSN event services that are open to all, by the names that `fdsn` knows them by.
+
+Addresses are those that the agencies and ObsPy's list of data centres give; none could be tried while this was
+written. The Kandilli Observatory (KOERI) has no event service: its reports come through `emsc`. EarthScope's (IRIS) was
+closed in 2024 in favour of the USGS's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """One agency's service."""
+
+    url: str
+    agency: str
+    """Who located what it gives: the same for all, for this is the agency's own catalogue."""
+    about: str
+    terms: str
+    """Its licence where that is known, and whom to name."""
+    poll_interval_s: float = 300
+
+
+_ASK = "see its site for the terms; name"
+
+PRESETS: Final[Mapping[str, Preset]] = {
+    "geonet": Preset(
+        "https://service.geonet.org.nz/fdsnws/event/1/",
+        "geonet",
+        "GeoNet, New Zealand",
+        "CC BY 3.0 NZ: GeoNet and its sponsors, https://www.geonet.org.nz/policy",
+    ),
+    "gfz": Preset(
+        "https://geofon.gfz.de/fdsnws/event/1/",
+        "gfz",
+        "GEOFON, GFZ Helmholtz Centre for Geosciences, Potsdam; the world",
+        "CC BY 4.0: GEOFON Program, GFZ, https://doi.org/10.14470/TR560404",
+    ),
+    "ingv": Preset(
+        "https://webservices.ingv.it/fdsnws/event/1/",
+        "ingv",
+        "Istituto Nazionale di Geofisica e Vulcanologia, Italy",
+        "CC BY 4.0: ISIDe Working Group, INGV, https://doi.org/10.13127/ISIDE",
+    ),
+    "ipgp": Preset(
+        "https://ws.ipgp.fr/fdsnws/event/1/",
+        "ipgp",
+        "Institut de physique du globe de Paris: volcanoes of La Réunion, Guadeloupe, Martinique, Mayotte",
+        f"{_ASK} IPGP, https://volobsis.ipgp.fr",
+    ),
+    "knmi": Preset(
+        "https://rdsa.knmi.nl/fdsnws/event/1/",
+        "knmi",
+        "Koninklijk Nederlands Meteorologisch Instituut, the Netherlands",
+        f"{_ASK} KNMI, https://www.knmi.nl",
+    ),
+    "ncedc": Preset(
+        "https://service.ncedc.org/fdsnws/event/1/",
+        "nc",
+        "Northern California Earthquake Data Center; its reports come through `usgs` too",
+        f"{_ASK} NCEDC, https://doi.org/10.7932/NCEDC",
+        poll_interval_s=600,
+    ),
+    "noa": Preset(
+        "https://eida.gein.noa.gr/fdsnws/event/1/",
+        "noa",
+        "National Observatory of Athens, Greece",
+        f"{_ASK} NOA, https://bbnet.gein.noa.gr",
+    ),
+    "resif": Preset(
+        "https://api.franceseisme.fr/fdsnws/event/1/",
+        "renass",
+        "BCSF-Rénass, Epos-France (once RESIF), metropolitan France",
+        f"{_ASK} BCSF-Rénass, https://renass.unistra.fr",
+    ),
+    "scedc": Preset(
+        "https://service.scedc.caltech.edu/fdsnws/event/1/",
+        "ci",
+        "Southern California Earthquake Data Center; its reports come through `usgs` too",
+        f"{_ASK} SCEDC, https://doi.org/10.7909/C3WD3xH1",
+        poll_interval_s=600,
+    ),
+    "sed": Preset(
+        "https://eida.ethz.ch/fdsnws/event/1/",
+        "sed",
+        "Swiss Seismological Service at ETH Zürich",
+        f"{_ASK} SED at ETH Zürich, http://www.seismo.ethz.ch",
+    ),
+}

@@ -1,0 +1,177 @@
+"""A database of every earlier version becomes one of this version, with all that was in it, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from quakestream.catalog import Catalog, EarthquakeFilter
+from quakestream.catalog.postgresql import PostgresqlCatalog
+from quakestream.catalog.schema import metadata, migrate
+from quakestream.catalog.sqlite import SqliteCatalog
+from quakestream.event import encode
+from tests.contracts.catalog import NOW_MS, PARTITION, TIME_MS, Writer, shock
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Skipped unsupported reflection of expression-based index earthquakes_by_cell"
+)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'catalogue.sqlite3'}"
+    return str(request.getfixturevalue("postgresql").make_database().replace("://", "+psycopg://"))
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[sa.Engine]:
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    yield engine
+    engine.dispose()
+
+
+def opened(url: str) -> Catalog:
+    path = sa.make_url(url).database
+    return SqliteCatalog(Path(path or "")) if url.startswith("sqlite") else PostgresqlCatalog(url)
+
+
+def test_migrations_make_what_the_schema_says(engine: sa.Engine) -> None:
+    migrate(engine)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        differences = compare_metadata(context, metadata)
+    if engine.dialect.name == "postgresql":  # its index of places is outside of `metadata`, as SQLite's is
+        (place,) = differences
+        assert (place[0], place[1].name) == ("remove_index", "earthquakes_by_point")
+    else:
+        assert differences == []
+
+
+@pytest.mark.parametrize("version", ["0001", "0002", "0003", "0004"])
+def test_what_an_earlier_version_stored_is_there(engine: sa.Engine, url: str, version: str) -> None:
+    """Two earthquakes, one of them revised once, with the position after them."""
+    migrate(engine, version)
+    fill(engine)
+    with closing(opened(url)) as catalog:
+        feed = catalog.feed()
+        assert (feed.catalog_id, feed.epoch, feed.last_seq, feed.first_seq) == ("catalogue", "epoch", 3, 1)
+        changes = catalog.changes(0)
+        assert [(c.seq, c.type, c.imported) for c in changes] == [
+            (1, "created", False),
+            (2, "created", False),
+            (3, "updated", False),
+        ]
+        page = catalog.earthquakes(EarthquakeFilter())
+        listed = {q["preferred"]: q for q in map(msgspec.json.decode, page.earthquakes)}
+        assert {name: q["magnitude"] for name, q in listed.items()} == {"usgs:nn1": 4.7, "usgs:us2": 5.1}
+        detail = catalog.earthquake(listed["usgs:nn1"]["id"])
+        assert detail is not None
+        assert [step["event"]["magnitude"] for step in detail["history"]] == [4.5, 4.7]
+        box = EarthquakeFilter(minlatitude=38, maxlatitude=39, minlongitude=-119, maxlongitude=-118)
+        assert catalog.count(box) == 2
+
+        writer = Writer(catalog)
+        assert (writer.claim.next_offset, writer.claim.owner_epoch) == (3, 6)
+        assert writer.write(*stored()).duplicates == 3
+        again = writer.write(shock("nc3", timestamp=TIME_MS + 300, ids=["nc3", "nn1"])).changes
+        assert [(c.seq, c.type, c.earthquake_id) for c in again] == [(4, "updated", listed["usgs:nn1"]["id"])]
+
+
+def stored() -> list[Any]:
+    return [
+        shock("nn1", magnitude=4.5),
+        shock("us2", magnitude=5.1, timestamp=TIME_MS - 86_400_000, ids=["us2", "ak9"]),
+        shock("nn1", magnitude=4.7, updated=NOW_MS - 1000),
+    ]
+
+
+def fill(engine: sa.Engine) -> None:
+    """Store as the versions did, each in the columns that it had."""
+    first, other, revised = stored()
+    tables = sa.MetaData()
+    tables.reflect(engine)
+
+    def insert(connection: sa.Connection, table: str, *rows: dict[str, Any]) -> None:
+        if table in tables.tables:
+            known = tables.tables[table].columns.keys()
+            kept = [{name: value for name, value in row.items() if name in known} for row in rows]
+            connection.execute(sa.insert(tables.tables[table]), kept)
+
+    def report(number: int, event: Any) -> dict[str, Any]:
+        name = {"report": number, "mode": event.mode, "source": event.source, "id": event.id, "earthquake": number}
+        revision = {"updated_ms": event.updated_ms, "content_hash": event.content_hash()}
+        return name | revision | {"timestamp_ms": event.timestamp_ms}
+
+    def earthquake(number: int, event: Any, revision: int, seq: int) -> dict[str, Any]:
+        own = {"earthquake": number, "id": f"eq_{number}", "mode": event.mode, "revision": revision, "seq": seq}
+        place = {"latitude": event.location.latitude, "longitude": event.location.longitude}
+        values = {"timestamp_ms": event.timestamp_ms, "magnitude": event.magnitude, "depth_km": 12.0}
+        return own | place | values | {"first_seen_ms": NOW_MS, "deleted": False, "merged_into": None}
+
+    def document(event: Any, number: int, revision: int, seq: int) -> bytes:
+        own = {"id": f"eq_{number}", "revision": revision, "seq": seq, "preferred": event.key, "events": [event.key]}
+        return msgspec.json.encode(event.document() | own)
+
+    with engine.begin() as connection:
+        connection.execute(
+            sa.update(tables.tables["feed"]).values(
+                catalog_id="catalogue", epoch="epoch", last_seq=3, last_report=2, last_earthquake=2
+            )
+        )
+        place = {"log_id": PARTITION.log_id, "topic": PARTITION.topic, "partition": 0, "group_id": PARTITION.group}
+        insert(connection, "positions", place | {"topic_id": PARTITION.topic_id, "next_offset": 3, "owner_epoch": 5})
+        insert(connection, "reports", report(1, revised), report(2, other))
+        insert(
+            connection,
+            "events",
+            *(
+                {
+                    "report": number,
+                    "updated_ms": event.updated_ms,
+                    "content_hash": event.content_hash(),
+                    "updated_stated": True,
+                    "logged_ms": NOW_MS,
+                    "seq": seq,
+                    "document": encode(event),
+                }
+                for seq, number, event in ((1, 1, first), (2, 2, other), (3, 1, revised))
+            ),
+        )
+        insert(connection, "claims", {"name": "ak9", "mode": "actual", "report": 2})
+        insert(
+            connection,
+            "reporters",
+            {"mode": "actual", "source": "usgs", "agency": "nn"},
+            {"mode": "actual", "source": "usgs", "agency": "us"},
+        )
+        insert(connection, "earthquakes", earthquake(1, revised, 2, 3), earthquake(2, other, 1, 2))
+        insert(
+            connection,
+            "changes",
+            *(
+                {
+                    "seq": seq,
+                    "type": kind,
+                    "earthquake": number,
+                    "at_ms": NOW_MS,
+                    "why": "told",
+                    "document": document(event, number, revision, seq),
+                    "from_id": None,
+                    "into_id": None,
+                }
+                for seq, kind, number, event, revision in (
+                    (1, "created", 1, first, 1),
+                    (2, "created", 2, other, 1),
+                    (3, "updated", 1, revised, 2),
+                )
+            ),
+        )

@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import random
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from quakestream.catalog import Catalog, EarthquakeFilter, LogPartition, postgresql
+from quakestream.catalog.postgresql import PostgresqlCatalog
+from quakestream.errors import Fatal, Fenced, Unreachable
+from quakestream.event import EarthquakeEvent
+from tests.contracts.catalog import CatalogContract, Writer, event, shock
+from tests.postgres_server import PostgresServer
+
+
+class TestPostgresqlCatalog(CatalogContract):
+    @pytest.fixture
+    def catalog(self, postgresql: PostgresServer) -> Iterator[Catalog]:
+        with closing(PostgresqlCatalog(postgresql.make_database())) as catalog:
+            yield catalog
+
+
+@pytest.fixture
+def url(postgresql: PostgresServer) -> str:
+    return postgresql.make_database()
+
+
+@pytest.fixture
+def catalog(url: str) -> Iterator[PostgresqlCatalog]:
+    with closing(PostgresqlCatalog(url)) as catalog:
+        yield catalog
+
+
+# --- several instances ------------------------------------------------------------------------------------------------
+
+
+def partition(number: int) -> LogPartition:
+    return LogPartition("log", "topic", "topic-id", number, "group")
+
+
+def together(*tasks: Any) -> list[Any]:
+    """Run them at once; what they returned or raised."""
+    outcomes: list[Any] = [None] * len(tasks)
+    barrier = threading.Barrier(len(tasks))
+
+    def run(number: int) -> None:
+        barrier.wait()
+        try:
+            outcomes[number] = tasks[number]()
+        except Exception as error:  # noqa: BLE001 - told to the test
+            outcomes[number] = error
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(tasks))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return outcomes
+
+
+def test_instances_that_start_together_make_one_catalogue(url: str) -> None:
+    opened = together(*[lambda: PostgresqlCatalog(url)] * 4)
+    feeds = {catalog.feed() for catalog in opened}
+    for catalog in opened:
+        catalog.close()
+    assert len(feeds) == 1
+
+
+def test_what_two_instances_hear_of_one_earthquake_at_once_is_one(url: str) -> None:
+    """Each agency's reports come through a partition and an instance of its own, event by event."""
+    agencies = ("nn", "us", "nc")
+    count = 40
+    catalogs = [PostgresqlCatalog(url) for _ in agencies]
+    seen: list[int] = []
+
+    def write(number: int) -> None:
+        writer = Writer(catalogs[number], partition(number))
+        for n in range(count):
+            writer.write(shock(f"{agencies[number]}{n}", timestamp=1_600_000_000_000 + n * 7_200_000 + number * 200))
+
+    def follow() -> None:
+        with closing(PostgresqlCatalog(url)) as follower:
+            while len(seen) < count * len(agencies):
+                seen.extend(c.seq for c in follower.changes(seen[-1] if seen else 0))
+
+    assert together(*(lambda n=n: write(n) for n in range(len(agencies))), follow) == [None] * 4
+    page = catalogs[0].earthquakes(EarthquakeFilter(), 1000)
+    assert len(page.earthquakes) == count
+    assert seen == list(range(1, count * len(agencies) + 1))
+    for catalog in catalogs:
+        catalog.close()
+
+
+@pytest.mark.parametrize("where", ["at rest", "in the middle of a COPY"])
+def test_a_writer_that_stands_still_does_not_hold_up_the_others(
+    url: str, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.setattr(
+        postgresql, "_WRITER", postgresql._WRITER.replace("lock_timeout = '10s'", "lock_timeout = '1s'")
+    )
+    monkeypatch.setattr(postgresql, "_END_STALLED", postgresql._END_STALLED.replace("'5.0 s'", "'0.5 s'"))
+    with closing(PostgresqlCatalog(url)) as catalog, psycopg.connect(url) as still:
+        writer = Writer(catalog)
+        still.execute(postgresql._LOCK)
+        copy = still.cursor().copy("COPY claims FROM STDIN")
+        if where != "at rest":
+            copy.__enter__().write(b"a name\tactual\t")
+            still.pgconn.flush()
+        with pytest.raises(Unreachable, match="lock timeout"):
+            writer.write(event("a1"))
+        writer.offset = 0
+        assert len(writer.write(event("a1")).changes) == 1
+        with pytest.raises(psycopg.OperationalError):
+            still.cursor().execute("SELECT 1") if where == "at rest" else copy.__exit__(None, None, None)
+        still.close()
+
+
+# --- trouble ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_crashes_and_comes_back_costs_nothing(private_postgresql: PostgresServer) -> None:
+    with closing(PostgresqlCatalog(private_postgresql.make_database())) as catalog:
+        writer = Writer(catalog)
+        writer.write(event("a1"), event("a2"))
+        private_postgresql.stop(signal.SIGQUIT)
+        for call in (lambda: writer.write(event("a3")), catalog.feed, lambda: catalog.claim(partition(1))):
+            with pytest.raises(Unreachable):
+                call()
+        private_postgresql.start()
+        writer.offset = 2
+        assert len(writer.write(event("a3")).changes) == 1
+        assert catalog.feed().last_seq == 3
+        private_postgresql.stop()
+        private_postgresql.start()
+        assert catalog.feed().last_seq == 3  # its connections were gone while nobody used them
+
+
+def test_a_commit_whose_answer_was_lost_is_not_done_twice(catalog: PostgresqlCatalog) -> None:
+    """The server commits; what is sent back finds no one, as the connection is gone."""
+    writer = Writer(catalog)
+    db = catalog._connected()
+    transaction = db.transaction
+
+    @contextmanager
+    def losing() -> Iterator[None]:
+        with transaction():
+            yield
+        raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    db.transaction = losing  # type: ignore[method-assign,assignment]
+    with pytest.raises(Unreachable, match="closed the connection"):
+        writer.write(event("a1"))
+    assert catalog.feed().last_seq == 1
+    writer.offset = 0
+    with pytest.raises(Fenced):
+        writer.write(event("a1"))
+    assert Writer(catalog).claim.next_offset == 1
+    assert catalog.feed().last_seq == 1
+
+
+PASSING = ["AdminShutdown", "SerializationFailure", "DeadlockDetected", "DiskFull", "QueryCanceled", "LockNotAvailable"]
+
+
+@pytest.mark.parametrize("name", [*PASSING, "ReadOnlySqlTransaction", "TooManyConnections", "CannotConnectNow"])
+def test_what_passes_is_tried_again(name: str) -> None:
+    error = getattr(psycopg.errors, name)("told")
+    with pytest.raises(Unreachable, match="told"), postgresql._errors():
+        raise error
+    with pytest.raises(Unreachable, match="told"), postgresql._errors():
+        raise sa.exc.DBAPIError("SELECT", {}, error)
+
+
+@pytest.mark.parametrize(
+    "name", ["UniqueViolation", "UndefinedTable", "InsufficientPrivilege", "DataError", "ProgramLimitExceeded"]
+)
+def test_what_does_not_pass_stops(name: str) -> None:
+    with pytest.raises(Fatal, match="told"), postgresql._errors():
+        raise getattr(psycopg.errors, name)("told")
+
+
+def test_a_database_that_takes_no_writes_for_now_is_waited_for(catalog: PostgresqlCatalog) -> None:
+    writer = Writer(catalog)
+    catalog._connected().execute("SET default_transaction_read_only = on")
+    with pytest.raises(Unreachable, match="read-only"):
+        writer.write(event("a1"))
+    writer.offset = 0
+    assert len(writer.write(event("a1")).changes) == 1
+
+
+def test_a_database_that_is_away_is_unreachable() -> None:
+    with pytest.raises(Unreachable):
+        PostgresqlCatalog("postgresql://nobody@/none?host=/nowhere")
+
+
+def test_a_database_of_another_encoding_is_refused(postgresql: PostgresServer) -> None:
+    with pytest.raises(Fatal, match="UTF8"):
+        PostgresqlCatalog(postgresql.make_database("ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"))
+
+
+def test_a_catalogue_of_a_newer_version_is_refused(url: str, catalog: PostgresqlCatalog) -> None:
+    with psycopg.connect(url) as db:
+        db.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(Fatal, match="newer version"):
+        PostgresqlCatalog(url)
+
+
+# --- text and boxes ---------------------------------------------------------------------------------------------------
+
+
+def test_text_that_postgresql_refuses_does_not_stop_it(catalog: PostgresqlCatalog) -> None:
+    writer = Writer(catalog)
+    chance = random.Random(7)
+    endless = "".join(chr(chance.randrange(0x4E00, 0x9FFF)) for _ in range(1000))
+    texts: list[dict[str, Any]] = [
+        {"type": "a\0b", "agency": "x\0", "place": "\0", "instrument": {"\0": "\0"}},
+        {"type": "a\0c", "agency": "x\0", "updated": event().updated_ms + 1},  # type: ignore[operator]
+        {"agency": endless, "updated": event().updated_ms + 2},  # type: ignore[operator]
+    ]
+    events: list[EarthquakeEvent] = [event("a1", **fields) for fields in texts]
+    for _ in range(2):
+        writer.write(*events)
+    writer.write(event("a2", agency="x\ufffd"), event("a3", agency="X\0"))
+    detail = catalog.earthquake(catalog.find("a1")[0])
+    assert detail is not None
+    assert [step["event"]["type"] for step in detail["history"]] == ["a\0b", "a\0c", "earthquake"]
+    assert detail["history"][1]["why"].endswith("a\ufffdb → a\ufffdc")
+    assert catalog.find("a\0") == []
+    assert catalog.earthquake("a\0") is None
+    assert catalog.merged_into("a\0") is None
+
+
+def test_small_boxes_are_found_by_the_index(url: str, catalog: PostgresqlCatalog) -> None:
+    with psycopg.connect(url) as db:
+        db.execute(
+            """INSERT INTO earthquakes SELECT n, n::text, 'actual', 1, n, 0, false, n, 1, 1,
+            -90 + n % 180, -180 + n % 360, NULL FROM generate_series(1, 100000) AS n"""
+        )
+        db.execute("ANALYZE earthquakes")
+        plan = db.execute(
+            """EXPLAIN SELECT earthquake FROM earthquakes
+            WHERE point(earthquakes.longitude, earthquakes.latitude) <@ box(point(10, 10), point(11, 11)) LIMIT 1001"""
+        ).fetchall()
+        assert any("earthquakes_by_point" in line for (line,) in plan)
+    assert catalog.count(EarthquakeFilter(minlatitude=10, maxlatitude=10, minlongitude=-80, maxlongitude=-80)) == 278

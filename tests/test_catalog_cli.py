@@ -1,0 +1,260 @@
+"""`quakestream catalog`, as a user runs it."""
+
+import csv
+import io
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quakestream import formats
+from quakestream.catalog import EarthquakeFilter
+from quakestream.catalog.sqlite import SqliteCatalog
+from quakestream.catalog.verifying import faults
+from quakestream.instance import sole_instance
+from tests.contracts.catalog import Writer, shock
+
+BIN = Path(sys.executable).parent
+DATA = Path(__file__).parent / "data"
+FILES = (
+    "usgs_feed_2014.geojson",
+    "usgs_detail_nn00570710.geojson",
+    "usgs_quakeml_nc72282711.xml",
+    "scedc_2010.catalog",
+)
+
+
+class Shell:
+    """Runs `quakestream catalog` on a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "catalogue.sqlite3"
+
+    def __call__(self, *arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+        command = [str(BIN / "quakestream"), "catalog", *map(str, arguments), "--data-dir", str(self.folder)]
+        environment = {"PATH": os.environ["PATH"], "COLUMNS": "200"}
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=60, check=False, env=environment, cwd=self.folder
+        )
+        assert done.returncode == code, (done.stdout, done.stderr)
+        return done
+
+    def sql(self, statement: str) -> None:
+        with closing(sqlite3.connect(self.path)) as db, db:
+            db.execute(statement)
+
+    def catalog(self) -> SqliteCatalog:
+        return SqliteCatalog(self.path)
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+def listed(catalog: SqliteCatalog) -> list[dict[str, Any]]:
+    page = catalog.earthquakes(EarthquakeFilter(includedeleted=True), 10_000)
+    return [json.loads(document) for document in page.earthquakes]
+
+
+def test_imported_files_are_real_and_alarm_nobody_and_a_second_time_changes_nothing(shell: Shell) -> None:
+    said = shell("import", *(DATA / name for name in FILES)).stderr
+    assert said.count("events/s") == len(FILES)
+    with closing(shell.catalog()) as catalog:
+        changes = catalog.changes(0, 10_000)
+        assert changes
+        assert all(change.imported for change in changes)
+        assert {e["mode"] for e in listed(catalog)} == {"actual"}
+        seq = catalog.feed().last_seq
+    assert shell("import", DATA / FILES[0]).stderr.startswith(f"{FILES[0]}: 0 events stored, 0 known already, ")
+    assert ": 0 events stored" in shell("import", "--again", DATA / FILES[0]).stderr
+    with closing(shell.catalog()) as catalog:
+        assert catalog.feed().last_seq == seq
+    assert shell("verify").stdout.startswith("good: ")
+
+
+def test_an_import_that_was_cut_short_goes_on_where_it_was(shell: Shell) -> None:
+    whole = (DATA / "usgs_feed_2014.geojson").read_text()
+    events = list(formats.read_file(DATA / "usgs_feed_2014.geojson", mode="actual"))
+    shell("import", DATA / "usgs_feed_2014.geojson")
+    shell.sql("UPDATE positions SET next_offset = 3")  # as after a batch of three
+    assert (
+        f"{len(events) - 3} known already, 3 imported before" in shell("import", DATA / "usgs_feed_2014.geojson").stderr
+    )
+    (shell.folder / "other.geojson").write_text(whole + " ")
+    assert f"{len(events)} known already" in shell("import", "other.geojson").stderr
+
+
+def test_what_can_not_be_read_is_told_and_the_rest_imported(shell: Shell) -> None:
+    feed = json.loads((DATA / "usgs_feed_2014.geojson").read_text())
+    feed["features"][0]["geometry"]["coordinates"][1] = 91
+    (shell.folder / "bad.geojson").write_text(json.dumps(feed))
+    (shell.folder / "page.html").write_text("<html>")
+    said = shell("import", "bad.geojson", "page.html", code=1).stderr
+    assert "latitude" in said
+    assert f"{len(feed['features']) - 1} events stored" in said
+    assert "page.html: a web page" in said
+    shell("import", "nothing.geojson", code=2)
+
+
+def test_writing_is_refused_while_the_consumer_is_at_work_and_reading_is_not(shell: Shell) -> None:
+    shell("import", DATA / FILES[0])
+    with sole_instance(shell.folder / "earthquake-consumer.lock"):
+        for command in (("import", DATA / FILES[0]), ("prune",), ("vacuum",), ("rebuild",), ("new-epoch",)):
+            assert "another earthquake-consumer" in shell(*command, code=1).stderr
+        shell("verify")
+        shell("export")
+
+
+def test_export_in_each_form_with_filters(shell: Shell) -> None:
+    with closing(shell.catalog()) as catalog:
+        Writer(catalog).write(
+            shock("nn1", magnitude=5.5),
+            shock("us1", magnitude=5.4, status="reviewed"),
+            shock("ak9", timestamp=0, magnitude=None, location={"latitude": 60, "longitude": -150}, mode="actual"),
+            shock("xx1", mode="exercise"),
+        )
+        real = [e for e in listed(catalog) if e["mode"] == "actual"]
+    lines = [json.loads(line) for line in shell("export", "--format", "jsonl").stdout.splitlines()]
+    assert lines == real
+    features = json.loads(shell("export").stdout)["features"]
+    assert [f["id"] for f in features] == [e["id"] for e in real]
+    assert (features[0]["properties"]["mag"], features[0]["properties"]["ids"]) == (5.4, ",nn1,us1,")
+    rows = list(csv.DictReader(io.StringIO(shell("export", "--format", "csv").stdout)))
+    assert [(row["id"], row["mag"], row["status"]) for row in rows] == [
+        (e["id"], str(e["magnitude"] or ""), e["status"]) for e in real
+    ]
+    shell("export", "--format", "csv", "-o", "out.csv")
+    again = list(formats.read_file(shell.folder / "out.csv", mode="actual"))
+    assert [e.timestamp_ms for e in again] == [e["timestamp"] for e in real]  # type: ignore[union-attr]
+    assert len(json.loads(shell("export", "--minmagnitude", "5").stdout)["features"]) == 1
+    assert len(json.loads(shell("export", "--endtime", "1970-01-02").stdout)["features"]) == 1
+    assert len(json.loads(shell("export", "--mode", "exercise").stdout)["features"]) == 1
+    assert "minmagnitude" in shell("export", "--minmagnitude", "5", "--maxmagnitude", "4", code=2).stderr
+    assert "2 events stored" in shell("import", "out.csv").stderr
+
+
+FAULTS = {
+    "DELETE FROM changes WHERE seq = 2": "the feed's counter",
+    "UPDATE changes SET document = x'' WHERE seq = 4": "has no document",
+    "UPDATE earthquakes SET seq = 1 WHERE seq = 3": "has other changes",
+    "UPDATE earthquakes SET merged_into = NULL WHERE merged_into IS NOT NULL": "has no reports",
+    "UPDATE reports SET earthquake = 99 WHERE id = 'ak1'": "belongs to no earthquake",
+    "UPDATE reports SET earthquake = 3 WHERE id = 'us1'": "are one earthquake",
+    "UPDATE reports SET earthquake = 1 WHERE id = 'ak1'": "not the same",
+    "UPDATE reports SET updated_ms = updated_ms - 1, content_hash = x'00' WHERE id = 'nn1'": "latest event",
+    "UPDATE reports SET timestamp_ms = timestamp_ms + 1 WHERE id = 'nn1'": "the origin time",
+    "DELETE FROM reports WHERE id = 'ak1'": "belongs to no report",
+    "UPDATE earthquakes SET magnitude = 1 WHERE merged_into IS NULL": "is not found by",
+    "UPDATE changes SET document = replace(document, '4.5', '4.6')": "not what its events make",
+    "UPDATE feed SET last_report = 1": "were passed",
+    "DELETE FROM events WHERE seq = 1": "latest event",
+    "INSERT INTO claims VALUES ('x', 'actual', 77)": "claimed by no report",
+}
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalogue with an earthquake of two reports, one that was merged away, and one alone."""
+    path = tmp_path_factory.mktemp("sound") / "catalogue.sqlite3"
+    with closing(SqliteCatalog(path)) as catalog:
+        writer = Writer(catalog)
+        first = shock("nn1")
+        writer.write(first, shock("us1", timestamp=first.timestamp_ms + 600_000), shock("ak1", timestamp=1000))
+        writer.write(shock("us1", timestamp=first.timestamp_ms + 500, updated=(first.updated_ms or 0) + 1))
+    return path
+
+
+@pytest.mark.parametrize("damage", FAULTS)
+def test_verify_sees_each_kind_of_damage(damage: str, sound: Path, tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.sqlite3"
+    path.write_bytes(sound.read_bytes())
+    with closing(SqliteCatalog(path)) as catalog:
+        with catalog.reading() as connection:
+            assert list(faults(connection)) == []
+        catalog._db.execute(damage)
+        with catalog.reading() as connection:
+            found = list(faults(connection))
+    assert any(FAULTS[damage] in fault for fault in found), found
+
+
+def test_verify_of_a_damaged_catalogue_ends_with_1(shell: Shell, sound: Path) -> None:
+    shell.path.write_bytes(sound.read_bytes())
+    assert shell("verify").stdout.startswith("good: ")
+    shell.sql("UPDATE feed SET last_seq = 99")
+    assert "the feed's counter says 99" in shell("verify", code=1).stdout
+
+
+def test_prune_and_vacuum_make_the_file_smaller_and_keep_the_history(shell: Shell) -> None:
+    with closing(shell.catalog()) as catalog:
+        writer = Writer(catalog)
+        for i in range(30):
+            writer.write(*(shock(f"nn{n}", timestamp=n * 10**7, place="x" * 900, updated=i + 1) for n in range(20)))
+        before = [catalog.earthquake(e["id"]) for e in listed(catalog)]
+    assert "600 changes pruned" in shell("prune", "--days", "1").stdout
+    size = shell.path.stat().st_size
+    shell("vacuum")
+    assert shell.path.stat().st_size < size
+    with closing(shell.catalog()) as catalog:
+        assert [catalog.earthquake(e["id"]) for e in listed(catalog)] == before
+    shell("verify")
+
+
+def test_rebuild_keeps_ids_and_groups_what_an_older_version_did_not(shell: Shell, sound: Path) -> None:
+    """As after an update that associates otherwise: here the older one had kept each report by itself."""
+    with closing(shell.catalog()) as catalog:
+        writer = Writer(catalog)
+        first = shock("nn1")
+        writer.write(first, shock("us1", timestamp=first.timestamp_ms + 600_000), shock("ak1", timestamp=1000))
+        writer.write(shock("us1", timestamp=first.timestamp_ms + 600_000, magnitude=4.4, updated=first.updated_ms + 1))  # type: ignore[operator]
+        old = catalog.feed()
+        ids = {name: catalog.find(f"usgs:{name}")[0] for name in ("nn1", "us1", "ak1")}
+        lone = catalog.earthquake(ids["ak1"])
+    far, near = (f'"timestamp":{first.timestamp_ms + ms}' for ms in (600_000, 500))
+    shell.sql(f"UPDATE events SET document = CAST(replace(document, '{far}', '{near}') AS BLOB)")  # noqa: S608
+    assert "are one earthquake" in shell("verify", code=1).stdout
+    assert "the old catalogue is" in shell("rebuild").stdout
+    shell("verify")
+    with closing(shell.catalog()) as catalog:
+        feed = catalog.feed()
+        assert (feed.catalog_id, feed.epoch == old.epoch) == (old.catalog_id, False)
+        assert catalog.find("usgs:nn1") == catalog.find("usgs:us1") == [ids["nn1"]]
+        assert catalog.find("usgs:ak1") == [ids["ak1"]]
+        assert catalog.merged_into(ids["us1"]) == ids["nn1"]
+        assert catalog.earthquake(ids["ak1"]) == lone
+        assert [c.seq for c in catalog.changes(0)] == list(range(1, feed.last_seq + 1))
+        assert catalog.changes(feed.last_seq - 1)[0].into_id == ids["nn1"]
+        assert Writer(catalog).claim.next_offset == 4
+    assert (shell.folder / "catalogue.before-rebuild").is_file()
+
+
+def test_a_rebuild_that_was_cut_short_leaves_the_catalogue_as_it_was(shell: Shell, sound: Path) -> None:
+    shell.path.write_bytes(sound.read_bytes())
+    (shell.folder / "catalogue.rebuilding").write_bytes(b"half a file")
+    shell("rebuild")
+    with closing(shell.catalog()) as catalog:
+        assert len(listed(catalog)) == 2
+        shell.sql("UPDATE positions SET next_offset = next_offset")
+        reader = sqlite3.connect(shell.path)
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM feed").fetchone()
+        assert "open elsewhere" in shell("rebuild", code=1).stderr
+        reader.close()
+        assert len(listed(catalog)) == 2
+
+
+def test_a_new_epoch_for_a_backup_that_was_put_back(shell: Shell, sound: Path) -> None:
+    shell.path.write_bytes(sound.read_bytes())
+    with closing(shell.catalog()) as catalog:
+        before = catalog.feed()
+    epoch = shell("new-epoch").stdout.split()[-1]
+    with closing(shell.catalog()) as catalog:
+        assert (catalog.feed().epoch, catalog.feed().last_seq) == (epoch, before.last_seq)
+        assert epoch != before.epoch
