@@ -260,7 +260,16 @@ class Plan:
 
     def _apply(self, report: Report, old: Origin | None, why: str) -> None:
         """A report has a new latest event: group anew what that disturbs, and say what became of it."""
-        groups, reasons = self._regrouped(report, old)
+        others = self._others(report, old)
+        if not others and old is None:  # most events: nothing near that could be the same
+            quake = self._new_earthquake([report])
+            self._move(quake, [report])
+            self._step(quake, "created", why)
+            return
+        if not others and len(self._near.earthquakes[report.earthquake].reports) == 1:
+            self._step(self._near.earthquakes[report.earthquake], "updated", why)
+            return
+        groups, reasons = self._regrouped([report.origin, *others])
         involved = {r.earthquake for members in groups for r in members if r.earthquake}
         quakes = self._near.earthquakes
         before = {q: set(quakes[q].reports) for q in involved}
@@ -325,15 +334,16 @@ class Plan:
             if q not in told and set(quakes[q].reports) != reports:
                 self._step(quakes[q], "updated", f"its reports were grouped anew: {why}")
 
-    def _regrouped(self, report: Report, old: Origin | None) -> tuple[list[list[Report]], dict[str, str]]:
-        """The reports that may be affected, by earthquake, and why each is where it is."""
-        origin = report.origin
+    def _others(self, report: Report, old: Origin | None) -> list[Origin]:
+        """Whom a report's new origin, or the end of its old one, disturbs."""
         if self._alone(report, old):
-            return [[report]], {}
-        self._near.window.add(origin)
-        seeds = [origin, *disturbed(self._near, origin, self._limits)]
-        if old is not None:
-            seeds += disturbed(self._near, old, self._limits)
+            return []
+        self._near.window.add(report.origin)
+        others = disturbed(self._near, report.origin, self._limits)
+        return others if old is None else others + disturbed(self._near, old, self._limits)
+
+    def _regrouped(self, seeds: Sequence[Origin]) -> tuple[list[list[Report]], dict[str, str]]:
+        """The reports that may be affected, by earthquake, and why each is where it is."""
         grouped = [
             one for component in components(self._near, seeds, self._limits) for one in group_component(component)
         ]
@@ -445,6 +455,7 @@ class Surroundings:
         self._covered: dict[str, list[tuple[int, int]]] = {}
         self._called: set[CalledName] = set()
         self._claiming: set[CalledName] = set()
+        self._linked: set[tuple[str, str, tuple[str, ...]]] = set()
 
     def add(self, report: Report) -> None:
         """A report that is new."""
@@ -460,7 +471,9 @@ class Surroundings:
 
     def named(self, origin: Origin) -> Iterable[Origin]:
         """`OriginIndex.named`."""
-        self.read_linked([origin])
+        once = (origin.mode, origin.key, origin.ids)
+        if once not in self._linked:
+            self.read_linked([origin])
         return self.window.named(origin)
 
     def read_named(self, names: set[ReportName]) -> None:
@@ -469,6 +482,7 @@ class Surroundings:
 
     def read_linked(self, origins: Sequence[Origin]) -> None:
         """Know whom they claim to be, and who claims to be them, or the same as they."""
+        self._linked.update((o.mode, o.key, o.ids) for o in origins)
         claimed = {(o.mode, name) for o in origins for name in o.claims}
         named = {(o.mode, name) for o in origins for name in o.names} | claimed
         if unknown := claimed - self._called:
