@@ -129,6 +129,7 @@ class ServiceSettings(Settings):
     contact: str = Field("", description="Web or mail address for agencies to reach you by, in the User-Agent.")
     ingest_token: str = Field(
         "",
+        repr=False,
         pattern=r"^$|^[\x21-\x7e]{16,512}$",
         description="Key of `POST /earthquake-events`, 16 characters or more. Empty: nobody may post.",
     )
@@ -170,7 +171,7 @@ class ConsumerSettings(Settings):
         90, description="How long the change feed is whole. An earthquake's history is kept for ever."
     )
     catalog_max_mb: Annotated[float, Field(ge=0)] = Field(
-        0, description="Size above which the change feed is cut earlier; 0: no limit."
+        0, description="Size above which the change feed is cut earlier, on SQLite; 0: no limit."
     )
 
     def catalog_max_bytes(self) -> int | None:
@@ -220,7 +221,9 @@ def load(
         settings = kind.model_validate(given)
     except ValidationError as error:
         for fault in error.errors():
-            faults[str(fault["loc"][0])] = f"{fault['msg']} (got {str(fault['input'])[:80]!r})"
+            name = str(fault["loc"][0])
+            shown = kind.model_fields[name].repr  # a key is not: it would stand in logs
+            faults[name] = f"{fault['msg']} (got {str(fault['input'])[:80]!r})" if shown else fault["msg"]
     if settings is None or faults:
         listed = "; ".join(f"{name.upper()} {fault}" for name, fault in sorted(faults.items()))
         raise ConfigError(f"Config validation error: {listed}")

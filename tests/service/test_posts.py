@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quakestream.errors import Rejected, Unreachable
+from quakestream.config import ServiceSettings, load
+from quakestream.errors import ConfigError, Rejected, Unreachable
 from quakestream.event import decode
 from quakestream.log import Topic
 from quakestream.service import posts as posts_module
@@ -160,6 +161,14 @@ def test_fifty_at_once_are_published_once(ask: Callable[..., None]) -> None:
     ask(test)
 
 
+def test_a_key_that_is_not_long_enough_is_named_and_not_shown() -> None:
+    with pytest.raises(ConfigError, match="INGEST_TOKEN") as caught:
+        load(ServiceSettings, environment={"EVENT_LOG": "embedded", "INGEST_TOKEN": "too-short"})
+    assert "too-short" not in str(caught.value)
+    settings = load(ServiceSettings, environment={"EVENT_LOG": "embedded", "INGEST_TOKEN": TOKEN})
+    assert TOKEN not in repr(settings)
+
+
 @pytest.mark.parametrize(
     ("headers", "token", "status"),
     [
@@ -269,7 +278,8 @@ def test_a_log_that_does_not_take_it_in_time_is_503_and_the_next_post_goes_throu
         log.away = trouble == "away"
         log.holding = trouble == "holding"
         log.full_times = 10_000 if trouble == "full" else 0
-        answers = await asyncio.gather(*(client.post(PATH, json=event(n), headers=KEY) for n in range(3)))
+        async with asyncio.timeout(5):
+            answers = await asyncio.gather(*(client.post(PATH, json=event(n), headers=KEY) for n in range(3)))
         for answer in answers:
             assert (answer.status_code, answer.headers["content-type"]) == (503, PROBLEM)
             assert answer.headers["retry-after"] == "5"

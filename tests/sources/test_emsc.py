@@ -127,6 +127,8 @@ async def at_work(folder: Path, centre: Centre, **options: Any) -> AsyncIterator
         )
         async with running(made.run(outlet)):
             yield outlet
+        for socket in centre.sockets:
+            socket.transport.abort()
 
 
 def centre(*scripts: Script) -> Centre:
@@ -257,21 +259,27 @@ async def garbles(socket: ServerConnection) -> None:
 async def sleeps(socket: ServerConnection) -> None:
     """No answer to a ping, and no end."""
     socket.transport.pause_reading()
-    await asyncio.sleep(2)
-    socket.transport.abort()
+    await socket.wait_closed()
 
 
 @pytest.mark.parametrize("fault", [closes, leaves, cuts, floods, garbles, sleeps])
 def test_after_a_fault_it_connects_anew_and_reads_what_it_missed(tmp_path: Path, fault: Script) -> None:
     async def test() -> None:
-        one = centre(fault, stay)
+        trouble = asyncio.Event()
+
+        async def good_at_first(socket: ServerConnection) -> None:
+            await trouble.wait()
+            await fault(socket)
+
+        one = centre(good_at_first, stay)
         one.known = {one_["id"]: one_ for one_ in (feature(1, at_ms=NOW_MS - HOUR_MS), feature(2))}
-        async with at_work(tmp_path, one, pingIntervalS=0.2) as outlet:
-            await outlet.until(lambda: one.connections == 2 and outlet.states[-1] == ("live", None))
+        async with asyncio.timeout(10), at_work(tmp_path, one, pingIntervalS=0.2, lostIntervalS=60) as outlet:
+            await outlet.until(lambda: len(outlet.events) == 2 and outlet.states[-1] == ("live", None))
+            one.known[feature(3)["id"]] = feature(3, updated_ms=NOW_MS + 1)  # no frame tells of it
+            trouble.set()
+            await outlet.until(lambda: one.connections == 2 and len(set(ids(outlet.events))) == 3)
             assert any(state == "failing" for state, _ in outlet.states)
-            missed = feature(3, updated_ms=NOW_MS + 1)
-            await one.tell(missed)
-            await outlet.until(lambda: len({event.id for event in outlet.events}) == 3)
+            await outlet.until(lambda: outlet.states[-1] == ("live", None))
         assert {feature(n)["id"] for n in (1, 2, 3)} == set(ids(outlet.events))
 
     run(test)

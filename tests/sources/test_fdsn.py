@@ -17,8 +17,10 @@ from quakestream import sources
 from quakestream.errors import Rejected
 from quakestream.event import EarthquakeEvent, iso_time
 from quakestream.sources import fdsn
+from quakestream.sources.emsc import EmscOptions
 from quakestream.sources.presets import PRESETS
-from tests.formats.reading import SHARED, shared
+from quakestream.sources.usgs import UsgsOptions
+from tests.formats.reading import ROOT, SHARED, shared
 from tests.sources.fakes import Agency, Answer, Clock, FakeOutlet, Query, agency, context, http, running
 
 NOW_MS = 1_700_000_000_000
@@ -461,3 +463,12 @@ def test_recorded_descriptions_are_understood(tmp_path: Path, recorded: str, kno
             assert ("updatedafter" in server.asked[-1]) is known
 
     run(test)
+
+
+def test_the_docs_name_every_option_and_every_preset_with_its_terms() -> None:
+    described = (ROOT / "docs/sources.md").read_text()
+    for name, preset in PRESETS.items():
+        assert f"| `{name}` | {preset.about} | {preset.poll_interval_s:g} s | {preset.terms} |" in described
+    for kind in (UsgsOptions, EmscOptions, fdsn.FdsnOptions):
+        for option in kind.model_fields.values():
+            assert f"`{option.alias}`" in described

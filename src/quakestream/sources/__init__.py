@@ -20,6 +20,7 @@ from pydantic.alias_generators import to_camel
 from quakestream.errors import Rejected
 from quakestream.event import EarthquakeEvent
 from quakestream.sources.memory import Memory
+from quakestream.telemetry import SOURCE_ERRORS
 
 State = Literal["starting", "live", "failing", "finished", "stopped"]
 
@@ -99,21 +100,22 @@ class Source(abc.ABC):
     async def deliver(self, outlet: Outlet, events: Sequence[EarthquakeEvent]) -> None:
         """Publish what is new of these, in the order of `updated`, and remember it when it is acknowledged.
 
-        One call at a time, others wait: so each report's revisions go out in order whoever found them.
+        Several calls take turns, a chunk each: what is new now does not wait for a long back-fill, and what is older
+        than what another call has published is nothing new.
 
         Raises:
             Unreachable: the memory fails; what was not marked is published again by the next call.
         """
         memory, now_ms = self.context.memory, self.context.now_ms
-        async with self._turn:
-            dated = memory.dated(events, now_ms())
-            dated.sort(key=lambda event: (event.updated_ms or 0, event.id))
-            for start in range(0, len(dated), CHUNK):
+        dated = memory.dated(events, now_ms())
+        dated.sort(key=lambda event: (event.updated_ms or 0, event.id))
+        for start in range(0, len(dated), CHUNK):
+            async with self._turn:
                 fresh = memory.unpublished(dated[start : start + CHUNK])
                 if fresh:
                     await outlet.publish(fresh)
                     memory.mark(fresh, now_ms())
-                await asyncio.sleep(0)
+            await asyncio.sleep(0)
 
     def well(self, outlet: Outlet, part: str, *, main: str) -> None:
         """`part` of the source works; the source is live while its part `main` does, and shows what else does not."""
@@ -125,6 +127,8 @@ class Source(abc.ABC):
         """`part` of the source fails."""
         self._troubles[part] = f"{part}: {error}" if part != main else str(error)
         failing = main in self._troubles
+        if not failing:
+            SOURCE_ERRORS.labels(self.label).inc()  # as the outlet does for what fails as a whole
         outlet.report("failing" if failing else "live", error="; ".join(self._troubles.values()))
 
 
