@@ -10,6 +10,8 @@ import msgspec
 import pytest
 
 from quakestream.catalog import Catalog, Cursor, EarthquakeFilter, Ingested, LoggedEvent, LogPartition
+from quakestream.catalog.sql import SqlCatalog
+from quakestream.catalog.verifying import faults
 from quakestream.errors import Fenced, Gap, OffsetLost, Rejected
 from quakestream.event import EarthquakeEvent, encode, from_document
 from quakestream.seismology.association import group, origin_of, preferred
@@ -352,6 +354,9 @@ class CatalogContract:
                 if step["event"]
             }
         assert told >= {(e.mode, e.id, e.updated_ms, e.magnitude) for e in events}
+        assert isinstance(catalog, SqlCatalog)
+        with catalog.reading() as connection:
+            assert list(faults(connection)) == []
 
     # --- followers ----------------------------------------------------------------------------------------------
 
@@ -436,13 +441,16 @@ class CatalogContract:
         assert [c.seq for c in catalog.changes(0, over_gap=True)] == [2, 3]
         assert len(self.listed(catalog)) == 2
 
-    def test_pruning_makes_room(self, catalog: Catalog, writer: Writer) -> None:
+    def test_pruning_and_vacuuming_make_room(self, catalog: Catalog, writer: Writer) -> None:
         for i in range(20):
             writer.write(*(event(f"a{n}", place="x" * 900, updated=NOW_MS + i) for n in range(20)))
-        before = catalog.size_bytes()
+        assert catalog.size_bytes() > 400 * 900
         assert catalog.prune(NOW_MS + 1, 1000) == 400
-        assert catalog.size_bytes() <= before
+        before, after = catalog.vacuum()
+        assert after < before
         assert len(catalog.changes(0, over_gap=True)) == 20
+        writer.write(event("b"))
+        assert len(self.listed(catalog)) == 21
 
     # --- reading ------------------------------------------------------------------------------------------------
 

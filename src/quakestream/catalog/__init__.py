@@ -222,7 +222,7 @@ class Catalog(abc.ABC):
 
     @abc.abstractmethod
     def size_bytes(self) -> int:
-        """What the catalogue takes of its disk, room for reuse left out."""
+        """What the catalogue takes of its disk; on SQLite, room for reuse left out."""
 
     @abc.abstractmethod
     def prune(self, before_ms: int, limit: int) -> int:
@@ -230,6 +230,10 @@ class Catalog(abc.ABC):
 
         One short transaction over at most `limit` of them. 0: there is nothing left to prune.
         """
+
+    @abc.abstractmethod
+    def vacuum(self) -> tuple[int, int]:
+        """Give room that is not used back to the disk; what is taken of it before and after."""
 
     @abc.abstractmethod
     def earthquakes(self, wanted: EarthquakeFilter, limit: int = 100, cursor: str | None = None) -> Page:

@@ -41,6 +41,7 @@ def rebuild(path: Path, on_progress: Callable[[int, int], None], limit_faults: i
     with closing(SqliteCatalog(path)) as old:
         ids = _Ids(old)
         with closing(SqliteCatalog(beside, ids)) as new:
+            ids.new = new
             new.relax()
             _replay(old, new, ids, on_progress)
             _redirect(old, new)
@@ -64,7 +65,7 @@ class _Ids:
     def __init__(self, old: SqliteCatalog) -> None:
         self._old = old
         self._given: set[str] = set()
-        self.is_taken: Callable[[str], bool] = lambda _: False
+        self.new: SqliteCatalog | None = None
 
     def __call__(self, first: ReportName) -> str:
         source, id_, mode = first
@@ -78,7 +79,7 @@ class _Ids:
         )
         with self._old.reading() as connection:
             found = connection.execute(wanted).scalar_one_or_none()
-        if found is None or found in self._given or self.is_taken(found):
+        if found is None or found in self._given or self._is_stored(found):
             return new_earthquake_id(first)
         self._given.add(found)
         return str(found)
@@ -87,12 +88,18 @@ class _Ids:
         """What was given is in the new catalogue now."""
         self._given.clear()
 
+    def _is_stored(self, id_: str) -> bool:
+        if self.new is None:
+            return False
+        with self.new.reading() as connection:
+            found = connection.execute(sa.select(earthquakes.c.id).where(earthquakes.c.id == id_))
+            return found.scalar_one_or_none() is not None
+
 
 def _replay(old: SqliteCatalog, new: SqliteCatalog, ids: _Ids, on_progress: Callable[[int, int], None]) -> None:
     """All events in the order of their first effect, those of one transaction in one again."""
     with old.reading() as connection:
         total = connection.execute(sa.select(sa.func.count()).select_from(events)).scalar_one()
-    ids.is_taken = lambda id_: bool(new.find(id_))
     claim = new.claim(_ITSELF)
     done = 0
     for at_ms, batch in groupby(_logged(old), key=lambda one: one[0]):

@@ -52,7 +52,7 @@ def _take_documents(connection: Connection, first: int, last: int) -> None:
 
 
 def size_bytes(connection: Connection) -> int:
-    """What the catalogue takes of its disk, room for reuse left out."""
+    """What the catalogue takes of its disk; on SQLite, room for reuse left out."""
     free = connection.execute(text("PRAGMA freelist_count")).scalar_one() if _is_sqlite(connection) else 0
     return disk_bytes(connection, free_pages=free)
 
@@ -68,9 +68,10 @@ def disk_bytes(connection: Connection, free_pages: int = 0) -> int:
 
 def vacuum(connection: Connection) -> None:
     """Give room that is not used back to the disk. Outside of a transaction."""
-    connection.execute(text("VACUUM" if _is_sqlite(connection) else "VACUUM FULL ANALYZE"))
-    if _is_sqlite(connection):
-        connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    on_sqlite = ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)")
+    on_postgresql = ("SET default_transaction_read_only = off", "SET statement_timeout = 0", "VACUUM FULL ANALYZE")
+    for statement in on_sqlite if _is_sqlite(connection) else on_postgresql:
+        connection.execute(text(statement))
 
 
 def _is_sqlite(connection: Connection) -> bool:

@@ -187,7 +187,7 @@ followers = Table(
 )
 
 # SQLite only, outside of `metadata`: the index `earthquakes_by_cell`, on half degrees. An R*Tree finds no quicker what
-# is in a small box, and costs 55 µs an earthquake where this costs 10 (docs/decisions/0006-cells-for-boxes.md).
+# is in a small box, and costs 55 µs an earthquake where this costs 10 (docs/decisions/0007-cells-for-boxes.md).
 CELL: Final[ColumnElement[int]] = literal_column(
     "CAST((latitude + 90) * 2 AS INTEGER) * 720 + CAST((longitude + 180) * 2 AS INTEGER)", Integer
 )

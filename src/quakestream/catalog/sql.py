@@ -72,13 +72,14 @@ class SqlCatalog(Catalog):
             return retention.prune(connection, before_ms, limit)
 
     def vacuum(self) -> tuple[int, int]:
-        """Give room that is not used back to the disk; the size before and after, all room included."""
-        with self.writing() as connection:
+        with self.reading() as connection:
             before = retention.disk_bytes(connection)
-        with _unreachable(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            retention.vacuum(connection)
-        with self.writing() as connection:
-            return before, retention.disk_bytes(connection)
+            connection.rollback()
+            alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+            retention.vacuum(alone)
+            after = retention.disk_bytes(alone)
+            alone.invalidate()  # it is no longer as readers are
+        return before, after
 
     def close(self) -> None:
         self._engine.dispose()

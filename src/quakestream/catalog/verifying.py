@@ -144,6 +144,7 @@ def _window(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]], limit
     near.read_linked(origins)
     reach_ms = [math.ceil(limits.max_time_s(o) * 1000.0) for o in origins]
     near.read_around([(o.mode, o.time_ms - r, o.time_ms + r) for o, r in zip(origins, reach_ms, strict=True)])
+    sound: list[Earthquake] = []
     for component in list(components(near, origins, limits)):
         for one in group_component(component):
             members = [near.by_identity[one.mode, member.key] for member in one.members]
@@ -155,31 +156,36 @@ def _window(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]], limit
             quake = near.earthquakes[homes.pop()]
             if len(quake.reports) != len(members):
                 yield f"{quake.id} has reports that are not the same earthquake as {keys}"
-            elif fault := _document_fault(connection, quake):
-                yield fault
+            else:
+                sound.append(quake)
+    yield from _documents(connection, sound)
 
 
-def _document_fault(connection: Connection, quake: Earthquake) -> str | None:
+def _documents(connection: Connection, quakes: Sequence[Earthquake]) -> Iterator[str]:
+    """What the catalogue shows of earthquakes, against what their reports make of them."""
     c, d = earthquakes.c, changes.c
-    row = connection.execute(
-        select(d.document, d.at_ms, c.timestamp_ms, c.magnitude, c.depth_km, c.latitude, c.longitude, c.deleted)
+    rows = connection.execute(
+        select(c.earthquake, d.document, d.at_ms, c.timestamp_ms, c.magnitude, c.depth_km, c.latitude, c.longitude)
+        .add_columns(c.deleted)
         .join(changes, d.seq == c.seq)
-        .where(c.earthquake == quake.earthquake)
-    ).one_or_none()
-    if row is None or not row.document:
-        return None  # told above
-    quake.preferred = preferred_report(quake)
-    event, location = quake.event, quake.event.location
-    expected = msgspec.json.decode(earthquake_document(quake, row.at_ms))
-    document = msgspec.json.decode(row.document)
-    differing = sorted(name for name in expected.keys() | document.keys() if expected.get(name) != document.get(name))
-    if differing:
-        return f"the document of {quake.id} is not what its events make: {', '.join(differing)}"
-    values = (event.timestamp_ms, event.magnitude, location.depth_km, location.latitude, location.longitude)
-    deleted = all(report.event.status == "deleted" for report in quake.reports.values())
-    if (*values, deleted) != tuple(row[2:]):
-        return f"{quake.id} is not found by the values that it has"
-    return None
+        .where(c.earthquake.in_([quake.earthquake for quake in quakes]))
+    )
+    stored = {row.earthquake: row for row in rows}
+    for quake in quakes:
+        row = stored.get(quake.earthquake)
+        if row is None or not row.document:
+            continue  # told above
+        quake.preferred = preferred_report(quake)
+        event, location = quake.event, quake.event.location
+        expected = msgspec.json.decode(earthquake_document(quake, row.at_ms))
+        document = msgspec.json.decode(row.document)
+        differing = sorted(name for name in expected | document if expected.get(name) != document.get(name))
+        if differing:
+            yield f"the document of {quake.id} is not what its events make: {', '.join(differing)}"
+        values = (event.timestamp_ms, event.magnitude, location.depth_km, location.latitude, location.longitude)
+        deleted = all(report.event.status == "deleted" for report in quake.reports.values())
+        if (*values, deleted) != tuple(row[3:]):
+            yield f"{quake.id} is not found by the values that it has"
 
 
 class _Lookup:

@@ -78,7 +78,8 @@ async def _serve(
         )
         topic = catalog_topic(settings)
         republisher = Republisher(event_log, catalog, news, topic, instance_id, _now_ms)
-        retention = Retention(catalog, settings.changes_retention_days, settings.catalog_max_bytes(), _now_ms)
+        max_bytes = None if catalog.shared else settings.catalog_max_bytes()
+        retention = Retention(catalog, settings.changes_retention_days, max_bytes, _now_ms)
         beside: list[Retention | Republisher] = [retention, *([republisher] if settings.republish else [])]
 
         def state() -> dict[str, object]:

@@ -48,6 +48,10 @@ class _Sent:
     last_seq: int
 
 
+class _Lost(Retryable):
+    """The log may not have what it was sent."""
+
+
 class Republisher:
     """Follows the feed, and publishes."""
 
@@ -63,6 +67,8 @@ class Republisher:
         self._wake = threading.Event()
         self._end_listening = news.listen(self._wake.set)
         self._error: str | None = None
+        self._lost = False
+        """Whether the topic may have later changes of a key and lack an earlier one: then all is sent again."""
         self._thread = threading.Thread(target=self._run, name="republisher", daemon=True)
 
     def start(self) -> None:
@@ -103,12 +109,18 @@ class Republisher:
             if self._stopping.wait(STANDBY_INTERVAL_S):
                 return
         self._log.ensure_topics([self._topic])
-        producer = self._log.producer()
         close_s = CLOSE_TIMEOUT_S
+        published = {} if self._lost else self._published()
+        self._lost = False
+        producer = self._log.producer()
         try:
-            self._publish(producer, self._published())
+            self._publish(producer, published)
         except Fenced:
             close_s = 0.0  # what is still queued here is another's to send
+            raise
+        except _Lost:
+            self._lost = True
+            self._follower.leave()
             raise
         finally:
             producer.close(close_s)
@@ -162,7 +174,7 @@ class Republisher:
             if isinstance(outcome, Rejected):
                 log.error("change not republished", reason=str(outcome))
             elif isinstance(outcome, QuakestreamError):
-                raise outcome
+                raise _Lost(str(outcome)) from outcome
             else:
                 telemetry.REPUBLISHED.inc()
 
