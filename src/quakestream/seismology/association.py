@@ -85,7 +85,7 @@ class Origin(Struct, frozen=True, kw_only=True, gc=False):
     @property
     def claims(self) -> tuple[str, ...]:
         """What it says that others call it; sorted, its own names left out."""
-        if not self.ids:
+        if not self.ids or self.ids == (self.id,):
             return ()
         own = {self.key, self.id, ""}
         return tuple(sorted({f"{self.source}:{n}" if n.isdigit() else n for n in self.ids if n not in own} - own))
@@ -121,6 +121,8 @@ def agency_of(event: EarthquakeEvent) -> str:
         return event.agency.strip().lower()
     if event.source == "usgs" and (letters := _LETTERS.match(event.id)):
         prefix = letters.group().lower()
+        if len(prefix) <= 2:
+            return prefix
         return next((long for long in _LONG_PREFIXES if prefix.startswith(long)), prefix[:2])
     return event.source
 
