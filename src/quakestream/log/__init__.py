@@ -28,6 +28,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
+from msgspec import Struct
+
 from quakestream.errors import OffsetLost, QuakestreamError
 
 Headers = tuple[tuple[str, bytes | None], ...]
@@ -36,8 +38,7 @@ MAX_RECORD_BYTES: Final = 16 * 1024 * 1024
 """Key, value and headers together; a larger record is rejected by `send`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True, gc=False):
     """What is sent: a key (None: any partition), a value (None: a tombstone in a compacted topic) and headers."""
 
     topic: str
@@ -46,8 +47,7 @@ class Record:
     headers: Headers = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedRecord:
+class LoggedRecord(Struct, frozen=True, gc=False):
     """What is read: a record with its place in the log.
 
     `timestamp_ms` is when it was sent or appended, ms since 1970.
