@@ -226,16 +226,6 @@ def test_the_regions_are_those_of_the_scheme() -> None:
     assert not [name for name in names if re.search(r"\b(?:REG|BRD|BORD|N\.Z)\b|[A-Z]{3}", name.replace("USA", ""))]
 
 
-def test_the_scheme_agrees_with_obspy_where_it_is_installed() -> None:
-    obspy = pytest.importorskip("obspy.geodetics")
-    scheme = obspy.FlinnEngdahl()
-    names = places._regions().names
-    for latitude, unwrapped in everywhere(2000, seed=3):
-        longitude = wrap_longitude(unwrapped)
-        expected = names[scheme.get_number(longitude, latitude) - 1]
-        assert places.flinn_engdahl(latitude, longitude) == expected
-
-
 def test_cities_within_a_circle() -> None:
     for latitude, longitude in [(48.85, 2.35), (-17.0, 180.0), (89.9, 0.0), (-90.0, 0.0), (-16.8, -179.9)]:
         for radius_km in (0.0, 30.0, 400.0):
