@@ -6,18 +6,17 @@ import asyncio
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-import msgspec
-from fastapi import FastAPI, HTTPException, Query
-from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from fastapi import FastAPI
+from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
-from quakestream.catalog import Catalog, Page
-from quakestream.consumer.parameters import FilterParameters, ListParameters
+from quakestream.catalog import Catalog
+from quakestream.consumer.earthquakes import earthquakes_router
+from quakestream.consumer.status import StatusBoard, status_router
 from quakestream.errors import QuakestreamError
-from quakestream.event import Mode
-from quakestream.web import Readiness, create_app, problem, problems
+from quakestream.web import Readiness, create_app
 
 PAGE_FOLDER: Final = Path(__file__).parent / "page"
 PAGE_HEADERS: Final = {
@@ -31,8 +30,14 @@ PAGE_HEADERS: Final = {
 }
 
 
-def consumer_app(catalog: Catalog, state: Callable[[], Mapping[str, Any]], healthy: Callable[[], bool]) -> FastAPI:
-    """The interface to a catalogue; `state` and `healthy` tell of the pipeline that fills it."""
+def consumer_app(
+    catalog: Catalog,
+    board: StatusBoard,
+    state: Callable[[], Mapping[str, Any]],
+    healthy: Callable[[], bool],
+    now_ms: Callable[[], int],
+) -> FastAPI:
+    """The interface to a catalogue; `state` and `healthy` tell of what fills it, `board` of the sources."""
 
     async def ready() -> Readiness:
         try:
@@ -49,37 +54,8 @@ def consumer_app(catalog: Catalog, state: Callable[[], Mapping[str, Any]], healt
         ready=ready,
     )
 
-    @app.get("/api/v1/earthquakes", tags=["earthquakes"], summary="Earthquakes, newest first", responses=problems(503))
-    def earthquakes(wanted: Annotated[ListParameters, Query()]) -> Response:
-        """`{"earthquakes": […], "next": cursor or null}`; the cursor is given back as `cursor=`."""
-        return _list(catalog.earthquakes(wanted.wanted(), wanted.limit, wanted.cursor))
-
-    @app.get("/api/v1/earthquakes/count", tags=["earthquakes"], summary="How many", responses=problems(503))
-    def count(wanted: Annotated[FilterParameters, Query()]) -> dict[str, int]:
-        """`{"count": n}`."""
-        return {"count": catalog.count(wanted.wanted())}
-
-    @app.get(
-        "/api/v1/earthquakes/{name}",
-        tags=["earthquakes"],
-        summary="One earthquake with its solutions and its history",
-        responses={307: {"description": "It is another one now"}, **problems(404, 409, 503)},
-    )
-    def earthquake(name: str, mode: Mode | None = None) -> Response:
-        """By its id, by `<source>:<id>`, or by an agency's bare id where that is unique (else 409, with candidates).
-
-        The id of one that was merged into another redirects to what it became.
-        """
-        found = catalog.find(name, mode)
-        if len(found) > 1:
-            detail = f"{name} is what {len(found)} earthquakes are called: ask for one by its id, or say the mode"
-            return problem(409, detail, candidates=found)
-        if found and (home := catalog.merged_into(found[0])) is not None:
-            return RedirectResponse(home, 307)
-        document = catalog.earthquake(found[0]) if found else None
-        if document is None:
-            raise HTTPException(404, f"there is no earthquake called {name}")
-        return JSONResponse(document)
+    app.include_router(earthquakes_router(catalog))
+    app.include_router(status_router(catalog, board, state, now_ms))
 
     @app.get("/", include_in_schema=False)
     def page() -> FileResponse:
@@ -87,9 +63,3 @@ def consumer_app(catalog: Catalog, state: Callable[[], Mapping[str, Any]], healt
 
     app.mount("/page", StaticFiles(directory=PAGE_FOLDER), name="page")
     return app
-
-
-def _list(page: Page) -> Response:
-    next_cursor = msgspec.json.encode(page.next_cursor)
-    body = b'{"earthquakes":[%s],"next":%s}' % (b",".join(page.earthquakes), next_cursor)
-    return Response(body, media_type="application/json")

@@ -22,10 +22,11 @@ from quakestream.consumer.pipeline import Pipeline, PipelineSettings
 from quakestream.consumer.printing import EventPrinter
 from quakestream.consumer.republisher import Republisher
 from quakestream.consumer.retention import Retention
+from quakestream.consumer.status import StatusBoard
 from quakestream.errors import Fatal, Unreachable
 from quakestream.instance import sole_instance
 from quakestream.log import EventLog
-from quakestream.log.opening import catalog_topic, stream_topics
+from quakestream.log.opening import SOURCE_STATUS_TOPIC, catalog_topic, stream_topics
 
 CATALOG_RETRY_S: Final = 1.0
 
@@ -80,12 +81,15 @@ async def _serve(
         republisher = Republisher(event_log, catalog, news, topic, instance_id, _now_ms)
         max_bytes = None if catalog.shared else settings.catalog_max_bytes()
         retention = Retention(catalog, settings.changes_retention_days, max_bytes, _now_ms)
-        beside: list[Retention | Republisher] = [retention, *([republisher] if settings.republish else [])]
+        board = StatusBoard(event_log, SOURCE_STATUS_TOPIC, lambda: pipeline.consumed)
+        beside: list[Retention | Republisher | StatusBoard] = [retention, board]
+        if settings.republish:
+            beside.append(republisher)
 
         def state() -> dict[str, object]:
             return {**pipeline.state(), "republisher": republisher.state() if settings.republish else None}
 
-        app = consumer_app(catalog, state, lambda: pipeline.healthy)
+        app = consumer_app(catalog, board, state, lambda: pipeline.healthy, _now_ms)
         async with program.listening(app, name=settings.program, host=settings.host, port=settings.port) as server:
             for worker in (pipeline, *beside):
                 worker.start()

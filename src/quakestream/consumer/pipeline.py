@@ -87,7 +87,8 @@ class Pipeline:
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
         self._log_reachable = False
         self._catalog_error: str | None = None
-        self._consumed = 0
+        self.consumed = 0
+        """Events read and stored, or known already, since the start."""
 
     def start(self) -> None:
         """Begin to read."""
@@ -107,7 +108,7 @@ class Pipeline:
             "partitions": sorted(self._claims),
             "stopped": dict(self._stopped),
             "catalogError": self._catalog_error,
-            "consumed": self._consumed,
+            "consumed": self.consumed,
         }
 
     @property
@@ -298,7 +299,7 @@ class Pipeline:
                 return result
 
     def _count(self, ingested: Ingested, events: list[LoggedEvent]) -> None:
-        self._consumed += len(events)
+        self.consumed += len(events)
         telemetry.EVENTS_CONSUMED.inc(len(events))
         telemetry.EVENTS_DUPLICATE.inc(ingested.duplicates)
         for kind, count in Counter(change.type for change in ingested.changes).items():

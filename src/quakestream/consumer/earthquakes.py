@@ -1,0 +1,195 @@
+"""The catalogue as JSON: lists, counts, one earthquake, and what it means for a place."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+import numpy as np
+from fastapi import APIRouter, HTTPException, Query
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from quakestream.catalog import Catalog, Page
+from quakestream.consumer.parameters import FilterParameters, Latitude, ListParameters, Longitude
+from quakestream.event import Mode
+from quakestream.seismology import intensity, travel_times
+from quakestream.seismology.geodesy import KM_PER_DEGREE, distance_km
+from quakestream.web import problem, problems
+
+CURVE_DEGREES: Final = np.concatenate([np.arange(0.0, 5.0, 0.1), np.arange(5.0, 180.5, 0.5)])
+"""Dense where the curve bends: near the source."""
+SOURCES: Final = {
+    "allen-2012": "Allen, Wald & Worden (2012), active crust",
+    "atkinson-wald-2007": "Atkinson & Wald (2007), stable continent",
+}
+
+
+class _Answer(BaseModel):
+    """`depth_km` here is `depthKm` there."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class ExpectedIntensity(_Answer):
+    """Modified Mercalli Intensity: an estimate, never a measurement; two chances in three lie in `low`…`high`."""
+
+    value: float
+    low: float
+    high: float
+    roman: str = Field(description="The nearest class, I…X+.")
+    shaking: str
+    model: Literal["allen-2012", "atkinson-wald-2007"]
+    extrapolated: bool = Field(description="Magnitude or distance is outside what the model was made from.")
+    source: str
+
+
+class Shaking(_Answer):
+    """What an earthquake means for one place."""
+
+    earthquake: str
+    revision: int
+    distance_km: float = Field(description="From the epicentre, along the surface.")
+    hypocentral_distance_km: float | None
+    intensity: ExpectedIntensity | None
+    why: str | None = Field(None, description="Why there is no estimate.")
+    p_arrival: int | None = Field(description="First P wave by iasp91, ms since 1970.")
+    s_arrival: int | None = Field(description="First S wave by iasp91, ms since 1970: the strong shaking begins.")
+
+
+class TravelTimes(_Answer):
+    """When the first P and S waves arrive, by distance from the epicentre."""
+
+    model: Literal["iasp91"] = "iasp91"
+    depth_km: float
+    distance_deg: list[float]
+    p_s: list[float] = Field(description="Seconds after the origin.")
+    s_s: list[float] = Field(description="Seconds after the origin.")
+
+
+def earthquakes_router(catalog: Catalog) -> APIRouter:
+    """`/api/v1/earthquakes…` and `/api/v1/travel-times`, but for the live stream."""
+    router = APIRouter(prefix="/api/v1", tags=["earthquakes"])
+
+    @router.get("/earthquakes", summary="Earthquakes, newest first", responses=problems(503))
+    def earthquakes(wanted: Annotated[ListParameters, Query()]) -> Response:
+        """`{"earthquakes": […], "next": cursor or null}`; the cursor is given back as `cursor=`."""
+        return _list(catalog.earthquakes(wanted.wanted(), wanted.limit, wanted.cursor))
+
+    @router.get("/earthquakes/count", summary="How many", responses=problems(503))
+    def count(wanted: Annotated[FilterParameters, Query()]) -> dict[str, int]:
+        """`{"count": n}`."""
+        return {"count": catalog.count(wanted.wanted())}
+
+    @router.get(
+        "/earthquakes/{name}",
+        summary="One earthquake with its solutions and its history",
+        responses={307: {"description": "It is another one now"}, **problems(404, 409, 503)},
+    )
+    def earthquake(name: str, mode: Mode | None = None) -> Response:
+        """By its id, by `<source>:<id>`, or by an agency's bare id where that is unique (else 409, with candidates).
+
+        The id of one that was merged into another redirects to what it became.
+        """
+        found = _named(catalog, name, mode)
+        return found if isinstance(found, Response) else JSONResponse(found)
+
+    @router.get(
+        "/earthquakes/{name}/shaking",
+        summary="What it means for a place: expected intensity, distance, arrival of the waves",
+        response_model=Shaking,
+        responses={307: {"description": "It is another one now"}, **problems(404, 409, 503)},
+    )
+    def shaking(name: str, latitude: Latitude, longitude: Longitude, mode: Mode | None = None) -> Response | Shaking:
+        """All of it is computed: the intensity from the magnitude and the distance, the arrivals from iasp91."""
+        found = _named(catalog, name, mode, f"../{{}}/shaking?latitude={latitude}&longitude={longitude}")
+        return found if isinstance(found, Response) else shaking_at(found, latitude, longitude)
+
+    @router.get("/travel-times", tags=["earthquakes"], summary="Travel times of the first P and S waves")
+    def travel_time_curves(
+        depthkm: Annotated[float, Query(ge=0, le=travel_times.MAX_DEPTH_KM, allow_inf_nan=False)] = 10.0,
+    ) -> TravelTimes:
+        """The iasp91 curves for one depth, 0…180°: dense near the source."""
+        distances_km = CURVE_DEGREES * KM_PER_DEGREE
+        return TravelTimes(
+            depth_km=depthkm,
+            distance_deg=np.round(CURVE_DEGREES, 3).tolist(),
+            p_s=np.round(travel_times.p_arrivals_s(distances_km, depthkm), 2).tolist(),
+            s_s=np.round(travel_times.s_arrivals_s(distances_km, depthkm), 2).tolist(),
+        )
+
+    return router
+
+
+def shaking_at(earthquake: dict[str, Any], latitude: float, longitude: float) -> Shaking:
+    """What an earthquake of the catalogue's JSON means for a place."""
+    location = earthquake["location"]
+    depth_km: float | None = location.get("depth")
+    magnitude: float | None = earthquake.get("magnitude")
+    epicentral_km = distance_km(location["latitude"], location["longitude"], latitude, longitude)
+    model = intensity.model_at(location["latitude"], location["longitude"])
+    expected = None if magnitude is None else intensity.estimate(model, magnitude, epicentral_km, depth_km)
+    why = None
+    if magnitude is None:
+        why = "no magnitude is known"
+    elif expected is None:
+        why = f"deeper than {intensity.MAX_DEPTH_KM:g} km: the models are not made for it"
+    arrivals = (
+        (None, None)
+        if depth_km is None
+        else (
+            earthquake["timestamp"] + round(1000 * travel_times.p_arrival_s(epicentral_km, depth_km)),
+            earthquake["timestamp"] + round(1000 * travel_times.s_arrival_s(epicentral_km, depth_km)),
+        )
+    )
+    hypocentral_km = None if depth_km is None else round(math.hypot(epicentral_km, max(depth_km, 0.0)), 1)
+    return Shaking(
+        earthquake=earthquake["id"],
+        revision=earthquake["revision"],
+        distance_km=round(epicentral_km, 1),
+        hypocentral_distance_km=hypocentral_km,
+        intensity=None if expected is None else _told(expected),
+        why=why,
+        p_arrival=arrivals[0],
+        s_arrival=arrivals[1],
+    )
+
+
+def _told(expected: intensity.Estimate) -> ExpectedIntensity:
+    class_ = intensity.intensity_class(expected.mmi)
+    return ExpectedIntensity(
+        value=round(expected.mmi, 1),
+        low=round(expected.low, 1),
+        high=round(expected.high, 1),
+        roman=class_.roman,
+        shaking=class_.shaking,
+        model=expected.model,
+        extrapolated=expected.extrapolated,
+        source=SOURCES[expected.model],
+    )
+
+
+def _named(catalog: Catalog, name: str, mode: Mode | None, moved: str = "{}") -> dict[str, Any] | Response:
+    """The earthquake that is called so; else the answer that says why there is none, or where it is now.
+
+    Raises:
+        HTTPException: there is none of that name.
+    """
+    found = catalog.find(name, mode)
+    if len(found) > 1:
+        detail = f"{name} is what {len(found)} earthquakes are called: ask for one by its id, or say the mode"
+        return problem(409, detail, candidates=found)
+    if found and (home := catalog.merged_into(found[0])) is not None:
+        return RedirectResponse(moved.format(home), 307)
+    document = catalog.earthquake(found[0]) if found else None
+    if document is None:
+        raise HTTPException(404, f"there is no earthquake called {name}")
+    return document
+
+
+def _list(page: Page) -> Response:
+    next_cursor = msgspec.json.encode(page.next_cursor)
+    body = b'{"earthquakes":[%s],"next":%s}' % (b",".join(page.earthquakes), next_cursor)
+    return Response(body, media_type="application/json")

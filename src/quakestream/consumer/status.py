@@ -1,0 +1,131 @@
+"""How the whole stream is, for people: each source as earthquake-service tells of it, and how far the catalogue is."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+import structlog
+from fastapi import APIRouter
+
+from quakestream.catalog import Catalog, EarthquakeFilter
+from quakestream.errors import OffsetLost, QuakestreamError
+from quakestream.log import EventLog
+from quakestream.web import problems
+
+INTERVAL_S: Final = 1.0
+RATE_WINDOW_S: Final = 10.0
+GONE_MS: Final = 60_000
+"""A state that was not told again for so long comes from a service that is gone: it tells every 10 s."""
+MAX_TAIL: Final = 1_000
+"""Messages of the topic that are looked at, at most, when the program starts."""
+MAX_SOURCES: Final = 100
+
+log = structlog.get_logger(__name__)
+
+
+class StatusBoard:
+    """What the source status topic last said, and how many events a second come. A thread of its own keeps it."""
+
+    def __init__(self, event_log: EventLog, topic: str, consumed: Callable[[], int]) -> None:
+        """`consumed`: how many events were read so far."""
+        self._log = event_log
+        self._topic = topic
+        self._consumed = consumed
+        self._sources: dict[str, dict[str, Any]] = {}
+        self._offset: int | None = None
+        self._counts: deque[tuple[float, int]] = deque(maxlen=round(RATE_WINDOW_S / INTERVAL_S) + 1)
+        self._error: str | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="status board", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> bool:
+        """End; whether that was done in time."""
+        self._stopping.set()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def sources(self, now_ms: int) -> list[dict[str, Any]]:
+        """Each source that was heard of, by name; `state` is `gone` where nothing was heard for a minute."""
+        found = list(self._sources.values())  # the thread puts whole entries in
+        fresh = (one if now_ms - one["seenAt"] < GONE_MS else one | {"state": "gone"} for one in found)
+        return sorted(fresh, key=lambda one: str(one["name"]))
+
+    def events_per_second(self) -> float:
+        """Events read a second, over the last 10 s."""
+        counts = list(self._counts)
+        if len(counts) < 2:
+            return 0.0
+        (began_s, first), (ended_s, last) = counts[0], counts[-1]
+        return round((last - first) / (ended_s - began_s), 1)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._counts.append((time.monotonic(), self._consumed()))
+            try:
+                self._look()
+                self._error = None
+            except QuakestreamError as error:  # the log is away: the states grow old, and say so
+                if self._error is None:
+                    log.warning("source states can't be read", reason=str(error))
+                self._error = str(error)
+            self._stopping.wait(INTERVAL_S)
+
+    def _look(self) -> None:
+        marks = self._log.watermarks(self._topic).get(0)
+        if marks is None:
+            return
+        if self._offset is None or not marks.low <= self._offset <= marks.high:
+            self._offset = max(marks.low, marks.high - MAX_TAIL)
+        while self._offset < marks.high:
+            try:
+                messages = self._log.read(self._topic, 0, self._offset, MAX_TAIL)
+            except OffsetLost:  # compacted between the two looks
+                self._offset = None
+                return
+            for message in messages:
+                self._take(message.value, message.timestamp_ms)
+            self._offset = messages[-1].offset + 1 if messages else marks.high
+
+    def _take(self, value: bytes | None, seen_ms: int) -> None:
+        try:
+            state = msgspec.json.decode(value or b"", type=dict[str, Any])
+        except msgspec.DecodeError:
+            return  # somebody else's message
+        name = state.get("name")
+        if isinstance(name, str) and (name in self._sources or len(self._sources) < MAX_SOURCES):
+            self._sources[name] = state | {"seenAt": seen_ms}
+
+
+def status_router(
+    catalog: Catalog, board: StatusBoard, state: Callable[[], Mapping[str, Any]], now_ms: Callable[[], int]
+) -> APIRouter:
+    """`GET /api/v1/status`."""
+    router = APIRouter()
+
+    @router.get("/api/v1/status", tags=["status"], summary="How the stream is", responses=problems(503))
+    def status() -> dict[str, Any]:
+        """Each source's state, how far the change feed is, and what the consumer is doing.
+
+        `sources` are as earthquake-service told last, at `seenAt`; `state` is `gone` when it told nothing for a minute.
+        """
+        feed = catalog.feed()
+        return {
+            "now": now_ms(),
+            "epoch": feed.epoch,
+            "seq": feed.last_seq,
+            "earthquakes": catalog.count(EarthquakeFilter()),
+            "eventsPerSecond": board.events_per_second(),
+            "sources": board.sources(now_ms()),
+            "consumer": dict(state()),
+        }
+
+    return router
