@@ -43,8 +43,9 @@ bench: setup ## speed and latency on both logs, as ratios against a bare Kafka c
 bench-association: setup ## precision and recall of association against analysts' groupings
 	$(BIN)/python -m benchmarks.association
 
-bench-catalog: setup ## ingest with association, on SQLite and PostgreSQL
+bench-catalog: setup ## ingest with association, on SQLite and PostgreSQL; then a catalogue of a million
 	$(BIN)/python -m benchmarks.catalog
+	$(BIN)/python -m benchmarks.catalog --million
 
 format: setup ## format the code
 	$(BIN)/ruff check --fix

@@ -11,14 +11,20 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+import sqlalchemy as sa
 
 from quakestream import formats
 from quakestream.catalog import EarthquakeFilter
+from quakestream.catalog.postgresql import PostgresqlCatalog
+from quakestream.catalog.schema import secrets
+from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.catalog.verifying import faults
 from quakestream.instance import sole_instance
 from tests.contracts.catalog import Writer, shock
+from tests.postgres_server import PostgresServer
 
 BIN = Path(sys.executable).parent
 DATA = Path(__file__).parent / "data"
@@ -31,15 +37,16 @@ FILES = (
 
 
 class Shell:
-    """Runs `quakestream catalog` on a folder of its own."""
+    """Runs `quakestream catalog` on a folder of its own, or on a database."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database_url: str = "") -> None:
         self.folder = folder
         self.path = folder / "catalogue.sqlite3"
+        self.database_url = database_url
 
     def __call__(self, *arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
         command = [str(BIN / "quakestream"), "catalog", *map(str, arguments), "--data-dir", str(self.folder)]
-        environment = {"PATH": os.environ["PATH"], "COLUMNS": "200"}
+        environment = {"PATH": os.environ["PATH"], "COLUMNS": "200", "DATABASE_URL": self.database_url}
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=60, check=False, env=environment, cwd=self.folder
         )
@@ -47,16 +54,28 @@ class Shell:
         return done
 
     def sql(self, statement: str) -> None:
+        if self.database_url:
+            with psycopg.connect(self.database_url) as session:
+                session.execute(statement.encode())
+            return
         with closing(sqlite3.connect(self.path)) as db, db:
             db.execute(statement)
 
-    def catalog(self) -> SqliteCatalog:
-        return SqliteCatalog(self.path)
+    def catalog(self) -> SqlCatalog:
+        return PostgresqlCatalog(self.database_url) if self.database_url else SqliteCatalog(self.path)
 
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
     return Shell(tmp_path)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Shell:
+    """On each of the two databases."""
+    if request.param == "sqlite":
+        return Shell(tmp_path)
+    return Shell(tmp_path, request.getfixturevalue("postgresql").make_database())
 
 
 def listed(catalog: SqliteCatalog) -> list[dict[str, Any]]:
@@ -207,8 +226,9 @@ def test_prune_and_vacuum_make_the_file_smaller_and_keep_the_history(shell: Shel
     shell("verify")
 
 
-def test_rebuild_keeps_ids_and_groups_what_an_older_version_did_not(shell: Shell, sound: Path) -> None:
+def test_rebuild_keeps_ids_and_groups_what_an_older_version_did_not(either: Shell) -> None:
     """As after an update that associates otherwise: here the older one had kept each report by itself."""
+    shell = either
     with closing(shell.catalog()) as catalog:
         writer = Writer(catalog)
         first = shock("nn1")
@@ -217,8 +237,14 @@ def test_rebuild_keeps_ids_and_groups_what_an_older_version_did_not(shell: Shell
         old = catalog.feed()
         ids = {name: catalog.find(f"usgs:{name}")[0] for name in ("nn1", "us1", "ak1")}
         lone = catalog.earthquake(ids["ak1"])
+        with catalog.writing() as connection:
+            connection.execute(sa.insert(secrets).values(name="no event makes it", value=b"kept"))
     far, near = (f'"timestamp":{first.timestamp_ms + ms}' for ms in (600_000, 500))
-    shell.sql(f"UPDATE events SET document = CAST(replace(document, '{far}', '{near}') AS BLOB)")  # noqa: S608
+    if shell.database_url:
+        text = "convert_to(replace(convert_from(document, 'UTF8'), '{}', '{}'), 'UTF8')"
+    else:
+        text = "CAST(replace(document, '{}', '{}') AS BLOB)"
+    shell.sql(f"UPDATE events SET document = {text.format(far, near)}")  # noqa: S608
     assert "are one earthquake" in shell("verify", code=1).stdout
     assert "the old catalogue is" in shell("rebuild").stdout
     shell("verify")
@@ -232,7 +258,23 @@ def test_rebuild_keeps_ids_and_groups_what_an_older_version_did_not(shell: Shell
         assert [c.seq for c in catalog.changes(0)] == list(range(1, feed.last_seq + 1))
         assert catalog.changes(feed.last_seq - 1)[0].into_id == ids["nn1"]
         assert Writer(catalog).claim.next_offset == 4
-    assert (shell.folder / "catalogue.before-rebuild").is_file()
+        with catalog.reading() as connection:
+            assert connection.execute(sa.select(secrets.c.value)).scalar_one() == b"kept"
+    if not shell.database_url:
+        assert (shell.folder / "catalogue.before-rebuild").is_file()
+    shell("rebuild")
+    shell("verify")
+
+
+def test_a_rebuild_is_refused_while_a_consumer_has_the_database_open(
+    postgresql: PostgresServer, tmp_path: Path
+) -> None:
+    shell = Shell(tmp_path, postgresql.make_database())
+    with closing(shell.catalog()) as catalog:
+        Writer(catalog).write(shock("nn1"))
+        before = catalog.feed()
+        assert "stop the consumers" in shell("rebuild", code=1).stderr
+        assert catalog.feed() == before
 
 
 def test_a_rebuild_that_was_cut_short_leaves_the_catalogue_as_it_was(shell: Shell, sound: Path) -> None:

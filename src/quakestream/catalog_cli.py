@@ -143,16 +143,20 @@ def vacuum(data_dir: DataDir = None, env_file: EnvFile = None) -> None:
 def rebuild(data_dir: DataDir = None, env_file: EnvFile = None) -> None:
     """Make the catalogue anew from its own events, in a new epoch: after a change of how events are associated.
 
-    The old one is kept beside it. SQLite only.
+    The old one is kept beside it. Stop the consumers before.
     """
     settings = _settings(env_file, data_dir)
     with _writing(settings) as catalog:
-        if not isinstance(catalog, SqliteCatalog):
-            fail("rebuild works on SQLite only: for PostgreSQL, read the log into a new database", 1)
-        path = catalog.path
         catalog.close()
         with _bar("rebuilding") as (bar, task):
-            kept = rebuilding.rebuild(path, lambda done, total: bar.update(task, completed=done, total=total))
+
+            def told(done: int, total: int) -> None:
+                bar.update(task, completed=done, total=total)
+
+            if isinstance(catalog, SqliteCatalog):
+                kept = rebuilding.rebuild_file(catalog.path, told)
+            else:
+                kept = rebuilding.rebuild_database(settings.database_url, told)
     with _reading(settings) as catalog:
         feed = catalog.feed()
     typer.echo(f"epoch {feed.epoch}, {feed.last_seq} changes; the old catalogue is {kept}")

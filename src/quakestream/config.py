@@ -174,6 +174,13 @@ class ConsumerSettings(Settings):
         0, description="Size above which the change feed is cut earlier, on SQLite; 0: no limit."
     )
 
+    push_max_connections: Annotated[int, Field(ge=0, le=100_000)] = Field(
+        12_000, description="Most clients of live push at once; more get 503. Each takes a file descriptor."
+    )
+    push_max_connections_per_address: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        1_000, description="Most of them from one address. Behind a proxy all come from the proxy's."
+    )
+
     def catalog_max_bytes(self) -> int | None:
         """`CATALOG_MAX_MB` in bytes; None: no limit."""
         return round(self.catalog_max_mb * 1024 * 1024) or None

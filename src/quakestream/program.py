@@ -13,13 +13,14 @@ import asyncio
 import contextlib
 import gc
 import os
+import resource
 import signal
 import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import structlog
 import uvicorn
@@ -27,6 +28,10 @@ import uvloop
 
 from quakestream.errors import ConfigError, Fatal
 
+VANISHED_S: Final = 30.0
+"""How long what was sent may stay unacknowledged before the client counts as gone."""
+OTHER_FILES: Final = 300
+"""Open files beside connections: the log, the catalogue, clients of others."""
 GRACEFUL_S: Final = 2
 """How long HTTP requests that are being answered may take when the program stops."""
 
@@ -48,12 +53,16 @@ def run(main: Callable[[Stop], Coroutine[Any, Any, int]], shutdown_timeout_s: fl
     """
     stop = Stop()
     loop = uvloop.new_event_loop()
-    # what start-up made stays; events make no cycles, so looking for them is for long runs, not for each batch
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    collect_seldom()
     # Closing the loop waits for its threads: that, too, is within the time-out.
     with _signals(stop, loop, shutdown_timeout_s), asyncio.Runner(loop_factory=lambda: loop) as runner:
         return runner.run(main(stop))
+
+
+def collect_seldom() -> None:
+    """Look for garbage rarely: what start-up made stays, and events make no cycles."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 async def together(stop: Stop, *programs: Coroutine[Any, Any, int]) -> int:
@@ -99,20 +108,29 @@ async def until(stop: asyncio.Event, *working: asyncio.Future[Any]) -> None:
 
 @contextlib.asynccontextmanager
 async def listening(
-    app: Callable[..., Any], *, name: str, host: str, port: int, max_connections: int = 1000
+    app: Callable[..., Any],
+    *,
+    name: str,
+    host: str,
+    port: int,
+    max_connections: int = 1000,
+    http: Literal["httptools"] | type[asyncio.Protocol] = "httptools",
 ) -> AsyncIterator[Listening]:
     """Answer HTTP while the block runs; `name` is how the program calls itself in its log.
+
+    `http` may be a protocol of the program's own, derived from uvicorn's.
 
     Raises:
         Fatal: the address can't be listened on; one line that says why.
     """
+    _allow_files(max_connections + OTHER_FILES)
     listener = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{listener.getsockname()[1]}"
     config = uvicorn.Config(
         app,
-        http="httptools",
-        ws="websockets-sansio",
+        http=http,
+        ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -151,9 +169,22 @@ class _Server(uvicorn.Server):
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family)
+        listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise Fatal(f"can't listen on {host} port {port}: {error.strerror or error}") from None
+    if sys.platform == "linux":  # each connection inherits it
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(VANISHED_S * 1000))
+    return listener
+
+
+def _allow_files(wanted: int) -> None:
+    """Have as many files open as that many connections take; where the system allows fewer, say so."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        log.warning("the system allows fewer open files than connections may need", allowed=allowed, wanted=wanted)
 
 
 @contextlib.contextmanager

@@ -56,7 +56,37 @@ FOLLOWER_GAPS = Counter(
 REPUBLISHED = Counter("quakestream_republished", "Changes that the log has acknowledged on the catalogue's topic.")
 CATALOG_BYTES = Gauge("quakestream_catalog_bytes", "What the catalogue takes of its disk, room for reuse left out.")
 CHANGES_PRUNED = Counter("quakestream_changes_pruned", "Changes whose document retention has taken out of the feed.")
+PUSH_CONNECTIONS = Gauge("quakestream_push_connections", "Clients of live push: sse, websocket.", ["wire"])
+PUSH_MESSAGES = Counter("quakestream_push_messages", "Changes written to clients of live push.", ["wire"])
+PUSH_SECONDS = Histogram(
+    "quakestream_push_seconds",
+    "From a change's own time, the beginning of its transaction, until it was written to every client that was live.",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+PUSH_DROPPED = Counter(
+    "quakestream_push_dropped",
+    "Clients closed because they took nothing: stalled, for 10 s; behind, 256 KiB waiting; vanished, network gone.",
+    ["reason"],
+)
+PUSH_REFUSED = Counter("quakestream_push_refused", "Clients of live push refused: too many, in all or of an address.")
+PUSH_RESUMED = Counter("quakestream_push_resumed", "Clients that went on where they had been.")
+PUSH_GAPS = Counter(
+    "quakestream_push_gaps",
+    "Clients told of a gap: pruned, epoch (another feed), ahead (beyond its end), malformed.",
+    ["reason"],
+)
 FENCED = Counter("quakestream_fenced", "Writes refused because another instance had taken over.")
+
+NOTIFICATIONS = Gauge("quakestream_notifications", "Notifications in the outbox, by what became of them.", ["state"])
+DELIVERIES = Counter(
+    "quakestream_deliveries", "Attempts to deliver: accepted, retry, refused.", ["channel", "outcome"]
+)
+DELIVERY_SECONDS = Histogram(
+    "quakestream_delivery_seconds",
+    "From the outbox to the receiver's answer.",
+    ["channel"],
+    buckets=(0.01, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600),
+)
 
 # --- both -----------------------------------------------------------------------------------------------------------
 LOG_REACHABLE = Gauge("quakestream_log_reachable", "1 while the event log answers.")

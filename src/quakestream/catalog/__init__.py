@@ -90,6 +90,14 @@ class Change(Struct, frozen=True):
         return b"".join(parts) + b"}"
 
 
+class Transition(Struct, frozen=True):
+    """A change, and the earthquake as the change before it left it."""
+
+    change: Change
+    before: bytes | None
+    """Its document then, as JSON; None: there was none of that id; empty: it was pruned, and is no longer known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ingested:
     """What one transaction did."""
@@ -103,8 +111,9 @@ class Ingested:
 class EarthquakeFilter:
     """Which earthquakes; every bound is inclusive. Names are FDSN's, with units where FDSN leaves them out.
 
-    A box whose `minlongitude` is greater than its `maxlongitude` crosses the antimeridian. An earthquake without a
-    magnitude or depth matches no bound on it.
+    A box whose `minlongitude` is greater than its `maxlongitude` crosses the antimeridian. Radii are great-circle
+    distances from `latitude`, `longitude`, which are both set where a radius is. An earthquake without a magnitude or
+    depth matches no bound on it. `matching.py` says the same of one earthquake in memory as `queries.py` in SQL.
     """
 
     starttime_ms: int | None = None
@@ -117,6 +126,10 @@ class EarthquakeFilter:
     maxlatitude: float | None = None
     minlongitude: float | None = None
     maxlongitude: float | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    minradius_km: float | None = None
+    maxradius_km: float | None = None
     mode: Mode | None = None
     includedeleted: bool = False
 
@@ -198,6 +211,18 @@ class Catalog(abc.ABC):
         """
 
     @abc.abstractmethod
+    def transitions(self, after_seq: int, limit: int = 1000) -> tuple[Feed, list[Transition]]:
+        """Where the change feed stands, and the changes that follow `after_seq`, in order, with what was before each.
+
+        Raises:
+            Gap: what follows was pruned.
+        """
+
+    @abc.abstractmethod
+    def last_before(self, at_ms: int) -> int:
+        """The last change that was made before that time, by the clocks of those who made them; 0: there is none."""
+
+    @abc.abstractmethod
     def begin_epoch(self) -> Feed:
         """Give the feed another epoch: after a backup was put back, whose numbers were used for other changes since."""
 
@@ -242,6 +267,10 @@ class Catalog(abc.ABC):
         Raises:
             Rejected: the cursor is not one of ours, or `limit` is not within 1…`MAX_LIMIT`.
         """
+
+    @abc.abstractmethod
+    def snapshot(self, wanted: EarthquakeFilter, limit: int) -> tuple[Feed, Page]:
+        """Where the change feed stands, and the earthquakes that match at that very moment, newest first."""
 
     @abc.abstractmethod
     def count(self, wanted: EarthquakeFilter) -> int:

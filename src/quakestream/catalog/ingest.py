@@ -21,15 +21,15 @@ from quakestream.catalog import Change, ChangeType, Ingested, LoggedEvent
 from quakestream.event import EarthquakeEvent, Mode, encode
 from quakestream.seismology.association import (
     LIMITS,
+    Component,
     Identity,
     Limits,
     Origin,
     OriginWindow,
-    components,
-    disturbed,
     group_component,
     origin_of,
     preferred,
+    to_regroup,
 )
 from quakestream.seismology.places import describe, flinn_engdahl
 
@@ -55,6 +55,8 @@ class Report(Struct):
     revision: Revision
     event: EarthquakeEvent
     origin: Origin
+    words: str | None = None
+    """Its place, where that was put in words before."""
 
     @property
     def name(self) -> ReportName:
@@ -191,14 +193,13 @@ class Plan:
         self._reporters: dict[str, set[Reporter]] = {}
         self._imported = False
 
-    def run(self, batch: Sequence[LoggedEvent]) -> None:
+    def run(self, arrivals: Sequence[Arrival]) -> None:
         """Let each event have its effect, in order, unless it is known already."""
-        arrivals = [_arrival(logged) for logged in batch]
         self._prepare(arrivals)
         for arrival in arrivals:
             self._add(arrival)
 
-    def _prepare(self, arrivals: Sequence[_Arrival]) -> None:
+    def _prepare(self, arrivals: Sequence[Arrival]) -> None:
         """Look up at once what the batch will most likely need."""
         for reporter in self._lookup.reporters():
             self._reporters.setdefault(reporter[0], set()).add(reporter)
@@ -208,15 +209,17 @@ class Plan:
         self._near.read_linked(fresh)
         for origin in fresh:
             self._add_reporter(origin)
-        self._near.read_around([self._reach(o) for o in fresh if len(self._reporters[o.mode]) > 1])
+        if around := [self._reach(o) for o in fresh if len(self._reporters[o.mode]) > 1]:
+            self._near.read_around(around)
+            self._near.read_linked(list(self._near.window))  # their own neighbours are asked for too
 
-    def _add(self, arrival: _Arrival) -> None:
+    def _add(self, arrival: Arrival) -> None:
         event, revision = arrival.event, arrival.revision
         self._imported = arrival.imported
         report = self._near.reports.get(arrival.name)
         if report is None:
             self.counters.report += 1
-            report = Report(self.counters.report, 0, revision, event, arrival.origin)
+            report = Report(self.counters.report, 0, revision, event, arrival.origin, arrival.words)
             self._near.add(report)
             self.new_reports[report.report] = report
             self._apply(report, None, f"first report, {event.key}")
@@ -231,6 +234,7 @@ class Plan:
         else:
             before, old = report.event, report.origin
             report.revision, report.event, report.origin = revision, event, arrival.origin
+            report.words = arrival.words
             self._changed(report)
             self._add_reporter(arrival.origin)
             self._apply(report, old, f"{event.key} was revised: {_difference(before, event)}")
@@ -260,16 +264,17 @@ class Plan:
 
     def _apply(self, report: Report, old: Origin | None, why: str) -> None:
         """A report has a new latest event: group anew what that disturbs, and say what became of it."""
-        others = self._others(report, old)
-        if not others and old is None:  # most events: nothing near that could be the same
-            quake = self._new_earthquake([report])
-            self._move(quake, [report])
-            self._step(quake, "created", why)
-            return
-        if not others and len(self._near.earthquakes[report.earthquake].reports) == 1:
-            self._step(self._near.earthquakes[report.earthquake], "updated", why)
-            return
-        groups, reasons = self._regrouped([report.origin, *others])
+        anew = self._to_regroup(report, old)
+        if sum(len(component.origins) for component in anew) <= 1:  # most events: nothing near that could be the same
+            if old is None:
+                quake = self._new_earthquake([report])
+                self._move(quake, [report])
+                self._step(quake, "created", why)
+                return
+            if len(self._near.earthquakes[report.earthquake].reports) == 1:
+                self._step(self._near.earthquakes[report.earthquake], "updated", why)
+                return
+        groups, reasons = self._regrouped(anew)
         involved = {r.earthquake for members in groups for r in members if r.earthquake}
         quakes = self._near.earthquakes
         before = {q: set(quakes[q].reports) for q in involved}
@@ -334,19 +339,16 @@ class Plan:
             if q not in told and set(quakes[q].reports) != reports:
                 self._step(quakes[q], "updated", f"its reports were grouped anew: {why}")
 
-    def _others(self, report: Report, old: Origin | None) -> list[Origin]:
-        """Whom a report's new origin, or the end of its old one, disturbs."""
+    def _to_regroup(self, report: Report, old: Origin | None) -> list[Component]:
+        """What a report's new origin, or the end of its old one, disturbs; nothing where it is alone and was."""
         if self._alone(report, old):
             return []
         self._near.window.add(report.origin)
-        others = disturbed(self._near, report.origin, self._limits)
-        return others if old is None else others + disturbed(self._near, old, self._limits)
+        return to_regroup(self._near, report.origin, old, self._limits)
 
-    def _regrouped(self, seeds: Sequence[Origin]) -> tuple[list[list[Report]], dict[str, str]]:
-        """The reports that may be affected, by earthquake, and why each is where it is."""
-        grouped = [
-            one for component in components(self._near, seeds, self._limits) for one in group_component(component)
-        ]
+    def _regrouped(self, anew: Sequence[Component]) -> tuple[list[list[Report]], dict[str, str]]:
+        """The reports of these components by earthquake, and why each is where it is."""
+        grouped = [one for component in anew for one in group_component(component)]
         reports = [[self._near.by_identity[g.mode, m.key] for m in g.members] for g in grouped]
         return reports, {m.key: m.reason for g in grouped for m in g.members}
 
@@ -400,7 +402,7 @@ class Plan:
 
     # --- looking up ---------------------------------------------------------------------------------------------
 
-    def _read_revisions(self, arrivals: Sequence[_Arrival]) -> None:
+    def _read_revisions(self, arrivals: Sequence[Arrival]) -> None:
         known = [(self._near.reports[a.name].report, a) for a in arrivals if a.name in self._near.reports]
         if stated := [(report, a.revision) for report, a in known if a.stated]:
             self._revisions.update(self._lookup.revisions(stated))
@@ -415,11 +417,11 @@ class Plan:
             self.new_reporters.add(reporter)
 
     def _reach(self, origin: Origin) -> TimeRange:
-        reach_ms = math.ceil(self._limits.max_time_s(origin) * 1000.0)
+        reach_ms = 2 * math.ceil(self._limits.max_time_s(origin) * 1000.0)  # and a neighbour's, which is much the same
         return origin.mode, origin.time_ms - reach_ms, origin.time_ms + reach_ms
 
 
-class _Arrival(Struct, frozen=True):
+class Arrival(Struct, frozen=True):
     """One event of the batch, with what is derived of it once."""
 
     event: EarthquakeEvent
@@ -430,17 +432,25 @@ class _Arrival(Struct, frozen=True):
     name: ReportName
     revision: Revision
     origin: Origin
+    words: str | None
     imported: bool
 
 
-def _arrival(logged: LoggedEvent) -> _Arrival:
+def arrival(logged: LoggedEvent) -> Arrival:
+    """What is derived of an event alone: it needs no database, so no lock is held for it."""
     event = logged.event
     stated = event.updated_ms is not None
     if not stated:
         event = msgspec.structs.replace(event, updated_ms=logged.logged_ms)
     revision = (event.updated_ms or 0, event.content_hash())
     name = (event.source, event.id, event.mode)
-    return _Arrival(event, stated, logged.logged_ms, name, revision, origin_of(event), logged.imported)
+    place = words(event)
+    return Arrival(event, stated, logged.logged_ms, name, revision, origin_of(event), place, logged.imported)
+
+
+def words(event: EarthquakeEvent) -> str | None:
+    """Where it is, in words; None where its source says so itself."""
+    return describe(event.location.latitude, event.location.longitude) if event.place is None else None
 
 
 class Surroundings:
@@ -572,7 +582,8 @@ def earthquake_document(quake: Earthquake, changed_ms: int) -> bytes:
         "region": flinn_engdahl(event.location.latitude, event.location.longitude),
     }
     if event.place is None:
-        own["place"] = describe(event.location.latitude, event.location.longitude)
+        assert quake.preferred is not None  # noqa: S101 - `event` is its
+        own["place"] = quake.preferred.words or words(event)
     if event.extra:  # fields of others may be called the same: the earthquake's own count
         return _encoder.encode(event.document() | own)
     encoded = encode(event)  # begins with the event's `id`, in whose place the earthquake's own fields stand

@@ -23,7 +23,6 @@ from sqlalchemy.dialects import postgresql
 
 from quakestream.catalog import Claim, Ingested, LoggedEvent, LogPartition, schema
 from quakestream.catalog.ingest import (
-    CalledName,
     Counters,
     Earthquake,
     Plan,
@@ -31,10 +30,10 @@ from quakestream.catalog.ingest import (
     ReportName,
     Revision,
     StoredReport,
-    TimeRange,
+    arrival,
     new_earthquake_id,
 )
-from quakestream.catalog.sql import SqlCatalog
+from quakestream.catalog.sql import SqlCatalog, SqlLookup
 from quakestream.errors import Fatal, Fenced, OffsetLost, Unreachable
 from quakestream.event import Mode, decode
 
@@ -204,13 +203,21 @@ class PostgresqlCatalog(SqlCatalog):
             return Claim(partition, raised[0], next_offset)
 
     def ingest(self, claim: Claim, events: Sequence[LoggedEvent], next_offset: int, now_ms: int) -> Ingested:
+        arrivals = [arrival(event) for event in events]
         with self._transaction() as db:
             counters = self._advance(db, claim, next_offset)
             plan = Plan(_Lookup(db), counters, now_ms=now_ms, new_id=self._new_id)
-            plan.run(events)
+            plan.run(arrivals)
             _write(db, plan)
         claim.next_offset = next_offset
         return plan.ingested()
+
+    def redirect(self, gone: Sequence[tuple[str, int, ReportName]], now_ms: int) -> None:
+        with self._transaction() as db:
+            counters = Counters(*db.execute(_LOCK).fetchone() or ())
+            plan = Plan(_Lookup(db), counters, now_ms=now_ms, new_id=self._new_id)
+            plan.redirect(gone)
+            _write(db, plan)
 
     def find(self, name: str, mode: Mode | None = None) -> list[str]:
         return [] if "\0" in name else super().find(name, mode)
@@ -283,27 +290,16 @@ class PostgresqlCatalog(SqlCatalog):
                 log.warning("ended the session of a writer that stood still", pid=pid)
 
 
-class _Lookup:
+class _Lookup(SqlLookup):
     """`Lookup`, on the connection that holds the feed's row."""
+
+    named_query, around_query, called_query, claiming_query = _NAMED, _AROUND, _CALLED, _CLAIMING
 
     def __init__(self, db: psycopg.Connection[Any]) -> None:
         self._db = db
 
     def reporters(self) -> Iterable[Reporter]:
         return self._db.execute("SELECT mode, source, agency FROM reporters").fetchall()
-
-    def named(self, names: Sequence[ReportName]) -> Iterable[StoredReport]:
-        return self._stored(_NAMED, names)
-
-    def around(self, ranges: Sequence[TimeRange]) -> Iterable[StoredReport]:
-        return self._stored(_AROUND, ranges)
-
-    def called(self, names: Sequence[CalledName]) -> Iterable[StoredReport]:
-        yield from self._stored(_CALLED, names)
-        yield from self._stored(_NAMED, [(*name.split(":", 1), mode) for mode, name in names if ":" in name])
-
-    def claiming(self, names: Sequence[CalledName]) -> Iterable[StoredReport]:
-        return self._stored(_CLAIMING, names)
 
     def revisions(self, wanted: Sequence[tuple[int, Revision]]) -> Iterable[tuple[int, Revision]]:
         for report, updated_ms, digest in self._rows(_REVISIONS, [(report, *revision) for report, revision in wanted]):
@@ -312,7 +308,7 @@ class _Lookup:
     def first_seen(self, wanted: Sequence[tuple[int, bytes]]) -> Iterable[tuple[int, bytes]]:
         return self._rows(_FIRST_SEEN, wanted)
 
-    def _stored(self, query: str, wanted: Sequence[tuple[Any, ...]]) -> Iterator[StoredReport]:
+    def stored(self, query: str, wanted: Sequence[tuple[Any, ...]]) -> Iterator[StoredReport]:
         for report, updated_ms, digest, document, *quake in self._rows(query, wanted):
             yield StoredReport(report, (updated_ms, digest), decode(document, now_ms=_FAR_FUTURE_MS), *quake)
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import base64
+import math
 import secrets
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Double, Select, and_, func, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from quakestream.catalog import MAX_LIMIT, Change, Cursor, EarthquakeFilter, Feed, Follower, Page
+from quakestream.catalog import MAX_LIMIT, Change, Cursor, EarthquakeFilter, Feed, Follower, Page, Transition
 from quakestream.catalog.schema import CELL, cells_of, changes, earthquakes, events, feed, followers, reports
 from quakestream.errors import Fenced, Gap, Rejected
 from quakestream.event import Mode
+from quakestream.seismology.geodesy import EARTH_RADIUS_KM, bounding_boxes, distance_km
 from quakestream.seismology.places import country, timezone
 
 MAX_CELLS: Final = 1_000
+MARGIN_KM: Final = 1e-6
+"""By which the box around a circle is larger, so that rounding keeps nothing out."""
 MAX_BOXED: Final = 3_000
 """Earthquakes in a box up to which it is quicker to list it by beginning with the box than with the newest."""
 
@@ -40,6 +44,51 @@ def read_changes(connection: Connection, after_seq: int, limit: int, *, over_gap
     if after_seq < first_seq - 1 and not over_gap:
         raise Gap(f"what follows change {after_seq} was pruned: the feed is whole from {first_seq} on")
     return [Change(r.seq, r.type, r.id, r.document, r.from_id, r.into_id, r.at_ms, r.imported) for r in rows]
+
+
+def read_transitions(connection: Connection, after_seq: int, limit: int) -> tuple[Feed, list[Transition]]:
+    """Where the feed stands, and the changes that follow `after_seq` with what was before each; none was pruned."""
+    stands = read_feed(connection)
+    if stands.last_seq <= after_seq:
+        return stands, []
+    earlier = changes.alias()
+    before = (
+        select(earlier.c.document)
+        .where(earlier.c.earthquake == changes.c.earthquake, earlier.c.seq < changes.c.seq)
+        .order_by(earlier.c.seq.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    rows = connection.execute(
+        select(changes, earthquakes.c.id, before.label("before"))
+        .join(earthquakes, earthquakes.c.earthquake == changes.c.earthquake)
+        .where(changes.c.seq > after_seq)
+        .order_by(changes.c.seq)
+        .limit(limit)
+    ).all()
+    first_seq = connection.execute(select(feed.c.first_seq)).scalar_one()  # after the rows: what it allows was there
+    if after_seq < first_seq - 1:
+        raise Gap(f"what follows change {after_seq} was pruned: the feed is whole from {first_seq} on")
+    return stands, [
+        Transition(Change(r.seq, r.type, r.id, r.document, r.from_id, r.into_id, r.at_ms, r.imported), r.before)
+        for r in rows
+    ]
+
+
+def read_last_before(connection: Connection, at_ms: int) -> int:
+    """The last change made before that time: a binary search, for numbers are whole and clocks all but in order."""
+    low, high = 0, connection.execute(select(feed.c.last_seq)).scalar_one()
+    while low < high:
+        middle = (low + high + 1) // 2
+        made_ms = connection.execute(select(changes.c.at_ms).where(changes.c.seq == middle)).scalar_one()
+        low, high = (middle, high) if made_ms < at_ms else (low, middle - 1)
+    return int(low)
+
+
+def begin_reading(connection: Connection) -> None:
+    """Have all that is read on this connection be of one moment. PostgreSQL's is so as it is opened."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN")
 
 
 def begin_epoch(connection: Connection) -> None:
@@ -91,7 +140,7 @@ def read_earthquakes(connection: Connection, wanted: EarthquakeFilter, limit: in
     found = (
         select(changes.c.document, earthquakes.c.timestamp_ms, earthquakes.c.earthquake)
         .join(changes, changes.c.seq == earthquakes.c.seq)
-        .where(*_conditions(wanted), *_from_box(connection, wanted, MAX_BOXED))
+        .where(*_conditions(connection, wanted), *_from_box(connection, wanted, MAX_BOXED))
         .order_by(earthquakes.c.timestamp_ms.desc(), earthquakes.c.earthquake.desc())
         .limit(limit + 1)
     )
@@ -107,7 +156,7 @@ def read_earthquakes(connection: Connection, wanted: EarthquakeFilter, limit: in
 
 def read_count(connection: Connection, wanted: EarthquakeFilter) -> int:
     """How many earthquakes match."""
-    conditions = (*_conditions(wanted), *_from_box(connection, wanted, 10 * MAX_BOXED))
+    conditions = (*_conditions(connection, wanted), *_from_box(connection, wanted, 10 * MAX_BOXED))
     return connection.execute(select(func.count()).select_from(earthquakes).where(*conditions)).scalar_one()
 
 
@@ -194,7 +243,7 @@ def _local(latitude: float, longitude: float, depth: float | None = None) -> dic
     return {"country": None if land is None else land.code, "timezone": timezone(latitude, longitude)}
 
 
-def _conditions(wanted: EarthquakeFilter) -> list[ColumnElement[bool]]:
+def _conditions(connection: Connection, wanted: EarthquakeFilter) -> list[ColumnElement[bool]]:
     c = earthquakes.c
     bounds = (
         (c.timestamp_ms, wanted.starttime_ms, wanted.endtime_ms),
@@ -216,20 +265,53 @@ def _conditions(wanted: EarthquakeFilter) -> list[ColumnElement[bool]]:
     if not wanted.includedeleted:
         conditions.append(c.deleted.is_(False))
     conditions.append(c.merged_into.is_(None))
-    return conditions
+    return conditions + _within_radii(connection, wanted)
+
+
+def _within_radii(connection: Connection, wanted: EarthquakeFilter) -> list[ColumnElement[bool]]:
+    """The bounds on the distance from a point: the haversine formula of `geodesy.distance_km`."""
+    latitude, longitude = wanted.latitude, wanted.longitude
+    least, most = wanted.minradius_km, wanted.maxradius_km
+    if latitude is None or longitude is None or (least is None and most is None):
+        return []
+    c = earthquakes.c
+    distance: ColumnElement[float]
+    if connection.dialect.name == "sqlite":  # not every SQLite has mathematics of its own
+        driver: Any = connection.connection.driver_connection
+        driver.create_function("distance_km", 4, distance_km, deterministic=True)
+        distance = func.distance_km(c.latitude, c.longitude, latitude, longitude, type_=Double)
+    else:
+        north = func.power(func.sin(func.radians(c.latitude - latitude) / 2), 2)
+        east = func.power(func.sin(func.radians(c.longitude - longitude) / 2), 2)
+        haversine = north + math.cos(math.radians(latitude)) * func.cos(func.radians(c.latitude)) * east
+        distance = 2 * EARTH_RADIUS_KM * func.asin(func.sqrt(func.least(1.0, haversine)))
+    conditions = [distance >= least] if least is not None else []
+    return conditions + ([distance <= most] if most is not None else [])
 
 
 def _from_box(connection: Connection, wanted: EarthquakeFilter, most: int) -> list[ColumnElement[bool]]:
     """Begin with what is in a small box, unless more than `most` lie in it. The bounds still decide."""
-    south, north = wanted.minlatitude, wanted.maxlatitude
-    west, east = wanted.minlongitude, wanted.maxlongitude
-    if south is None or north is None or west is None or east is None:
+    box = _box(wanted)
+    if box is None:
         return []
-    inside = (_in_cells if connection.dialect.name == "sqlite" else _on_points)(south, north, west, east)
+    inside = (_in_cells if connection.dialect.name == "sqlite" else _on_points)(*box)
     if inside is None:
         return []
     boxed = connection.execute(select(func.count()).select_from(inside.limit(most + 1).subquery())).scalar_one()
     return [earthquakes.c.earthquake.in_(inside)] if boxed <= most else []
+
+
+def _box(wanted: EarthquakeFilter) -> tuple[float, float, float, float] | None:
+    """The box that is asked for, else the one around the circle: south, north, west, east; None: neither."""
+    south, north = wanted.minlatitude, wanted.maxlatitude
+    west, east = wanted.minlongitude, wanted.maxlongitude
+    if south is not None and north is not None and west is not None and east is not None:
+        return south, north, west, east
+    if wanted.latitude is None or wanted.longitude is None or wanted.maxradius_km is None:
+        return None
+    boxes = bounding_boxes(wanted.latitude, wanted.longitude, wanted.maxradius_km + MARGIN_KM)
+    (south, west, north, _), (_, _, _, east) = boxes[0], boxes[-1]
+    return south, north, west, east
 
 
 def _in_cells(south: float, north: float, west: float, east: float) -> Select[Any] | None:

@@ -1,8 +1,9 @@
 """A catalogue made anew from its own events: associated as this version of the program does it, in a new epoch.
 
-It is made in a file beside the old one, and put in its place when it is whole; until then the old one is as it was. The
-events come in their first order, so history tells the same story but for what is grouped otherwise. An earthquake keeps
-its id where its first report is the same; an id that no earthquake has any more leads to where its reports are.
+It is made beside the old one (SQLite: in another file; PostgreSQL: in another schema of the database), and put in its
+place when it is whole; until then the old one is as it was. The events come in their first order, so history tells the
+same story but for what is grouped otherwise. An earthquake keeps its id where its first report is the same; an id that
+no earthquake has any more leads to where its reports are. What is not made of events, alerts say, is taken over.
 """
 
 from __future__ import annotations
@@ -19,17 +20,38 @@ import sqlalchemy as sa
 
 from quakestream.catalog import LoggedEvent, LogPartition
 from quakestream.catalog.ingest import ReportName, new_earthquake_id
-from quakestream.catalog.schema import changes, earthquakes, events, feed, positions, reports
+from quakestream.catalog.postgresql import PostgresqlCatalog
+from quakestream.catalog.schema import (
+    changes,
+    claims,
+    earthquakes,
+    events,
+    feed,
+    followers,
+    metadata,
+    positions,
+    reporters,
+    reports,
+)
+from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.catalog.verifying import faults
 from quakestream.errors import Fatal
 from quakestream.event import decode
 
 CHUNK: Final = 1000
+LIMIT_FAULTS: Final = 10
+BESIDE: Final = "quakestream_rebuilding"
+KEPT: Final = "quakestream_before_rebuild"
+"""PostgreSQL's schemas."""
 _ITSELF: Final = LogPartition("rebuild", "events", "events", 0, "rebuild")
+_MADE_OF_EVENTS: Final = (feed, positions, reports, events, claims, reporters, earthquakes, changes, followers)
+
+OnProgress = Callable[[int, int], None]
+"""How many events are done, of how many."""
 
 
-def rebuild(path: Path, on_progress: Callable[[int, int], None], limit_faults: int = 10) -> Path:
+def rebuild_file(path: Path, on_progress: OnProgress) -> str:
     """Make the catalogue in the file at `path` anew; where the old one is kept. Nobody else may have it open.
 
     Raises:
@@ -41,31 +63,68 @@ def rebuild(path: Path, on_progress: Callable[[int, int], None], limit_faults: i
     with closing(SqliteCatalog(path)) as old:
         ids = _Ids(old)
         with closing(SqliteCatalog(beside, ids)) as new:
-            ids.new = new
             new.relax()
-            _replay(old, new, ids, on_progress)
-            _redirect(old, new)
-            _take_over(old, new)
-            with new.reading() as connection:
-                wrong = [fault for fault, _ in zip(faults(connection), range(limit_faults), strict=False)]
-    if wrong:
-        raise Fatal(f"nothing was changed, for the rebuilt catalogue would be wrong: {'; '.join(wrong)}")
+            _make(old, new, ids, on_progress)
+            _copy_the_rest(old, new)
     _settle(beside)
     _settle(path)
     kept.unlink(missing_ok=True)
     os.link(path, kept)
     beside.replace(path)
     _sync(path.parent)
-    return kept
+    return str(kept)
+
+
+def rebuild_database(url: str, on_progress: OnProgress) -> str:
+    """As `rebuild_file`, in PostgreSQL: the schema of this database in which the old tables are kept."""
+    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"), poolclass=sa.NullPool)
+    beside_url = sa.make_url(url).update_query_dict({"options": f"-csearch_path={BESIDE}"})
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"DROP SCHEMA IF EXISTS {BESIDE} CASCADE"))
+        connection.execute(sa.text(f"CREATE SCHEMA {BESIDE}"))
+    with closing(PostgresqlCatalog(url)) as old:
+        ids = _Ids(old)
+        with closing(PostgresqlCatalog(beside_url.render_as_string(hide_password=False), ids)) as new:
+            _make(old, new, ids, on_progress)
+    with engine.begin() as connection:
+        home = connection.execute(sa.text("SELECT current_schema()")).scalar_one()
+        connection.execute(sa.text("LOCK TABLE feed IN ACCESS EXCLUSIVE MODE"))
+        if others := connection.execute(sa.text(_OTHERS)).scalar_one():
+            raise Fatal(f"nothing was changed, for {others} other sessions have the catalogue open: stop the consumers")
+        connection.execute(sa.text(f"DROP SCHEMA IF EXISTS {KEPT} CASCADE"))
+        connection.execute(sa.text(f"CREATE SCHEMA {KEPT}"))
+        for table in _MADE_OF_EVENTS:
+            connection.execute(sa.text(f'ALTER TABLE "{home}"."{table.name}" SET SCHEMA {KEPT}'))
+            connection.execute(sa.text(f'ALTER TABLE {BESIDE}."{table.name}" SET SCHEMA "{home}"'))
+        connection.execute(sa.text(f"DROP SCHEMA {BESIDE} CASCADE"))
+    engine.dispose()
+    return f"in schema {KEPT}"
+
+
+_OTHERS: Final = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'quakestream' AND pid <> pg_backend_pid()
+"""
+
+
+def _make(old: SqlCatalog, new: SqlCatalog, ids: _Ids, on_progress: OnProgress) -> None:
+    ids.new = new
+    _replay(old, new, ids, on_progress)
+    _redirect(old, new)
+    _take_over(old, new)
+    with new.reading() as connection:
+        wrong = [fault for fault, _ in zip(faults(connection), range(LIMIT_FAULTS), strict=False)]
+    if wrong:
+        raise Fatal(f"nothing was changed, for the rebuilt catalogue would be wrong: {'; '.join(wrong)}")
 
 
 class _Ids:
     """The id of the old earthquake that has the same first report, once; else a new one."""
 
-    def __init__(self, old: SqliteCatalog) -> None:
+    def __init__(self, old: SqlCatalog) -> None:
         self._old = old
         self._given: set[str] = set()
-        self.new: SqliteCatalog | None = None
+        self.new: SqlCatalog | None = None
 
     def __call__(self, first: ReportName) -> str:
         source, id_, mode = first
@@ -96,7 +155,7 @@ class _Ids:
             return found.scalar_one_or_none() is not None
 
 
-def _replay(old: SqliteCatalog, new: SqliteCatalog, ids: _Ids, on_progress: Callable[[int, int], None]) -> None:
+def _replay(old: SqlCatalog, new: SqlCatalog, ids: _Ids, on_progress: OnProgress) -> None:
     """All events in the order of their first effect, those of one transaction in one again."""
     with old.reading() as connection:
         total = connection.execute(sa.select(sa.func.count()).select_from(events)).scalar_one()
@@ -112,7 +171,7 @@ def _replay(old: SqliteCatalog, new: SqliteCatalog, ids: _Ids, on_progress: Call
             on_progress(done, total)
 
 
-def _logged(old: SqliteCatalog) -> Iterator[tuple[int, LoggedEvent]]:
+def _logged(old: SqlCatalog) -> Iterator[tuple[int, LoggedEvent]]:
     e, c = events.c, changes.c
     after = 0
     while True:
@@ -130,7 +189,7 @@ def _logged(old: SqliteCatalog) -> Iterator[tuple[int, LoggedEvent]]:
         after = rows[-1].seq
 
 
-def _redirect(old: SqliteCatalog, new: SqliteCatalog) -> None:
+def _redirect(old: SqlCatalog, new: SqlCatalog) -> None:
     """Old ids that no earthquake of the new catalogue has."""
     q = earthquakes.c
     now_ms = 0
@@ -164,7 +223,7 @@ def _first_report(connection: sa.Connection, row: sa.Row[*tuple[Any, ...]]) -> R
     return source, id_, mode
 
 
-def _take_over(old: SqliteCatalog, new: SqliteCatalog) -> None:
+def _take_over(old: SqlCatalog, new: SqlCatalog) -> None:
     """Whose catalogue it is, and how far it has read; not how far others have read it: its feed is another."""
     with old.reading() as connection:
         rows = [dict(row) for row in connection.execute(sa.select(positions)).mappings()]
@@ -174,6 +233,17 @@ def _take_over(old: SqliteCatalog, new: SqliteCatalog) -> None:
         if rows:
             connection.execute(sa.insert(positions), rows)
         connection.execute(sa.update(feed).values(catalog_id=catalog_id))
+
+
+def _copy_the_rest(old: SqlCatalog, new: SqlCatalog) -> None:
+    """The tables that no event makes."""
+    for table in metadata.sorted_tables:
+        if table in _MADE_OF_EVENTS:
+            continue
+        with old.reading() as there, new.writing() as here:
+            here.execute(sa.delete(table))
+            for page in there.execute(sa.select(table)).mappings().partitions(CHUNK):
+                here.execute(sa.insert(table), [dict(row) for row in page])
 
 
 def _settle(path: Path) -> None:

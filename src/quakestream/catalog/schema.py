@@ -186,6 +186,111 @@ followers = Table(
     Column("lease_until_ms", BigInteger, nullable=False),
 )
 
+# --- alerts: who wants to hear of what, and what was told to whom (alerts/registry.py, alerts/outbox.py) ------------
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    # whose it is: an address, a name; what is exported and erased together
+    Column("subscriber", Text, nullable=False),
+    # `api`, or `file`: those of SUBSCRIPTIONS_FILE follow the file
+    Column("origin", Text, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    # as the geofence has it: to be ready soon after a start
+    Column("compiled", LargeBinary),
+    # raised with every change of any subscription: by it, others learn what is new
+    Column("version", BigInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("changed_ms", BigInteger, nullable=False),
+    # what is left of one that was removed, so that others learn that too; its document is gone
+    Column("removed", Boolean, nullable=False, server_default=false()),
+    Index("subscriptions_by_version", "version"),
+    Index("subscriptions_by_subscriber", "subscriber"),
+)
+
+# e-mail addresses, telephones and browsers that said yes; without a row here they get nothing but the question
+addresses = Table(
+    "addresses",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("asked_ms", BigInteger, nullable=False),
+    Column("confirmed_ms", BigInteger),
+)
+
+# keys that all instances have in common: of links, of Web Push
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("notification", BigKey, primary_key=True, autoincrement=True),
+    # the idempotency key that a receiver sees
+    Column("key", Text, nullable=False),
+    Column("subscription", Text, nullable=False),
+    # of `earthquakes.id`; where it was merged into another, that one's
+    Column("earthquake", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    # 0 goes first
+    Column("priority", SmallInteger, nullable=False),
+    # what it says beside the earthquake itself, as JSON
+    Column("facts", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("why", Text, nullable=False, server_default=""),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    # whether an attempt may have arrived although nothing said so
+    Column("maybe_told", Boolean, nullable=False, server_default=false()),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("next_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("settled_ms", BigInteger),
+    # the one before it for the same receiver that is on its way
+    Column("waits_for", BigInteger),
+    Column("lease_owner", Text),
+    Column("lease_until_ms", BigInteger),
+    UniqueConstraint("key", name="notifications_by_key"),
+    Index("notifications_by_earthquake", "earthquake", "subscription"),
+    Index("notifications_by_subscription", "subscription"),
+    Index(
+        "notifications_due",
+        "channel",
+        "priority",
+        "next_ms",
+        "target",
+        sqlite_where=text("state = 'queued' AND waits_for IS NULL"),
+        postgresql_where=text("state = 'queued' AND waits_for IS NULL"),
+    ),
+    Index(
+        "notifications_leased",
+        "lease_until_ms",
+        sqlite_where=text("state = 'sending'"),
+        postgresql_where=text("state = 'sending'"),
+    ),
+    Index(
+        "notifications_waiting",
+        "waits_for",
+        sqlite_where=text("waits_for IS NOT NULL"),
+        postgresql_where=text("waits_for IS NOT NULL"),
+    ),
+    Index(
+        "notifications_dead",
+        "settled_ms",
+        sqlite_where=text("state = 'dead'"),
+        postgresql_where=text("state = 'dead'"),
+    ),
+    sqlite_autoincrement=True,
+)
+
 # SQLite only, outside of `metadata`: the index `earthquakes_by_cell`, on half degrees. An R*Tree finds no quicker what
 # is in a small box, and costs 55 µs an earthquake where this costs 10 (docs/decisions/0007-cells-for-boxes.md).
 CELL: Final[ColumnElement[int]] = literal_column(

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import abc
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
-from quakestream.catalog import Catalog, Change, Cursor, EarthquakeFilter, Feed, Follower, Page, queries, retention
+from quakestream.catalog import (
+    Catalog,
+    Change,
+    Cursor,
+    EarthquakeFilter,
+    Feed,
+    Follower,
+    Page,
+    Transition,
+    queries,
+    retention,
+)
+from quakestream.catalog.ingest import CalledName, Lookup, ReportName, StoredReport, TimeRange
 from quakestream.errors import Unreachable
 from quakestream.event import Mode
 
@@ -25,6 +38,19 @@ class SqlCatalog(Catalog):
     def changes(self, after_seq: int, limit: int = 1000, *, over_gap: bool = False) -> list[Change]:
         with self.reading() as connection:
             return queries.read_changes(connection, after_seq, limit, over_gap=over_gap)
+
+    def transitions(self, after_seq: int, limit: int = 1000) -> tuple[Feed, list[Transition]]:
+        with self.reading() as connection:
+            return queries.read_transitions(connection, after_seq, limit)
+
+    def last_before(self, at_ms: int) -> int:
+        with self.reading() as connection:
+            return queries.read_last_before(connection, at_ms)
+
+    def snapshot(self, wanted: EarthquakeFilter, limit: int) -> tuple[Feed, Page]:
+        with self.reading() as connection:
+            queries.begin_reading(connection)
+            return queries.read_feed(connection), queries.read_earthquakes(connection, wanted, limit, None)
 
     def earthquakes(self, wanted: EarthquakeFilter, limit: int = 100, cursor: str | None = None) -> Page:
         with self.reading() as connection:
@@ -84,6 +110,10 @@ class SqlCatalog(Catalog):
     def close(self) -> None:
         self._engine.dispose()
 
+    @abc.abstractmethod
+    def redirect(self, gone: Sequence[tuple[str, int, ReportName]], now_ms: int) -> None:
+        """As `Plan.redirect`, in a transaction: for `quakestream catalog rebuild`."""
+
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection to read on; for the tools, which look at the tables themselves."""
@@ -95,6 +125,32 @@ class SqlCatalog(Catalog):
         """One transaction. Let its first statement write: on SQLite that is what takes the lock."""
         with _unreachable(), self._engine.begin() as connection:
             yield connection
+
+
+class SqlLookup(Lookup):
+    """How both databases look up what is stored: queries of one shape, each of a list of rows."""
+
+    named_query: ClassVar[str]
+    around_query: ClassVar[str]
+    called_query: ClassVar[str]
+    claiming_query: ClassVar[str]
+
+    @abc.abstractmethod
+    def stored(self, query: str, wanted: Sequence[tuple[str | int, ...]]) -> Iterable[StoredReport]:
+        """What a query finds for these rows."""
+
+    def named(self, names: Sequence[ReportName]) -> Iterable[StoredReport]:
+        return self.stored(self.named_query, names)
+
+    def around(self, ranges: Sequence[TimeRange]) -> Iterable[StoredReport]:
+        return self.stored(self.around_query, ranges)
+
+    def called(self, names: Sequence[CalledName]) -> Iterable[StoredReport]:
+        yield from self.stored(self.called_query, names)
+        yield from self.stored(self.named_query, [(*n.split(":", 1), mode) for mode, n in names if ":" in n])
+
+    def claiming(self, names: Sequence[CalledName]) -> Iterable[StoredReport]:
+        return self.stored(self.claiming_query, names)
 
 
 @contextmanager

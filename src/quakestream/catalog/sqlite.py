@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from quakestream.catalog import Claim, Ingested, LoggedEvent, LogPartition
 from quakestream.catalog.ingest import (
-    CalledName,
     Counters,
     Earthquake,
     Plan,
@@ -21,11 +20,11 @@ from quakestream.catalog.ingest import (
     ReportName,
     Revision,
     StoredReport,
-    TimeRange,
+    arrival,
     new_earthquake_id,
 )
 from quakestream.catalog.schema import migrate
-from quakestream.catalog.sql import SqlCatalog
+from quakestream.catalog.sql import SqlCatalog, SqlLookup
 from quakestream.errors import Fatal, Fenced, OffsetLost, Unreachable
 from quakestream.event import EarthquakeEvent, decode
 
@@ -122,10 +121,11 @@ class SqliteCatalog(SqlCatalog):
             return Claim(partition, owner_epoch + 1, next_offset)
 
     def ingest(self, claim: Claim, events: Sequence[LoggedEvent], next_offset: int, now_ms: int) -> Ingested:
+        arrivals = [arrival(event) for event in events]
         with self._transaction() as db:
             self._advance(db, claim, next_offset)
             plan = Plan(_Lookup(db), _counters(db), now_ms=now_ms, new_id=self._new_id)
-            plan.run(events)
+            plan.run(arrivals)
             _write(db, plan)
         claim.next_offset = next_offset
         return plan.ingested()
@@ -135,7 +135,6 @@ class SqliteCatalog(SqlCatalog):
         self._db.execute("PRAGMA synchronous=OFF")
 
     def redirect(self, gone: Sequence[tuple[str, int, ReportName]], now_ms: int) -> None:
-        """As `Plan.redirect`, in a transaction: for `quakestream catalog rebuild`."""
         with self._transaction() as db:
             plan = Plan(_Lookup(db), _counters(db), now_ms=now_ms, new_id=self._new_id)
             plan.redirect(gone)
@@ -182,27 +181,16 @@ def _prepare(db: Any, _record: object = None) -> None:
     db.create_function("unhex_", 1, bytes.fromhex, deterministic=True)  # SQLite has its own only from 3.41 on
 
 
-class _Lookup:
+class _Lookup(SqlLookup):
     """`Lookup`, on the connection that holds the write lock."""
+
+    named_query, around_query, called_query, claiming_query = _NAMED, _AROUND, _CALLED, _CLAIMING
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
     def reporters(self) -> Iterable[Reporter]:
         return self._db.execute("SELECT mode, source, agency FROM reporters").fetchall()
-
-    def named(self, names: Sequence[ReportName]) -> Iterable[StoredReport]:
-        return self._stored(_NAMED, names)
-
-    def around(self, ranges: Sequence[TimeRange]) -> Iterable[StoredReport]:
-        return self._stored(_AROUND, ranges)
-
-    def called(self, names: Sequence[CalledName]) -> Iterable[StoredReport]:
-        yield from self._stored(_CALLED, names)
-        yield from self._stored(_NAMED, [(*name.split(":", 1), mode) for mode, name in names if ":" in name])
-
-    def claiming(self, names: Sequence[CalledName]) -> Iterable[StoredReport]:
-        return self._stored(_CLAIMING, names)
 
     def revisions(self, wanted: Sequence[tuple[int, Revision]]) -> Iterable[tuple[int, Revision]]:
         listed = json.dumps([(report, updated_ms, digest.hex()) for report, (updated_ms, digest) in wanted])
@@ -213,7 +201,7 @@ class _Lookup:
         listed = json.dumps([(report, digest.hex()) for report, digest in wanted])
         return self._db.execute(_FIRST_SEEN, (listed,)).fetchall()
 
-    def _stored(self, query: str, wanted: Sequence[tuple[str | int, ...]]) -> Iterator[StoredReport]:
+    def stored(self, query: str, wanted: Sequence[tuple[str | int, ...]]) -> Iterator[StoredReport]:
         for report, updated_ms, digest, document, *quake in self._db.execute(query, (json.dumps(wanted),)):
             yield StoredReport(report, (updated_ms, digest), decode(document, now_ms=_FAR_FUTURE_MS), *quake)
 

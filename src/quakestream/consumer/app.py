@@ -5,33 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from fastapi import FastAPI
-from fastapi.responses import FileResponse
-from fastapi.staticfiles import StaticFiles
 
 from quakestream.catalog import Catalog
+from quakestream.consumer.dashboard import dashboard_router
 from quakestream.consumer.earthquakes import earthquakes_router
+from quakestream.consumer.push.hub import Hub
+from quakestream.consumer.push.routes import push_router
 from quakestream.consumer.status import StatusBoard, status_router
 from quakestream.errors import QuakestreamError
 from quakestream.web import Readiness, create_app
 
-PAGE_FOLDER: Final = Path(__file__).parent / "page"
-PAGE_HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-}
-
 
 def consumer_app(
     catalog: Catalog,
+    hub: Hub,
     board: StatusBoard,
     state: Callable[[], Mapping[str, Any]],
     healthy: Callable[[], bool],
@@ -54,12 +44,9 @@ def consumer_app(
         ready=ready,
     )
 
+    app.include_router(push_router(hub))  # before what takes `stream` for an earthquake's name
     app.include_router(earthquakes_router(catalog))
     app.include_router(status_router(catalog, board, state, now_ms))
 
-    @app.get("/", include_in_schema=False)
-    def page() -> FileResponse:
-        return FileResponse(PAGE_FOLDER / "index.html", headers=PAGE_HEADERS)
-
-    app.mount("/page", StaticFiles(directory=PAGE_FOLDER), name="page")
+    app.include_router(dashboard_router())
     return app

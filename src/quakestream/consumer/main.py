@@ -20,6 +20,8 @@ from quakestream.config import ConsumerSettings
 from quakestream.consumer.app import consumer_app
 from quakestream.consumer.pipeline import Pipeline, PipelineSettings
 from quakestream.consumer.printing import EventPrinter
+from quakestream.consumer.push.handing_over import HandingOver
+from quakestream.consumer.push.hub import Hub
 from quakestream.consumer.republisher import Republisher
 from quakestream.consumer.retention import Retention
 from quakestream.consumer.status import StatusBoard
@@ -29,6 +31,8 @@ from quakestream.log import EventLog
 from quakestream.log.opening import SOURCE_STATUS_TOPIC, catalog_topic, stream_topics
 
 CATALOG_RETRY_S: Final = 1.0
+MAX_REQUESTS: Final = 1000
+"""Connections beside those that live push holds."""
 
 logger = structlog.get_logger(__name__)
 
@@ -89,14 +93,29 @@ async def _serve(
         def state() -> dict[str, object]:
             return {**pipeline.state(), "republisher": republisher.state() if settings.republish else None}
 
-        app = consumer_app(catalog, board, state, lambda: pipeline.healthy, _now_ms)
-        async with program.listening(app, name=settings.program, host=settings.host, port=settings.port) as server:
+        hub = Hub(
+            catalog,
+            news,
+            max_connections=settings.push_max_connections,
+            max_connections_per_address=settings.push_max_connections_per_address,
+        )
+        app = consumer_app(catalog, hub, board, state, lambda: pipeline.healthy, _now_ms)
+        async with program.listening(
+            app,
+            name=settings.program,
+            host=settings.host,
+            port=settings.port,
+            max_connections=MAX_REQUESTS + settings.push_max_connections,
+            http=HandingOver,
+        ) as server:
+            hub.start()
             for worker in (pipeline, *beside):
                 worker.start()
             try:
                 ready(server.url)
-                await program.until(stop, server.answering, failed)
+                await program.until(stop, server.answering, failed, *hub.tasks)
             finally:
+                await hub.stop()
                 in_time = await asyncio.to_thread(pipeline.stop, settings.shutdown_timeout_s)
                 for worker in beside:
                     await asyncio.to_thread(worker.stop, settings.shutdown_timeout_s)

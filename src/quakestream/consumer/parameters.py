@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated
+from typing import Annotated, Final
+from urllib.parse import urlencode
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from quakestream.catalog import MAX_LIMIT, EarthquakeFilter
-from quakestream.event import Mode
+from quakestream.event import EARLIEST_TIMESTAMP_MS, Mode, iso_time
+
+LATEST_MS: Final = 253_402_300_799_999
+"""9999-12-31T23:59:59.999Z"""
+
+
+POSITION: Final = r"^([0-9A-Za-z]{1,32}-)?[0-9]{1,18}$"
+"""The id of a pushed message, or its `seq` alone."""
 
 
 def epoch_ms(value: object) -> object:
@@ -29,10 +37,16 @@ def epoch_ms(value: object) -> object:
     return round((moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) / dt.timedelta(milliseconds=1))
 
 
-Time = Annotated[int, BeforeValidator(epoch_ms), Field(json_schema_extra={"type": "string", "format": "date-time"})]
+Time = Annotated[
+    int,
+    BeforeValidator(epoch_ms),
+    Field(ge=EARLIEST_TIMESTAMP_MS, le=LATEST_MS, json_schema_extra={"type": "string", "format": "date-time"}),
+]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+RadiusKm = Annotated[float, Field(ge=0, le=20_038, allow_inf_nan=False)]
+"""Half of the equator, 20,037.5 km, is all there is."""
 
 
 class FilterParameters(BaseModel):
@@ -50,35 +64,49 @@ class FilterParameters(BaseModel):
     maxlatitude: Latitude | None = None
     minlongitude: Longitude | None = None
     maxlongitude: Longitude | None = None
+    latitude: Latitude | None = Field(None, description="Centre of a circle, with `longitude` and a radius.")
+    longitude: Longitude | None = None
+    minradiuskm: RadiusKm | None = Field(None, description="km along the surface.")
+    maxradiuskm: RadiusKm | None = Field(None, description="km along the surface.")
     mode: Mode | None = Field(None, description="Only `actual`, `exercise` or `test`; all when absent.")
     includedeleted: bool = Field(False, description="Also those that their sources have withdrawn.")
 
     @model_validator(mode="after")
     def _bounds_in_order(self) -> FilterParameters:
-        for name in ("magnitude", "depth", "latitude"):
+        for name in ("magnitude", "depth", "latitude", "radiuskm"):
             least, most = getattr(self, f"min{name}"), getattr(self, f"max{name}")
             if least is not None and most is not None and least > most:
                 raise ValueError(f"min{name} {least:g} is greater than max{name} {most:g}")
         if self.starttime is not None and self.endtime is not None and self.starttime > self.endtime:
             raise ValueError("starttime is after endtime")
+        radius = self.minradiuskm is not None or self.maxradiuskm is not None
+        if {self.latitude is not None, self.longitude is not None, radius} == {True, False}:
+            raise ValueError("a circle is latitude, longitude and maxradiuskm (or minradiuskm) together")
         return self
 
     def wanted(self) -> EarthquakeFilter:
         """The filter that they ask for."""
-        return EarthquakeFilter(
-            starttime_ms=self.starttime,
-            endtime_ms=self.endtime,
-            minmagnitude=self.minmagnitude,
-            maxmagnitude=self.maxmagnitude,
-            mindepth_km=self.mindepth,
-            maxdepth_km=self.maxdepth,
-            minlatitude=self.minlatitude,
-            maxlatitude=self.maxlatitude,
-            minlongitude=self.minlongitude,
-            maxlongitude=self.maxlongitude,
-            mode=self.mode,
-            includedeleted=self.includedeleted,
-        )
+        return EarthquakeFilter(**{field: getattr(self, name) for name, field in FILTER_FIELDS.items()})
+
+
+_WITH_UNITS: Final = {
+    "starttime": "starttime_ms",
+    "endtime": "endtime_ms",
+    "mindepth": "mindepth_km",
+    "maxdepth": "maxdepth_km",
+    "minradiuskm": "minradius_km",
+    "maxradiuskm": "maxradius_km",
+}
+FILTER_FIELDS: Final = {name: _WITH_UNITS.get(name, name) for name in FilterParameters.model_fields}
+"""The parameters, and the filter's fields, which carry units."""
+
+
+def query_of(wanted: EarthquakeFilter) -> str:
+    """The query string that asks for this filter; empty for the one that asks for nothing in particular."""
+    given = {name: getattr(wanted, field) for name, field in FILTER_FIELDS.items()}
+    given |= {name: iso_time(given[name]) for name in ("starttime", "endtime") if given[name] is not None}
+    given["includedeleted"] = "true" if wanted.includedeleted else None
+    return urlencode({name: value for name, value in given.items() if value is not None})
 
 
 class ListParameters(FilterParameters):
@@ -86,3 +114,21 @@ class ListParameters(FilterParameters):
 
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = 100
     cursor: Annotated[str, Field(max_length=200)] | None = Field(None, description="`next` of the page before.")
+
+
+class PushParameters(FilterParameters):
+    """Which changes, and from where on; all that commits from now on, where nothing else is asked for."""
+
+    since: Annotated[str, Field(pattern=POSITION)] | None = Field(
+        None, description="The id of the last message that was received, `<epoch>-<seq>`, or a `seq` of this epoch."
+    )
+    since_time: Time | None = Field(
+        None, alias="sinceTime", description="Begin with what was changed then: ISO 8601 or ms since 1970."
+    )
+    snapshot: bool = Field(False, description="Begin with the earthquakes that match, as they stand.")
+
+    @model_validator(mode="after")
+    def _begins_once(self) -> PushParameters:
+        if (self.since is not None) + (self.since_time is not None) + self.snapshot > 1:
+            raise ValueError("since, sinceTime and snapshot exclude each other")
+        return self

@@ -363,6 +363,16 @@ def disturbed(index: OriginIndex, origin: Origin, limits: Limits = LIMITS) -> li
     return _disturbed(index, origin, limits)[0]
 
 
+def to_regroup(index: OriginIndex, origin: Origin, old: Origin | None, limits: Limits = LIMITS) -> list[Component]:
+    """What is to be grouped anew now that the index holds this origin, in place of its `old` version if it had one."""
+    others, one_component = _disturbed(index, origin, limits)
+    if old is not None:
+        others += disturbed(index, old, limits)
+    elif one_component:  # as most are: they were found with all that hangs together with them
+        return [Component(tuple(sorted((origin, *others), key=lambda o: o.key)), limits)]
+    return list(components(index, (origin, *others), limits))
+
+
 def _disturbed(index: OriginIndex, origin: Origin, limits: Limits) -> tuple[list[Origin], bool]:
     """As `disturbed`, and whether they and the origin are one component at the widest level."""
     affected: dict[Identity, Origin] = {}
@@ -504,6 +514,8 @@ def _reason(origin: Origin, members: Sequence[Origin], limits: Limits) -> str:
 _BUCKET_MS: Final = 64_000
 _CELL_DEGREES: Final = 5.0
 _BANDS: Final = int(180.0 / _CELL_DEGREES)
+_FEW_CELLS: Final = 8
+"""So many are looked through sooner than the right ones are worked out."""
 
 
 class _Bucket(Struct):
@@ -595,20 +607,26 @@ class OriginWindow:
         reporter = (origin.source, origin.agency)
         width_ms = max_time_s * 1000.0
         earliest, latest = origin.time_ms - width_ms, origin.time_ms + width_ms
+        southmost = origin.latitude - max_distance_km / KM_PER_DEGREE
+        northmost = origin.latitude + max_distance_km / KM_PER_DEGREE
         cells: list[tuple[int, int]] | None = None
         found: list[Origin] = []
         for place in range(int(earliest // _BUCKET_MS), int(latest // _BUCKET_MS) + 1):
             bucket = self._buckets.get((origin.mode, place))
             if bucket is None or (len(bucket.reporters) == 1 and reporter in bucket.reporters):
                 continue  # the stream of one agency ends here
-            if cells is None:
-                cells = _cells_around(origin, max_distance_km)
-            for cell in cells:
-                held = bucket.cells.get(cell)
-                if held is not None:
-                    for other, reported in held.items():
-                        if other != reporter:
-                            found.extend(o for o in reported.values() if earliest <= o.time_ms <= latest)
+            held = bucket.cells
+            if len(held) > _FEW_CELLS:
+                cells = cells or _cells_around(origin, max_distance_km)
+                held = {cell: held[cell] for cell in cells if cell in held}
+            for cell in held.values():
+                for other, reported in cell.items():
+                    if other != reporter:
+                        found += [
+                            o
+                            for o in reported.values()
+                            if earliest <= o.time_ms <= latest and southmost <= o.latitude <= northmost
+                        ]
         return found
 
     def named(self, origin: Origin) -> list[Origin]:
@@ -702,15 +720,7 @@ class Associator:
         if old == origin:
             return _UNCHANGED
         self._window.add(origin)
-        others, one_component = _disturbed(self._window, origin, self._limits)
-        if old is not None:
-            others += disturbed(self._window, old, self._limits)
-        elif not others:  # most events: nothing near that could be the same
-            alone = self._groups[origin.identity] = _explained((origin,), self._limits)
-            return Regrouping((), (alone,))
-        elif one_component:
-            return self._regroup((Component(tuple(sorted((origin, *others), key=lambda o: o.key)), self._limits),))
-        return self._regroup(components(self._window, (origin, *others), self._limits))
+        return self._regroup(to_regroup(self._window, origin, old, self._limits))
 
     def remove(self, identity: Identity) -> Regrouping:
         """Take an origin out, as if it had never come."""

@@ -51,6 +51,7 @@ LARGER_TIMES: Final = 10
 _ROUNDING_KM: Final = 0.01
 _HINT_CELLS: Final = 8
 _CELLS_A_DEGREE: Final = 2
+_FINE_A_DEGREE: Final = 8
 _ROWS: Final = 180 * _CELLS_A_DEGREE
 _COLUMNS: Final = 360 * _CELLS_A_DEGREE
 _MILLI: Final = 1000.0
@@ -173,6 +174,39 @@ def cities_within(latitude: float, longitude: float, radius_km: float, min_popul
     ]
 
 
+def countries() -> list[Country]:
+    """Every country that has land on the map, by code."""
+    cities = _cities()
+    return [
+        Country(cities.country_codes[number], cities.country_names[number]) for number in sorted(set(_borders().owners))
+    ]
+
+
+def country_outline(code: str) -> shapely.MultiPolygon:
+    """A country's land, longitudes within ±180°, cut at the antimeridian; empty where it has none on the map."""
+    borders = _borders()
+    codes = _cities().country_codes
+    owned = [at for at, owner in enumerate(borders.owners) if codes[owner] == code]
+    return shapely.MultiPolygon(borders.polygons[owned].tolist())
+
+
+def regions() -> list[str]:
+    """The names of the Flinn-Engdahl regions 1…757, in order."""
+    return _regions().names
+
+
+def region_squares(number: int) -> list[tuple[int, int]]:
+    """The square degrees of one of the Flinn-Engdahl regions 1…757, each by its southern and western edge."""
+    table = _regions().numbers == number
+    return [
+        (
+            row if row < _QUADRANT_ROWS else _QUADRANT_ROWS - 1 - row,
+            column if column < _QUADRANT_COLUMNS else _QUADRANT_COLUMNS - 1 - column,
+        )
+        for row, column in np.argwhere(table).tolist()
+    ]
+
+
 def _owner(latitude: float, longitude: float) -> int:
     """The number of the country in the list of codes, `_NONE` at sea. Most cells are all one thing."""
     number = _land()[_cell(latitude, longitude)]
@@ -250,55 +284,47 @@ class _Cities:
                     found.append((start, end))
         return found
 
-    def nearest(self, latitude: float, longitude: float, limit_km: float) -> int:
-        """The number of the nearest city, −1 where there is none within the limit."""
-        return self._search(latitude, longitude, limit_km, 0.0)[0]
-
     def best_known(self, latitude: float, longitude: float, limit_km: float) -> int:
-        """The nearest, or a much larger one that is hardly farther away."""
-        nearest, looked_at = self._search(latitude, longitude, limit_km, LARGER_KM)
-        if nearest < 0:
+        """The nearest, or a much larger one that is hardly farther away; −1 where there is none within the limit."""
+        x, y, z = _xyz(latitude, longitude)
+        row, column = int((latitude + 90.0) * _FINE_A_DEGREE), int((longitude + 180.0) * _FINE_A_DEGREE)
+        near = _candidates(row, column, limit_km)
+        products = [x * a + y * b + z * c for a, b, c, _, _ in near]
+        best = max(products, default=-1.0)
+        if _arc_km(best) > limit_km:
             return -1
-        chosen = nearest
-        most = max(1, self.population.item(nearest)) * LARGER_TIMES
-        for start, near in looked_at:
-            for number in near.nonzero()[0].tolist():
-                people = self.population.item(start + number)
-                if people >= most:
-                    chosen, most = start + number, people
+        _, _, _, population, chosen = near[products.index(best)]
+        most = max(1, population) * LARGER_TIMES
+        least = math.cos((_arc_km(best) + LARGER_KM) / EARTH_RADIUS_KM)
+        for product, (_, _, _, people, number) in zip(products, near, strict=True):
+            if product >= least and people >= most:
+                chosen, most = number, people
         return chosen
 
-    def _search(
-        self, latitude: float, longitude: float, limit_km: float, more_km: float
-    ) -> tuple[int, list[tuple[int, NDArray[np.bool_]]]]:
-        """The nearest city within the limit; and runs of cities, with which of them are at most so much farther."""
-        point = _vector(latitude, longitude)
+    def nearest(self, latitude: float, longitude: float, limit_km: float) -> int:
+        """The number of the nearest city, −1 where there is none within the limit."""
+        point = np.array(_xyz(latitude, longitude))
         reach_km = limit_km
         hint = self.hints[_cell(latitude, longitude)]
         if hint >= 0:
             # A city of this cell, or of the next that has one, bounds how far the nearest can be.
             products = self.vectors[self.starts[hint] : self.starts[hint + 1]].dot(point)
-            reach_km = min(limit_km, _arc_km(products.item(products.argmax())) + more_km + _ROUNDING_KM)
+            reach_km = min(limit_km, _arc_km(products.item(products.argmax())) + _ROUNDING_KM)
         best, nearest = -1.0, -1
-        looked_at = []
         for start, end in self.slices(latitude, longitude, reach_km):
             products = self.vectors[start:end].dot(point)
             number = int(products.argmax())
             product = products.item(number)
-            looked_at.append((product, start, products))
             if product > best:
                 best, nearest = product, start + number
-        if nearest < 0 or _arc_km(best) > limit_km:
-            return -1, []
-        least = math.cos((_arc_km(best) + more_km) / EARTH_RADIUS_KM)
-        return nearest, [(start, products >= least) for product, start, products in looked_at if product >= least]
+        return -1 if nearest < 0 or _arc_km(best) > limit_km else nearest
 
     def nearest_in(self, latitude: float, longitude: float, country: int) -> int:
         """The same in one country, however far; −1 where it has no city."""
         numbers = np.flatnonzero(self.country == country)
         if not len(numbers):
             return -1
-        return int(numbers[(self.vectors[numbers] @ _vector(latitude, longitude)).argmax()])
+        return int(numbers[(self.vectors[numbers] @ np.array(_xyz(latitude, longitude))).argmax()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,9 +354,35 @@ def _arc_km(product: float) -> float:
     return EARTH_RADIUS_KM * math.acos(min(1.0, product))
 
 
-def _vector(latitude: float, longitude: float) -> NDArray[np.float64]:
+def _xyz(latitude: float, longitude: float) -> tuple[float, float, float]:
+    """The unit vector of a point."""
     phi, lam = math.radians(latitude), math.radians(longitude)
-    return np.array((math.cos(phi) * math.cos(lam), math.cos(phi) * math.sin(lam), math.sin(phi)))
+    across = math.cos(phi)
+    return across * math.cos(lam), across * math.sin(lam), math.sin(phi)
+
+
+@functools.lru_cache(maxsize=4096)
+def _candidates(row: int, column: int, limit_km: float) -> tuple[tuple[float, float, float, int, int], ...]:
+    """The cities that could be a point's best known, wherever in this eighth of a degree it is.
+
+    Each as its unit vector, inhabitants and number. Earthquakes come where earthquakes were: most are found here.
+    """
+    cities = _cities()
+    south, west = row / _FINE_A_DEGREE - 90.0, column / _FINE_A_DEGREE - 180.0
+    latitude, longitude = south + 0.5 / _FINE_A_DEGREE, west + 0.5 / _FINE_A_DEGREE
+    towards_equator = south if latitude > 0.0 else south + 1.0 / _FINE_A_DEGREE
+    half_km = 1.01 * distance_km(latitude, longitude, towards_equator, west) + _ROUNDING_KM
+    middle = cities.nearest(latitude, longitude, limit_km + half_km)
+    if middle < 0:
+        return ()
+    at = cities.latitude.item(middle) / _MILLI, cities.longitude.item(middle) / _MILLI
+    reach_km = distance_km(*at, latitude, longitude) + 2.0 * half_km + LARGER_KM
+    point = np.array(_xyz(latitude, longitude))
+    least = math.cos(min(reach_km / EARTH_RADIUS_KM, math.pi))
+    runs = cities.slices(latitude, longitude, reach_km)
+    numbers = np.concatenate([a + (cities.vectors[a:b].dot(point) >= least).nonzero()[0] for a, b in runs])
+    x, y, z = cities.vectors[numbers].T.tolist()
+    return tuple(zip(x, y, z, cities.population[numbers].tolist(), numbers.tolist(), strict=True))
 
 
 def _tables(*names: str) -> list[NDArray[Any]]:

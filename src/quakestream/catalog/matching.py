@@ -1,0 +1,66 @@
+"""Whether one earthquake matches a filter, in memory: the same answer as `queries.py` gives in SQL. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from quakestream.catalog import EarthquakeFilter
+from quakestream.event import Location, Mode
+from quakestream.seismology.geodesy import distance_km
+
+
+class Standing(Struct, frozen=True):
+    """What filters look at in an earthquake's document."""
+
+    magnitude: float | None
+    location: Location
+    timestamp: int
+    mode: Mode
+    status: str
+
+
+_decoder: Final = msgspec.json.Decoder(Standing)
+
+
+def standing_of(document: bytes) -> Standing:
+    """What filters look at, out of an earthquake's document. One that was merged into another has none of its own."""
+    return _decoder.decode(document)
+
+
+def matches(wanted: EarthquakeFilter, one: Standing) -> bool:
+    """Whether an earthquake that stands for itself is among those that are wanted."""
+    if one.status == "deleted" and not wanted.includedeleted:  # it is when every source has withdrawn it
+        return False
+    if wanted.mode is not None and one.mode != wanted.mode:
+        return False
+    place = one.location
+    return (
+        _within(one.magnitude, wanted.minmagnitude, wanted.maxmagnitude)
+        and _within(one.timestamp, wanted.starttime_ms, wanted.endtime_ms)
+        and _within(place.depth_km, wanted.mindepth_km, wanted.maxdepth_km)
+        and _within(place.latitude, wanted.minlatitude, wanted.maxlatitude)
+        and _between(place.longitude, wanted.minlongitude, wanted.maxlongitude)
+        and _near(place, wanted)
+    )
+
+
+def _within(value: float | None, least: float | None, most: float | None) -> bool:
+    if value is None:
+        return least is None and most is None
+    return (least is None or value >= least) and (most is None or value <= most)
+
+
+def _between(longitude: float, west: float | None, east: float | None) -> bool:
+    if west is not None and east is not None and west > east:  # across the antimeridian
+        return longitude >= west or longitude <= east
+    return _within(longitude, west, east)
+
+
+def _near(place: Location, wanted: EarthquakeFilter) -> bool:
+    if wanted.latitude is None or wanted.longitude is None:
+        return True
+    apart_km = distance_km(place.latitude, place.longitude, wanted.latitude, wanted.longitude)
+    return _within(apart_km, wanted.minradius_km, wanted.maxradius_km)

@@ -1,0 +1,94 @@
+"""The dashboard: the files that `dashboard/` builds into `page/`, served as they are.
+
+Each was compressed when it was built, and is sent in the form that the browser asks for. A built file's name has its
+content's hash, so that it is kept for ever; the page itself is asked for anew each time. Nothing is loaded from
+elsewhere, except what a basemap of the operator's own needs.
+"""
+
+from __future__ import annotations
+
+import html
+import mimetypes
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import FileResponse, HTMLResponse, Response
+
+FOLDER: Final = Path(__file__).parent / "page"
+ENCODINGS: Final = {"br": ".br", "gzip": ".gz"}
+"""By preference."""
+_TYPES: Final = {".mjs": "text/javascript", ".js": "text/javascript", ".json": "application/json"}
+_BASEMAP_META: Final = '<meta name="basemap-style" content="'
+
+
+def dashboard_router(basemap_style: str = "", basemap_origins: Sequence[str] = (), folder: Path = FOLDER) -> APIRouter:
+    """`/` and the files that it needs.
+
+    `basemap_style` is the URL of a MapLibre style that takes the place of the built-in map; its origin, and
+    `basemap_origins` (where its tiles, fonts and sprites are), are then allowed by the Content-Security-Policy.
+    """
+    files = {
+        path.relative_to(folder).as_posix(): path
+        for path in sorted(folder.glob("**/*"))
+        if path.is_file() and path.suffix not in ENCODINGS.values()
+    }
+    headers = _headers(basemap_style, basemap_origins)
+    router = APIRouter(include_in_schema=False)
+
+    @router.api_route("/", methods=["GET", "HEAD"])
+    def page() -> Response:
+        if "index.html" not in files:
+            raise HTTPException(503, "the dashboard was not built: `make setup` does it, and wheels have it")
+        text = files["index.html"].read_text(encoding="utf-8")
+        page = text.replace(f'{_BASEMAP_META}"', f'{_BASEMAP_META}{html.escape(basemap_style)}"')
+        return HTMLResponse(page, headers={**headers, "Cache-Control": "no-cache"})
+
+    @router.api_route("/assets/{name}", methods=["GET", "HEAD"])
+    def asset(name: str, request: Request) -> FileResponse:
+        return _file(files.get(f"assets/{name}"), request, headers, "public, max-age=31536000, immutable")
+
+    @router.api_route("/icon.svg", methods=["GET", "HEAD"])
+    def icon(request: Request) -> FileResponse:
+        return _file(files.get("icon.svg"), request, headers, "public, max-age=86400")
+
+    return router
+
+
+def _file(path: Path | None, request: Request, headers: dict[str, str], caching: str) -> FileResponse:
+    if path is None:
+        raise HTTPException(404, "there is no such file")
+    kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    more = {**headers, "Cache-Control": caching, "Vary": "Accept-Encoding"}
+    accepted = _accepted(request.headers.get("accept-encoding", ""))
+    for encoding, suffix in ENCODINGS.items():
+        compressed = path.with_name(path.name + suffix)
+        if encoding in accepted and compressed.is_file():
+            return FileResponse(compressed, media_type=kind, headers={**more, "Content-Encoding": encoding})
+    return FileResponse(path, media_type=kind, headers=more)
+
+
+def _accepted(header: str) -> set[str]:
+    """The content codings of an `Accept-Encoding` that are not refused by `q=0`."""
+    codings = [coding.replace(" ", "").lower().partition(";") for coding in header.split(",")]
+    return {name for name, _, weight in codings if not (weight.startswith("q=0") and not weight.strip("q=0."))}
+
+
+def _headers(basemap_style: str, basemap_origins: Sequence[str]) -> dict[str, str]:
+    style = urlsplit(basemap_style)
+    origins = [f"{style.scheme}://{style.netloc}"] if style.netloc else []
+    elsewhere = "".join(f" {origin}" for origin in dict.fromkeys([*origins, *basemap_origins]))
+    policy = (
+        "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; "
+        f"img-src 'self' data: blob:{elsewhere}; connect-src 'self'{elsewhere}; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Permissions-Policy": "geolocation=(self), camera=(), microphone=()",
+    }

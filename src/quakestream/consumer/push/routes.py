@@ -1,0 +1,195 @@
+"""The two addresses of live push. The app checks the request, then the connection is handed over to the hub."""
+
+from __future__ import annotations
+
+import email.utils
+import random
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Header, Query
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from websockets.server import ServerProtocol
+
+from quakestream import telemetry
+from quakestream.catalog import EarthquakeFilter
+from quakestream.consumer.parameters import POSITION, PushParameters
+from quakestream.consumer.push.connections import MAX_INCOMING_BYTES, Connection, SseConnection, WebSocketConnection
+from quakestream.consumer.push.handing_over import offered
+from quakestream.consumer.push.hub import Hub
+from quakestream.consumer.push.messages import Wire
+from quakestream.consumer.push.snapshots import Snapshots
+from quakestream.errors import Backpressure
+from quakestream.web import problem, problems
+
+RETRY_MS: Final = (1000, 5000)
+"""How soon an EventSource comes back; each another moment, so that not all come at once."""
+RETRY_AFTER_S: Final = (5, 15)
+MAX_SHOWN: Final = 100
+
+LastEventId = Annotated[str | None, Header(description="As `since`; it wins: a browser sends both.")]
+
+
+def push_router(hub: Hub) -> APIRouter:
+    """`/api/v1/earthquakes/stream` and `/ws`. Include it before what answers for `/api/v1/earthquakes/{name}`."""
+    router = APIRouter(prefix="/api/v1/earthquakes", tags=["live"])
+    snapshots = Snapshots(hub)
+
+    @router.get(
+        "/stream",
+        summary="Every change as it commits, as server-sent events",
+        response_class=_EventStream,
+        responses=problems(503),
+    )
+    async def stream(wanted: Annotated[PushParameters, Query()], last_event_id: LastEventId = None) -> Response:
+        """The event's name is the change's `type`, its data the Change, its id `<epoch>-<seq>`.
+
+        Beside changes: `live`, `gap`, `snapshot`, and blocks with an id alone. See docs/live.md.
+        """
+        return _Push(hub, snapshots, Wire.SSE, wanted, last_event_id)
+
+    @router.get(
+        "/ws",
+        summary="Every change as it commits, over a WebSocket",
+        status_code=101,
+        responses={101: {"description": "The same messages as JSON text frames"}, **problems(426, 503)},
+    )
+    async def websocket(wanted: Annotated[PushParameters, Query()], last_event_id: LastEventId = None) -> Response:
+        """The same messages as of the stream, each a JSON object in a text frame. See docs/live.md."""
+        return _Push(hub, snapshots, Wire.WEBSOCKET, wanted, last_event_id)
+
+    return router
+
+
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """Where a client begins: after which change, with which message first, or why it can't be where it asked."""
+
+    seq: int
+    first: bytes = b""
+    missed: tuple[str, str] | None = None
+
+
+class _EventStream(Response):
+    media_type = "text/event-stream"
+
+
+class _Push(Response):
+    """The answer: no body of its own, but the connection handed over; else a problem."""
+
+    def __init__(
+        self, hub: Hub, snapshots: Snapshots, wire: Wire, wanted: PushParameters, last_event_id: str | None
+    ) -> None:
+        super().__init__()
+        self._hub = hub
+        self._snapshots = snapshots
+        self._wire = wire
+        self._parameters = wanted
+        self._last_event_id = last_event_id or None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        refused = await self._answer(scope)
+        if refused is not None:
+            await refused(scope, receive, send)
+
+    async def _answer(self, scope: Scope) -> Response | None:
+        hand_over = offered(scope)
+        if hand_over is None:
+            return problem(501, "this server can't push: run earthquake-consumer")
+        handshake = _Handshake(scope) if self._wire is Wire.WEBSOCKET else None
+        if handshake is not None and handshake.refused is not None:
+            return handshake.refused
+        address = (scope["client"] or ("",))[0]
+        try:
+            self._hub.admit(address)
+        except Backpressure as error:
+            return problem(503, str(error), {"Retry-After": str(random.randint(*RETRY_AFTER_S))})
+        handed_over = False
+        try:
+            wanted = self._parameters.wanted()
+            begins = await self._beginning(wanted)
+            about = (self._hub, self._hub.group(wanted), address)
+            connection: Connection
+            if handshake is None:
+                connection = SseConnection(*about, _sse_head() + begins.first, begins.seq)
+            else:
+                head = handshake.head + begins.first
+                connection = WebSocketConnection(handshake.protocol, *about, head, begins.seq)
+            connection.missed = begins.missed
+            handed_over = hand_over(connection)
+        finally:
+            if not handed_over:
+                self._hub.release(address)
+        return None
+
+    async def _beginning(self, wanted: EarthquakeFilter) -> _Beginning:
+        """Decide where to begin.
+
+        Raises:
+            Unreachable: the database does not answer.
+        """
+        hub, parameters = self._hub, self._parameters
+        if hub.asleep:
+            await hub.look()
+        asked = self._last_event_id or parameters.since
+        if asked is not None:
+            begins = await self._after(asked)
+            if begins.missed is None or not parameters.snapshot:
+                return begins
+        if parameters.snapshot:
+            epoch, seq, message = await self._snapshots.get(wanted, self._wire)
+            if epoch != hub.journal.epoch:
+                await hub.look()
+            return _Beginning(seq, message)
+        if parameters.since_time is not None and asked is None:
+            return _Beginning(await hub.in_thread(hub.catalog.last_before, parameters.since_time))
+        return _Beginning(hub.journal.head)
+
+    async def _after(self, asked: str) -> _Beginning:
+        """Where somebody goes on who says what came last."""
+        hub = self._hub
+        told = re.fullmatch(POSITION, asked)
+        if told is None:
+            return _Beginning(0, missed=("malformed", asked[:MAX_SHOWN]))
+        epoch, _, number = asked.rpartition("-")
+        seq = int(number)
+        if seq > hub.journal.head:  # another instance may have been ahead
+            await hub.look()
+        if epoch not in ("", hub.journal.epoch):
+            return _Beginning(0, missed=("epoch", asked))
+        if seq > hub.feed.last_seq:
+            return _Beginning(0, missed=("ahead", asked))
+        if seq < hub.feed.first_seq - 1:
+            return _Beginning(0, missed=("pruned", asked))
+        telemetry.PUSH_RESUMED.inc()
+        return _Beginning(seq)
+
+
+class _Handshake:
+    """The WebSocket's, by its library."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.protocol = ServerProtocol(max_size=MAX_INCOMING_BYTES)
+        lines = [b"%s: %s\r\n" % (name, value) for name, value in scope["headers"]]
+        target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+        self.protocol.receive_data(b"GET %s HTTP/1.1\r\n%s\r\n" % (target, b"".join(lines)))
+        (request,) = self.protocol.events_received()
+        response = self.protocol.accept(request)  # type: ignore[arg-type]  # it is what was just put in
+        self.head = b""
+        self.refused: Response | None = None
+        if response.status_code == 101:
+            self.protocol.send_response(response)
+            self.head = b"".join(self.protocol.data_to_send())
+        else:
+            upgrade: dict[str, Any] = {"Upgrade": "websocket"} if response.status_code == 426 else {}
+            self.refused = problem(response.status_code, response.body.decode().strip(), upgrade)
+
+
+def _sse_head() -> bytes:
+    return (
+        b"HTTP/1.1 200 OK\r\ndate: %s\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\n"
+        b"x-accel-buffering: no\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\nretry: %d\n\n"
+    ) % (email.utils.formatdate(usegmt=True).encode(), random.randint(*RETRY_MS))
