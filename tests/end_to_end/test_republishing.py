@@ -1,19 +1,29 @@
-"""Every change once on the catalogue's topic, through kills of the consumer."""
+"""Every change once on the catalogue's topic, through kills of the consumer, on each of the two logs."""
 
+import uuid
 from pathlib import Path
 
 import msgspec
 
+from quakestream.errors import Unreachable
 from quakestream.log import EventLog, LoggedRecord
 from tests.end_to_end.programs import Site
 from tests.waiting import eventually
 
-TOPIC = "earthquake-catalog-topic"
 EVENTS = 6000
 
 
-def published(log: EventLog) -> list[LoggedRecord]:
-    return log.read(TOPIC, 0, 0, 1_000_000) if log.watermarks(TOPIC) else []
+def count(log: EventLog, topic: str) -> int:
+    try:
+        return sum(marks.high for marks in log.watermarks(topic).values())
+    except Unreachable:  # a topic that was just made has no leader yet
+        return 0
+
+
+def published(log: EventLog, topic: str) -> dict[int, list[LoggedRecord]]:
+    """By partition."""
+    marks = log.watermarks(topic)
+    return {number: log.read(topic, number, 0, 1_000_000) for number in marks if marks[number].high}
 
 
 def write(file: Path) -> None:
@@ -27,18 +37,23 @@ def write(file: Path) -> None:
     file.write_text("\n".join(lines))
 
 
-def test_each_change_is_published_once_though_the_consumer_is_killed(tmp_path: Path) -> None:
+def test_each_change_is_published_once_though_the_consumer_is_killed(site: Site, tmp_path: Path) -> None:
     write(tmp_path / "many.csv")
-    with Site(tmp_path, EVENT_LOG="embedded", LOG_EVENTS="false", INGEST_BATCH_SIZE="50") as site, site.log() as log:
-        site.run("quakestream", "replay", str(tmp_path / "many.csv"), within_s=100)
+    topic = f"changes-{uuid.uuid4().hex[:8]}"
+    settings = {"CATALOG_TOPIC": topic, "LOG_EVENTS": "false", "INGEST_BATCH_SIZE": "50"}
+    site.run("quakestream", "replay", str(tmp_path / "many.csv"), within_s=100)
+    with site.log() as log:
         for goal in (500, 2500, 4500):
-            consumer = site.consumer()
-            eventually(lambda goal=goal: len(published(log)) >= goal, 60)  # type: ignore[misc]
+            consumer = site.consumer(**settings)
+            eventually(lambda goal=goal: count(log, topic) >= goal, 60)  # type: ignore[misc]
             consumer.kill()
-        consumer = site.consumer()
-        eventually(lambda: len(published(log)) >= EVENTS, 90, tell=lambda: len(published(log)))
-        messages = published(log)
-        seqs = [msgspec.json.decode(message.value or b"")["seq"] for message in messages]
-        assert seqs == list(range(1, EVENTS + 1))
-        assert len({dict(message.headers)["ce_id"] for message in messages}) == EVENTS
+        consumer = site.consumer(**settings)
+        eventually(lambda: count(log, topic) >= EVENTS, 90, tell=lambda: count(log, topic))
+        messages = published(log, topic)
+        seqs = {
+            number: [msgspec.json.decode(m.value or b"")["seq"] for m in found] for number, found in messages.items()
+        }
+        assert all(found == sorted(found) for found in seqs.values())
+        assert sorted(seq for found in seqs.values() for seq in found) == list(range(1, EVENTS + 1))
+        assert len({dict(m.headers)["ce_id"] for found in messages.values() for m in found}) == EVENTS
         assert consumer.terminate() == 0
