@@ -39,3 +39,5 @@ def test_the_consumer_tells_how_the_sources_are(site: Site) -> None:
     assert curves["depthKm"] == 33
     assert len(curves["distanceDeg"]) == len(curves["pS"]) == len(curves["sS"])
     assert all(p < s for p, s in zip(curves["pS"], curves["sS"], strict=True))
+    drawn = consumer.get(f"/api/v1/earthquakes/{one['id']}/map.png")
+    assert (drawn.headers["content-type"], drawn.content[:4]) == ("image/png", b"\x89PNG")

@@ -27,6 +27,10 @@ SOURCES: Final = {
 }
 
 
+class _Png(Response):
+    media_type = "image/png"
+
+
 class _Answer(BaseModel):
     """`depth_km` here is `depthKm` there."""
 
@@ -106,6 +110,22 @@ def earthquakes_router(catalog: Catalog) -> APIRouter:
         """All of it is computed: the intensity from the magnitude and the distance, the arrivals from iasp91."""
         found = _named(catalog, name, mode, f"../{{}}/shaking?latitude={latitude}&longitude={longitude}")
         return found if isinstance(found, Response) else shaking_at(found, latitude, longitude)
+
+    @router.get(
+        "/earthquakes/{name}/map.png",
+        summary="It as a small map, for a message or an article",
+        response_class=_Png,
+        responses={307: {"description": "It is another one now"}, **problems(404, 409, 503)},
+    )
+    def map_picture(name: str, mode: Mode | None = None) -> Response:
+        """720 × 480. The circles are where an intensity is expected, an estimate. A drill is hatched and says so."""
+        found = _named(catalog, name, mode, "../{}/map.png")
+        if isinstance(found, Response):
+            return found
+        from quakestream.formats.picture import picture  # noqa: PLC0415 - 10 MB that not every site needs
+
+        tag = f'"{found["id"]}-{found["revision"]}"'
+        return _Png(picture(found), headers={"ETag": tag, "Cache-Control": "no-cache"})
 
     @router.get("/travel-times", tags=["earthquakes"], summary="Travel times of the first P and S waves")
     def travel_time_curves(

@@ -35,6 +35,7 @@ from quakestream.seismology.geodesy import (
     EARTH_RADIUS_KM,
     KM_PER_DEGREE,
     azimuth,
+    bounding_boxes,
     compass,
     distance_km,
     distances_km,
@@ -172,6 +173,17 @@ def cities_within(latitude: float, longitude: float, radius_km: float, min_popul
         )
         for number, km in zip(numbers[order].tolist(), distances[order].tolist(), strict=True)
     ]
+
+
+def land_within(latitude: float, longitude: float, radius_km: float) -> list[shapely.Polygon]:
+    """The land of all countries that is near: what the circle's box cuts of it, and perhaps more."""
+    borders = _borders()
+    found = []
+    for south, west, north, east in bounding_boxes(latitude, wrap_longitude(longitude), radius_km):
+        for polygon in borders.polygons[borders.tree.query(shapely.box(west, south, east, north))]:
+            cut = shapely.clip_by_rect(polygon, west, south, east, north)
+            found += [part for part in shapely.get_parts(cut) if part.geom_type == "Polygon" and not part.is_empty]
+    return found
 
 
 def countries() -> list[Country]:

@@ -1,0 +1,75 @@
+"""The map of one earthquake: drawn anywhere on Earth, and never one that hides a drill or a withdrawal."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from quakestream.formats.picture import HEIGHT, WIDTH, picture
+
+
+def shock(**more: Any) -> dict[str, Any]:
+    return {
+        "id": "eq_1",
+        "mode": "actual",
+        "status": "automatic",
+        "magnitude": 6.4,
+        "timestamp": 1_517_932_243_000,
+        "location": {"latitude": 24.17, "longitude": 121.65, "depth": 11},
+        "place": "Hualien City, Taiwan",
+        "source": "usgs",
+        "agency": "us",
+    } | more
+
+
+def pixels(png: bytes) -> np.ndarray[Any, np.dtype[np.int16]]:
+    with Image.open(io.BytesIO(png)) as image:
+        assert (image.format, image.size) == ("PNG", (WIDTH, HEIGHT))
+        return np.asarray(image.convert("RGB"), np.int16)
+
+
+def differing(one: bytes, other: bytes) -> float:
+    """The part of the pixels that differ clearly."""
+    return float((np.abs(pixels(one) - pixels(other)).max(axis=2) > 24).mean())
+
+
+def test_land_and_sea_are_where_they_are() -> None:
+    map_ = pixels(picture(shock(magnitude=None)))
+    middle_of_taiwan, strait = map_[300, 320], map_[272, 20]
+    assert middle_of_taiwan[0] > middle_of_taiwan[2], "land is warm"
+    assert strait[2] > strait[0], "the sea is blue"
+
+
+def test_a_drill_is_hatched_from_edge_to_edge() -> None:
+    real, drill, test = (picture(shock(mode=mode)) for mode in ("actual", "exercise", "test"))
+    assert differing(real, drill) > 0.1
+    assert differing(drill, test) > 0.01
+    hatched = (np.abs(pixels(real) - pixels(drill)).max(axis=2) > 24)[64:-24]
+    strips = [hatched[:, x : x + 60].any() for x in range(0, WIDTH, 60)]
+    assert all(strips)
+
+
+def test_a_withdrawal_shows_and_has_no_circles() -> None:
+    assert differing(picture(shock()), picture(shock(status="deleted"))) > 0.01
+
+
+def test_a_deep_one_has_no_circles() -> None:
+    deep = shock(location={"latitude": 24.17, "longitude": 121.65, "depth": 300})
+    assert len(picture(deep)) < len(picture(shock()))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    latitude=st.one_of(st.floats(-90, 90), st.sampled_from([-90.0, 90.0, 0.0])),
+    longitude=st.one_of(st.floats(-180, 180), st.sampled_from([-180.0, 180.0, 179.999])),
+    magnitude=st.one_of(st.none(), st.floats(-2, 9.9)),
+    depth=st.one_of(st.none(), st.floats(-5, 750)),
+)
+def test_anywhere_on_earth(latitude: float, longitude: float, magnitude: float | None, depth: float | None) -> None:
+    location = {"latitude": latitude, "longitude": longitude, "depth": depth}
+    pixels(picture(shock(location=location, magnitude=magnitude, place="x" * 500)))
