@@ -181,6 +181,17 @@ class ConsumerSettings(Settings):
         1_000, description="Most of them from one address. Behind a proxy all come from the proxy's."
     )
 
+    public_url: str = Field(
+        "",
+        pattern=r"^$|^https?://[^\s]+[^/\s]$",
+        description="Where people reach this service, for links in feeds and messages: `https://quakes.example.org`.",
+    )
+    cap_sender: str = Field(
+        "quakestream@localhost",
+        pattern=r"^[^\s,<&]+$",
+        description="Who answers for the CAP messages: best an address at a domain of yours.",
+    )
+
     def catalog_max_bytes(self) -> int | None:
         """`CATALOG_MAX_MB` in bytes; None: no limit."""
         return round(self.catalog_max_mb * 1024 * 1024) or None

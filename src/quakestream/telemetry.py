@@ -78,6 +78,9 @@ PUSH_GAPS = Counter(
 FENCED = Counter("quakestream_fenced", "Writes refused because another instance had taken over.")
 
 NOTIFICATIONS = Gauge("quakestream_notifications", "Notifications in the outbox, by what became of them.", ["state"])
+NOTIFIED = Counter(
+    "quakestream_notified", "Notifications put in the outbox: alert, update, cancellation, reminder.", ["kind"]
+)
 DELIVERIES = Counter(
     "quakestream_deliveries", "Attempts to deliver: accepted, retry, refused.", ["channel", "outcome"]
 )

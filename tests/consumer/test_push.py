@@ -333,18 +333,17 @@ def test_there_is_a_ceiling_in_all_and_for_each_address(tmp_path: Path) -> None:
         ("PUSH_MAX_CONNECTIONS_PER_ADDRESS", {"max_connections_per_address": 2}),
     ):
         system = System(tmp_path, **limits)
-        with system.server:
-            with system.listen() as first, system.web_socket():
-                first.opened().until_live()
-                refused = system.get(PATH)
-                assert refused.status_code == 503
-                assert refused.headers["content-type"] == "application/problem+json"
-                assert 5 <= int(refused.headers["retry-after"]) <= 15
-                assert name in refused.json()["detail"]
-                first.close()
-                system.server.eventually_connections(1)
-                with system.listen() as third:
-                    third.opened().until_live()
+        with system.server, system.listen() as first, system.web_socket():
+            first.opened().until_live()
+            refused = system.get(PATH)
+            assert refused.status_code == 503
+            assert refused.headers["content-type"] == "application/problem+json"
+            assert 5 <= int(refused.headers["retry-after"]) <= 15
+            assert name in refused.json()["detail"]
+            first.close()
+            system.server.eventually_connections(1)
+            with system.listen() as third:
+                third.opened().until_live()
         system.catalog.close()
 
 

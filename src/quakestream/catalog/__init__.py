@@ -289,5 +289,9 @@ class Catalog(abc.ABC):
         """One earthquake with its `solutions` and its `history`, as the contract's JSON object; None: no such id."""
 
     @abc.abstractmethod
+    def revised_at(self, earthquake_id: str) -> list[int]:
+        """When each of an earthquake's revisions was made, ms since 1970, from the first on; empty: no such id."""
+
+    @abc.abstractmethod
     def close(self) -> None:
         """Close the database."""

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from typing import Final
 
 import structlog
+from sqlalchemy import Connection
 
 from quakestream import telemetry
-from quakestream.catalog import Catalog, Change, Cursor
+from quakestream.catalog import Catalog, Change, Cursor, queries
 from quakestream.errors import Fenced, Gap
 
 LOOK_INTERVAL_S: Final = 0.1
@@ -114,6 +115,19 @@ class FeedFollower:
         if not 0 <= now_ms - self._stored_ms < interval_ms:
             self._catalog.advance(self.name, self._owner, self.cursor, now_ms, LEASE_MS)
             self._stored, self._stored_ms = self.cursor, now_ms
+
+    def done_within(self, connection: Connection, seq: int | None = None) -> None:
+        """As `done`, stored at once and in the caller's transaction: with it, or not at all.
+
+        Let it be the transaction's first statement. Where that fails, go on with `take`.
+        """
+        if self.cursor is None:
+            raise Fenced(f"{self.name} has lost its place")
+        if seq is not None:
+            self.cursor = Cursor(self.cursor.epoch, max(seq, self.cursor.after_seq))
+        now_ms = self._now_ms()
+        queries.advance(connection, self.name, self._owner, self.cursor, now_ms, LEASE_MS)
+        self._stored, self._stored_ms = self.cursor, now_ms
 
     def leave(self) -> None:
         """Store what is done, and let another instance have the place at once."""

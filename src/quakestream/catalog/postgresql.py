@@ -228,6 +228,9 @@ class PostgresqlCatalog(SqlCatalog):
     def earthquake(self, earthquake_id: str) -> dict[str, Any] | None:
         return None if "\0" in earthquake_id else super().earthquake(earthquake_id)
 
+    def revised_at(self, earthquake_id: str) -> list[int]:
+        return [] if "\0" in earthquake_id else super().revised_at(earthquake_id)
+
     def close(self) -> None:
         self._disconnect()
         super().close()

@@ -238,6 +238,17 @@ def read_earthquake(connection: Connection, earthquake_id: str) -> dict[str, Any
     return document
 
 
+def read_revised_at(connection: Connection, earthquake_id: str) -> list[int]:
+    """When each of an earthquake's revisions was made: every one is a change of its own."""
+    made = (
+        select(changes.c.at_ms)
+        .join(earthquakes, earthquakes.c.earthquake == changes.c.earthquake)
+        .where(earthquakes.c.id == earthquake_id)
+        .order_by(changes.c.seq)
+    )
+    return list(connection.execute(made).scalars())
+
+
 def _local(latitude: float, longitude: float, depth: float | None = None) -> dict[str, Any]:  # noqa: ARG001 - a location
     land = country(latitude, longitude)
     return {"country": None if land is None else land.code, "timezone": timezone(latitude, longitude)}

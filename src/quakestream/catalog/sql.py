@@ -72,6 +72,10 @@ class SqlCatalog(Catalog):
         with self.reading() as connection:
             return queries.read_earthquake(connection, earthquake_id)
 
+    def revised_at(self, earthquake_id: str) -> list[int]:
+        with self.reading() as connection:
+            return queries.read_revised_at(connection, earthquake_id)
+
     def begin_epoch(self) -> Feed:
         with self.writing() as connection:
             queries.begin_epoch(connection)

@@ -1,33 +1,26 @@
-"""earthquake-consumer over HTTP: the catalogue as JSON, and the page."""
+"""earthquake-consumer over HTTP: its parts, each a router of its own, and its health."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from quakestream.catalog import Catalog
-from quakestream.consumer.dashboard import dashboard_router
-from quakestream.consumer.earthquakes import earthquakes_router
-from quakestream.consumer.push.hub import Hub
-from quakestream.consumer.push.routes import push_router
-from quakestream.consumer.status import StatusBoard, status_router
 from quakestream.errors import QuakestreamError
 from quakestream.web import Readiness, create_app
 
 
 def consumer_app(
     catalog: Catalog,
-    hub: Hub,
-    board: StatusBoard,
     state: Callable[[], Mapping[str, Any]],
     healthy: Callable[[], bool],
-    now_ms: Callable[[], int],
+    routers: Iterable[APIRouter],
 ) -> FastAPI:
-    """The interface to a catalogue; `state` and `healthy` tell of what fills it, `board` of the sources."""
+    """The interface to a catalogue: its parts in order; `state` and `healthy` tell of what fills it."""
 
     async def ready() -> Readiness:
         try:
@@ -43,10 +36,6 @@ def consumer_app(
         version=version("quakestream"),
         ready=ready,
     )
-
-    app.include_router(push_router(hub))  # before what takes `stream` for an earthquake's name
-    app.include_router(earthquakes_router(catalog))
-    app.include_router(status_router(catalog, board, state, now_ms))
-
-    app.include_router(dashboard_router())
+    for router in routers:
+        app.include_router(router)
     return app

@@ -18,13 +18,17 @@ from quakestream.catalog.followers import News
 from quakestream.catalog.opening import open_catalog
 from quakestream.config import ConsumerSettings
 from quakestream.consumer.app import consumer_app
+from quakestream.consumer.dashboard import dashboard_router
+from quakestream.consumer.earthquakes import earthquakes_router
+from quakestream.consumer.feeds import feeds_router
 from quakestream.consumer.pipeline import Pipeline, PipelineSettings
 from quakestream.consumer.printing import EventPrinter
 from quakestream.consumer.push.handing_over import HandingOver
 from quakestream.consumer.push.hub import Hub
+from quakestream.consumer.push.routes import push_router
 from quakestream.consumer.republisher import Republisher
 from quakestream.consumer.retention import Retention
-from quakestream.consumer.status import StatusBoard
+from quakestream.consumer.status import StatusBoard, status_router
 from quakestream.errors import Fatal, Unreachable
 from quakestream.instance import sole_instance
 from quakestream.log import EventLog
@@ -99,7 +103,14 @@ async def _serve(
             max_connections=settings.push_max_connections,
             max_connections_per_address=settings.push_max_connections_per_address,
         )
-        app = consumer_app(catalog, hub, board, state, lambda: pipeline.healthy, _now_ms)
+        routers = (
+            push_router(hub),  # before what takes `stream` for an earthquake's name
+            earthquakes_router(catalog),
+            status_router(catalog, board, state, _now_ms),
+            feeds_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender),
+            dashboard_router(),
+        )
+        app = consumer_app(catalog, state, lambda: pipeline.healthy, routers)
         async with program.listening(
             app,
             name=settings.program,

@@ -33,6 +33,8 @@ from quakestream.consumer.push.messages import Entry, Wire, entry
 from quakestream.errors import Backpressure, Gap, Retryable, Unreachable
 
 GATHER_S: Final = 0.02
+ALONE_LOOK_S: Final = 0.5
+"""How often to look where nobody else writes: the news tell of all that this instance commits."""
 READ: Final = 1000
 """Most changes that are read and sent at once."""
 SLICE: Final = 500
@@ -82,6 +84,7 @@ class Hub:
         self.feed = Feed("", "", 0, 1)
         """Where the feed stood when it was looked at last."""
         self.journal = Journal("", 0)
+        self._look_s = LOOK_INTERVAL_S if catalog.shared else ALONE_LOOK_S
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(2, "push")
         self._groups: dict[EarthquakeFilter, Group] = {}
@@ -266,7 +269,7 @@ class Hub:
         """Wait until there may be something new, then send it."""
         if not self._asleep:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), LOOK_INTERVAL_S)
+                await asyncio.wait_for(self._wake.wait(), self._look_s)
             if (early_s := self._wrote_s + GATHER_S - self._loop.time()) > 0:
                 await asyncio.sleep(early_s)
         self._woken = False

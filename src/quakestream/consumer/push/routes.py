@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import email.utils
+import functools
 import random
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from websockets.server import ServerProtocol
@@ -29,8 +33,6 @@ RETRY_MS: Final = (1000, 5000)
 RETRY_AFTER_S: Final = (5, 15)
 MAX_SHOWN: Final = 100
 
-LastEventId = Annotated[str | None, Header(description="As `since`; it wins: a browser sends both.")]
-
 
 def push_router(hub: Hub) -> APIRouter:
     """`/api/v1/earthquakes/stream` and `/ws`. Include it before what answers for `/api/v1/earthquakes/{name}`."""
@@ -41,26 +43,54 @@ def push_router(hub: Hub) -> APIRouter:
         "/stream",
         summary="Every change as it commits, as server-sent events",
         response_class=_EventStream,
-        responses=problems(503),
+        responses=problems(400, 503),
+        openapi_extra={"parameters": _described()},
     )
-    async def stream(wanted: Annotated[PushParameters, Query()], last_event_id: LastEventId = None) -> Response:
+    async def stream(request: Request) -> Response:
         """The event's name is the change's `type`, its data the Change, its id `<epoch>-<seq>`.
 
         Beside changes: `live`, `gap`, `snapshot`, and blocks with an id alone. See docs/live.md.
         """
-        return _Push(hub, snapshots, Wire.SSE, wanted, last_event_id)
+        return _Push(hub, snapshots, Wire.SSE, request)
 
     @router.get(
         "/ws",
         summary="Every change as it commits, over a WebSocket",
         status_code=101,
-        responses={101: {"description": "The same messages as JSON text frames"}, **problems(426, 503)},
+        responses={101: {"description": "The same messages as JSON text frames"}, **problems(400, 426, 503)},
+        openapi_extra={"parameters": _described()},
     )
-    async def websocket(wanted: Annotated[PushParameters, Query()], last_event_id: LastEventId = None) -> Response:
+    async def websocket(request: Request) -> Response:
         """The same messages as of the stream, each a JSON object in a text frame. See docs/live.md."""
-        return _Push(hub, snapshots, Wire.WEBSOCKET, wanted, last_event_id)
+        return _Push(hub, snapshots, Wire.WEBSOCKET, request)
 
     return router
+
+
+@functools.lru_cache(1024)
+def _parameters(query: bytes) -> PushParameters:
+    """Checked here and not by FastAPI: of ten thousand that come back at once, most ask for the same.
+
+    Raises:
+        RequestValidationError: as FastAPI would.
+    """
+    try:
+        return PushParameters.model_validate(dict(QueryParams(query)))
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**fault, "loc": ("query", *fault["loc"])} for fault in error.errors()]
+        ) from error
+
+
+def _described() -> list[dict[str, Any]]:
+    """The parameters, for OpenAPI."""
+    fields = PushParameters.model_json_schema()["properties"].items()
+    about = [
+        {"name": name, "in": "query", "schema": schema, "description": schema.pop("description", "")}
+        for name, schema in fields
+    ]
+    header = {"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}}
+    return [*about, header | {"description": "As `since`; it wins, for a browser that comes back sends both."}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +109,13 @@ class _EventStream(Response):
 class _Push(Response):
     """The answer: no body of its own, but the connection handed over; else a problem."""
 
-    def __init__(
-        self, hub: Hub, snapshots: Snapshots, wire: Wire, wanted: PushParameters, last_event_id: str | None
-    ) -> None:
+    def __init__(self, hub: Hub, snapshots: Snapshots, wire: Wire, request: Request) -> None:
         super().__init__()
         self._hub = hub
         self._snapshots = snapshots
         self._wire = wire
-        self._parameters = wanted
-        self._last_event_id = last_event_id or None
+        self._parameters = _parameters(request.scope["query_string"])
+        self._last_event_id = request.headers.get("last-event-id")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -68,7 +68,9 @@ def upgrade() -> None:
     )
     op.create_index("notifications_by_earthquake", "notifications", ["earthquake", "subscription"])
     op.create_index("notifications_by_subscription", "notifications", ["subscription"])
-    _partial("notifications_due", ["channel", "priority", "next_ms", "target"], "state = 'queued' AND waits_for IS NULL")
+    _partial(
+        "notifications_due", ["channel", "priority", "next_ms", "target"], "state = 'queued' AND waits_for IS NULL"
+    )
     _partial("notifications_leased", ["lease_until_ms"], "state = 'sending'")
     _partial("notifications_waiting", ["waits_for"], "waits_for IS NOT NULL")
     _partial("notifications_dead", ["settled_ms"], "state = 'dead'")

@@ -1,0 +1,119 @@
+"""Feeds for newsrooms and alerting systems: Atom with GeoRSS, and CAP 1.2. `actual` only, unless `mode=` asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
+
+import msgspec
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import Response
+from pydantic import Field
+
+from quakestream.catalog import Catalog, EarthquakeFilter
+from quakestream.consumer.parameters import FilterParameters
+from quakestream.formats import atom, cap
+from quakestream.web import problems
+
+MAX_ENTRIES: Final = 500
+CAP_LEAST_MAGNITUDE: Final = 4.5
+"""Of the feed of alerts, unless it is asked otherwise."""
+
+
+class FeedParameters(FilterParameters):
+    """Which earthquakes, and how many."""
+
+    limit: Annotated[int, Field(ge=1, le=MAX_ENTRIES)] = 100
+
+
+class _Atom(Response):
+    media_type = atom.MEDIA_TYPE
+
+
+class _Cap(Response):
+    media_type = cap.MEDIA_TYPE
+
+
+def feeds_router(catalog: Catalog, *, public_url: str, cap_sender: str) -> APIRouter:
+    """`/feeds/atom`, `/feeds/cap.atom`, `/feeds/cap/{id}.xml`; without a `public_url` links lead where a request went."""
+    router = APIRouter(prefix="/feeds", tags=["feeds"])
+
+    def base(request: Request) -> str:
+        return public_url or str(request.base_url).rstrip("/")
+
+    @router.get("/atom", summary="Earthquakes as Atom with GeoRSS", response_class=_Atom, responses=problems(503))
+    def as_atom(request: Request, asked: Annotated[FeedParameters, Query()]) -> Response:
+        """The newest that match; an entry's `updated` is its last change, so that a reader shows revisions."""
+        home = base(request)
+
+        def links(one: dict[str, Any]) -> tuple[atom.Link, ...]:
+            page = atom.Link(f"{home}/?id={one['id']}", type="text/html")
+            return page, atom.Link(f"{home}/feeds/cap/{one['id']}.xml", "alternate", cap.MEDIA_TYPE)
+
+        return _feed(catalog, request, home, asked, asked.wanted(), "Earthquakes", links)
+
+    @router.get(
+        "/cap.atom",
+        summary="CAP messages as Atom",
+        response_class=_Atom,
+        responses=problems(503),
+    )
+    def as_cap_feed(request: Request, asked: Annotated[FeedParameters, Query()]) -> Response:
+        """Those of magnitude 4.5 and more, unless `minmagnitude` says otherwise; each entry leads to its message."""
+        home = base(request)
+        wanted = asked.wanted()
+        if wanted.minmagnitude is None:
+            wanted = replace(wanted, minmagnitude=CAP_LEAST_MAGNITUDE)
+        wanted = replace(wanted, includedeleted=True)  # whose message is a Cancel
+
+        def links(one: dict[str, Any]) -> tuple[atom.Link, ...]:
+            return (atom.Link(f"{home}/feeds/cap/{one['id']}.xml", type=cap.MEDIA_TYPE),)
+
+        return _feed(catalog, request, home, asked, wanted, "Earthquakes as CAP 1.2", links)
+
+    @router.get(
+        "/cap/{earthquake_id}.xml",
+        summary="The CAP message of an earthquake as it stands",
+        response_class=_Cap,
+        responses=problems(404, 503),
+    )
+    def as_cap(request: Request, earthquake_id: str) -> Response:
+        """Alert, Update or Cancel, with references to those before. One that was merged away is a Cancel."""
+        document = catalog.earthquake(earthquake_id)
+        if document is None:
+            raise HTTPException(404, f"there is no earthquake {earthquake_id}")
+        history = [cap.Revision(number, at_ms) for number, at_ms in enumerate(catalog.revised_at(earthquake_id), 1)]
+        into = catalog.merged_into(earthquake_id)
+        web = f"{base(request)}/?id={into or earthquake_id}"
+        return _Cap(cap.message(document, history, sender=cap_sender, web=web, into=into))
+
+    return router
+
+
+def _feed(
+    catalog: Catalog,
+    request: Request,
+    home: str,
+    asked: FeedParameters,
+    wanted: EarthquakeFilter,
+    title: str,
+    links: Callable[[dict[str, Any]], tuple[atom.Link, ...]],
+) -> Response:
+    if wanted.mode is None:
+        wanted = replace(wanted, mode="actual")
+    stands = catalog.feed()
+    page = catalog.earthquakes(wanted, asked.limit)
+    quakes = [msgspec.json.decode(document, type=dict[str, Any]) for document in page.earthquakes]
+    itself = f"{home}{request.url.path}"
+    if request.query_params:
+        itself += f"?{urlencode(request.query_params.multi_items())}"
+    document = atom.feed(
+        [atom.Entry(one, links(one)) for one in quakes],
+        id_=f"urn:quakestream:{stands.catalog_id}:{request.url.path.rpartition('/')[2]}",
+        title=title if wanted.mode == "actual" else f"{wanted.mode.upper()}: {title}",
+        updated_ms=max((one["changed"] for one in quakes), default=0),
+        links=(atom.Link(itself, "self", atom.MEDIA_TYPE),),
+    )
+    return _Atom(document, headers={"Cache-Control": "no-cache"})
