@@ -37,7 +37,7 @@ class _Cap(Response):
 
 
 def feeds_router(catalog: Catalog, *, public_url: str, cap_sender: str) -> APIRouter:
-    """`/feeds/atom`, `/feeds/cap.atom`, `/feeds/cap/{id}.xml`; without a `public_url` links lead where a request went."""
+    """`/feeds/atom`, `/feeds/cap.atom`, `/feeds/cap/{id}.xml`; links lead to `public_url`, else where a request went."""
     router = APIRouter(prefix="/feeds", tags=["feeds"])
 
     def base(request: Request) -> str:
@@ -101,10 +101,9 @@ def _feed(
     title: str,
     links: Callable[[dict[str, Any]], tuple[atom.Link, ...]],
 ) -> Response:
-    if wanted.mode is None:
-        wanted = replace(wanted, mode="actual")
+    mode = wanted.mode or "actual"
     stands = catalog.feed()
-    page = catalog.earthquakes(wanted, asked.limit)
+    page = catalog.earthquakes(replace(wanted, mode=mode), asked.limit)
     quakes = [msgspec.json.decode(document, type=dict[str, Any]) for document in page.earthquakes]
     itself = f"{home}{request.url.path}"
     if request.query_params:
@@ -112,7 +111,7 @@ def _feed(
     document = atom.feed(
         [atom.Entry(one, links(one)) for one in quakes],
         id_=f"urn:quakestream:{stands.catalog_id}:{request.url.path.rpartition('/')[2]}",
-        title=title if wanted.mode == "actual" else f"{wanted.mode.upper()}: {title}",
+        title=title if mode == "actual" else f"{mode.upper()}: {title}",
         updated_ms=max((one["changed"] for one in quakes), default=0),
         links=(atom.Link(itself, "self", atom.MEDIA_TYPE),),
     )
