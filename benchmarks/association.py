@@ -24,18 +24,12 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from quakestream.seismology.association import (
-    LIMITS,
-    Associator,
-    Group,
-    Limits,
-    Origin,
-    OriginWindow,
-    components,
-    group,
-    preferred,
-)
+from quakestream.seismology.association import Associator, Group, components, group
 from quakestream.seismology.geodesy import KM_PER_DEGREE, distance_km
+from quakestream.seismology.likeness import LIMITS, Limits
+from quakestream.seismology.origin import Origin
+from quakestream.seismology.origin_window import OriginWindow
+from quakestream.seismology.preference import preferred
 
 DATA: Final = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 RECOMPUTED: Final = frozenset(["ISC", "ISCJB", "ISC-EHB", "EHB", "ISC-GEM", "CENT", "IASPEI", "ISS", "SYO"])

@@ -14,7 +14,9 @@ from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.verifying import faults
 from quakestream.errors import Fenced, Gap, OffsetLost, Rejected
 from quakestream.event import EarthquakeEvent, encode, from_document
-from quakestream.seismology.association import group, origin_of, preferred
+from quakestream.seismology.association import group
+from quakestream.seismology.origin import origin_of
+from quakestream.seismology.preference import preferred
 
 NOW_MS = 1_700_000_000_000
 PARTITION = LogPartition("log", "topic", "topic-id", 0, "group")

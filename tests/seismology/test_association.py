@@ -16,25 +16,11 @@ from hypothesis import strategies as st
 
 from quakestream.event import EarthquakeEvent, Location
 from quakestream.seismology import geodesy
-from quakestream.seismology.association import (
-    LIMITS,
-    Associator,
-    Origin,
-    OriginWindow,
-    Ranking,
-    Region,
-    agency_of,
-    components,
-    could_be_same,
-    default_ranking,
-    group,
-    measure_km,
-    neighbours,
-    origin_of,
-    preferred,
-    ranking_of,
-    told_apart,
-)
+from quakestream.seismology.association import Associator, components, group, neighbours
+from quakestream.seismology.likeness import LIMITS, could_be_same, measure_km, told_apart
+from quakestream.seismology.origin import Origin, agency_of, origin_of
+from quakestream.seismology.origin_window import OriginWindow
+from quakestream.seismology.preference import Ranking, Region, default_ranking, preferred, ranking_of
 
 HERE = Path(__file__).parent
 FEED = HERE.parents[2] / "shared" / "data" / "usgs-feed" / "vega_all_week.geojson"

@@ -19,19 +19,12 @@ from ulid import base32
 
 from quakestream.catalog import Change, ChangeType, Ingested, LoggedEvent
 from quakestream.event import EarthquakeEvent, Mode, encode
-from quakestream.seismology.association import (
-    LIMITS,
-    Component,
-    Identity,
-    Limits,
-    Origin,
-    OriginWindow,
-    group_component,
-    origin_of,
-    preferred,
-    to_regroup,
-)
+from quakestream.seismology.association import Component, group_component, to_regroup
+from quakestream.seismology.likeness import LIMITS, Limits
+from quakestream.seismology.origin import Identity, Origin, origin_of
+from quakestream.seismology.origin_window import OriginWindow
 from quakestream.seismology.places import describe, flinn_engdahl
+from quakestream.seismology.preference import preferred
 
 ReportName = tuple[str, str, str]
 """(source, id, mode)"""

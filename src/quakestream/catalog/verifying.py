@@ -26,7 +26,8 @@ from quakestream.catalog.ingest import (
 )
 from quakestream.catalog.schema import changes, claims, earthquakes, events, reports
 from quakestream.event import decode
-from quakestream.seismology.association import LIMITS, Limits, components, group_component
+from quakestream.seismology.association import components, group_component
+from quakestream.seismology.likeness import LIMITS, Limits
 
 WINDOW: Final = 200
 """Reports that are looked at together, with all that is near them."""

@@ -37,7 +37,7 @@ class _Cap(Response):
 
 
 def feeds_router(catalog: Catalog, *, public_url: str, cap_sender: str) -> APIRouter:
-    """`/feeds/atom`, `/feeds/cap.atom`, `/feeds/cap/{id}.xml`; links lead to `public_url`, else where a request went."""
+    """`/feeds/atom`, `/feeds/cap.atom`, `/feeds/cap/{id}.xml`. Links lead to `public_url`, or where a request went."""
     router = APIRouter(prefix="/feeds", tags=["feeds"])
 
     def base(request: Request) -> str:

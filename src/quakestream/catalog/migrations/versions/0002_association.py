@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from quakestream.event import decode
-from quakestream.seismology.association import origin_of
+from quakestream.seismology.origin import origin_of
 
 revision = "0002"
 down_revision = "0001"

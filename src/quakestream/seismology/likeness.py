@@ -1,0 +1,171 @@
+"""How alike two origins must be to be one earthquake: the limits of association, and what a pair costs.
+
+Where the limits come from stands in `association.py`.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass, replace
+from typing import Final
+
+from quakestream.seismology.geodesy import KM_PER_DEGREE, distance_km
+from quakestream.seismology.origin import Origin
+
+ASSOCIATING_SOURCES: Final = frozenset({"usgs", "emsc"})
+"""Sources that publish the events of many agencies and have grouped them before: what they keep apart rarely is one."""
+
+_MAN_MADE: Final = ("blast", "explosion", "mining", "quarry", "collapse", "rock burst", "nuclear")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How alike two origins must be.
+
+    Each is from the literature, or a round number taken where the result hardly depends on it: see how precision and
+    recall change with the radii in `benchmarks/association.py`. None was fitted by a program.
+    """
+
+    p_velocity_km_s: float = 8.04
+    """How a P wave trades time for distance: just below the Moho, iasp91 (Kennett and Engdahl 1991)."""
+    chance: float = 5e-4
+    """How many unrelated earthquakes are expected within the limits at their usual rate in a seismic belt."""
+    yearly_m4: float = 14_469.0
+    """Earthquakes of magnitude 4 and more in a year, worldwide: 13,000 + 1,319 + 134 + 15 + 1 (USGS, Earthquake
+    Statistics)."""
+    belt_area_km2: float = 260_487.0 * 200.0
+    """Where they are: the length of all plate boundaries (Bird 2003), 100 km to either side."""
+    b_value: float = 1.0
+    """Ten times as many earthquakes for each magnitude step down (Gutenberg and Richter 1944)."""
+    min_radius_km: float = 10.0
+    """However small the event: what two good local networks differ by."""
+    max_radius_km: float = 700.0
+    """However large: 1 % of agencies' differences are beyond 49 s and 488 km, which is 630 km in this measure."""
+    unknown_magnitude: float = 3.0
+    """Where neither says."""
+    free_magnitude: float = 0.5
+    """Magnitudes of two agencies and two scales differ by this without meaning anything (ML, mb, MS, Mw)."""
+    magnitude_weight: float = 0.2
+    """What each further magnitude step takes from the radius."""
+    max_magnitude_difference: float = 3.0
+    """Agencies have been seen to differ by 2.7 about one earthquake."""
+    certain: float = 0.1
+    """Below this part of the radius no rival is asked for."""
+    rival: float = 1.5
+    """Beyond it, two candidates are ambiguous when the second's cost is less than this many times the first's."""
+    associated_chance: float = 0.1
+    """`chance` is multiplied by this for two events of one associating source, which has judged them before."""
+    associated_time_s: float = 16.0
+    associated_distance_km: float = 100.0
+    """The rule of ANSS (Guy et al. 2015, USGS OFR 2015-1120): beyond it ComCat itself never groups."""
+    relay_km: float = 10.0
+    """Two sources that relay one agency's solution give its numbers, in this measure, not others."""
+    stated_errors: float = 10.0
+    """Where both state their horizontal error: this many times both (formal errors are small), at least `stated_km`."""
+    stated_km: float = 50.0
+    max_component: int = 200
+    """Where more origins than this hang together all radii are halved, and again, until they do not: what bounds the
+    work in a stream denser than nature's. Recorded sequences stay below 30."""
+
+    @functools.cached_property
+    def radius_m4_km(self) -> float:
+        """The radius at magnitude 4: 478 km as it stands.
+
+        `chance` = rate × volume, the volume in km² s being an ellipsoid: 4/3 π R³ / v.
+        """
+        rate = self.yearly_m4 / (365.25 * 86_400.0) / self.belt_area_km2
+        return math.cbrt(3.0 * self.p_velocity_km_s * self.chance / (4.0 * math.pi * rate))
+
+    def radius_km(self, magnitude: float) -> float:
+        """How far apart two origins may be, the smaller of which has that magnitude."""
+        radius: float = self.radius_m4_km * 10.0 ** (self.b_value * (magnitude - 4.0) / 3.0)
+        return min(max(radius, self.min_radius_km), self.max_radius_km)
+
+    def max_distance_km(self, origin: Origin) -> float:
+        """Nothing farther away could be the same earthquake: the window to search."""
+        return self.max_radius_km if origin.magnitude is None else self.radius_km(origin.magnitude)
+
+    def max_time_s(self, origin: Origin) -> float:
+        """As `max_distance_km`; twice the radius, for a difference in depth explains as much again."""
+        return 2.0 * self.max_distance_km(origin) / self.p_velocity_km_s
+
+    def scaled(self, factor: float) -> Limits:
+        """All radii times `factor`."""
+        return replace(
+            self,
+            chance=self.chance * factor**3,
+            min_radius_km=self.min_radius_km * factor,
+            max_radius_km=self.max_radius_km * factor,
+        )
+
+    @functools.cached_property
+    def levels(self) -> tuple[Limits, ...]:
+        """These, and tighter ones for where too much hangs together; at the last only names link, and any number."""
+        return (self, *(self.scaled(factor) for factor in (0.5, 0.25, 0.125, 0.0625, 0.03125, 0.0)))
+
+
+LIMITS: Final = Limits()
+
+
+def measure_km(a: Origin, b: Origin, limits: Limits = LIMITS) -> float:
+    """How far two origins are apart in space and time, km: √(distance² + (v·Δt − Δdepth)²), v·Δt ≥ Δdepth."""
+    depth = abs(a.depth_km - b.depth_km) if a.depth_km is not None and b.depth_km is not None else 0.0
+    late = abs(a.time_ms - b.time_ms) / 1000.0 * limits.p_velocity_km_s - depth
+    return math.hypot(distance_km(a.latitude, a.longitude, b.latitude, b.longitude), max(0.0, late))
+
+
+def told_apart(a: Origin, b: Origin, limits: Limits = LIMITS) -> bool:
+    """Whether something says that these are two earthquakes, whatever else they have in common.
+
+    - another mode;
+    - two events of one agency, unless two sources relay the same solution of it;
+    - an associating source gives `ids` with both, one of them naming others, but not this one;
+    - an analyst calls one an earthquake and another analyst the other a blast. What is automatic says nothing of it.
+    """
+    if a.mode != b.mode:
+        return True
+    if a.agency == b.agency and (a.source == b.source or measure_km(a, b, limits) > limits.relay_km):
+        return True
+    if a.source == b.source and a.source in ASSOCIATING_SOURCES and a.ids and b.ids and (a.claims or b.claims):
+        return True
+    return a.status == "reviewed" == b.status and a.type != b.type and _man_made(a.type) != _man_made(b.type)
+
+
+def could_be_same(a: Origin, b: Origin, limits: Limits = LIMITS) -> float | None:
+    """What it costs to take two origins for one earthquake: 0 where nothing differs, up to 1; None where they can't be.
+
+    Symmetric. Names are not looked at.
+    """
+    if a.agency == b.agency and a.source == b.source:  # told_apart would say so, but most pairs end here
+        return None
+    known = [m for m in (a.magnitude, b.magnitude) if m is not None]
+    radius = limits.radius_km(min(known) if known else limits.unknown_magnitude)
+    if radius <= 0.0:
+        return None
+    time_s = abs(a.time_ms - b.time_ms) / 1000.0
+    if time_s * limits.p_velocity_km_s > 2.0 * radius or abs(a.latitude - b.latitude) * KM_PER_DEGREE > radius:
+        return None
+    distance = distance_km(a.latitude, a.longitude, b.latitude, b.longitude)
+    if distance > radius or told_apart(a, b, limits):
+        return None
+    if a.source == b.source and a.source in ASSOCIATING_SOURCES:
+        if time_s > limits.associated_time_s or distance > limits.associated_distance_km:
+            return None
+        radius *= math.cbrt(limits.associated_chance)
+    if a.horizontal_error_km and b.horizontal_error_km:  # 0 is what some write for unknown
+        stated = limits.stated_errors * math.hypot(a.horizontal_error_km, b.horizontal_error_km)
+        radius = min(radius, max(stated, limits.stated_km))
+    depth = abs(a.depth_km - b.depth_km) if a.depth_km is not None and b.depth_km is not None else 0.0
+    late = max(0.0, time_s * limits.p_velocity_km_s - min(depth, radius))
+    cost = math.hypot(distance, late) / radius
+    if len(known) == 2:
+        differ = abs(known[0] - known[1])
+        if differ > limits.max_magnitude_difference:
+            return None
+        cost += limits.magnitude_weight * max(0.0, differ - limits.free_magnitude)
+    return cost if cost <= 1.0 else None
+
+
+def _man_made(kind: str) -> bool:
+    return any(word in kind.lower() for word in _MAN_MADE)
