@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quakestream.seismology import plates
-from quakestream.seismology.geodesy import distance_km
-from quakestream.seismology.plates import Hypocentre, bearing, boundaries, moved, near_boundary, near_parent
+from quakestream.seismology.geodesy import azimuth, distance_km, moved
+from quakestream.seismology.plates import Hypocentre, boundaries, near_boundary, near_parent
 
 
 def test_all_boundaries_are_there() -> None:
@@ -30,7 +30,7 @@ def test_slabs_go_down_below_the_plate_above(name: str, near: tuple[float, float
         for a, b in itertools.pairwise(boundary.points)
     ]  # fmt: skip
     a, b, dips = min(pairs, key=lambda pair: abs(pair[0][0] - near[0]) + abs(pair[0][1] - near[1]))
-    side = bearing(*a, *b) + (-90 if dips == "left" else 90)
+    side = azimuth(*a, *b) + (-90 if dips == "left" else 90)
     latitude, longitude = moved(*a, side, 300)
     north, east = latitude - a[0], longitude - a[1]
     assert {"east": east > 1, "west": east < -1, "north": north > 1}[land_lies]

@@ -14,7 +14,6 @@ The area is where intensity IV or more is expected, a circle, and as a polygon t
 from __future__ import annotations
 
 import datetime as dt
-import math
 import re
 from collections.abc import Sequence
 from typing import Any, Final
@@ -23,7 +22,7 @@ from lxml import etree
 from msgspec import Struct
 
 from quakestream.seismology import intensity
-from quakestream.seismology.geodesy import KM_PER_DEGREE, longitude_reach
+from quakestream.seismology.geodesy import longitude_reach, moved
 
 NAMESPACE: Final = "urn:oasis:names:tc:emergency:cap:1.2"
 MEDIA_TYPE: Final = "application/cap+xml"
@@ -164,13 +163,8 @@ def _ring(latitude: float, longitude: float, radius_km: float) -> str | None:
     reach = longitude_reach(latitude, radius_km)
     if reach >= 180.0 or longitude - reach <= -180.0 or longitude + reach >= 180.0:
         return None
-    angle, phi = math.radians(radius_km / KM_PER_DEGREE), math.radians(latitude)
-    corners = []
-    for step in range(_CORNERS):
-        azimuth = 2.0 * math.pi * step / _CORNERS
-        sine = math.sin(phi) * math.cos(angle) + math.cos(phi) * math.sin(angle) * math.cos(azimuth)
-        east = math.atan2(math.sin(azimuth) * math.sin(angle) * math.cos(phi), math.cos(angle) - math.sin(phi) * sine)
-        corners.append(f"{math.degrees(math.asin(sine)):.4f},{longitude + math.degrees(east):.4f}")
+    around = (moved(latitude, longitude, 360.0 * step / _CORNERS, radius_km) for step in range(_CORNERS))
+    corners = [f"{north:.4f},{east:.4f}" for north, east in around]
     return " ".join([*corners, corners[0]])
 
 

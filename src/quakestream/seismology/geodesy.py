@@ -57,6 +57,17 @@ def azimuth(latitude_a: float, longitude_a: float, latitude_b: float, longitude_
     return 0.0 if degrees == 360.0 else degrees  # a tiny negative angle rounds up to the full circle
 
 
+def moved(latitude: float, longitude: float, azimuth: float, km: float) -> tuple[float, float]:
+    """The place that is `km` away in the direction `azimuth`: latitude, and longitude in −180…180."""
+    angle, azimuth, phi = km / EARTH_RADIUS_KM, math.radians(azimuth), math.radians(latitude)
+    sine = math.sin(phi) * math.cos(angle) + math.cos(phi) * math.sin(angle) * math.cos(azimuth)
+    east = math.atan2(math.sin(azimuth) * math.sin(angle) * math.cos(phi), math.cos(angle) - math.sin(phi) * sine)
+    return (
+        math.degrees(math.asin(max(-1.0, min(1.0, sine)))),
+        (longitude + math.degrees(east) + 540.0) % 360.0 - 180.0,
+    )
+
+
 def compass(degrees: float) -> str:
     """An azimuth as one of the 16 points of the compass: 247.5 → `WSW`."""
     return COMPASS[int((degrees % 360.0) / 22.5 + 0.5) % 16]

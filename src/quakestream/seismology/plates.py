@@ -17,9 +17,9 @@ import random
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from quakestream.seismology.geodesy import azimuth, moved
 from quakestream.seismology.statistics import rupture_km
 
-EARTH_RADIUS_KM: Final = 6371.0
 MAX_DEPTH_KM: Final = 700.0
 """No deeper earthquake is known."""
 _SUBDUCTION_SHARE: Final = 8.0
@@ -66,7 +66,7 @@ def near_boundary(rng: random.Random) -> Hypocentre:
     (lat_a, lon_a), (lat_b, lon_b), dips = segments[bisect.bisect(ends, rng.random() * ends[-1], hi=len(ends) - 1)]
     along = rng.random()
     latitude, longitude = lat_a + along * (lat_b - lat_a), lon_a + along * (lon_b - lon_a)
-    to_the_left = bearing(lat_a, lon_a, lat_b, lon_b) - 90.0
+    to_the_left = azimuth(lat_a, lon_a, lat_b, lon_b) - 90.0
     if dips is None:
         latitude, longitude = moved(latitude, longitude, to_the_left, rng.gauss(0.0, 15.0))
         return Hypocentre(latitude, longitude, min(30.0, max(1.0, rng.gauss(10.0, 4.0))))
@@ -92,23 +92,6 @@ def anywhere(rng: random.Random) -> Hypocentre:
     """Any place on Earth, as likely as any other of the same area; any depth at which earthquakes happen."""
     latitude = math.degrees(math.asin(rng.uniform(-1.0, 1.0)))
     return Hypocentre(latitude, rng.uniform(-180.0, 180.0), rng.uniform(0.0, MAX_DEPTH_KM))
-
-
-def bearing(lat_a: float, lon_a: float, lat_b: float, lon_b: float) -> float:
-    """Degrees from north, clockwise, from one near place to another."""
-    east = (lon_b - lon_a) * math.cos(math.radians((lat_a + lat_b) / 2.0))
-    return math.degrees(math.atan2(east, lat_b - lat_a))
-
-
-def moved(latitude: float, longitude: float, towards: float, km: float) -> tuple[float, float]:
-    """The place `km` from another in the direction `towards`, degrees from north, on a sphere."""
-    angle, azimuth, phi = km / EARTH_RADIUS_KM, math.radians(towards), math.radians(latitude)
-    sine = math.sin(phi) * math.cos(angle) + math.cos(phi) * math.sin(angle) * math.cos(azimuth)
-    east = math.atan2(math.sin(azimuth) * math.sin(angle) * math.cos(phi), math.cos(angle) - math.sin(phi) * sine)
-    return (
-        math.degrees(math.asin(max(-1.0, min(1.0, sine)))),
-        (longitude + math.degrees(east) + 540.0) % 360.0 - 180.0,
-    )
 
 
 _Segment = tuple[tuple[float, float], tuple[float, float], Literal["left", "right"] | None]
