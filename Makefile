@@ -5,19 +5,35 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.set-up
 
-.PHONY: help setup run demo kafka test lint bench bench-association bench-catalog format clean
+DASHBOARD := src/quakestream/consumer/page/index.html
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix dashboard
+
+.PHONY: help setup run demo kafka test lint screenshots dashboard bench bench-association bench-catalog bench-delivery format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-setup: $(STAMP) ## .venv with everything in it
+setup: $(STAMP) $(DASHBOARD) ## .venv with everything in it, the dashboard built
 
-$(STAMP): pyproject.toml requirements-dev.lock
+# Node.js builds and tests the dashboard; where the machine has none of version 20 or newer, a wheel brings one.
+$(STAMP): pyproject.toml requirements-dev.lock dashboard/node.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; PYTHON=… chooses one"; exit 2; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null && command -v npm >/dev/null \
+	    || $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r dashboard/node.lock
 	@touch $(STAMP)
+
+dashboard/node_modules/.installed: dashboard/package-lock.json | $(STAMP)
+	$(NPM) ci --no-progress --loglevel=error
+	@touch $@
+
+$(DASHBOARD): dashboard/node_modules/.installed $(shell find dashboard -path dashboard/node_modules -prune -o -path dashboard/generated -prune -o -path dashboard/tests -prune -o -type f -print)
+	$(NPM) run --silent build -- --logLevel warn
+
+dashboard: setup ## the dashboard with live reload on localhost:5173, against a consumer on localhost:3002
+	$(NPM) run dev
 
 run: setup ## both services in one process, no broker: the live USGS feed, or a recording where it can't be reached
 	$(BIN)/quakestream up
@@ -33,9 +49,14 @@ lint: setup ## style, types and the direction of imports
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(NPM) run --silent check
 
 test: lint ## all tests; starts a real Kafka of its own
+	$(NPM) test --silent
 	$(BIN)/pytest
+
+screenshots: setup ## pictures of every view, light and dark, in build/screenshots; two of them for the README
+	$(BIN)/python -m tests.browser.screenshots
 
 bench: setup ## speed and latency on both logs, as ratios against a bare Kafka client
 	$(BIN)/python -m benchmarks.stream
@@ -47,9 +68,12 @@ bench-catalog: setup ## ingest with association, on SQLite and PostgreSQL; then 
 	$(BIN)/python -m benchmarks.catalog
 	$(BIN)/python -m benchmarks.catalog --million
 
+bench-delivery: setup ## alerts of one earthquake to 100,000 subscriptions, by webhooks on loopback
+	$(BIN)/python -m benchmarks.delivery
+
 format: setup ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 clean: ## remove what was built; keeps data/
-	rm -rf .venv .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .cache build dist dashboard/node_modules dashboard/generated src/quakestream/consumer/page .mypy_cache .ruff_cache .pytest_cache .hypothesis

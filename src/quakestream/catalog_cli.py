@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Final, Literal, cast
+from typing import Annotated, Final, Literal
 
 import typer
 from pydantic import ValidationError
@@ -230,7 +230,7 @@ def _settings(env_file: Path | None, data_dir: Path | None) -> ConsumerSettings:
 
 @contextmanager
 def _reading(settings: ConsumerSettings) -> Iterator[SqlCatalog]:
-    with reporting(), closing(cast(SqlCatalog, open_catalog(settings))) as catalog:
+    with reporting(), closing(open_catalog(settings)) as catalog:
         yield catalog
 
 

@@ -192,6 +192,40 @@ class ConsumerSettings(Settings):
         description="Who answers for the CAP messages: best an address at a domain of yours.",
     )
 
+    alerts: bool = Field(True, description="Tell subscribers of earthquakes.")
+    alert_max_age_h: Annotated[float, Field(gt=0, le=240)] = Field(
+        1, description="No first alert of an earthquake that is older when it becomes known."
+    )
+    alerts_token: str = Field(
+        "",
+        repr=False,
+        pattern=r"^$|^[\x21-\x7e]{16,512}$",
+        description="Key of `/api/v1/subscriptions`, 16 characters or more. Empty: nobody may use it.",
+    )
+    subscriptions_file: str = Field("", description="YAML file with subscriptions, for those who keep theirs in git.")
+    alert_channels: str = Field(
+        "webhook,apprise,webpush",
+        pattern=r"^[a-z][a-z0-9-]*(,[a-z][a-z0-9-]*)*$",
+        description="Channels that subscriptions may use; `console` prints.",
+    )
+    alert_target_rate: Annotated[float, Field(gt=0, le=1_000_000)] = Field(
+        100, description="Most messages a second to one target, from one instance."
+    )
+    alert_private_targets: bool = Field(
+        False, description="Let messages go to this machine and its own network: subscribers choose the addresses."
+    )
+
+    basemap_style: str = Field(
+        "",
+        pattern=r"^$|^https?://[^\s;,'\"]+$",
+        description="URL of a MapLibre style in place of the dashboard's own map. Readers' browsers fetch it.",
+    )
+    basemap_origins: str = Field(
+        "",
+        pattern=r"^$|^https?://[^\s;,'\"/]+(,https?://[^\s;,'\"/]+)*$",
+        description="Where that style's tiles, fonts and sprites are, `https://tiles.example,https://fonts.example`.",
+    )
+
     def catalog_max_bytes(self) -> int | None:
         """`CATALOG_MAX_MB` in bytes; None: no limit."""
         return round(self.catalog_max_mb * 1024 * 1024) or None

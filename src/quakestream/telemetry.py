@@ -81,9 +81,7 @@ NOTIFICATIONS = Gauge("quakestream_notifications", "Notifications in the outbox,
 NOTIFIED = Counter(
     "quakestream_notified", "Notifications put in the outbox: alert, update, cancellation, reminder.", ["kind"]
 )
-DELIVERIES = Counter(
-    "quakestream_deliveries", "Attempts to deliver: accepted, retry, refused.", ["channel", "outcome"]
-)
+DELIVERIES = Counter("quakestream_deliveries", "Attempts to deliver: accepted, retry, refused.", ["channel", "outcome"])
 DELIVERY_SECONDS = Histogram(
     "quakestream_delivery_seconds",
     "From the outbox to the receiver's answer.",

@@ -49,10 +49,11 @@ def create_app(
     version: str,
     ready: Callable[[], Awaitable[Readiness]],
     max_body_bytes: int = MAX_BODY_BYTES,
+    larger_bodies: Mapping[str, int] | None = None,
 ) -> FastAPI:
-    """An app with everything but the program's own routes."""
+    """An app with everything but the program's own routes. `larger_bodies`: their bounds, by how paths begin."""
     app = _App(title=title, description=description, version=version, docs_url=None, redoc_url=None)
-    app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
+    app.add_middleware(BodyLimit, max_bytes=max_body_bytes, larger=larger_bodies or {})
     _add_problems(app)
     _add_health(app, ready)
     _add_docs(app)
@@ -99,18 +100,22 @@ async def read_body(request: Request) -> bytes:
 class BodyLimit:
     """ASGI middleware: a request's body has at most `max_bytes`, whatever its headers say."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, larger: Mapping[str, int] | None = None) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse by the length that is announced, else while it comes."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        path: str = scope["path"]
+        max_bytes = max((n for begin, n in self._larger.items() if path.startswith(begin)), default=self._max_bytes)
+        detail = f"a body has at most {max_bytes} bytes"
         announced = dict(scope["headers"]).get(b"content-length", b"")
-        if announced.isdigit() and int(announced) > self._max_bytes:
-            await problem(413, self._detail(), {"Connection": "close"})(scope, receive, send)
+        if announced.isdigit() and int(announced) > max_bytes:
+            await problem(413, detail, {"Connection": "close"})(scope, receive, send)
             return
         size = 0
 
@@ -118,14 +123,11 @@ class BodyLimit:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > self._max_bytes:
-                raise HTTPException(413, self._detail())
+            if size > max_bytes:
+                raise HTTPException(413, detail)
             return message
 
         await self._app(scope, limited, send)
-
-    def _detail(self) -> str:
-        return f"a body has at most {self._max_bytes} bytes"
 
 
 class _App(FastAPI):

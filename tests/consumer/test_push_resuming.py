@@ -80,7 +80,7 @@ def come_and_go(servers: list[PushServer], query: str, chance: random.Random) ->
             for block in client.opened().blocks():
                 last_id = client.last_id or last_id
                 if block is not None:
-                    assert block.type != "gap"
+                    assert block.type != "gap", block.json
                     got += received([block])
                     leave_after -= 1
                     if block.json.get("earthquake", {}).get("preferred") == "usgs:last":

@@ -237,7 +237,7 @@ def test_a_connection_is_handed_over_and_the_others_go_on() -> None:
             writer.write(b"GET /take/ HTTP/1.1\r\nHost: x\r\n\r\n")
             assert (await reader.readuntil(b"hi")).startswith(b"HTTP/1.1 200")
             writer.write(b"GET /plain HTTP/1.1\r\n\r\n")  # no longer uvicorn's to answer
-            assert await reader.readexactly(24) == b"GET /PLAIN HTTP/1.1\r\n\r\n"
+            assert await reader.readexactly(23) == b"GET /PLAIN HTTP/1.1\r\n\r\n"
             await asyncio.sleep(0)
             async with httpx.AsyncClient(trust_env=False) as client:
                 assert (await client.get(f"{url}/plain")).json() == "plain"

@@ -214,6 +214,8 @@ class Catalog(abc.ABC):
     def transitions(self, after_seq: int, limit: int = 1000) -> tuple[Feed, list[Transition]]:
         """Where the change feed stands, and the changes that follow `after_seq`, in order, with what was before each.
 
+        All of one moment.
+
         Raises:
             Gap: what follows was pruned.
         """

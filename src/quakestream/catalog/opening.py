@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from quakestream.catalog import Catalog
+from quakestream.catalog.sql import SqlCatalog
 from quakestream.config import ConsumerSettings
 
 
-def open_catalog(settings: ConsumerSettings) -> Catalog:
+def open_catalog(settings: ConsumerSettings) -> SqlCatalog:
     """The catalogue that `DATABASE_URL` names, made or migrated. Only the one that is used is imported.
 
     Raises:

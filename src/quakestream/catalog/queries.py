@@ -47,8 +47,13 @@ def read_changes(connection: Connection, after_seq: int, limit: int, *, over_gap
 
 
 def read_transitions(connection: Connection, after_seq: int, limit: int) -> tuple[Feed, list[Transition]]:
-    """Where the feed stands, and the changes that follow `after_seq` with what was before each; none was pruned."""
+    """Where the feed stands, and the changes that follow `after_seq` with what was before each; none was pruned.
+
+    On a connection on which all that is read is of one moment.
+    """
     stands = read_feed(connection)
+    if after_seq < stands.first_seq - 1:
+        raise Gap(f"what follows change {after_seq} was pruned: the feed is whole from {stands.first_seq} on")
     if stands.last_seq <= after_seq:
         return stands, []
     earlier = changes.alias()
@@ -66,9 +71,6 @@ def read_transitions(connection: Connection, after_seq: int, limit: int) -> tupl
         .order_by(changes.c.seq)
         .limit(limit)
     ).all()
-    first_seq = connection.execute(select(feed.c.first_seq)).scalar_one()  # after the rows: what it allows was there
-    if after_seq < first_seq - 1:
-        raise Gap(f"what follows change {after_seq} was pruned: the feed is whole from {first_seq} on")
     return stands, [
         Transition(Change(r.seq, r.type, r.id, r.document, r.from_id, r.into_id, r.at_ms, r.imported), r.before)
         for r in rows

@@ -41,6 +41,7 @@ class SqlCatalog(Catalog):
 
     def transitions(self, after_seq: int, limit: int = 1000) -> tuple[Feed, list[Transition]]:
         with self.reading() as connection:
+            queries.begin_reading(connection)
             return queries.read_transitions(connection, after_seq, limit)
 
     def last_before(self, at_ms: int) -> int:

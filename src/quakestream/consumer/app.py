@@ -19,6 +19,7 @@ def consumer_app(
     state: Callable[[], Mapping[str, Any]],
     healthy: Callable[[], bool],
     routers: Iterable[APIRouter],
+    larger_bodies: Mapping[str, int] | None = None,
 ) -> FastAPI:
     """The interface to a catalogue: its parts in order; `state` and `healthy` tell of what fills it."""
 
@@ -35,6 +36,7 @@ def consumer_app(
         description="One honest catalogue of earthquakes: every source's events, every revision, each with its mode.",
         version=version("quakestream"),
         ready=ready,
+        larger_bodies=larger_bodies,
     )
     for router in routers:
         app.include_router(router)

@@ -79,7 +79,7 @@ def _accepted(header: str) -> set[str]:
 def _headers(basemap_style: str, basemap_origins: Sequence[str]) -> dict[str, str]:
     style = urlsplit(basemap_style)
     origins = [f"{style.scheme}://{style.netloc}"] if style.netloc else []
-    elsewhere = "".join(f" {origin}" for origin in dict.fromkeys([*origins, *basemap_origins]))
+    elsewhere = "".join(f" {origin}" for origin in dict.fromkeys([*origins, *basemap_origins]) if origin)
     policy = (
         "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; "
         f"img-src 'self' data: blob:{elsewhere}; connect-src 'self'{elsewhere}; "

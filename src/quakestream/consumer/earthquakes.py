@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from quakestream.catalog import Catalog, Page
+from quakestream.consumer.documents import EarthquakeDetail, EarthquakeList
 from quakestream.consumer.parameters import FilterParameters, Latitude, ListParameters, Longitude
 from quakestream.event import Mode
 from quakestream.seismology import intensity, travel_times
@@ -77,7 +78,11 @@ def earthquakes_router(catalog: Catalog) -> APIRouter:
     """`/api/v1/earthquakes…` and `/api/v1/travel-times`, but for the live stream."""
     router = APIRouter(prefix="/api/v1", tags=["earthquakes"])
 
-    @router.get("/earthquakes", summary="Earthquakes, newest first", responses=problems(503))
+    @router.get(
+        "/earthquakes",
+        summary="Earthquakes, newest first",
+        responses={200: {"model": EarthquakeList}, **problems(503)},
+    )
     def earthquakes(wanted: Annotated[ListParameters, Query()]) -> Response:
         """`{"earthquakes": […], "next": cursor or null}`; the cursor is given back as `cursor=`."""
         return _list(catalog.earthquakes(wanted.wanted(), wanted.limit, wanted.cursor))
@@ -90,7 +95,11 @@ def earthquakes_router(catalog: Catalog) -> APIRouter:
     @router.get(
         "/earthquakes/{name}",
         summary="One earthquake with its solutions and its history",
-        responses={307: {"description": "It is another one now"}, **problems(404, 409, 503)},
+        responses={
+            200: {"model": EarthquakeDetail},
+            307: {"description": "It is another one now"},
+            **problems(404, 409, 503),
+        },
     )
     def earthquake(name: str, mode: Mode | None = None) -> Response:
         """By its id, by `<source>:<id>`, or by an agency's bare id where that is unique (else 409, with candidates).

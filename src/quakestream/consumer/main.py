@@ -8,14 +8,14 @@ import secrets
 import sys
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from quakestream import program
-from quakestream.catalog import Catalog
 from quakestream.catalog.followers import News
 from quakestream.catalog.opening import open_catalog
+from quakestream.catalog.sql import SqlCatalog
 from quakestream.config import ConsumerSettings
 from quakestream.consumer.app import consumer_app
 from quakestream.consumer.dashboard import dashboard_router
@@ -34,7 +34,13 @@ from quakestream.instance import sole_instance
 from quakestream.log import EventLog
 from quakestream.log.opening import SOURCE_STATUS_TOPIC, catalog_topic, stream_topics
 
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+    from quakestream.consumer.alerts import Alerts
+
 CATALOG_RETRY_S: Final = 1.0
+MAX_PORTFOLIO_BYTES: Final = 33 * 1024 * 1024
 MAX_REQUESTS: Final = 1000
 """Connections beside those that live push holds."""
 
@@ -90,12 +96,26 @@ async def _serve(
         max_bytes = None if catalog.shared else settings.catalog_max_bytes()
         retention = Retention(catalog, settings.changes_retention_days, max_bytes, _now_ms)
         board = StatusBoard(event_log, SOURCE_STATUS_TOPIC, lambda: pipeline.consumed)
-        beside: list[Retention | Republisher | StatusBoard] = [retention, board]
+        routers: list[APIRouter] = []
+        alerts: Alerts | None = None
+        if settings.alerts:
+            from quakestream.consumer import alerts as made_of  # noqa: PLC0415 - what it needs, others do without
+            from quakestream.consumer.subscriptions import subscriptions_router  # noqa: PLC0415
+
+            alerts = made_of.Alerts(settings, catalog, news, instance_id, _now_ms)
+            routers.append(subscriptions_router(catalog, alerts, settings.alerts_token, _now_ms))
+        beside: list[Retention | Republisher | StatusBoard | Alerts] = [retention, board]
         if settings.republish:
             beside.append(republisher)
+        if alerts is not None:
+            beside.append(alerts)
 
         def state() -> dict[str, object]:
-            return {**pipeline.state(), "republisher": republisher.state() if settings.republish else None}
+            return {
+                **pipeline.state(),
+                "republisher": republisher.state() if settings.republish else None,
+                "alerts": None if alerts is None else alerts.state(),
+            }
 
         hub = Hub(
             catalog,
@@ -103,14 +123,15 @@ async def _serve(
             max_connections=settings.push_max_connections,
             max_connections_per_address=settings.push_max_connections_per_address,
         )
-        routers = (
+        routers += (
             push_router(hub),  # before what takes `stream` for an earthquake's name
             earthquakes_router(catalog),
             status_router(catalog, board, state, _now_ms),
             feeds_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender),
-            dashboard_router(),
+            dashboard_router(settings.basemap_style, settings.basemap_origins.split(",")),
         )
-        app = consumer_app(catalog, state, lambda: pipeline.healthy, routers)
+        larger_bodies = {"/api/v1/subscriptions": MAX_PORTFOLIO_BYTES}
+        app = consumer_app(catalog, state, lambda: pipeline.healthy, routers, larger_bodies)
         async with program.listening(
             app,
             name=settings.program,
@@ -144,7 +165,7 @@ def _fail(future: asyncio.Future[None], error: BaseException) -> None:
         future.set_exception(error)
 
 
-async def _catalog(settings: ConsumerSettings, stop: program.Stop) -> Catalog:
+async def _catalog(settings: ConsumerSettings, stop: program.Stop) -> SqlCatalog:
     """The catalogue, as soon as its database answers.
 
     Raises:
@@ -160,7 +181,7 @@ async def _catalog(settings: ConsumerSettings, stop: program.Stop) -> Catalog:
             raise Fatal("stopped while the catalogue's database was away")
 
 
-def _instance_id(settings: ConsumerSettings, catalog: Catalog) -> str:
+def _instance_id(settings: ConsumerSettings, catalog: SqlCatalog) -> str:
     """As whom this instance joins its group: the same after a restart, so that it need not wait for itself."""
     if not catalog.shared:
         return f"sqlite-{catalog.feed().catalog_id}"

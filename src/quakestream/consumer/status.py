@@ -13,6 +13,7 @@ import structlog
 from fastapi import APIRouter
 
 from quakestream.catalog import Catalog, EarthquakeFilter
+from quakestream.consumer.documents import StreamStatus
 from quakestream.errors import OffsetLost, QuakestreamError
 from quakestream.log import EventLog
 from quakestream.web import problems
@@ -111,7 +112,12 @@ def status_router(
     """`GET /api/v1/status`."""
     router = APIRouter()
 
-    @router.get("/api/v1/status", tags=["status"], summary="How the stream is", responses=problems(503))
+    @router.get(
+        "/api/v1/status",
+        tags=["status"],
+        summary="How the stream is",
+        responses={200: {"model": StreamStatus}, **problems(503)},
+    )
     def status() -> dict[str, Any]:
         """Each source's state, how far the change feed is, and what the consumer is doing.
 

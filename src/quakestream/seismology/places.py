@@ -186,6 +186,17 @@ def land_within(latitude: float, longitude: float, radius_km: float) -> list[sha
     return found
 
 
+def people_within(latitude: float, longitude: float, radius_km: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """How far each city in a circle is and how many live there, in no order: `cities_within` without the words."""
+    longitude = wrap_longitude(longitude)
+    cities = _cities()
+    found = [np.arange(start, end) for start, end in cities.slices(latitude, longitude, radius_km)]
+    numbers = np.concatenate(found) if found else np.empty(0, np.intp)
+    distances = distances_km(latitude, longitude, cities.latitude[numbers] / _MILLI, cities.longitude[numbers] / _MILLI)
+    near = distances <= radius_km
+    return distances[near], cities.population[numbers][near].astype(np.int64)
+
+
 def countries() -> list[Country]:
     """Every country that has land on the map, by code."""
     cities = _cities()

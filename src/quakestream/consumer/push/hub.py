@@ -285,6 +285,7 @@ class Hub:
         self._answer(asked, None)
         if entries:
             await self._broadcast(entries)
+        self.joining.look_again()
 
     def _answer(self, count: int, error: Exception | None) -> None:
         """Those who asked for a look before it was taken."""
@@ -348,7 +349,6 @@ class Hub:
             for part in parts(entries, group.wanted, wire):
                 if part.messages:
                     await self._write(group, wire, clients, part)
-        self.joining.look_again()
         now_ms = self._now_ms()
         for one in entries:
             telemetry.PUSH_SECONDS.observe(max(now_ms - one.at_ms, 0) / 1000)

@@ -17,6 +17,8 @@ from quakestream.consumer.push.messages import Entry, Wire
 
 BLOCK: Final = 128
 MAX_BLOCKS: Final = 32
+MAX_BYTES: Final = 8 * 1024 * 1024
+"""Of changes as they are in the feed; what was encoded of them takes up to twice as much again."""
 PART_BYTES: Final = 64 * 1024
 """What is written to one client at a time."""
 MAX_SHARED_BYTES: Final = 4 * 1024 * 1024
@@ -36,6 +38,11 @@ class Block(Struct):
 
     first: int
     entries: list[Entry]
+
+    @property
+    def bytes(self) -> int:
+        """What its changes take, as they are in the feed."""
+        return sum(len(one.body) for one in self.entries)
 
     @property
     def last(self) -> int:
@@ -101,7 +108,9 @@ class Journal:
     def _keep(self, place: int, block: Block) -> None:
         self._blocks[place] = block
         self._blocks.move_to_end(place)
-        if len(self._blocks) > MAX_BLOCKS:
+        while len(self._blocks) > 1 and (
+            len(self._blocks) > MAX_BLOCKS or sum(kept.bytes for kept in self._blocks.values()) > MAX_BYTES
+        ):
             self._blocks.popitem(last=False)
 
     def _share(self, key: tuple[EarthquakeFilter, Wire, int, int], part: Part) -> None:

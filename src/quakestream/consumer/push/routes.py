@@ -19,6 +19,7 @@ from websockets.server import ServerProtocol
 
 from quakestream import telemetry
 from quakestream.catalog import EarthquakeFilter
+from quakestream.consumer.documents import Change
 from quakestream.consumer.parameters import POSITION, PushParameters
 from quakestream.consumer.push.connections import MAX_INCOMING_BYTES, Connection, SseConnection, WebSocketConnection
 from quakestream.consumer.push.handing_over import offered
@@ -43,7 +44,7 @@ def push_router(hub: Hub) -> APIRouter:
         "/stream",
         summary="Every change as it commits, as server-sent events",
         response_class=_EventStream,
-        responses=problems(400, 503),
+        responses={200: {"model": Change, "description": "Of each change, in its `data`"}, **problems(400, 503)},
         openapi_extra={"parameters": _described()},
     )
     async def stream(request: Request) -> Response:

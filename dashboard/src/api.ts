@@ -1,0 +1,74 @@
+// Questions to the consumer. Every answer is waited for with a limit.
+
+import type { Earthquake, EarthquakeDetail } from "./earthquake.ts";
+import type { components } from "./openapi.d.ts";
+import type { Point } from "./sphere.ts";
+import type { TravelTimes } from "./waves.ts";
+
+const LIMIT_MS = 15_000;
+const PAGE = 10_000;
+/** Most earthquakes that this page holds; the newest of what is asked for. */
+export const MOST = 50_000;
+
+type Documents = components["schemas"];
+export type Status = Documents["StreamStatus"];
+export type Source = Documents["SourceState"];
+export type Shaking = Documents["Shaking"];
+
+/** An answer that is no success. `retryAfterS`: when to ask again, where the server says so. */
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly retryAfterS: number | null = null,
+  ) {
+    super(message);
+  }
+}
+
+export async function refusal(answer: Response): Promise<Refused> {
+  const problem = (await answer.json().catch(() => null)) as { detail?: string } | null;
+  const wait = Number(answer.headers.get("Retry-After"));
+  return new Refused(answer.status, problem?.detail ?? answer.statusText, wait > 0 ? wait : null);
+}
+
+async function ask<T>(
+  path: string,
+  parameters: Record<string, string | number> = {},
+  signal?: AbortSignal,
+): Promise<T> {
+  const query = new URLSearchParams(Object.entries(parameters).map(([name, value]) => [name, String(value)]));
+  const limit = AbortSignal.timeout(LIMIT_MS);
+  const answer = await fetch(`api/v1/${path}${query.size > 0 ? `?${query}` : ""}`, {
+    headers: { Accept: "application/json" },
+    signal: signal ? AbortSignal.any([signal, limit]) : limit,
+  });
+  if (!answer.ok) throw await refusal(answer);
+  return (await answer.json()) as T;
+}
+
+export const askStatus = (signal?: AbortSignal): Promise<Status> => ask("status", {}, signal);
+
+export const askEarthquake = (id: string, signal: AbortSignal): Promise<EarthquakeDetail> =>
+  ask(`earthquakes/${encodeURIComponent(id)}`, {}, signal);
+
+export const askTravelTimes = (depthKm: number): Promise<TravelTimes> => ask("travel-times", { depthkm: depthKm });
+
+export const askShaking = (id: string, { latitude, longitude }: Point, signal: AbortSignal): Promise<Shaking> =>
+  ask(`earthquakes/${encodeURIComponent(id)}/shaking`, { latitude, longitude }, signal);
+
+/** What to load: FDSN's parameters. */
+export type Scope = Record<string, string | number>;
+
+/** Every earthquake of a scope, newest first, and whether there are more than this page holds. */
+export async function askAll(scope: Scope, signal: AbortSignal): Promise<{ list: Earthquake[]; cut: boolean }> {
+  const list: Earthquake[] = [];
+  let cursor: string | null = null;
+  do {
+    const paging: Scope = cursor === null ? { limit: PAGE } : { limit: PAGE, cursor };
+    const page: Documents["EarthquakeList"] = await ask("earthquakes", { ...scope, ...paging }, signal);
+    list.push(...page.earthquakes);
+    cursor = page.next;
+  } while (cursor !== null && list.length < MOST);
+  return { list, cut: cursor !== null };
+}

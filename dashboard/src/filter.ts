@@ -1,0 +1,59 @@
+// Which earthquakes are shown, and in what order. Pure.
+
+import type { Earthquake } from "./earthquake.ts";
+import { distanceKm, type Point } from "./sphere.ts";
+import type { Period, Sort, State } from "./state.ts";
+
+const HOUR_MS = 3_600_000;
+const PERIOD_MS: Record<Period, number> = {
+  hour: HOUR_MS,
+  day: 24 * HOUR_MS,
+  week: 7 * 24 * HOUR_MS,
+  month: 30 * 24 * HOUR_MS,
+  all: Number.POSITIVE_INFINITY,
+};
+
+export interface Window {
+  startMs: number;
+  endMs: number;
+}
+
+/** The window of origin times that is asked for, as seen at `nowMs`. */
+export function windowOf(state: Pick<State, "period" | "starttime" | "endtime">, nowMs: number): Window {
+  if (state.starttime !== null || state.endtime !== null) {
+    return { startMs: state.starttime ?? Number.NEGATIVE_INFINITY, endMs: state.endtime ?? Number.POSITIVE_INFINITY };
+  }
+  return { startMs: nowMs - PERIOD_MS[state.period], endMs: Number.POSITIVE_INFINITY };
+}
+
+export type Wanted = Pick<State, "minmagnitude" | "maxmagnitude" | "mindepth" | "maxdepth" | "mode">;
+
+/** Whether an earthquake is within the bounds. One without a magnitude or depth meets no bound on it, as in FDSN. */
+export function matches(earthquake: Earthquake, wanted: Wanted, window: Window): boolean {
+  const { magnitude, timestamp, mode } = earthquake;
+  if (timestamp < window.startMs || timestamp > window.endMs) return false;
+  if (wanted.mode !== "all" && wanted.mode !== mode) return false;
+  return (
+    within(magnitude, wanted.minmagnitude, wanted.maxmagnitude) &&
+    within(earthquake.location.depth, wanted.mindepth, wanted.maxdepth)
+  );
+}
+
+function within(value: number | null | undefined, least: number | null, most: number | null): boolean {
+  if (least === null && most === null) return true;
+  if (value === null || value === undefined) return false;
+  return (least === null || value >= least) && (most === null || value <= most);
+}
+
+/** In place; ties by time, then by id, so that the order never wavers. */
+export function sortBy(list: Earthquake[], sort: Sort, place: Point | null): Earthquake[] {
+  const byTime = (a: Earthquake, b: Earthquake): number => b.timestamp - a.timestamp || (a.id < b.id ? 1 : -1);
+  if (sort === "largest") {
+    return list.sort((a, b) => (b.magnitude ?? -99) - (a.magnitude ?? -99) || byTime(a, b));
+  }
+  if (sort === "nearest" && place) {
+    const far = new Map(list.map((one) => [one.id, distanceKm(place, one.location)]));
+    return list.sort((a, b) => (far.get(a.id) as number) - (far.get(b.id) as number) || byTime(a, b));
+  }
+  return list.sort(byTime);
+}

@@ -1,0 +1,70 @@
+// Numbers, times and distances for people, in their language, time zone and units.
+
+import type { Point } from "./sphere.ts";
+import { KM_PER_MILE } from "./sphere.ts";
+import type { Preferences } from "./state.ts";
+import { counted, text } from "./texts.ts";
+
+type Liking = Pick<Preferences, "language" | "zone" | "units">;
+
+export interface Format {
+  magnitude(value: number | null): string;
+  /** Day and time to the second, without the zone. */
+  moment(ms: number): string;
+  /** Hours, minutes, seconds. */
+  clock(ms: number): string;
+  /** "UTC", or what the reader's own zone is called at that moment. */
+  zone(ms: number): string;
+  /** "3 min ago"; in the future "in 10 s". */
+  ago(ms: number, nowMs: number): string;
+  duration(ms: number): string;
+  distance(km: number): string;
+  depth(km: number | null | undefined): string;
+  position(point: Point): string;
+  number(value: number, digits?: number): string;
+}
+
+export function formatter({ language, zone, units }: Liking): Format {
+  const locale = language === "de" ? "de-DE" : "en-GB";
+  const timeZone = zone === "utc" ? "UTC" : undefined;
+  const day = new Intl.DateTimeFormat(locale, { timeZone, year: "numeric", month: "short", day: "numeric" });
+  const time = new Intl.DateTimeFormat(locale, { timeZone, hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const named = new Intl.DateTimeFormat(locale, { timeZoneName: "short" });
+  const number = (value: number, digits = 0): string =>
+    value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
+  const length = (km: number, digits: number): string =>
+    units === "mi" ? `${number(km / KM_PER_MILE, digits)} mi` : `${number(km, digits)} km`;
+  const clock = (ms: number): string => time.format(ms);
+
+  return {
+    clock,
+    number,
+    zone: (ms) =>
+      zone === "utc" ? "UTC" : (named.formatToParts(ms).find((part) => part.type === "timeZoneName")?.value ?? ""),
+    magnitude: (value) => (value === null ? "–" : number(value, 1)),
+    moment: (ms) => `${day.format(ms)}, ${clock(ms)}`,
+    ago(ms, nowMs) {
+      const gone = nowMs - ms;
+      if (gone < 0) return text("time.in", { span: span(-gone) });
+      return gone < 5_000 ? text("time.now") : text("time.ago", { span: span(gone) });
+    },
+    duration: span,
+    distance: (km) => length(km, km < 10 ? 1 : 0),
+    depth: (km) => (km === null || km === undefined ? text("depth.unknown") : length(km, km < 10 ? 1 : 0)),
+    position: ({ latitude, longitude }) =>
+      `${number(Math.abs(latitude), 2)}° ${latitude < 0 ? text("compass.south") : text("compass.north")}, ` +
+      `${number(Math.abs(longitude), 2)}° ${longitude < 0 ? text("compass.west") : text("compass.east")}`,
+  };
+}
+
+/** The largest two units at most: "42 s", "12 min", "3 h 10 min", "2 days". */
+function span(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 60) return text("span.s", { n: seconds });
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return text("span.min", { n: minutes });
+  const hours = Math.floor(minutes / 60);
+  if (hours < 10 && minutes % 60 > 0) return text("span.h-min", { h: hours, min: minutes % 60 });
+  if (hours < 48) return text("span.h", { n: Math.round(minutes / 60) });
+  return counted("span.days", Math.round(hours / 24));
+}

@@ -1,0 +1,61 @@
+// The one earthquake that is looked at: its solutions and history, and what it means for "my place". Asked for anew when
+// it is revised.
+
+import { askEarthquake, askShaking, Refused, type Shaking } from "./api.ts";
+import type { EarthquakeDetail } from "./earthquake.ts";
+import type { Point } from "./sphere.ts";
+
+const AGAIN_MS = 5_000;
+
+export class Inspector {
+  detail: EarthquakeDetail | null = null;
+  shaking: Shaking | null = null;
+  /** "missing": there is none of this name; "away": the server did not answer. */
+  trouble: "missing" | "away" | null = null;
+  #asked = "";
+  #abort = new AbortController();
+
+  /** `moved`: it was merged into another one, whose id this is. */
+  constructor(
+    private readonly loaded: () => void,
+    private readonly moved: (id: string) => void,
+  ) {}
+
+  /** Look at this one, as of this revision, from this place. */
+  look(id: string | null, seq: number, place: Point | null): void {
+    const wanted = `${id}|${seq}|${place?.latitude},${place?.longitude}`;
+    if (wanted === this.#asked) return;
+    this.#asked = wanted;
+    this.#abort.abort();
+    this.#abort = new AbortController();
+    if (id !== this.detail?.id) {
+      this.detail = null;
+      this.shaking = null;
+    }
+    if (place === null) this.shaking = null;
+    this.trouble = null;
+    if (id !== null) void this.#ask(id, place, this.#abort.signal);
+  }
+
+  async #ask(id: string, place: Point | null, signal: AbortSignal): Promise<void> {
+    try {
+      const detail = await askEarthquake(id, signal);
+      if (signal.aborted) return;
+      this.detail = detail;
+      this.loaded();
+      if (detail.id !== id && detail.preferred !== id) this.moved(detail.id);
+      if (place) this.shaking = await askShaking(detail.id, place, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.trouble = error instanceof Refused && error.status < 500 ? "missing" : "away";
+      if (this.trouble === "away") {
+        setTimeout(() => {
+          if (signal.aborted) return;
+          this.#asked = "";
+          this.loaded();
+        }, AGAIN_MS);
+      }
+    }
+    this.loaded();
+  }
+}

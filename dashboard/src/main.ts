@@ -1,0 +1,81 @@
+// The page's beginning: the app, its first drawing, and the map as soon as it is here.
+
+import "./style.css";
+import { render } from "lit-html";
+import { App, motionMedia } from "./app.ts";
+import { listenToKeys } from "./keys.ts";
+import { globeZoom, hasWebGL, type MapListener } from "./map/map.ts";
+import type { Camera } from "./state.ts";
+import { measureList } from "./views/list.ts";
+import { shell, title } from "./views/shell.ts";
+
+const root = document.getElementById("app") as HTMLElement;
+const app = new App();
+
+app.draw = () => {
+  document.documentElement.lang = app.preferences.language;
+  document.documentElement.dataset["theme"] = app.theme;
+  render(shell(app), root);
+  if (measureList()) render(shell(app), root);
+  document.title = title(app);
+  if (app.loaded && performance.getEntriesByName("list").length === 0) performance.mark("list");
+};
+
+root.addEventListener("click", (event) => {
+  const link = (event.target as Element).closest("a");
+  const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
+  const href = link?.getAttribute("href") ?? "";
+  if (!plain || !link || link.target || !(href.startsWith("?") || href === "./")) return;
+  event.preventDefault();
+  app.go(link.search);
+});
+
+listenToKeys(app);
+await app.start();
+app.draw();
+await showMap();
+
+/** Where the map begins: at the earthquake that is open, else at the largest that is shown, with the whole globe in view. */
+function firstSight({ clientWidth, clientHeight }: HTMLElement): Camera {
+  const { selected, shown } = app;
+  const largest = [...shown].sort((a, b) => (b.magnitude ?? -99) - (a.magnitude ?? -99))[0];
+  const { latitude, longitude } = (selected ?? largest)?.location ?? { latitude: 15, longitude: 150 };
+  const leaning = Math.max(-35, Math.min(35, latitude));
+  if (clientWidth === 0) return { latitude: leaning, longitude, zoom: 1 }; // not shown in this view
+  const zoom = globeZoom(0.86 * Math.min(clientWidth, clientHeight), clientHeight, leaning);
+  return { latitude: selected ? latitude : leaning, longitude, zoom: selected ? Math.max(3, zoom) : zoom };
+}
+
+/** The operator's own map, where its server answers; else the built-in one serves. */
+async function usableBasemap(): Promise<string | null> {
+  const style = document.querySelector<HTMLMetaElement>('meta[name="basemap-style"]')?.content;
+  if (!style) return null;
+  const answers = await fetch(style, { signal: AbortSignal.timeout(5_000) }).then(
+    (answer) => answer.ok,
+    () => false,
+  );
+  return answers ? style : null;
+}
+
+async function showMap(): Promise<void> {
+  const container = document.getElementById("map") as HTMLElement;
+  const webgl = hasWebGL() ? import("./map/webgl.ts") : null;
+  await app.ready;
+  const { projection, plates, camera } = app.state;
+  const listener: MapListener = {
+    picked: (id) => app.set({ id }),
+    pointed: (id, at) => app.point(id === null ? null : { id, ...at }),
+    moved: (moved) => app.set({ camera: moved }, false),
+  };
+  const look = { theme: app.theme, projection, plates, clusters: app.clustered, reducedMotion: motionMedia.matches };
+  const start = camera ?? firstSight(container);
+  const basemap = await usableBasemap();
+  if (webgl) {
+    app.attach(await (await webgl).webglMap(container, listener, look, start, basemap));
+  } else {
+    const { canvasMap } = await import("./map/canvas.ts");
+    app.attach(canvasMap(container, listener, look, start));
+  }
+  // For tests and the curious: what the map draws, asked of the map itself.
+  Object.assign(window, { quakestream: { drawn: () => app.map?.drawn(), map: app.map?.kind } });
+}

@@ -1,0 +1,124 @@
+// How an earthquake looks, the same on both maps, in the legend and in the list: size by magnitude, colour by age or
+// depth, shape by depth (so that nothing is said by colour alone), hatching for what is not real.
+
+import { type DepthClass, depthClass, type Earthquake, isDrill } from "./earthquake.ts";
+import type { Colour } from "./state.ts";
+
+export interface Glyph {
+  shape: DepthClass;
+  drill: boolean;
+  /** px on the screen, from the middle to the edge */
+  radius: number;
+  colour: string;
+  /** The newest have a second ring. */
+  ringed: boolean;
+}
+
+const HOUR_MS = 3_600_000;
+export const AGE_STEPS_MS = [HOUR_MS, 24 * HOUR_MS, 7 * 24 * HOUR_MS, Number.POSITIVE_INFINITY] as const;
+export const DEPTH_STEPS_KM = [35, 70, 150, 300, Number.POSITIVE_INFINITY] as const;
+
+/** Each scale is ordered by lightness, which every kind of colour vision sees; on light ground the new and the deep are
+ * dark, on dark ground the new and the shallow are bright. */
+const SCALES: Record<"light" | "dark", Record<Colour, readonly string[]>> = {
+  light: {
+    age: ["#a3002c", "#d4500c", "#a87a12", "#76838f"],
+    depth: ["#e0702c", "#d2456b", "#a3269b", "#5c1aa5", "#14127d"],
+  },
+  dark: {
+    age: ["#fff2b3", "#ffb13d", "#e2643f", "#8d7c9b"],
+    depth: ["#fbf3a6", "#fdb26e", "#f2685f", "#c2478f", "#8f63d6"],
+  },
+};
+
+export type Theme = keyof typeof SCALES;
+
+export const scaleOf = (theme: Theme, colour: Colour): readonly string[] => SCALES[theme][colour];
+
+/** Area grows with magnitude, so that M 8 is seen at once and M 1 still is. */
+export function radiusOf(magnitude: number | null): number {
+  const m = Math.min(Math.max(magnitude ?? 0, 0), 9.5);
+  return Math.round(3 + 0.42 * m ** 1.85);
+}
+
+export function ageStep(ageMs: number): number {
+  return AGE_STEPS_MS.findIndex((step) => ageMs < step);
+}
+
+export function depthStep(depthKm: number | null | undefined): number {
+  return DEPTH_STEPS_KM.findIndex((step) => (depthKm ?? 0) < step);
+}
+
+export function symbolOf(earthquake: Earthquake, nowMs: number, colour: Colour, theme: Theme): Glyph {
+  const { depth } = earthquake.location;
+  const age = ageStep(Math.max(0, nowMs - earthquake.timestamp));
+  const step = colour === "age" ? age : depthStep(depth);
+  return {
+    shape: depthClass(depth),
+    drill: isDrill(earthquake),
+    radius: radiusOf(earthquake.magnitude),
+    colour: scaleOf(theme, colour)[step] as string,
+    ringed: age === 0,
+  };
+}
+
+/** A symbol's name among the map's images, and back. */
+export const nameOf = (s: Glyph): string => [s.shape, s.drill ? 1 : 0, s.radius, s.colour, s.ringed ? 1 : 0].join("|");
+
+export function namedSymbol(name: string): Glyph | null {
+  const [shape, drill, radius, colour, ringed] = name.split("|");
+  if (!colour || !/^(shallow|intermediate|deep)$/.test(shape ?? "")) return null;
+  return { shape: shape as DepthClass, drill: drill === "1", radius: Number(radius), colour, ringed: ringed === "1" };
+}
+
+/** Draw it around (x, y). */
+export function draw(context: CanvasRenderingContext2D, symbol: Glyph, x: number, y: number): void {
+  const { radius, colour, drill, ringed } = symbol;
+  context.save();
+  context.translate(x, y);
+  outline(context, symbol.shape, radius);
+  context.globalAlpha = drill ? 0.12 : 0.42;
+  context.fillStyle = colour;
+  context.fill();
+  context.globalAlpha = 1;
+  context.strokeStyle = colour;
+  if (drill) {
+    context.save();
+    context.clip();
+    context.lineWidth = 1.1;
+    context.beginPath();
+    for (let offset = -2 * radius; offset <= 2 * radius; offset += Math.max(3.2, radius / 3.5)) {
+      context.moveTo(offset - radius, radius);
+      context.lineTo(offset + radius, -radius);
+    }
+    context.stroke();
+    context.restore();
+    outline(context, symbol.shape, radius);
+  }
+  context.lineWidth = 1.3;
+  context.stroke();
+  if (ringed) {
+    outline(context, symbol.shape, radius + 3);
+    context.lineWidth = 1;
+    context.globalAlpha = 0.75;
+    context.stroke();
+  }
+  context.restore();
+}
+
+/** Room that a symbol needs around its middle, px. */
+export const reach = (symbol: Glyph): number => Math.ceil(symbol.radius * 1.2 + (symbol.ringed ? 6 : 3));
+
+/** Circle, diamond and triangle of about the same area. */
+function outline(context: CanvasRenderingContext2D, shape: DepthClass, radius: number): void {
+  context.beginPath();
+  if (shape === "shallow") {
+    context.arc(0, 0, radius, 0, 2 * Math.PI);
+  } else {
+    const r = radius * (shape === "intermediate" ? 1.18 : 1.2);
+    const corners = shape === "intermediate" ? [0, 90, 180, 270] : [90, 210, 330]; // a triangle that points down
+    for (const degrees of corners)
+      context.lineTo(r * Math.cos((degrees * Math.PI) / 180), r * Math.sin((degrees * Math.PI) / 180));
+    context.closePath();
+  }
+}

@@ -1,0 +1,150 @@
+// Which earthquakes, in what order. What is set here holds for the map, the list and the charts alike.
+
+import { html, nothing, type TemplateResult } from "lit-html";
+import { MOST } from "../api.ts";
+import type { App } from "../app.ts";
+import { MODES, PERIODS, SORTS, type State } from "../state.ts";
+import { counted, text } from "../texts.ts";
+import { choice, icon, toggle } from "./parts.ts";
+
+const MAGNITUDES = [null, 1, 2.5, 4.5, 6] as const;
+
+export function filters(app: App): TemplateResult {
+  const { state, format } = app;
+  const set = (change: Partial<State>): void => app.set(change, false);
+  const period = state.starttime === null && state.endtime === null ? state.period : null;
+  const magnitudes = [...new Set([...MAGNITUDES, state.minmagnitude])].sort((a, b) => (a ?? -99) - (b ?? -99));
+  const count = counted("list.count", app.listed.length, { count: format.number(app.listed.length) });
+  return html`
+    <form class="filters" aria-label=${text("filters.label")} @submit=${(event: Event) => event.preventDefault()}>
+      <div class="line">
+        ${choice(
+          text("filters.period"),
+          PERIODS.map((value) => ({ value, label: text(`period.${value}`), hint: text(`period.${value}.long`) })),
+          period,
+          (value) => set({ period: value, starttime: null, endtime: null, replay: null }),
+        )}
+        <label class="select"
+          ><span class="hidden">${text("filters.magnitude")}</span>
+          <select
+            id="minmagnitude"
+            @change=${(event: Event) => {
+              const { value } = event.target as HTMLSelectElement;
+              set({ minmagnitude: value === "" ? null : Number(value) });
+            }}
+          >
+            ${magnitudes.map(
+              (value) => html`<option value=${value ?? ""} ?selected=${value === state.minmagnitude}>
+                ${value === null ? text("filters.all-magnitudes") : text("filters.from-magnitude", { magnitude: format.number(value, 1) })}
+              </option>`,
+            )}
+          </select></label
+        >
+      </div>
+      <div class="line">
+        ${choice(
+          text("sort.label"),
+          SORTS.map((value) => ({
+            value,
+            label: text(`sort.${value}`),
+            ...(value === "nearest" && !app.place ? { hint: text("sort.needs-place") } : {}),
+          })),
+          state.sort,
+          (value) => {
+            if (value === "nearest" && !app.place) document.querySelector<HTMLDialogElement>("#settings")?.showModal();
+            else set({ sort: value });
+          },
+        )}
+        ${toggle(text("filters.onmap"), state.onmap, (onmap) => set({ onmap }))}
+      </div>
+      ${chips(app, set)}
+      <div class="line foot">
+        <p class="count" id="count">${count}${app.cut ? html` <em>${text("list.cut", { most: format.number(MOST) })}</em>` : nothing}</p>
+        ${more(app, set)}
+      </div>
+    </form>
+  `;
+}
+
+function more({ state, preferences }: App, set: (change: Partial<State>) => void): TemplateResult {
+  const utc = preferences.zone === "utc";
+  const time = (name: "starttime" | "endtime"): TemplateResult => html`<label
+    ><span>${text(`filters.${name}`)}</span
+    ><input
+      type="datetime-local"
+      .value=${inputTime(state[name], utc)}
+      @change=${(event: Event) => set({ [name]: readTime((event.target as HTMLInputElement).value, utc), replay: null })}
+  /></label>`;
+  const bound = (
+    name: "minmagnitude" | "maxmagnitude" | "mindepth" | "maxdepth",
+    step: number,
+  ): TemplateResult => html`<label
+    ><span>${text(`filters.${name}`)}</span
+    ><input
+      type="number"
+      step=${step}
+      .value=${state[name] === null ? "" : String(state[name])}
+      @change=${(event: Event) => {
+        const { valueAsNumber } = event.target as HTMLInputElement;
+        set({ [name]: Number.isFinite(valueAsNumber) ? valueAsNumber : null });
+      }}
+  /></label>`;
+  return html`<details class="more">
+    <summary>${text("filters.more")}</summary>
+    <div class="fields">
+      ${time("starttime")} ${time("endtime")} ${bound("minmagnitude", 0.1)} ${bound("maxmagnitude", 0.1)} ${bound("mindepth", 1)}
+      ${bound("maxdepth", 1)}
+      <label
+        ><span>${text("filters.mode")}</span
+        ><select @change=${(event: Event) => set({ mode: (event.target as HTMLSelectElement).value as State["mode"] })}>
+          ${MODES.map((mode) => html`<option value=${mode} ?selected=${mode === state.mode}>${text(`modes.${mode}`)}</option>`)}
+        </select></label
+      >
+    </div>
+  </details>`;
+}
+
+/** What else is filtered, each with a way out of it. */
+function chips({ state, format }: App, set: (change: Partial<State>) => void): TemplateResult | typeof nothing {
+  const chips: { label: string; undo: Partial<State> }[] = [];
+  const range = (least: string | null, most: string | null): string =>
+    most === null ? `≥ ${least}` : least === null ? `≤ ${most}` : `${least} – ${most}`;
+  if (state.starttime !== null || state.endtime !== null) {
+    const [from, to] = [state.starttime, state.endtime].map((ms) => (ms === null ? null : format.moment(ms)));
+    chips.push({ label: range(from ?? null, to ?? null), undo: { starttime: null, endtime: null, replay: null } });
+  }
+  if (state.maxmagnitude !== null) {
+    const [least, most] = [state.minmagnitude, state.maxmagnitude].map((m) =>
+      m === null ? null : format.number(m, 1),
+    );
+    chips.push({ label: `M ${range(least ?? null, most ?? null)}`, undo: { minmagnitude: null, maxmagnitude: null } });
+  }
+  if (state.mindepth !== null || state.maxdepth !== null) {
+    const [least, most] = [state.mindepth, state.maxdepth].map((km) => (km === null ? null : format.depth(km)));
+    chips.push({
+      label: text("filters.depth", { range: range(least ?? null, most ?? null) }),
+      undo: { mindepth: null, maxdepth: null },
+    });
+  }
+  if (state.mode !== "all") chips.push({ label: text(`modes.${state.mode}`), undo: { mode: "all" } });
+  if (chips.length === 0) return nothing;
+  return html`<ul class="chips">
+    ${chips.map(
+      ({ label, undo }) =>
+        html`<li>
+          <button type="button" @click=${() => set(undo)} aria-label=${text("filters.remove", { filter: label })}>${label} ${icon("close")}</button>
+        </li>`,
+    )}
+  </ul>`;
+}
+
+function inputTime(ms: number | null, utc: boolean): string {
+  if (ms === null) return "";
+  const shifted = utc ? ms : ms - new Date(ms).getTimezoneOffset() * 60_000;
+  return new Date(shifted).toISOString().slice(0, 16);
+}
+
+function readTime(value: string, utc: boolean): number | null {
+  const ms = Date.parse(utc ? `${value}Z` : value);
+  return Number.isFinite(ms) ? ms : null;
+}

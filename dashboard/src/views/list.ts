@@ -1,0 +1,152 @@
+// The list: everything that the map has, in words. Only the rows in sight are in the page, so 50,000 cost no more than 20.
+
+import { html, nothing, type TemplateResult } from "lit-html";
+import { repeat } from "lit-html/directives/repeat.js";
+import type { App } from "../app.ts";
+import { type Earthquake, placeOf } from "../earthquake.ts";
+import { distanceKm } from "../sphere.ts";
+import { symbolOf } from "../symbols.ts";
+import { counted, text } from "../texts.ts";
+import { filters } from "./filters.ts";
+import { address, modeTag, picture } from "./parts.ts";
+
+const ROW_PX = 66;
+const BEYOND = 6;
+
+/** Rows in sight; read back from the scrolling element at each drawing. */
+let scrolled = { top: 0, height: 800 };
+
+export function listView(app: App): TemplateResult {
+  const { listed } = app;
+  const first = Math.max(0, Math.floor(scrolled.top / ROW_PX) - BEYOND);
+  const last = Math.min(listed.length, Math.ceil((scrolled.top + scrolled.height) / ROW_PX) + BEYOND);
+  const focused = focusedIndex(listed);
+  const indices = Array.from({ length: Math.max(0, last - first) }, (_, n) => first + n);
+  // The row that has the focus stays in the page wherever one scrolls, or the focus would be lost.
+  if (focused !== null && (focused < first || focused >= last)) indices.push(focused);
+  const entry = focused ?? Math.min(first === 0 ? 0 : first + BEYOND, listed.length - 1);
+  return html`
+    <h1 class="hidden">${text("list.label")}</h1>
+    ${filters(app)}
+    <div class="scroll" id="rows" tabindex="-1" @scroll=${(event: Event) => onScroll(app, event)}>
+      ${
+        listed.length === 0
+          ? emptyNote(app)
+          : html`<ol
+              class="rows"
+              aria-label=${text("list.label")}
+              .style=${`height: ${listed.length * ROW_PX}px`}
+              @keydown=${(event: KeyboardEvent) => onKey(app, event)}
+            >
+              ${repeat(
+                indices,
+                (n) => listed[n]?.id ?? n,
+                (n) => row(app, listed[n] as Earthquake, n, n === entry),
+              )}
+            </ol>`
+      }
+    </div>
+  `;
+}
+
+function row(app: App, earthquake: Earthquake, index: number, reachable: boolean): TemplateResult {
+  const { format } = app;
+  const { depth } = earthquake.location;
+  const facts = [
+    format.ago(earthquake.timestamp, app.now()),
+    text("list.deep", { depth: format.depth(depth) }),
+    ...(app.place
+      ? [text("list.away", { distance: format.distance(distanceKm(app.place, earthquake.location)) })]
+      : []),
+    ...(earthquake.events.length > 1 ? [counted("list.reports", earthquake.events.length)] : []),
+  ];
+  return html`<li
+    class="row"
+    aria-setsize=${app.listed.length}
+    aria-posinset=${index + 1}
+    .style=${`top: ${index * ROW_PX}px; height: ${ROW_PX}px`}
+  >
+    <a
+      href=${address(app, { id: earthquake.id })}
+      data-id=${earthquake.id}
+      data-revision=${earthquake.revision}
+      data-index=${index}
+      tabindex=${reachable ? 0 : -1}
+      aria-current=${earthquake.id === app.state.id ? "true" : nothing}
+    >
+      <span class="magnitude"
+        ><span class="hidden">${text("magnitude")} </span><b>${format.magnitude(earthquake.magnitude)}</b
+        ><small>${earthquake.magnitudeType ?? ""}</small></span
+      >
+      <span class="what">
+        <span class="place">${placeOf(earthquake) ?? format.position(earthquake.location)}</span>
+        <span class="facts">${modeTag(earthquake)}<span>${facts.join(" · ")}</span></span>
+      </span>
+      ${picture(symbolOf(earthquake, app.now(), app.state.colour, app.theme), 14)}
+    </a>
+  </li>`;
+}
+
+function emptyNote(app: App): TemplateResult {
+  if (!app.loaded) {
+    const waiting = app.connection.state === "resuming" ? "list.no-answer" : "list.loading";
+    return html`<p class="empty">${text(waiting)}</p>`;
+  }
+  const { catalogue, state } = app;
+  const key =
+    state.onmap && app.shown.length > 0 ? "list.none-on-map" : catalogue.size > 0 ? "list.none-match" : "list.none";
+  return html`<p class="empty">${text(key)}</p>`;
+}
+
+function onScroll(app: App, event: Event): void {
+  const { scrollTop, clientHeight } = event.target as HTMLElement;
+  scrolled = { top: scrollTop, height: clientHeight };
+  app.redraw();
+}
+
+function focusedIndex(listed: Earthquake[]): number | null {
+  const { activeElement } = document;
+  const id = activeElement instanceof HTMLElement ? activeElement.dataset["id"] : undefined;
+  if (id === undefined || !activeElement?.closest(".rows")) return null;
+  const index = listed.findIndex((one) => one.id === id);
+  return index < 0 ? null : index;
+}
+
+const STEPS: Record<string, (index: number, page: number, last: number) => number> = {
+  ArrowDown: (index) => index + 1,
+  ArrowUp: (index) => index - 1,
+  PageDown: (index, page) => index + page,
+  PageUp: (index, page) => index - page,
+  Home: () => 0,
+  End: (_index, _page, last) => last,
+};
+
+function onKey(app: App, event: KeyboardEvent): void {
+  const step = STEPS[event.key];
+  const index = focusedIndex(app.listed);
+  if (!step || index === null || event.ctrlKey || event.altKey || event.metaKey) return;
+  event.preventDefault();
+  const page = Math.max(1, Math.floor(scrolled.height / ROW_PX) - 1);
+  focusRow(app, step(index, page, app.listed.length - 1));
+}
+
+/** Bring a row into sight and put the focus there. */
+export function focusRow(app: App, index: number): void {
+  const wanted = Math.max(0, Math.min(app.listed.length - 1, index));
+  const rows = document.getElementById("rows");
+  if (!rows) return;
+  const top = wanted * ROW_PX;
+  if (top < rows.scrollTop) rows.scrollTop = top;
+  else if (top + ROW_PX > rows.scrollTop + rows.clientHeight) rows.scrollTop = top + ROW_PX - rows.clientHeight;
+  scrolled = { top: rows.scrollTop, height: rows.clientHeight };
+  app.redraw();
+  rows.querySelector<HTMLElement>(`[data-index="${wanted}"]`)?.focus({ preventScroll: true });
+}
+
+/** After the list was built or the window has changed: how much of it is in sight. */
+export function measureList(): boolean {
+  const rows = document.getElementById("rows");
+  if (!rows || (rows.clientHeight === scrolled.height && rows.scrollTop === scrolled.top)) return false;
+  scrolled = { top: rows.scrollTop, height: rows.clientHeight };
+  return true;
+}

@@ -1,0 +1,136 @@
+// The frame: banner, header, map and panel, and what stands in the browser's own title.
+
+import { html, nothing, type TemplateResult } from "lit-html";
+import type { App } from "../app.ts";
+import { VIEWS, type View } from "../state.ts";
+import { counted, type Key, text } from "../texts.ts";
+import { detailView } from "./detail.ts";
+import { listView } from "./list.ts";
+import { mapControls } from "./mapcontrols.ts";
+import { address, icon } from "./parts.ts";
+import { settings } from "./settings.ts";
+import { statusView } from "./status.ts";
+
+/** Charts come with a library of their own: fetched when first looked at. */
+type ChartsView = (app: App) => TemplateResult;
+let charts: ChartsView | null = null;
+
+export function shell(app: App): TemplateResult {
+  const { state } = app;
+  return html`
+    <a class="skip" href="#rows">${text("skip")}</a>
+    ${banner(app)} ${header(app)}
+    <main class="layout" data-view=${state.id === null ? state.view : "detail"}>
+      <section class="stage" aria-label=${text("map.label")}>
+        <div id="map"></div>
+        ${mapControls(app)}
+      </section>
+      <section class="panel" aria-label=${text(state.id === null ? `view.${state.view}` : "view.detail")}>${panel(app)}</section>
+    </main>
+    ${settings(app)}
+  `;
+}
+
+function panel(app: App): TemplateResult {
+  if (app.state.id !== null) return detailView(app, app.state.id);
+  switch (app.state.view) {
+    case "charts":
+      return chartsView(app);
+    case "status":
+      return statusView(app);
+    default:
+      return listView(app);
+  }
+}
+
+function chartsView(app: App): TemplateResult {
+  if (charts) return charts(app);
+  void import("./charts.ts").then((module) => {
+    charts = module.chartsView;
+    app.invalidate();
+  });
+  return html`<p class="empty">${text("list.loading")}</p>`;
+}
+
+function header(app: App): TemplateResult {
+  const { state } = app;
+  return html`<header class="bar">
+    <a class="brand" href=${address(app, { view: "list", id: null })} aria-label="Quakestream">
+      <svg viewBox="0 0 32 32" aria-hidden="true"><circle cx="16" cy="16" r="3.500" /><circle cx="16" cy="16" r="8.500" /><circle cx="16" cy="16" r="14" /></svg>
+      <span>Quakestream</span>
+    </a>
+    ${badge(app)}
+    <nav aria-label=${text("nav")}>
+      ${VIEWS.map(
+        (view: View) => html`<a
+          href=${address(app, { view, id: null })}
+          aria-current=${state.view === view && state.id === null ? "page" : nothing}
+          >${icon(view)}<span>${text(`view.${view}`)}</span></a
+        >`,
+      )}
+    </nav>
+    <button
+      type="button"
+      class="quiet"
+      id="pause"
+      aria-pressed=${app.paused}
+      @click=${() => app.pause(!app.paused)}
+      title=${text(app.paused ? "resume" : "pause")}
+    >
+      ${icon(app.paused ? "play" : "pause")}<span class=${app.paused ? "" : "hidden"}
+        >${app.paused ? counted("waiting", app.waiting) : text("pause")}</span
+      >
+    </button>
+    <button type="button" class="quiet" id="open-settings" @click=${() => document.querySelector<HTMLDialogElement>("#settings")?.showModal()}>
+      ${icon("settings")}<span class="hidden">${text("settings")}</span>
+    </button>
+  </header>`;
+}
+
+/** Whether what is shown is up to date. */
+export function connectionText(app: App): { kind: "live" | "paused" | "resuming" | "stale"; label: string } {
+  const stale = app.staleSince;
+  if (stale !== null) return { kind: "stale", label: text("connection.stale", { time: app.format.clock(stale) }) };
+  if (app.connection.state === "live" && app.loaded) {
+    return app.paused
+      ? { kind: "paused", label: text("connection.paused") }
+      : { kind: "live", label: text("connection.live") };
+  }
+  return { kind: "resuming", label: text(app.loaded ? "connection.resuming" : "connection.connecting") };
+}
+
+function badge(app: App): TemplateResult {
+  const { kind, label } = connectionText(app);
+  return html`<a class="badge ${kind}" id="connection" href=${address(app, { view: "status", id: null })}
+    ><i aria-hidden="true"></i><span role="status">${label}</span></a
+  >`;
+}
+
+function banner(app: App): TemplateResult | typeof nothing {
+  const { drills } = app;
+  const parts: TemplateResult[] = [];
+  if (app.state.replay !== null) {
+    parts.push(html`<p class="replaying" id="replaying"><b>${text("replay.tag")}</b> ${text("replay.banner")}</p>`);
+  }
+  if (drills.size > 0) {
+    const all = !app.shown.some((one) => one.mode === "actual");
+    const names = [...drills].map((kind) => text(`mode.${kind}`)).join(" · ");
+    const why: Key = drills.has("recorded") && drills.size === 1 ? "banner.recorded" : "banner.drill";
+    parts.push(
+      html`<p class="drills" id="drills" role="note"><b>${names}</b> <span>${text(why)} ${all ? nothing : text("banner.some")}</span></p>`,
+    );
+  }
+  return parts.length > 0 ? html`${parts}` : nothing;
+}
+
+/** "[EXERCISE] M 5.2 Fiji – Quakestream" */
+export function title(app: App): string {
+  const marks = [...app.drills].map((kind) => `[${text(`mode.${kind}`)}] `).join("");
+  const replay = app.state.replay === null ? "" : `[${text("replay.tag")}] `;
+  const { selected } = app;
+  const what = selected
+    ? `M ${app.format.magnitude(selected.magnitude)} ${selected.place ?? selected.region ?? ""} – `
+    : "";
+  const waiting = app.paused && app.waiting > 0 ? `(${app.waiting}) ` : "";
+  return `${marks}${replay}${waiting}${what}Quakestream`;
+}

@@ -1,0 +1,120 @@
+import { expect, test } from "vitest";
+import {
+  circle,
+  cutAtAntimeridian,
+  destination,
+  distanceKm,
+  KM_PER_DEGREE,
+  type Position,
+  wrapped,
+} from "../src/sphere.ts";
+import { arrivalS, frontDeg, tableDepthKm } from "../src/waves.ts";
+
+const DEGREES = [0, 1, 2, 3, 4];
+
+test("a front stands where its travel time says", () => {
+  const times = [2, 20, 38, 56, 74];
+  expect(frontDeg(DEGREES, times, 1)).toBeNull(); // still below the ground
+  expect(frontDeg(DEGREES, times, 2)).toBe(0);
+  expect(frontDeg(DEGREES, times, 29)).toBeCloseTo(1.5);
+  expect(frontDeg(DEGREES, times, 74)).toBe(4);
+  expect(frontDeg(DEGREES, times, 75)).toBeNull(); // beyond the table
+});
+
+test("a front is drawn across a shadow, and never comes back", () => {
+  expect(frontDeg(DEGREES, [0, 10, null, null, 40], 25)).toBeCloseTo(2.5);
+  expect(frontDeg(DEGREES, [0, 30, 20, 25, 40], 35)).toBeCloseTo(2.5);
+  expect(frontDeg(DEGREES, [0, 10, 10, 20, 30], 10)).toBe(1);
+});
+
+test("an arrival lies between the table's nodes, and is unknown in a shadow", () => {
+  const times = [2, 20, null, 56, 74];
+  expect(arrivalS(DEGREES, times, 0.5)).toBeCloseTo(11);
+  expect(arrivalS(DEGREES, times, 1.5)).toBeNull();
+  expect(arrivalS(DEGREES, times, 4)).toBe(74);
+  expect(arrivalS(DEGREES, times, 4.1)).toBeNull();
+});
+
+test("arrival and front are each other's inverse", () => {
+  const times = DEGREES.map((deg) => 3 + 15 * deg ** 0.9);
+  for (const s of [3.5, 12, 30, 50])
+    expect(arrivalS(DEGREES, times, frontDeg(DEGREES, times, s) as number)).toBeCloseTo(s);
+});
+
+test("tables are for depths that the server has", () => {
+  expect([-3, 4, 12, 346, 999].map(tableDepthKm)).toEqual([0, 0, 10, 350, 700]);
+});
+
+test("distances agree with known ones", () => {
+  expect(distanceKm({ latitude: 52.52, longitude: 13.405 }, { latitude: 48.857, longitude: 2.352 })).toBeCloseTo(
+    877.5,
+    0,
+  );
+  expect(distanceKm({ latitude: 0, longitude: 179.5 }, { latitude: 0, longitude: -179.5 })).toBeCloseTo(
+    KM_PER_DEGREE,
+    6,
+  );
+  expect(distanceKm({ latitude: 90, longitude: 0 }, { latitude: -90, longitude: 77 })).toBeCloseTo(
+    180 * KM_PER_DEGREE,
+    6,
+  );
+});
+
+test.each([
+  [0, 0],
+  [38, 142],
+  [-20, -179.9],
+  [89, 10],
+  [-90, 0],
+])("every point of a circle around %f, %f is as far as it should be", (latitude, longitude) => {
+  const centre = { latitude, longitude };
+  for (const radius of [0.5, 30, 90, 150]) {
+    for (const line of circle(centre, radius)) {
+      for (const [at, phi] of line.slice(1, -1)) {
+        expect(distanceKm(centre, { longitude: at, latitude: phi }) / KM_PER_DEGREE).toBeCloseTo(radius, 6);
+      }
+    }
+  }
+});
+
+test("no line leaps across the map", () => {
+  for (const longitude of [-180, -170, 0, 179, 180]) {
+    for (const latitude of [-70, 0, 60]) {
+      for (const radius of [1, 20, 85, 120]) {
+        const lines = circle({ latitude, longitude }, radius);
+        expect(lines.length).toBeGreaterThan(0);
+        for (const line of lines) {
+          for (const [n, [at]] of line.entries()) {
+            expect(Math.abs(at)).toBeLessThanOrEqual(180);
+            if (n > 0) expect(Math.abs(at - (line[n - 1] as Position)[0])).toBeLessThan(180);
+          }
+        }
+      }
+    }
+  }
+});
+
+test("a line is cut exactly at the antimeridian", () => {
+  const line: Position[] = [
+    [170, 0],
+    [-170, 10],
+    [-160, 10],
+  ];
+  expect(cutAtAntimeridian(line)).toEqual([
+    [
+      [170, 0],
+      [180, 5],
+    ],
+    [
+      [-180, 5],
+      [-170, 10],
+      [-160, 10],
+    ],
+  ]);
+});
+
+test("a destination a quarter of the Earth north of the equator is the pole", () => {
+  expect(destination({ latitude: 0, longitude: 25 }, 0, 90)[1]).toBeCloseTo(90);
+  expect(wrapped(190)).toBe(-170);
+  expect(wrapped(-180)).toBe(-180);
+});

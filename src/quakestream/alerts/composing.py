@@ -1,0 +1,223 @@
+"""From what is leased to messages: with the subscription as it is now, and the earthquake as it was told of."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+
+from quakestream.alerts import messages
+from quakestream.alerts.delivery import Parcel
+from quakestream.alerts.messages import Facts, Links, View
+from quakestream.alerts.outbox import Leased
+from quakestream.alerts.registry import Registry
+from quakestream.catalog.schema import changes, earthquakes
+from quakestream.catalog.sql import SqlCatalog
+from quakestream.channels import Channel, Message
+
+MAX_DOCUMENTS: Final = 256
+MAX_VIEWS: Final = 20_000
+
+_facts = msgspec.json.Decoder(Facts)
+_view = msgspec.json.Decoder(View)
+_document = msgspec.json.Decoder(dict[str, Any])
+_encode = msgspec.json.Encoder().encode
+
+
+class Composer:
+    """Writes the messages. Used by one thread at a time."""
+
+    def __init__(
+        self,
+        catalog: SqlCatalog,
+        registry: Registry,
+        channels: Mapping[str, Channel],
+        public_url: str,
+        now_ms: Callable[[], int],
+    ) -> None:
+        """`public_url`: where people reach this service; empty: messages have no links."""
+        self._catalog = catalog
+        self._registry = registry
+        self._channels = channels
+        self._url = public_url.rstrip("/")
+        self._now_ms = now_ms
+        self._views: OrderedDict[str, tuple[int, View]] = OrderedDict()
+        self._documents: OrderedDict[tuple[str, int], tuple[bytes, Mapping[str, Any]]] = OrderedDict()
+
+    def __call__(self, leased: Sequence[Leased]) -> list[Parcel]:
+        """A parcel for each, in their order; those of one digest in one."""
+        self._refresh(leased)
+        asked = {one.target for one in leased if self._channels[one.channel].needs_yes(one.target)}
+        refused = asked - self._registry.confirmed(sorted(asked)) if asked else asked
+        now_ms = self._now_ms()
+        parcels: list[Parcel] = []
+        digests: dict[tuple[str, str, str], list[tuple[Leased, Facts, View]]] = {}
+        for one in leased:
+            _, view = self._views.get(one.subscription, (0, None))
+            if view is None:
+                parcels.append(Parcel([one], None, "the subscription is no more"))
+            elif one.target in refused and one.kind != "confirmation":
+                parcels.append(Parcel([one], None, "the address has not been confirmed"))
+            else:
+                facts = _facts.decode(one.facts)
+                if facts.digest:
+                    digests.setdefault((one.subscription, one.channel, one.target), []).append((one, facts, view))
+                else:
+                    parcels.append(Parcel([one], self._message(one, facts, view, now_ms)))
+        for members in digests.values():
+            if len(members) == 1:
+                one, facts, view = members[0]
+                parcels.append(Parcel([one], self._message(one, facts, view, now_ms)))
+            else:
+                parcels.append(self._digest(members))
+        return parcels
+
+    def _message(self, one: Leased, facts: Facts, view: View, now_ms: int) -> Message:
+        if one.kind == "confirmation":
+            return self._question(one, view)
+        raw, quake = self._earthquake(one, facts)
+        links = self._links(one)
+        title, text = messages.words(one.kind, one.mode, quake, facts, view, links, now_ms)
+        data = {
+            "kind": one.kind,
+            "mode": one.mode,
+            "subscription": {"id": one.subscription, "name": view.name},
+            "title": title,
+            "text": text,
+            "language": view.how.language,
+            "reason": facts.reason,
+            "earthquake": msgspec.Raw(raw),
+            "expected": _expected(facts, quake),
+            "before": None if facts.before is None else {"magnitude": facts.before.magnitude, "seq": facts.before.seq},
+            "links": links,
+            "attribution": quake.get("agency") or quake.get("source"),
+            "notice": messages.notice(view.how.language),
+        }
+        return self._envelope(one, view, title, text, data, links)
+
+    def _digest(self, members: Sequence[tuple[Leased, Facts, View]]) -> Parcel:
+        first, _, view = members[0]
+        known = [(self._earthquake(one, facts), facts) for one, facts, _ in members]
+        links = self._links(first)
+        quakes = [(quake, facts) for (_, quake), facts in known]
+        title, text = messages.digest_words(first.mode, quakes, view, links)
+        data = {
+            "kind": "digest",
+            "mode": first.mode,
+            "subscription": {"id": first.subscription, "name": view.name},
+            "title": title,
+            "text": text,
+            "language": view.how.language,
+            "earthquakes": [msgspec.Raw(raw) for (raw, _), _ in known],
+            "expected": [_expected(facts, quake) for quake, facts in quakes],
+            "links": links,
+            "attribution": sorted({str(quake.get("agency") or quake.get("source")) for quake, _ in quakes}),
+            "notice": messages.notice(view.how.language),
+        }
+        keys = "\0".join(sorted(one.key for one, _, _ in members))
+        key = "ntf_" + hashlib.blake2b(keys.encode(), digest_size=16).hexdigest()
+        message = self._envelope(first, view, title, text, data, links)
+        return Parcel(
+            [one for one, _, _ in members], msgspec.structs.replace(message, key=key, kind="digest", subject="")
+        )
+
+    def _question(self, one: Leased, view: View) -> Message:
+        url = f"{self._url}/alerts/confirm/{self._registry.token('confirm', one.target)}"
+        title, text = messages.confirmation_words(view, url)
+        data = {"kind": one.kind, "title": title, "text": text, "confirm": url}
+        return self._envelope(one, view, title, text, data, Links())
+
+    def _envelope(
+        self, one: Leased, view: View, title: str, text: str, data: Mapping[str, Any], links: Links
+    ) -> Message:
+        fields = next(({"secret": c.secret} for c in view.how.channels if c.channel == one.channel and c.secret), None)
+        return Message(
+            key=one.key,
+            kind=one.kind,
+            mode=one.mode,
+            asked=view.modes,
+            target=one.target,
+            title=title,
+            text=text,
+            data=_encode(data),
+            language=view.how.language,
+            subject=one.earthquake,
+            time_ms=one.created_ms,
+            expires_ms=one.expires_ms,
+            priority=one.priority,
+            secret=self._registry.webhook_secret(one.subscription, fields) if one.channel == "webhook" else "",
+            unsubscribe_url=links.unsubscribe,
+        )
+
+    def _links(self, one: Leased) -> Links:
+        if not self._url:
+            return Links()
+        return Links(
+            f"{self._url}/api/v1/earthquakes/{one.earthquake}" if one.earthquake else "",
+            f"{self._url}/alerts/acknowledge/{self._registry.token('acknowledge', one.key)}",
+            f"{self._url}/alerts/unsubscribe/{self._registry.token('unsubscribe', one.subscription)}",
+        )
+
+    # --- what is read -----------------------------------------------------------------------------------------------
+
+    def _refresh(self, leased: Sequence[Leased]) -> None:
+        """Know the subscriptions of these as they are now."""
+        ids = sorted({one.subscription for one in leased})
+        versions = self._registry.versions(ids)
+        for id_ in ids:
+            if id_ in self._views and self._views[id_][0] != versions.get(id_):
+                del self._views[id_]
+            elif id_ in self._views:
+                self._views.move_to_end(id_)  # what is needed now is not what goes
+        for id_, stored in self._registry.get_all([id_ for id_ in versions if id_ not in self._views]).items():
+            self._views[id_] = (stored.version, _view.decode(stored.document))
+        while len(self._views) > MAX_VIEWS + len(ids):
+            self._views.popitem(last=False)
+
+    def _earthquake(self, one: Leased, facts: Facts) -> tuple[bytes, Mapping[str, Any]]:
+        """The earthquake as it was after the change that is told of; where that was pruned, as it is now."""
+        if bytes(facts.document) != b"null":
+            return bytes(facts.document), _document.decode(facts.document)
+        at = (one.earthquake, one.seq)
+        known = self._documents.get(at)
+        if known is None:
+            newest = (
+                sa.select(changes.c.document)
+                .join(earthquakes, earthquakes.c.seq == changes.c.seq)
+                .where(earthquakes.c.id == one.earthquake)
+            )
+            with self._catalog.reading() as connection:
+                raw = connection.execute(
+                    sa.select(changes.c.document).where(changes.c.seq == one.seq)
+                ).scalar_one_or_none()
+                raw = raw or connection.execute(newest).scalar_one()
+            known = self._documents[at] = (raw, _document.decode(raw))
+            if len(self._documents) > MAX_DOCUMENTS:
+                self._documents.popitem(last=False)
+        return known
+
+
+def _expected(facts: Facts, quake: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What is expected at the subscription's place, as data."""
+    match = facts.match
+    if match is None:
+        return None
+    arrival_ms = messages.s_arrival_ms(quake["timestamp"], match.distance_km, quake["location"].get("depth"))
+    found: dict[str, Any] = {"distance_km": round(match.distance_km, 1), "s_arrival": arrival_ms}
+    if facts.site:
+        found |= {"site": facts.site, "sites": match.sites}
+    if match.intensity is not None:
+        e = match.intensity
+        found["intensity"] = {
+            "mmi": round(e.mmi, 2),
+            "low": round(e.low, 2),
+            "high": round(e.high, 2),
+            "model": e.model,
+            "extrapolated": e.extrapolated,
+            "estimate": True,
+        }
+    return found

@@ -1,0 +1,412 @@
+"""Delivery: workers that take what is due from the outbox, send it, and write down what became of it.
+
+A thread of its own with an event loop, and one worker a channel, so a slow mail server holds up no webhook. Any number
+of instances may work on one outbox: a lease says who has what. A worker that dies leaves leases that run out; what it
+had is sent again with the same key.
+
+A target that fails again and again is left alone for a while, and one has at most so many sends at once and a second.
+What cannot go now goes back to the outbox, so what is waiting in memory is bounded, and severe goes before mild.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+import structlog
+import uvloop
+
+from quakestream import telemetry
+from quakestream.alerts.outbox import Leased, Outbox, Settled
+from quakestream.channels import Accepted, Channel, Message, Outcome, Refused, Retry
+from quakestream.errors import Retryable
+
+LOOK_INTERVAL_S: Final = 0.5
+"""How often the outbox is looked at for what other instances put in, or what is due again."""
+FLUSH_INTERVAL_S: Final = 0.02
+MAINTAIN_INTERVAL_S: Final = 5.0
+COUNT_INTERVAL_MS: Final = 60_000
+PRUNE_STEP: Final = 1000
+DAY_MS: Final = 86_400_000
+FAILURES_BEFORE_PAUSE: Final = 5
+MAX_BUSY: Final = 5000
+"""Targets that are passed over in one look."""
+
+PAUSE_FIRST_S: Final = 0.2
+PAUSE_MOST_S: Final = 30.0
+MAX_ASKED_S: Final = 3600.0
+"""A receiver that asks for more time gets this."""
+MAX_WHY: Final = 500
+STOP_WAIT_S: Final = 2.0
+"""How long what is on its way may take when it is time to stop."""
+FORGET_AFTER_S: Final = 60.0
+MAX_TARGETS: Final = 20_000
+
+OUTCOMES: Final = (Accepted, Retry, Refused)
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One message, and the notifications that are settled by it; `why` not, where there is none any more."""
+
+    of: Sequence[Leased]
+    message: Message | None
+    why: str = ""
+
+
+Compose = Callable[[Sequence[Leased]], Sequence[Parcel]]
+"""The messages of notifications of one channel, in their order. May block."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySettings:
+    """How hard to try, and how gently."""
+
+    lease_ms: int = 60_000
+    max_attempts: int = 12
+    retry_first_s: float = 1.0
+    retry_most_s: float = 300.0
+    target_sends: int = 32
+    """At once, to one target."""
+    target_rate_per_s: float = 100.0
+    """To one target, from one instance."""
+    keep_days: float = 90.0
+    """How long what was told is remembered."""
+
+
+@dataclass(slots=True)
+class _Target:
+    """One target as this worker knows it."""
+
+    queue: deque[tuple[Parcel, float]] = field(default_factory=deque)
+    """What is leased for it, with the moment until which it may be begun."""
+    sends: int = 0
+    failures: int = 0
+    """In a row."""
+    paused_until: float = 0.0
+    tokens: float = 0.0
+    filled_at: float = 0.0
+    timer: asyncio.TimerHandle | None = None
+
+
+class Delivery:
+    """Sends what the outbox holds, by these channels, until it is stopped."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        channels: Mapping[str, Channel],
+        compose: Compose,
+        owner: str,
+        now_ms: Callable[[], int],
+        settings: DeliverySettings | None = None,
+    ) -> None:
+        """`owner`: this instance's name, of its own among those that share the outbox."""
+        self.outbox = outbox
+        self.compose = compose
+        self.owner = owner
+        self.now_ms = now_ms
+        self.settings = settings or DeliverySettings()
+        self.stopping = asyncio.Event()
+        self._counted_ms = 0
+        self._loop = uvloop.new_event_loop()
+        self._database = ThreadPoolExecutor(1, thread_name_prefix="outbox")
+        self._workers = [_Worker(self, name, channel) for name, channel in channels.items()]
+        self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def nudge(self) -> None:
+        """Something was put in the outbox. Safe from any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def stop(self, timeout_s: float) -> bool:
+        """Let what is on its way arrive, give the rest back; whether that was done in time."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self.stopping.set)
+            self._loop.call_soon_threadsafe(self._wake)
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    async def database(self, work: Callable[[], T]) -> T:
+        """Do what blocks, one after the other."""
+        return await self._loop.run_in_executor(self._database, work)
+
+    def _wake(self) -> None:
+        for worker in self._workers:
+            worker.wake.set()
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._main())
+        except Exception:  # whatever it is, the catalogue must stay up
+            log.exception("delivery ended by an unexpected error")
+        finally:
+            self._loop.close()
+            self._database.shutdown()
+
+    async def _main(self) -> None:
+        mine: str | None = self.owner
+        working = [asyncio.create_task(worker.run()) for worker in self._workers]
+        while not self.stopping.is_set():
+            try:
+                await self.database(functools.partial(self._maintain, mine))
+                mine = None
+            except Retryable as error:
+                log.warning("will try again", what="the outbox's upkeep", reason=str(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), MAINTAIN_INTERVAL_S if mine is None else LOOK_INTERVAL_S)
+        await asyncio.gather(*working)
+
+    def _maintain(self, mine: str | None) -> None:
+        """Recover what lost workers had, and what `mine` had in an earlier life; expire, forget, count."""
+        now_ms = self.now_ms()
+        if recovered := self.outbox.recover(now_ms, self.settings.max_attempts, mine):
+            log.warning("sending again what a lost worker had", notifications=recovered)
+            self.nudge()
+        if expired := self.outbox.expire(now_ms):
+            log.warning("notifications expired unsent", notifications=expired)
+        if mine is None and now_ms - self._counted_ms < COUNT_INTERVAL_MS:
+            return
+        self._counted_ms = now_ms
+        self.outbox.prune(now_ms - round(self.settings.keep_days * DAY_MS), PRUNE_STEP)
+        for state, count in self.outbox.counts().items():
+            telemetry.NOTIFICATIONS.labels(state).set(count)
+
+
+class _Worker:
+    """One channel's worker."""
+
+    def __init__(self, delivery: Delivery, name: str, channel: Channel) -> None:
+        if delivery.settings.lease_ms < 2000 * channel.timeout_s:
+            raise ValueError(f"a lease of {delivery.settings.lease_ms} ms is too short for the channel {name}")
+        self.wake = asyncio.Event()
+        self._delivery = delivery
+        self._settings = delivery.settings
+        self._name = name
+        self._channel = channel
+        self._targets: dict[str, _Target] = {}
+        self._ready: deque[_Target] = deque()
+        """Targets that wait for room among all sends."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._settled: list[Settled] = []
+        self._held = 0
+        """Leased, and not settled yet."""
+        self._most = max(8 * channel.max_sends, 16)
+        self._deliveries = {kind: telemetry.DELIVERIES.labels(name, kind.__name__.lower()) for kind in OUTCOMES}
+        self._seconds = telemetry.DELIVERY_SECONDS.labels(name)
+
+    async def run(self) -> None:
+        """Work until it is time to stop."""
+        await self._channel.open()
+        wait_s = LOOK_INTERVAL_S
+        try:
+            while not self._delivery.stopping.is_set():
+                try:
+                    await self._turn()
+                    wait_s = LOOK_INTERVAL_S
+                except Retryable as error:
+                    log.warning("will try again", what=f"deliver by {self._name}", wait_s=wait_s, reason=str(error))
+                    await asyncio.sleep(wait_s)
+                    wait_s = min(2 * wait_s, MAINTAIN_INTERVAL_S)
+            await self._finish()
+        finally:
+            await self._channel.close()
+
+    async def _turn(self) -> None:
+        """Write down what is settled, take what is due, and wait until there is something to do."""
+        self.wake.clear()
+        room = self._most - self._held
+        limit = room if room >= self._most // 4 else 0
+        leased = await self._exchange(limit)
+        if len(leased) == limit > 0:
+            await asyncio.sleep(0)
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.wake.wait(), FLUSH_INTERVAL_S if self._held else LOOK_INTERVAL_S)
+
+    async def _exchange(self, limit: int) -> Sequence[Leased]:
+        """One transaction with the outbox, and the messages of what it gave."""
+        settled, self._settled = self._settled, []
+        busy = self._busy()
+        delivery = self._delivery
+
+        def work() -> tuple[list[Leased], Sequence[Parcel]]:
+            leased = delivery.outbox.turn(
+                self._name,
+                delivery.owner,
+                settled,
+                limit,
+                now_ms=delivery.now_ms(),
+                lease_ms=self._settings.lease_ms,
+                busy=busy,
+            )
+            return leased, delivery.compose(leased) if leased else ()
+
+        begin_by = time.monotonic() + self._settings.lease_ms / 1000 - self._channel.timeout_s
+        try:
+            leased, parcels = await delivery.database(work)
+        except Retryable:
+            self._settled = settled + self._settled
+            raise
+        self._held += len(leased) - len(settled)
+        touched: dict[str, _Target] = {}
+        for parcel in parcels:
+            if parcel.message is None:
+                self._settled += [Settled(one.notification, "superseded", parcel.why) for one in parcel.of]
+                continue
+            target = touched[parcel.message.target] = self._target(parcel.message.target)
+            target.queue.append((parcel, begin_by))
+        for target in touched.values():
+            while len(target.queue) > self._backlog:
+                self._give_back(target.queue.pop()[0])
+            self._pump(target)
+        return leased
+
+    @property
+    def _backlog(self) -> int:
+        """How many may wait here for one target: those behind it must not take all the room."""
+        return max(1, min(4 * self._settings.target_sends, int(10 * self._settings.target_rate_per_s)))
+
+    def _busy(self) -> list[str]:
+        now = time.monotonic()
+        full = self._backlog // 2
+        busy = [name for name, target in self._targets.items() if target.paused_until > now or len(target.queue) > full]
+        return busy[:MAX_BUSY]
+
+    def _target(self, name: str) -> _Target:
+        target = self._targets.get(name)
+        if target is None:
+            if len(self._targets) > MAX_TARGETS:
+                self._forget()
+            target = self._targets[name] = _Target(tokens=max(1.0, self._settings.target_rate_per_s))
+        return target
+
+    def _forget(self) -> None:
+        then = time.monotonic() - FORGET_AFTER_S
+        for name, target in list(self._targets.items()):
+            if not target.queue and not target.sends and max(target.filled_at, target.paused_until) < then:
+                del self._targets[name]
+
+    def _pump(self, target: _Target) -> None:
+        """Begin as many of a target's sends as may be begun now."""
+        now = time.monotonic()
+        while target.queue and target.sends < self._settings.target_sends:
+            if target.paused_until > now:
+                while target.queue:
+                    self._give_back(target.queue.popleft()[0])
+                return
+            if len(self._tasks) >= self._channel.max_sends:
+                self._ready.append(target)
+                return
+            wait_s = self._take_token(target, now)
+            if wait_s > 0:
+                if target.timer is None:
+                    target.timer = asyncio.get_running_loop().call_later(wait_s, self._ring, target)
+                return
+            parcel, begin_by = target.queue.popleft()
+            if now > begin_by:
+                self._give_back(parcel)
+                continue
+            target.sends += 1
+            task = asyncio.create_task(self._send(target, parcel))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _ring(self, target: _Target) -> None:
+        target.timer = None
+        self._pump(target)
+
+    def _take_token(self, target: _Target, now: float) -> float:
+        """0, or how many seconds until one may go."""
+        rate = self._settings.target_rate_per_s
+        target.tokens = min(max(rate, 1.0), target.tokens + (now - target.filled_at) * rate)
+        target.filled_at = now
+        if target.tokens < 1.0:
+            return (1.0 - target.tokens) / rate
+        target.tokens -= 1.0
+        return 0.0
+
+    async def _send(self, target: _Target, parcel: Parcel) -> None:
+        assert parcel.message is not None, "what is queued is to be sent"  # noqa: S101
+        try:
+            outcome = await self._channel.send(parcel.message)
+        except asyncio.CancelledError:
+            outcome = Retry("stopped while it was sent")
+        except Exception as error:  # one message's fault must not stop the others
+            log.exception("a channel failed", channel=self._name)
+            outcome = Retry(f"{type(error).__name__}: {error}")
+        target.sends -= 1
+        self._learn(target, outcome)
+        self._settled += [self._judge(one, outcome) for one in parcel.of]
+        if len(self._settled) >= self._most // 4:
+            self.wake.set()
+        asyncio.get_running_loop().call_soon(self._go_on, target)
+
+    def _go_on(self, target: _Target) -> None:
+        self._ready.append(target)
+        while self._ready and len(self._tasks) < self._channel.max_sends:
+            self._pump(self._ready.popleft())
+
+    def _learn(self, target: _Target, outcome: Outcome) -> None:
+        """Leave a target alone for a while that fails, or asks for it."""
+        self._deliveries[type(outcome)].inc()
+        if not isinstance(outcome, Retry):
+            target.failures = 0
+            return
+        target.failures += 1
+        asked_s = min(outcome.after_s or 0.0, MAX_ASKED_S)
+        ahead = target.failures - FAILURES_BEFORE_PAUSE
+        pause_s = min(PAUSE_FIRST_S * 2.0 ** min(ahead, 20), PAUSE_MOST_S) if ahead >= 0 else 0.0
+        target.paused_until = max(target.paused_until, time.monotonic() + max(pause_s, asked_s))
+
+    def _judge(self, one: Leased, outcome: Outcome) -> Settled:
+        """What an outcome makes of a notification."""
+        now_ms = self._delivery.now_ms()
+        if isinstance(outcome, Accepted):
+            self._seconds.observe(max(now_ms - one.created_ms, 0) / 1000)
+            return Settled(one.notification, "accepted" if outcome.by_receiver else "sent")
+        if isinstance(outcome, Refused):
+            return Settled(one.notification, "dead", outcome.why[:MAX_WHY])
+        if one.attempts >= self._settings.max_attempts:
+            why = f"{one.attempts} attempts; {outcome.why}"
+            return Settled(one.notification, "dead", why[:MAX_WHY], outcome.maybe_told)
+        wait_s = min(self._settings.retry_first_s * 2.0 ** (one.attempts - 1), self._settings.retry_most_s)
+        wait_s = max(wait_s * random.uniform(0.5, 1.0), min(outcome.after_s or 0.0, MAX_ASKED_S))
+        next_ms = now_ms + round(wait_s * 1000)
+        return Settled(one.notification, "queued", outcome.why[:MAX_WHY], outcome.maybe_told, next_ms)
+
+    def _give_back(self, parcel: Parcel) -> None:
+        now_ms = self._delivery.now_ms()
+        self._settled += [Settled(one.notification, "queued", next_ms=now_ms, tried=False) for one in parcel.of]
+
+    async def _finish(self) -> None:
+        """Let what is on its way arrive, for a while, and give everything back."""
+        for target in self._targets.values():
+            if target.timer is not None:
+                target.timer.cancel()
+            while target.queue:
+                self._give_back(target.queue.popleft()[0])
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=STOP_WAIT_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        with contextlib.suppress(Retryable):  # the leases run out by themselves
+            await self._exchange(0)

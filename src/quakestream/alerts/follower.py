@@ -1,0 +1,423 @@
+"""From the change feed to the outbox: whom a change concerns, what each is told, and the cursor, in one transaction.
+
+A thread of its own. One change may concern 100,000 subscriptions: they go in chunks, the most shaken first, each in a
+short transaction that keeps the place; the cursor moves with the last one. Where it is cut short, the change is read
+again, and what is in the outbox already is known by it: `policy.decide` says so, and the key.
+
+What was told is what the outbox says was told, of each receiver by itself. What is on its way counts as told: the next
+one waits for it, and is made what it should be when that has arrived, or has not.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import structlog
+from sqlalchemy import Connection
+
+from quakestream import telemetry
+from quakestream.alerts.aftershocks import MAX_DAYS, MIN_MAINSHOCK, mainshock_of
+from quakestream.alerts.earthquake import Earthquake, earthquake_of
+from quakestream.alerts.geofence import Geofence
+from quakestream.alerts.messages import Facts
+from quakestream.alerts.outbox import (
+    Notification,
+    Outbox,
+    Standing,
+    move,
+    put,
+    standing,
+    supersede,
+    told_lately,
+    told_of,
+)
+from quakestream.alerts.policy import Decision, News, Told, decide
+from quakestream.alerts.registry import Registry
+from quakestream.alerts.rules import Match
+from quakestream.alerts.subscription import ChannelTarget, Subscription
+from quakestream.catalog import Change, EarthquakeFilter
+from quakestream.catalog.followers import LOOK_INTERVAL_S, FeedFollower
+from quakestream.catalog.followers import News as FeedNews
+from quakestream.catalog.sql import SqlCatalog
+from quakestream.channels import Channel
+from quakestream.errors import Fenced, Retryable
+from quakestream.seismology.intensity import model_at
+from quakestream.seismology.travel_times import s_arrival_s
+
+FOLLOWER: Final = "alerts"
+FIRST_CHUNK: Final = 100
+"""Subscriptions in a change's first transaction: the most shaken are told at once."""
+CHUNK: Final = 1000
+MAX_SUBSCRIPTIONS: Final = 20_000
+"""That are kept parsed."""
+STANDBY_INTERVAL_S: Final = 1.0
+RETRY_FIRST_S: Final = 0.2
+RETRY_MOST_S: Final = 10.0
+DAY_MS: Final = 86_400_000
+
+log = structlog.get_logger(__name__)
+_document = msgspec.json.Decoder(dict[str, Any])
+_facts = msgspec.json.Decoder(Facts)
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class _Receiver:
+    """One receiver of a subscription; `after_ms` later where it is one to escalate to."""
+
+    channel: str
+    target: str
+    after_ms: int | None = None
+
+
+class AlertFollower:
+    """Follows the feed, and fills the outbox."""
+
+    def __init__(
+        self,
+        catalog: SqlCatalog,
+        registry: Registry,
+        channels: Mapping[str, Channel],
+        news: FeedNews,
+        owner: str,
+        now_ms: Callable[[], int],
+        *,
+        max_age_ms: int,
+        on_put: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`owner`: this instance's name; `max_age_ms`: no first alert of what is older; `on_put`: something is due."""
+        self._catalog = catalog
+        self._registry = registry
+        self._outbox = Outbox(catalog)
+        self._channels = channels
+        self._now_ms = now_ms
+        self._max_age_ms = max_age_ms
+        self._on_put = on_put
+        self._follower = FeedFollower(catalog, FOLLOWER, owner, now_ms)
+        self._geofence: Geofence | None = None
+        self._version = 0
+        self._parsed: OrderedDict[str, Subscription] = OrderedDict()
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self._end_listening = news.listen(self._wake.set)
+        self._error: str | None = None
+        self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
+
+    def start(self) -> None:
+        """Begin, or stand by."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> bool:
+        """End after the transaction at hand, and give the place up; whether that was done in time."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        self._end_listening()
+        return not self._thread.is_alive()
+
+    def state(self) -> dict[str, object]:
+        """How it is, for the health page."""
+        cursor = self._follower.cursor
+        subscriptions = None if self._geofence is None else len(self._geofence)
+        seq = cursor and cursor.after_seq
+        return {"active": cursor is not None, "seq": seq, "subscriptions": subscriptions, "error": self._error}
+
+    def _run(self) -> None:
+        wait_s = RETRY_FIRST_S
+        while not self._stopping.is_set():
+            try:
+                self._serve()
+                wait_s = RETRY_FIRST_S
+            except Exception as error:
+                self._error = str(error)
+                if isinstance(error, Retryable):
+                    log.warning("will try again", what="alerts", wait_s=wait_s, reason=str(error))
+                else:  # whatever it is, the catalogue must stay up
+                    log.exception("alerts failed", wait_s=wait_s)
+                self._stopping.wait(wait_s)
+                wait_s = min(2 * wait_s, RETRY_MOST_S)
+
+    def _serve(self) -> None:
+        """Have the place, and follow, until it is lost."""
+        self._learn()
+        while not self._follower.take():
+            if self._stopping.wait(STANDBY_INTERVAL_S):
+                return
+        while not self._stopping.is_set():
+            self._wake.clear()
+            if not self.look():
+                self._follower.done()
+                self._wake.wait(LOOK_INTERVAL_S)
+        self._follower.leave()
+
+    def take(self) -> bool:
+        """Take the place, if it is free; for who calls `look` itself."""
+        self._learn()
+        return self._follower.take()
+
+    def look(self) -> int:
+        """Deal with the next changes; how many there were."""
+        changes = self._follower.read()
+        self._learn()
+        for change in changes:
+            if self._stopping.is_set():
+                break
+            self._deal_with(change)
+            self._error = None
+        return len(changes)
+
+    # --- subscriptions ----------------------------------------------------------------------------------------------
+
+    def _learn(self) -> None:
+        """Know what subscriptions there are now. Until there is one, there is no geofence, which takes memory."""
+        if self._geofence is None:
+            if not self._registry.count():
+                return
+            fence = Geofence()
+            version, foreign = 0, []
+
+            def compiled() -> Iterable[tuple[str, bytes]]:
+                nonlocal version
+                for stored in self._registry.everything():
+                    version = max(version, stored.version)
+                    if stored.compiled is None:
+                        foreign.append(stored.id)
+                    else:
+                        yield stored.id, stored.compiled
+
+            others = fence.load(compiled())
+            for id_, stored in self._registry.get_all([*foreign, *others]).items():
+                fence.put(id_, stored.subscription())
+            model_at(0.0, 0.0), s_arrival_s(1.0, 10.0)  # their tables are read now, not when it matters
+            self._geofence, self._version = fence, version
+        while changed := self._registry.since(self._version):
+            for stored in changed:
+                self._parsed.pop(stored.id, None)
+                if stored.removed:
+                    self._geofence.remove(stored.id)
+                else:
+                    self._geofence.put(stored.id, stored.subscription())
+            self._version = changed[-1].version
+        if self._geofence.needs_rebuild():
+            self._geofence.rebuild()
+
+    def _subscriptions(self, ids: Sequence[str]) -> dict[str, Subscription]:
+        found = {id_: self._parsed[id_] for id_ in ids if id_ in self._parsed}
+        for id_, stored in self._registry.get_all([id_ for id_ in ids if id_ not in found]).items():
+            found[id_] = self._parsed[id_] = stored.subscription()
+        while len(self._parsed) > MAX_SUBSCRIPTIONS:
+            self._parsed.popitem(last=False)
+        return found
+
+    # --- one change -------------------------------------------------------------------------------------------------
+
+    def _deal_with(self, change: Change) -> None:
+        quake = earthquake_of(_document.decode(change.document))
+        now_ms = self._now_ms()
+        if self._geofence is None:
+            self._follower.done(change.seq)
+            return
+        with self._catalog.reading() as connection:
+            told = told_of(connection, change.earthquake_id)
+            if change.type == "merged" and change.from_id is not None:
+                told |= told_of(connection, change.from_id)
+        may_be_first = not change.imported and change.into_id is None and now_ms - quake.time_ms <= self._max_age_ms
+        if not told and not may_be_first:
+            self._follower.done(change.seq)
+            return
+        matches = self._geofence.match(quake, now_ms)
+        numbers = {id_: number for number, id_ in enumerate(matches.ids())}
+        shaken = np.argsort(-np.nan_to_num(matches.mmi, nan=0.0), kind="stable").tolist()
+        ids = matches.ids()
+        ordered = [ids[number] for number in shaken if may_be_first or ids[number] in told]
+        ordered += sorted(told - numbers.keys())
+        if not ordered:
+            self._follower.done(change.seq)
+            return
+        # when it is dealt with, not when it was committed: nobody is alarmed late either
+        news = News(change.seq, change.type, quake, now_ms, change.from_id, change.into_id, change.imported)
+        chunks = [ordered[:FIRST_CHUNK]]
+        chunks += [ordered[begin : begin + CHUNK] for begin in range(FIRST_CHUNK, len(ordered), CHUNK)]
+        for chunk in chunks:
+            if self._stopping.is_set():
+                raise Fenced("stopped within a change, which is dealt with again")
+            here = {id_: matches[numbers[id_]].match for id_ in chunk if id_ in numbers}
+            self._tell(news, chunk, here, last=chunk is chunks[-1])
+            self._on_put()
+
+    def _tell(self, news: News, ids: Sequence[str], matches: Mapping[str, Match], *, last: bool) -> None:
+        """One transaction: what these subscriptions are told, and with the last of them the cursor."""
+        subscriptions = self._subscriptions(ids)
+        receivers = {id_: self._receivers(one) for id_, one in subscriptions.items()}
+        mainshock = self._mainshock(news.quake, subscriptions.values())
+        now_ms = self._now_ms()
+        with self._outbox.writing() as connection:
+            self._follower.done_within(connection, news.seq if last else None)
+            rows = standing(connection, news.quake.id, ids)
+            if news.type == "merged" and news.from_id is not None:
+                rows = _carried(connection, rows, standing(connection, news.from_id, ids), news.quake.id)
+            by_id: dict[str, list[Standing]] = {}
+            for row in rows:
+                by_id.setdefault(row.subscription, []).append(row)
+            new: list[Notification] = []
+            reasons: dict[str, list[int]] = {}
+            for id_, subscription in subscriptions.items():
+                known = by_id.get(id_, [])
+                recent = self._recent(connection, id_, subscription, now_ms)
+                for receiver in receivers[id_]:
+                    own = [row for row in known if (row.channel, row.target) == (receiver.channel, receiver.target)]
+                    told, waiting = _told(own), _waiting(own)
+                    decision = decide(
+                        subscription,
+                        told,
+                        news,
+                        matches.get(id_),
+                        now_ms,
+                        max_age_ms=self._max_age_ms,
+                        waiting=waiting,
+                        mainshock=mainshock if subscription.how.exclude_aftershocks else None,
+                        recent=recent,
+                    )
+                    if decision.action == "none":
+                        continue
+                    kept = decision.action == "withdraw"  # what may have been told already is still to be told surely
+                    gone = [r.notification for r in own if r.state == "queued" and not (kept and r.maybe_told)]
+                    reasons.setdefault(decision.reason, []).extend(gone)
+                    if decision.action == "send":
+                        acknowledged = any(row.state == "acknowledged" for row in known)
+                        one = _notification(
+                            subscription, receiver, decision, news, told, own, now_ms, acknowledged=acknowledged
+                        )
+                        new += [one] if one is not None else []
+            for reason, listed in reasons.items():
+                supersede(connection, listed, reason, now_ms)
+            put(connection, new, now_ms)
+        for one in new:
+            telemetry.NOTIFIED.labels(one.kind).inc()
+
+    def _receivers(self, subscription: Subscription) -> list[_Receiver]:
+        """Whom a subscription has told, those that said yes where that is needed."""
+        how = subscription.how
+        found = [self._receiver(one, None) for one in how.channels]
+        if how.escalation is not None:
+            after_ms = round(how.escalation.after_minutes * 60_000)
+            found += [self._receiver(one, after_ms) for one in how.escalation.channels]
+        return list(dict.fromkeys(one for one in found if one is not None))
+
+    def _receiver(self, one: ChannelTarget, after_ms: int | None) -> _Receiver | None:
+        channel = self._channels.get(one.channel)
+        if channel is None:  # switched off since
+            return None
+        return _Receiver(one.channel, channel.target(one.model_extra or {}), after_ms)
+
+    def _mainshock(self, quake: Earthquake, subscriptions: Iterable[Subscription]) -> Earthquake | None:
+        if not any(subscription.how.exclude_aftershocks for subscription in subscriptions):
+            return None
+        since_ms = quake.time_ms - round(MAX_DAYS * DAY_MS)
+        wanted = EarthquakeFilter(minmagnitude=MIN_MAINSHOCK, starttime_ms=since_ms, mode=quake.mode)
+        page = self._catalog.earthquakes(wanted, limit=1000)
+        return mainshock_of(quake, (earthquake_of(_document.decode(document)) for document in page.earthquakes))
+
+    @staticmethod
+    def _recent(connection: Connection, id_: str, subscription: Subscription, now_ms: int) -> list[Told]:
+        if subscription.how.digest is None:
+            return []
+        since_ms = now_ms - subscription.how.digest.within_minutes * 60_000
+        told = (_facts.decode(facts).told for facts in told_lately(connection, id_, since_ms))
+        return list({one.earthquake_id: one for one in told if one is not None}.values())
+
+
+def _told(rows: Sequence[Standing]) -> Told | None:
+    """What a receiver was told last, or may have been."""
+    return next((_facts.decode(row.facts).told for row in reversed(rows) if row.told), None)
+
+
+def _waiting(rows: Sequence[Standing]) -> Told | None:
+    """What a receiver is still to be told, and surely was not."""
+    return next((_facts.decode(row.facts).told for row in reversed(rows) if not row.told), None)
+
+
+def _notification(
+    subscription: Subscription,
+    receiver: _Receiver,
+    decision: Decision,
+    news: News,
+    told: Told | None,
+    own: Sequence[Standing],
+    now_ms: int,
+    *,
+    acknowledged: bool,
+) -> Notification | None:
+    """What is put in the outbox; None: nobody need be reminded any more."""
+    kind: Any = decision.kind
+    next_ms = max(now_ms, decision.not_before_ms)
+    expires_ms = decision.expires_ms
+    if receiver.after_ms is not None and kind == "alert":
+        if acknowledged:
+            return None
+        kind = "reminder"
+        due = [row.next_ms for row in own if row.state == "queued" and row.kind == "reminder"]
+        next_ms = min(due, default=next_ms + receiver.after_ms)
+        expires_ms = max(expires_ms, next_ms + receiver.after_ms)
+    facts = Facts(
+        reason=decision.reason,
+        told=decision.told,
+        before=told,
+        match=decision.match,
+        site=site_name(subscription, decision.match),
+        digest=decision.digest,
+    )
+    return Notification(
+        subscription=subscription.id or "",
+        earthquake=news.quake.id,
+        revision=news.quake.revision,
+        seq=news.seq,
+        kind=kind,
+        mode=news.quake.mode,
+        channel=receiver.channel,
+        target=receiver.target,
+        priority=decision.priority,
+        facts=_encode(facts),
+        next_ms=next_ms,
+        expires_ms=expires_ms,
+        waits_for=next((row.notification for row in own if row.state == "sending"), None),
+    )
+
+
+def site_name(subscription: Subscription, match: Match | None) -> str:
+    """The name of the site of a portfolio that is shaken the most."""
+    if match is None or match.site is None or subscription.where.kind != "portfolio":
+        return ""
+    return subscription.where.sites[match.site].name
+
+
+def _carried(
+    connection: Connection, of_home: Sequence[Standing], of_gone: Sequence[Standing], home: str
+) -> list[Standing]:
+    """What stands of an earthquake with what was told of the one that was merged into it: as `policy.carried` says.
+
+    Who was told of both keeps both; the change of the one that is gone cancels the second.
+    """
+    told: dict[tuple[str, str, str], Told | None] = {}
+    waits: set[tuple[str, str, str]] = set()
+    for row in of_home:
+        place = (row.subscription, row.channel, row.target)
+        told[place] = _told([row]) if row.told else told.get(place)
+        waits |= set() if row.told else {place}
+    moved = []
+    for row in of_gone:
+        place = (row.subscription, row.channel, row.target)
+        last = told.get(place)
+        if last is not None and last.kind != "cancellation":
+            continue
+        if row.told or place not in waits:
+            moved.append(row)
+    move(connection, [row.notification for row in moved], home)
+    return sorted([*of_home, *moved], key=lambda row: row.notification)

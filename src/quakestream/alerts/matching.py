@@ -1,0 +1,187 @@
+"""The geofence's loops, compiled by numba: which rows an earthquake may concern, and how far it is from each.
+
+Distances are chords of the unit sphere, squared: they order as great circles do, and need no arc sine. For chords the
+triangle inequality holds, so a cap around many places can be left out at once. Nothing here knows of intensity: it
+comes as a table of how far each intensity reaches, a little too far, and whoever calls looks again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Final, TypeVar, cast
+
+import numba
+
+from quakestream.alerts.compiling import EVERYWHERE
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+LEAST_INTENSITY: Final = 2.0
+INTENSITY_STEP: Final = 0.05
+
+
+def compiled(function: F) -> F:
+    """Machine code, kept beside this file or in the user's cache; made anew each time where neither can be written."""
+    try:
+        return cast(F, numba.njit(cache=True, nogil=True)(function))
+    except RuntimeError:
+        return cast(F, numba.njit(nogil=True)(function))
+
+
+@compiled
+def is_inside(vertices: Any, start: int, end: int, longitude: float, latitude: float) -> bool:
+    """Whether a ray to the east crosses the outlines an odd number of times."""
+    inside = False
+    for at in range(start, end - 1):
+        a, b = vertices[at], vertices[at + 1]
+        # NaN between two rings compares as false on both sides
+        if (a.latitude > latitude) != (b.latitude > latitude) and a.latitude == a.latitude and b.latitude == b.latitude:
+            crossing = a.longitude + (latitude - a.latitude) / (b.latitude - a.latitude) * (b.longitude - a.longitude)
+            if longitude < crossing:
+                inside = not inside
+    return inside
+
+
+@compiled
+def shape_chord2(vertices: Any, shape: Any, x: float, y: float, z: float, longitude: float, latitude: float) -> float:
+    """The squared chord from a point to an area; 0 inside."""
+    if shape.south <= latitude <= shape.north:
+        for turn in (0.0, 360.0, -360.0):
+            turned = longitude + turn
+            if shape.west <= turned <= shape.east and is_inside(vertices, shape.start, shape.end, turned, latitude):
+                return 0.0
+    nearest2 = 4.0
+    a = vertices[shape.start]
+    ax, ay, az = a.x - x, a.y - y, a.z - z
+    a2 = ax * ax + ay * ay + az * az
+    for at in range(shape.start + 1, shape.end):
+        b = vertices[at]
+        bx, by, bz = b.x - x, b.y - y, b.z - z
+        b2 = bx * bx + by * by + bz * bz
+        if b2 < nearest2:  # noqa: PLR1730 - NaN is not less, whatever min makes of it
+            nearest2 = b2
+        ex, ey, ez = bx - ax, by - ay, bz - az
+        edge2 = ex * ex + ey * ey + ez * ez
+        # The ends' chords less half the edge's bound what is between; most edges end here. NaN does too.
+        bound = (math.sqrt(a2) + math.sqrt(b2) - math.sqrt(edge2)) / 2.0
+        if edge2 > 0.0 and bound * abs(bound) < nearest2:
+            # Dot products of the point with both ends, from the chords: p·a = 1 − a²/2.
+            middle = 1.0 - (a2 + b2) / 4.0
+            along = 0.5 + (a2 - b2) / 2.0 * (1.0 - edge2 / 4.0) / (middle * edge2) if middle > 0.0 else -1.0
+            if 0.0 < along < 1.0:
+                nx, ny, nz = ax + along * ex, ay + along * ey, az + along * ez
+                # From the chord out to the arc.
+                qx, qy, qz = nx + x, ny + y, nz + z
+                length = math.sqrt(qx * qx + qy * qy + qz * qz)
+                nx, ny, nz = qx / length - x, qy / length - y, qz / length - z
+                nearest2 = min(nearest2, nx * nx + ny * ny + nz * nz)
+        ax, ay, az, a2 = bx, by, bz, b2
+    return nearest2
+
+
+@compiled
+def candidates(
+    rows: Any,
+    cells: Any,
+    ordered: bool,
+    alive: Any,
+    allowed: Any,
+    terms: Any,
+    vertices: Any,
+    shapes: Any,
+    known_chord2: Any,
+    x: float,
+    y: float,
+    z: float,
+    longitude: float,
+    latitude: float,
+    magnitude: float,
+    reach2: Any,
+    deep: bool,
+    deepest2: float,
+    subscriber: Any,
+    site: Any,
+    min_intensity: Any,
+    found_chord2: Any,
+    count: int,
+) -> int:
+    """Write which rows are met but for a closer look at intensity, from `count` on; returns the new count.
+
+    `reach2[n]`: how far intensity 2 + 0.05 n reaches, a squared chord; −1 nowhere. `known_chord2` remembers what was
+    found of each shape, and begins as −1.
+    """
+    for cell in cells:
+        if cell.least_magnitude > magnitude:
+            continue
+        limit2 = cell.farthest2
+        if cell.least_intensity < math.inf:
+            by_intensity2 = deepest2
+            if not deep:
+                by_intensity2 = reach2[int((cell.least_intensity - LEAST_INTENSITY) / INTENSITY_STEP)]
+            limit2 = max(limit2, min(by_intensity2, cell.farthest_by_intensity2))
+        if limit2 < 0.0:
+            continue
+        dx, dy, dz = cell.x - x, cell.y - y, cell.z - z
+        if math.sqrt(dx * dx + dy * dy + dz * dz) - cell.radius > math.sqrt(limit2):
+            continue
+        for at in range(cell.start, cell.end):
+            row = rows[at]
+            if row.min_magnitude > magnitude:
+                if ordered:
+                    break
+                continue
+            limit2 = row.max_chord2
+            if row.min_intensity > 0.0:
+                if deep:
+                    if terms[row.terms].deep_min_magnitude > magnitude:
+                        continue
+                    limit2 = min(limit2, terms[row.terms].deep_chord2)
+                else:
+                    limit2 = min(limit2, reach2[int((row.min_intensity - LEAST_INTENSITY) / INTENSITY_STEP)])
+            chord2 = 0.0
+            if row.shape != EVERYWHERE:
+                dx, dy, dz = row.x - x, row.y - y, row.z - z
+                chord2 = dx * dx + dy * dy + dz * dz
+            if row.shape < 0:
+                if chord2 > limit2:
+                    continue
+            elif limit2 < 0.0 or math.sqrt(chord2) - row.spread > math.sqrt(limit2):
+                continue
+            if not (allowed[row.terms] and alive[row.subscriber]):
+                continue
+            if row.shape >= 0:
+                chord2 = known_chord2[row.shape]
+                if chord2 < 0.0:
+                    chord2 = shape_chord2(vertices, shapes[row.shape], x, y, z, longitude, latitude)
+                    known_chord2[row.shape] = chord2
+                if chord2 > limit2:
+                    continue
+            subscriber[count] = row.subscriber
+            site[count] = row.site
+            min_intensity[count] = row.min_intensity
+            found_chord2[count] = chord2
+            count += 1
+    return count
+
+
+@compiled
+def nearest(subscribers: Any, kilometres: Any, best: Any, order: Any, times: Any) -> int:
+    """Bring what was found together by subscriber: which is the nearest of each, and how many there were.
+
+    `best` begins as −1 for every subscriber, and becomes its place in `order` and `times`. Returns how many
+    subscribers there are.
+    """
+    count = 0
+    for at in range(len(subscribers)):
+        place = best[subscribers[at]]
+        if place < 0:
+            best[subscribers[at]] = count
+            order[count] = at
+            times[count] = 1
+            count += 1
+            continue
+        times[place] += 1
+        if kilometres[at] < kilometres[order[place]]:
+            order[place] = at
+    return count

@@ -1,0 +1,220 @@
+"""A notification in words, and as data: plain, short text first, for it is read in a hurry; then the details.
+
+Everything that is estimated is called so, with its range; whose numbers they are is said; none claims to be an official
+warning; what is no real event says so before anything else. English and German; the sentences stand in `sentences.py`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from quakestream.alerts.policy import Told
+from quakestream.alerts.rules import Match
+from quakestream.alerts.sentences import SENTENCES
+from quakestream.channels import Kind
+from quakestream.event import Mode
+from quakestream.seismology.intensity import Estimate, intensity_class
+from quakestream.seismology.travel_times import s_arrival_s
+
+MILES_PER_KM: Final = 0.621371
+UNKNOWN_DEPTH_KM: Final = 10.0
+
+
+class Facts(Struct, frozen=True, omit_defaults=True):
+    """What a notification says beside the earthquake itself: kept with it, in the outbox."""
+
+    reason: str = ""
+    """Why it is told."""
+    told: Told | None = None
+    before: Told | None = None
+    """What was told last, that this one corrects."""
+    match: Match | None = None
+    site: str = ""
+    """Of a portfolio, the one that is shaken the most."""
+    digest: bool = False
+    document: msgspec.Raw = msgspec.Raw(b"null")
+    """The earthquake itself, where no change of the catalogue has it: of tests and drills."""
+
+
+class Place(Struct, frozen=True):
+    """Of a subscription, what its messages need."""
+
+    place: str = ""
+
+
+class Target(Struct, frozen=True):
+    """Likewise, of one of its channels."""
+
+    channel: str
+    secret: str = ""
+
+
+class Words(Struct, frozen=True):
+    """Likewise, of how it wants to be told."""
+
+    channels: tuple[Target, ...] = ()
+    language: str = "en"
+    units: str = "metric"
+
+
+class View(Struct, frozen=True):
+    """A subscription as far as its messages need it: parsed far quicker than the whole of it."""
+
+    how: Words
+    where: Place = Place()
+    name: str = ""
+    modes: tuple[Mode, ...] = ("actual",)
+    time_zone: str = "UTC"
+    snooze_until_ms: int | None = None
+
+
+class Links(Struct, frozen=True):
+    """Where a message leads to; empty where there is nothing."""
+
+    details: str = ""
+    acknowledge: str = ""
+    unsubscribe: str = ""
+
+
+def words(
+    kind: Kind, mode: Mode, quake: Mapping[str, Any], facts: Facts, view: View, links: Links, now_ms: int
+) -> tuple[str, str]:
+    """Title and text of a message about one earthquake, as the contract's JSON has it."""
+    w = SENTENCES[view.how.language]
+    title = w["title"].format(size=_size(quake.get("magnitude"), w), place=quake.get("place") or "?")
+    if kind in {"update", "cancellation", "reminder"}:
+        title = w[kind].format(title=title)
+    lines = []
+    if kind == "cancellation":
+        lines.append(w["retracted"])
+    elif kind == "test":
+        lines.append(w["testing"].format(name=_named(view)))
+    if kind != "cancellation":
+        lines += _shaking(quake, facts, view, w, now_ms)
+    if facts.before is not None and kind == "update":
+        told = facts.before
+        where = f"{told.latitude:.2f}, {told.longitude:.2f}"
+        lines.append(w["was"].format(size=_size(told.magnitude, w), place=where))
+    lines.append(_time(quake, view, w))
+    lines.append(w["status"].get(quake.get("status") or "automatic", ""))
+    agency = quake.get("agency") or ""
+    source = str(quake.get("source") or "")
+    named = f"{agency} ({source})" if agency and agency != source else source
+    lines.append(w["source"].format(agency=named))
+    return _wrapped(mode, title, lines, links, w)
+
+
+def digest_words(
+    mode: Mode, quakes: list[tuple[Mapping[str, Any], Facts]], view: View, links: Links
+) -> tuple[str, str]:
+    """Title and text of one message about several earthquakes, the largest first."""
+    w = SENTENCES[view.how.language]
+    ordered = sorted(quakes, key=lambda one: -(one[0].get("magnitude") or -10.0))
+    title = w["digest"].format(count=len(ordered), size=_size(ordered[0][0].get("magnitude"), w))
+    lines = []
+    for quake, facts in ordered:
+        felt = ""
+        if facts.match is not None and facts.match.intensity is not None:
+            felt = f", {intensity_class(facts.match.intensity.mmi).roman}"
+        lines.append(f"{_utc(quake['timestamp'])} {_size(quake.get('magnitude'), w)} {quake.get('place') or ''}{felt}")
+    return _wrapped(mode, title, lines, links, w)
+
+
+def confirmation_words(view: View, url: str) -> tuple[str, str]:
+    """Title and text of the question whether an address may be told."""
+    w = SENTENCES[view.how.language]
+    return w["confirm"], "\n".join([w["confirming"].format(name=_named(view), url=url), w["ignore"]])
+
+
+def notice(language: str) -> str:
+    """That it is no official warning."""
+    return str(SENTENCES[language]["notice"])
+
+
+def _wrapped(mode: Mode, title: str, lines: list[str], links: Links, w: Mapping[str, Any]) -> tuple[str, str]:
+    if mode != "actual":
+        title = f"{w[mode]}: {title}"
+        lines = [w[mode], *lines]
+    ends = (("details", links.details), ("acknowledge", links.acknowledge), ("unsubscribe", links.unsubscribe))
+    lines += [w[name].format(url=url) for name, url in ends if url]
+    lines.append(w["notice"])
+    return title, "\n".join(line for line in lines if line)
+
+
+def _shaking(quake: Mapping[str, Any], facts: Facts, view: View, w: Mapping[str, Any], now_ms: int) -> list[str]:
+    match = facts.match
+    if match is None:
+        return []
+    km = match.distance_km
+    name = facts.site or view.where.place or view.name
+    distance = _distance(km, view.how.units)
+    where = w["at"].format(name=name, distance=distance) if name else w["near"].format(distance=distance)
+    lines = []
+    if match.intensity is not None:
+        lines.append(_expected(match.intensity, where, w))
+        if match.intensity.extrapolated:
+            lines.append(w["extrapolated"])
+    elif quake.get("magnitude") is not None:
+        lines.append(w["deep"].format(where=where))
+    if match.sites > 1:
+        lines.append(w["sites"].format(count=match.sites, name=facts.site))
+    depth_km = quake["location"].get("depth")
+    arrival_ms = s_arrival_ms(quake["timestamp"], km, depth_km)
+    clock = f"{_local(arrival_ms, view.time_zone):%H:%M:%S}"
+    lines.append(w["arrival" if arrival_ms > now_ms else "arrived"].format(clock=clock))
+    return lines
+
+
+def _expected(estimate: Estimate, where: str, w: Mapping[str, Any]) -> str:
+    degree = intensity_class(estimate.mmi)
+    number = max(1, min(10, int(estimate.mmi + 0.5)))
+    low, high = intensity_class(estimate.low).roman, intensity_class(estimate.high).roman
+    return str(
+        w["expected"].format(where=where, roman=degree.roman, shaking=w["shaking"][number - 1], low=low, high=high)
+    )
+
+
+def s_arrival_ms(time_ms: int, distance_km: float, depth_km: float | None) -> int:
+    """When the S waves arrive at that distance; ms since 1970."""
+    depth = UNKNOWN_DEPTH_KM if depth_km is None else depth_km
+    return time_ms + round(s_arrival_s(distance_km, depth) * 1000)
+
+
+def _time(quake: Mapping[str, Any], view: View, w: Mapping[str, Any]) -> str:
+    time_ms = quake["timestamp"]
+    local = ""
+    if view.time_zone != "UTC":
+        local = f", {_local(time_ms, view.time_zone):%H:%M:%S} {view.time_zone}"
+    depth = quake["location"].get("depth")
+    shown = w["unknown"] if depth is None else _distance(depth, view.how.units)
+    return str(w["time"].format(utc=_utc(time_ms), local=local, depth=shown))
+
+
+def _utc(time_ms: int) -> str:
+    return f"{_moment(time_ms):%Y-%m-%d %H:%M:%S}"
+
+
+def _local(time_ms: int, zone: str) -> dt.datetime:
+    return _moment(time_ms).astimezone(zoneinfo.ZoneInfo(zone))
+
+
+def _moment(time_ms: int) -> dt.datetime:
+    return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=time_ms)
+
+
+def _size(magnitude: float | None, w: Mapping[str, Any]) -> str:
+    return str(w["no_size"] if magnitude is None else w["sized"].format(size=f"{magnitude:.1f}"))
+
+
+def _distance(km: float, units: str) -> str:
+    return f"{km * MILES_PER_KM:.0f} mi" if units == "imperial" else f"{km:.0f} km"
+
+
+def _named(view: View) -> str:
+    return f" “{view.name}”" if view.name else ""

@@ -1,0 +1,257 @@
+"""The registry: subscriptions, addresses that said yes, and the keys of links; in the catalogue's database.
+
+Every change of a subscription raises `version`, by which other threads and instances learn what is new: `since`. What
+was removed leaves its id and no more.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets as chance
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+import sqlalchemy as sa
+from msgspec import Struct
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from ulid import ULID
+
+from quakestream.alerts.subscription import Subscription, encode, parse
+from quakestream.catalog.schema import addresses, secrets, subscriptions
+from quakestream.catalog.sql import SqlCatalog
+from quakestream.errors import Rejected
+
+MAX_PAGE: Final = 1000
+REGISTRY_LOCK: Final = 0x616C657274
+"""PostgreSQL's advisory locks have numbers: `alert`."""
+TOKEN_BYTES: Final = 16
+
+_s = subscriptions.c
+
+
+class Stored(Struct, frozen=True):
+    """A subscription as it is stored; `document` is empty where it was removed."""
+
+    id: str
+    subscriber: str
+    origin: str
+    document: bytes
+    compiled: bytes | None
+    version: int
+    created_ms: int
+    changed_ms: int
+    removed: bool
+
+    def subscription(self) -> Subscription:
+        """What was asked for, with its id."""
+        return parse(self.document).model_copy(update={"id": self.id})
+
+
+_STORED: Final = [subscriptions.c[name] for name in Stored.__struct_fields__]
+
+
+class Registry:
+    """The registry of a catalogue. Safe between threads."""
+
+    def __init__(self, catalog: SqlCatalog, compile_: Callable[[Subscription], bytes] | None = None) -> None:
+        """`compile_`: how the geofence wants subscriptions; None: it is made later."""
+        self._catalog = catalog
+        self._compile = compile_
+        self._keys: dict[str, bytes] = {}
+
+    def put(self, subscription: Subscription, *, subscriber: str = "", origin: str = "api", now_ms: int) -> Stored:
+        """Add a subscription, or change the one of its id."""
+        return self.put_all([(subscription, subscriber)], origin=origin, now_ms=now_ms)[0]
+
+    def put_all(self, wanted: Sequence[tuple[Subscription, str]], *, origin: str = "api", now_ms: int) -> list[Stored]:
+        """Add or change many, each with its subscriber, in one transaction."""
+        rows = [self._row(subscription, subscriber, origin, now_ms) for subscription, subscriber in wanted]
+        with self._catalog.writing() as connection:
+            version = _next_version(connection)
+            insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+            added = insert(subscriptions)
+            changed = ("subscriber", "origin", "document", "compiled", "version", "changed_ms", "removed")
+            connection.execute(
+                added.on_conflict_do_update(index_elements=["id"], set_={n: added.excluded[n] for n in changed}),
+                [row | {"version": version} for row in rows],
+            )
+        stored = self.get_all([str(row["id"]) for row in rows])
+        return [stored[str(row["id"])] for row in rows]
+
+    def _row(self, subscription: Subscription, subscriber: str, origin: str, now_ms: int) -> dict[str, object]:
+        id_ = subscription.id or f"sub_{ULID()}"
+        return {
+            "id": id_,
+            "subscriber": subscriber,
+            "origin": origin,
+            "document": encode(subscription.model_copy(update={"id": None})),
+            "compiled": self._compile(subscription) if self._compile else None,
+            "created_ms": now_ms,
+            "changed_ms": now_ms,
+            "removed": False,
+        }
+
+    def get(self, id_: str) -> Stored | None:
+        """One subscription; None: there is none, or it was removed."""
+        with self._catalog.reading() as connection:
+            row = connection.execute(select(*_STORED).where(_s.id == id_, _s.removed.is_(False))).one_or_none()
+        return None if row is None else Stored(*row)
+
+    def get_all(self, ids: Sequence[str]) -> dict[str, Stored]:
+        """Those that there are, by id."""
+        found: dict[str, Stored] = {}
+        with self._catalog.reading() as connection:
+            for begin in range(0, len(ids), MAX_PAGE):
+                some = select(*_STORED).where(_s.id.in_(ids[begin : begin + MAX_PAGE]), _s.removed.is_(False))
+                found |= {row.id: Stored(*row) for row in connection.execute(some)}
+        return found
+
+    def versions(self, ids: Sequence[str]) -> dict[str, int]:
+        """The versions of those that there are."""
+        found: dict[str, int] = {}
+        with self._catalog.reading() as connection:
+            for begin in range(0, len(ids), MAX_PAGE):
+                some = select(_s.id, _s.version).where(_s.id.in_(ids[begin : begin + MAX_PAGE]), _s.removed.is_(False))
+                found |= {row.id: row.version for row in connection.execute(some)}
+        return found
+
+    def remove(self, ids: Sequence[str], now_ms: int) -> int:
+        """Remove subscriptions, and forget what they asked for; how many there were."""
+        with self._catalog.writing() as connection:
+            version = _next_version(connection)
+            gone = connection.execute(
+                update(subscriptions)
+                .where(_s.id.in_(ids), _s.removed.is_(False))
+                .values(removed=True, document=b"", compiled=None, subscriber="", version=version, changed_ms=now_ms)
+            )
+            return gone.rowcount
+
+    def listed(self, subscriber: str | None = None, after: str = "", limit: int = 100) -> list[Stored]:
+        """Subscriptions by id, those after `after`."""
+        wanted = select(*_STORED).where(_s.removed.is_(False), _s.id > after).order_by(_s.id).limit(limit)
+        if subscriber is not None:
+            wanted = wanted.where(_s.subscriber == subscriber)
+        with self._catalog.reading() as connection:
+            return [Stored(*row) for row in connection.execute(wanted)]
+
+    def ids_of(self, origin: str) -> set[str]:
+        """The ids of all that came from there."""
+        with self._catalog.reading() as connection:
+            found = connection.execute(select(_s.id).where(_s.origin == origin, _s.removed.is_(False)))
+            return set(found.scalars())
+
+    def count(self) -> int:
+        """How many there are."""
+        with self._catalog.reading() as connection:
+            counted = select(func.count()).select_from(subscriptions).where(_s.removed.is_(False))
+            return connection.execute(counted).scalar_one()
+
+    def since(self, version: int, limit: int = MAX_PAGE) -> list[Stored]:
+        """What was changed or removed after that version, in order: some `limit`, and all of the last version."""
+        with self._catalog.reading() as connection:
+            last = connection.execute(
+                select(_s.version).where(_s.version > version).order_by(_s.version).limit(1).offset(limit - 1)
+            ).scalar_one_or_none()
+            wanted = select(*_STORED).where(_s.version > version)
+            if last is not None:
+                wanted = wanted.where(_s.version <= last)
+            return [Stored(*row) for row in connection.execute(wanted.order_by(_s.version, _s.id))]
+
+    def everything(self) -> Iterator[Stored]:
+        """All that there are, by id, a page at a time."""
+        after = ""
+        while page := self.listed(after=after, limit=MAX_PAGE):
+            yield from page
+            after = page[-1].id
+
+    # --- addresses ------------------------------------------------------------------------------------------------
+
+    def ask(self, target: str, now_ms: int) -> bool:
+        """Note that an address is to be asked; False: it was asked already."""
+        with self._catalog.writing() as connection:
+            insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+            asked = connection.execute(
+                insert(addresses).values(target=target, asked_ms=now_ms).on_conflict_do_nothing()
+            )
+            return asked.rowcount == 1
+
+    def confirm(self, target: str, now_ms: int) -> None:
+        """It said yes."""
+        with self._catalog.writing() as connection:
+            insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+            connection.execute(
+                insert(addresses)
+                .values(target=target, asked_ms=now_ms, confirmed_ms=now_ms)
+                .on_conflict_do_update(index_elements=["target"], set_={"confirmed_ms": now_ms})
+            )
+
+    def forget_address(self, target: str) -> None:
+        """It is to get nothing any more, until it says yes again."""
+        with self._catalog.writing() as connection:
+            connection.execute(sa.delete(addresses).where(addresses.c.target == target))
+
+    def confirmed(self, targets: Sequence[str]) -> set[str]:
+        """Which of these have said yes."""
+        found: set[str] = set()
+        with self._catalog.reading() as connection:
+            for begin in range(0, len(targets), MAX_PAGE):
+                some = select(addresses.c.target).where(
+                    addresses.c.target.in_(targets[begin : begin + MAX_PAGE]), addresses.c.confirmed_ms.is_not(None)
+                )
+                found.update(connection.execute(some).scalars())
+        return found
+
+    # --- keys -----------------------------------------------------------------------------------------------------
+
+    def key(self, name: str, make: Callable[[], bytes] = lambda: chance.token_bytes(32)) -> bytes:
+        """A key that all instances on this database have in common, made when it is first asked for."""
+        if name not in self._keys:
+            with self._catalog.writing() as connection:
+                insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+                connection.execute(insert(secrets).values(name=name, value=make()).on_conflict_do_nothing())
+                self._keys[name] = connection.execute(
+                    select(secrets.c.value).where(secrets.c.name == name)
+                ).scalar_one()
+        return self._keys[name]
+
+    def token(self, purpose: str, of: str) -> str:
+        """What a link carries, so that only who got it can use it: `of`, sealed for that purpose."""
+        # keyed BLAKE2b: a microsecond, where an HMAC lets go of Python's lock and waits to have it again
+        sealed = hashlib.blake2b(f"{purpose}\0{of}".encode(), key=self.key("links"), digest_size=TOKEN_BYTES)
+        return base64.urlsafe_b64encode(sealed.digest() + of.encode()).decode().rstrip("=")
+
+    def opened(self, purpose: str, token: str) -> str:
+        """What a link's token was made of.
+
+        Raises:
+            Rejected: it was not made here, or for another purpose.
+        """
+        try:
+            raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+            of = raw[TOKEN_BYTES:].decode()
+        except ValueError as error:
+            raise Rejected("not a link of ours") from error
+        if not hmac.compare_digest(self.token(purpose, of), token):
+            raise Rejected("not a link of ours")
+        return of
+
+    def webhook_secret(self, subscription: str, fields: Mapping[str, object] | None = None) -> str:
+        """With which a subscription's webhooks are signed: its own, or one that is made of its id and our key."""
+        own = (fields or {}).get("secret")
+        if isinstance(own, str) and own:
+            return own
+        made = hashlib.blake2b(subscription.encode(), key=self.key("webhooks"), digest_size=24)
+        return "whsec_" + base64.b64encode(made.digest()).decode()
+
+
+def _next_version(connection: sa.Connection) -> int:
+    """The next version; whoever asks holds it alone until its transaction ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(REGISTRY_LOCK)))
+    else:  # on SQLite the first statement must write
+        connection.execute(update(subscriptions).where(sa.false()).values(version=0))
+    highest: int = connection.execute(select(func.coalesce(func.max(_s.version), 0))).scalar_one()
+    return highest + 1

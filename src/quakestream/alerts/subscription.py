@@ -1,0 +1,322 @@
+"""A subscription: where, what and how. The same JSON in the HTTP interface and, as YAML, in a file.
+
+    name: Home
+    where: {kind: circle, latitude: 37.98, longitude: 23.73}
+    what: {min_intensity: 4}
+    how: {channels: [{channel: webhook, url: "https://example.org/quakes"}]}
+
+`parse` checks one and names every field at fault. `docs/alerts.md` says what each field means. Pure: a channel's own
+fields are checked by the channel, later.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from quakestream.alerts import area
+from quakestream.alerts.conditions import Rule, What, alternatives
+from quakestream.alerts.fields import Around, Clock, Intensity, Km, Latitude, Longitude, Magnitude, Name, Strict, Word
+from quakestream.alerts.portfolio import MAX_SITES, Site, read_csv, read_geojson
+from quakestream.errors import Rejected
+from quakestream.event import Mode
+
+MAX_CHANNELS: Final = 10
+_FORBIDDEN: Final = ("{{", "{%")
+
+Language = Literal["en", "de"]
+Units = Literal["metric", "imperial"]
+UpdatePolicy = Literal["first", "material", "every"]
+
+
+# --- where ---------------------------------------------------------------------------------------------------------
+
+
+class Circle(Strict):
+    """A place. Intensity is what is expected there; `radius_km` bounds how far away the epicentre may be."""
+
+    kind: Literal["circle"]
+    latitude: Latitude
+    longitude: Longitude
+    radius_km: Km | None = None
+    place: Name = ""
+    """What people call it, for the message."""
+
+
+class Polygon(Strict):
+    """An area. Intensity is the strongest that is expected anywhere in it, which is where it is nearest."""
+
+    kind: Literal["polygon"]
+    geometry: dict[str, Any]
+    """A GeoJSON Polygon or MultiPolygon (RFC 7946), or a Feature with one."""
+    within_km: Around | None = None
+    """How far outside an epicentre still counts. Absent: for a rule by intensity however far, else 0."""
+    place: Name = ""
+
+    @field_validator("geometry")
+    @classmethod
+    def _is_sound(cls, value: dict[str, Any]) -> dict[str, Any]:
+        area.from_geojson(value)
+        return value
+
+
+class Country(Strict):
+    """A country's land, by its name or ISO 3166-1 alpha-2 code; otherwise as a polygon."""
+
+    kind: Literal["country"]
+    name: Word
+    within_km: Around | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        area.country_code(value)
+        return value
+
+
+class Region(Strict):
+    """A Flinn-Engdahl region, land or sea, by its name; otherwise as a polygon."""
+
+    kind: Literal["region"]
+    name: Word
+    within_km: Around | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        area.region_number(value)
+        return value
+
+
+class World(Strict):
+    """Everywhere. Intensity is the one at the epicentre, be it at sea."""
+
+    kind: Literal["world"]
+
+
+class Portfolio(Strict):
+    """Sites of one's own, 1 to 100,000, each with thresholds of its own where it has them.
+
+    Given as `sites`, or as the text of a CSV file, or as a GeoJSON FeatureCollection of points; kept as `sites`.
+    """
+
+    kind: Literal["portfolio"]
+    sites: Annotated[list[Site], Field(min_length=1, max_length=MAX_SITES)]
+    within_km: Km | None = None
+    """How far away the epicentre may be, for sites that do not say it themselves."""
+    currency: Annotated[str, Field(max_length=20)] = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        given = [name for name in ("sites", "csv", "geojson") if name in value]
+        if len(given) != 1:
+            raise ValueError("one of sites, csv and geojson is needed")
+        rest = {name: item for name, item in value.items() if name not in {"csv", "geojson"}}
+        if given == ["csv"]:
+            return rest | {"sites": read_csv(value["csv"])}
+        if given == ["geojson"]:
+            return rest | {"sites": read_geojson(value["geojson"])}
+        return value
+
+
+Where = Annotated[Circle | Polygon | Country | Region | World | Portfolio, Field(discriminator="kind")]
+
+
+# --- how -----------------------------------------------------------------------------------------------------------
+
+
+class ChannelTarget(BaseModel):
+    """One receiver: the channel's name, and the fields that channel asks for (`to`, `url`, …), checked by it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    channel: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+
+    @model_validator(mode="after")
+    def _is_plain(self) -> Self:
+        for name, text in _texts(self.model_extra or {}):
+            _refuse_template(text, name)
+        return self
+
+
+class Night(Strict):
+    """Hours that end before they begin go over midnight."""
+
+    start: Clock = "22:00"
+    end: Clock = "07:00"
+
+    @model_validator(mode="after")
+    def _has_a_length(self) -> Self:
+        if self.start == self.end:
+            raise ValueError("start and end are the same")
+        return self
+
+    def holds(self, at: dt.datetime) -> bool:
+        """Whether a local time is within: `start` is, `end` is not."""
+        clock = f"{at:%H:%M}"
+        if self.start < self.end:
+            return self.start <= clock < self.end
+        return clock >= self.start or clock < self.end
+
+
+class QuietHours(Night):
+    """What is not severe waits until they end."""
+
+    unless_intensity: Intensity | None = 6.0
+    """From this expected intensity on, it is told at once."""
+    unless_magnitude: Magnitude | None = None
+
+
+class Digest(Strict):
+    """A swarm is told together: after so many alerts of one area in so short a time, the rest waits for one message."""
+
+    after: Annotated[int, Field(ge=1, le=100)] = 3
+    within_minutes: Annotated[int, Field(ge=1, le=7 * 24 * 60)] = 120
+    radius_km: Annotated[float, Field(gt=0, le=1000)] = 50.0
+    every_minutes: Annotated[int, Field(ge=5, le=24 * 60)] = 60
+
+
+class Escalation(Strict):
+    """Where an alert goes when nobody has acknowledged it."""
+
+    after_minutes: Annotated[float, Field(gt=0, le=24 * 60)]
+    channels: Annotated[list[ChannelTarget], Field(min_length=1, max_length=MAX_CHANNELS)]
+
+
+class How(Strict):
+    channels: Annotated[list[ChannelTarget], Field(min_length=1, max_length=MAX_CHANNELS)]
+    language: Language = "en"
+    units: Units = "metric"
+    updates: UpdatePolicy = "material"
+    """`first` alone; when something `material` changes; `every` revision. A cancellation always comes."""
+    exclude_aftershocks: bool = False
+    digest: Digest | None = None
+    quiet_hours: QuietHours | None = None
+    escalation: Escalation | None = None
+
+
+class Subscription(Strict):
+    """What somebody asks to be told."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
+    """Given by the catalogue when there is none."""
+    name: Name = ""
+    where: Where
+    what: What = Rule()
+    modes: Annotated[tuple[Mode, ...], Field(min_length=1, max_length=3)] = ("actual",)
+    """`exercise` and `test` must be asked for."""
+    time_zone: Word = "UTC"
+    night: Night = Night()
+    how: How
+    snooze_until_ms: Annotated[int, Field(ge=0, le=253_402_300_799_999)] | None = None
+    """Nothing but cancellations before this moment, ms since 1970 UTC."""
+
+    @field_validator("name")
+    @classmethod
+    def _is_plain(cls, value: str) -> str:
+        _refuse_template(value, "it")
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, value: str) -> str:
+        if not _is_zone(value):
+            raise ValueError("no such IANA time zone, as Europe/Athens is one")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        by_intensity = [one.min_intensity is not None for one in alternatives(self.what)]
+        where = self.where
+        if where.kind == "circle" and where.radius_km is None and not all(by_intensity):
+            raise ValueError("where.radius_km is needed by a rule without min_intensity")
+        if where.kind == "portfolio" and where.within_km is None and not all(by_intensity):
+            for site in where.sites:
+                if site.within_km is None and (site.min_intensity is None or any(by_intensity)):
+                    raise ValueError(f"where: site {site.name!r} needs within_km or min_intensity")
+        return self
+
+    def local(self, at_ms: int) -> dt.datetime:
+        """A moment by the subscriber's clock."""
+        return local_time(self.time_zone, at_ms)
+
+    def is_night(self, at_ms: int) -> bool:
+        """Whether it is night for the subscriber, as `night` has it."""
+        return self.night.holds(self.local(at_ms))
+
+
+def local_time(time_zone: str, at_ms: int) -> dt.datetime:
+    """A moment by the clock of an IANA time zone."""
+    return dt.datetime.fromtimestamp(at_ms / 1000, zoneinfo.ZoneInfo(time_zone))
+
+
+def parse(document: Any) -> Subscription:
+    """Check one subscription: JSON bytes or text, or the object itself.
+
+    Raises:
+        Rejected: one line that names every field at fault and what is wrong with it.
+    """
+    try:
+        if isinstance(document, bytes | str):
+            return Subscription.model_validate_json(document)
+        return Subscription.model_validate(document)
+    except ValidationError as error:
+        raise Rejected("; ".join(sorted({fault(one) for one in error.errors(include_url=False)}))) from error
+
+
+def encode(subscription: Subscription) -> bytes:
+    """The subscription as JSON, what is not said left out; `parse` gives the same one back."""
+    return subscription.model_dump_json(exclude_none=True, exclude_defaults=True).encode()
+
+
+_INNER: Final = frozenset(["circle", "polygon", "country", "region", "world", "portfolio", "rule"])
+_SHOWN: Final = 60
+
+
+def fault(error: Mapping[str, Any]) -> str:
+    """One fault in words: `where.radius_km: input should be greater than 0 (got -1)`."""
+    location: list[str] = []
+    for part in error["loc"]:
+        if isinstance(part, int):
+            location.append(f"[{part}]")
+        elif part not in _INNER and not (part in {"any", "all"} and location and location[-1] == f".{part}"):
+            location.append(f".{part}" if location else str(part))
+    words = str(error["msg"]).removeprefix("Value error, ")
+    words = words[:1].lower() + words[1:]
+    given = error.get("input")
+    shown = f" (got {str(given)[:_SHOWN]!r})" if isinstance(given, str | int | float) else ""
+    name = "".join(location)
+    return f"{name}: {words}{shown}" if name else f"{words}{shown}"
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Every text within a channel's fields, with its field's name."""
+    if isinstance(value, str):
+        yield name, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _texts(item, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item, name)
+
+
+def _refuse_template(text: str, name: str) -> None:
+    for mark in _FORBIDDEN:
+        if mark in text:
+            raise ValueError(f"{name} has {mark!r}: messages are no templates")

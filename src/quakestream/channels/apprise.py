@@ -1,0 +1,156 @@
+"""E-mail, ntfy, Telegram, Slack, Matrix, MQTT and some 170 more, through Apprise's URLs: https://appriseit.com/services.
+
+Apprise blocks, so it works in threads, a bounded number of them. It says whether a service took a message, no more.
+Services of this machine itself (D-Bus, syslog, …) and hosts of its own network are refused: strangers choose the URLs.
+
+An e-mail can be ended with one click (RFC 8058), and carries the message's key; where a service has no place for the
+key, a second delivery can't be told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, Self
+from urllib.parse import quote
+
+from quakestream.channels import SEND_TIMEOUT_S, Accepted, Channel, ChannelContext, Message, Outcome, Retry, text_field
+from quakestream.channels.posting import is_public
+from quakestream.errors import Rejected
+
+HERE: Final = frozenset(
+    ["dbus", "kde", "qt", "glib", "gnome", "macosx", "windows", "syslog", "rsyslog", "file", "growl", "freedesktop"]
+)
+"""Services of the machine that this program runs on."""
+MAIL: Final = frozenset(["mailto", "mailtos"])
+MAILBOX: Final = MAIL | {
+    *("brevo", "mailersend", "mailgun", "o365", "postmark", "resend", "sendgrid", "sendpulse", "ses", "smtp2go"),
+    "sparkpost",
+}
+# fmt: off
+TELEPHONE: Final = frozenset([
+    "46elks", "elks", "africas", "bulksms", "bulkvs", "burstsms", "clickatell", "clicksend", "cm", "d7sms",
+    "exotel", "freemobile", "httpsms", "infobip", "kaleyra", "kavenegar", "kudosity", "messagebird",
+    "mobilemessage", "mobilemsg", "msg91", "msgbird", "ncloud", "nclouds", "nexmo", "octopush", "plivo",
+    "popcorn", "ringc", "serwersms", "seven", "sfr", "signal", "signals", "sinch", "smpp", "smpps", "smsc",
+    "smseagle", "smseagles", "smsmanager", "smsmgr", "smstunnel", "sns", "telesign", "telnyx", "threema",
+    "twilio", "viber", "voipms", "vonage", "whapi", "whatsapp",
+])
+# fmt: on
+_TYPES: Final = {"cancellation": "info", "test": "info", "confirmation": "info", "digest": "info"}
+
+
+class AppriseChannel(Channel):
+    """Fields: `url`, as Apprise has it."""
+
+    name = "apprise"
+    max_sends = 8
+
+    def __init__(self, *, allow_private: bool = False, timeout_s: float = SEND_TIMEOUT_S) -> None:
+        """`allow_private`: also services of this machine and its network."""
+        self.timeout_s = timeout_s
+        self._allow_private = allow_private
+        self._threads: ThreadPoolExecutor | None = None
+
+    @classmethod
+    def made(cls, context: ChannelContext) -> Self:
+        return cls(allow_private=context.allow_private)
+
+    def target(self, fields: Mapping[str, Any]) -> str:
+        return str(fields["url"]).strip()
+
+    def check(self, fields: Mapping[str, Any]) -> None:
+        self._service(text_field(fields, "url", ("url",)))
+
+    def needs_yes(self, target: str) -> bool:
+        return _scheme(target) in MAILBOX | TELEPHONE
+
+    async def open(self) -> None:
+        self._threads = ThreadPoolExecutor(self.max_sends, thread_name_prefix="apprise")
+
+    async def close(self) -> None:
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _send(self, message: Message) -> Outcome:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                taken = await loop.run_in_executor(self._threads, self._notify, message)
+        except TimeoutError:
+            return Retry(f"no answer within {self.timeout_s:g} s")
+        except Rejected as error:
+            return Retry(str(error), maybe_told=False)
+        return Accepted(by_receiver=False) if taken else Retry("the service did not take it")
+
+    def _notify(self, message: Message) -> bool:
+        import apprise  # noqa: PLC0415 - a quarter of a second and its memory, for who uses it
+
+        service = self._service(_with_headers(message))
+        kind = _TYPES.get(message.kind, "warning" if message.priority > 1 else "failure")
+        sent = service.notify(
+            title=message.title,
+            body=message.text,
+            notify_type=apprise.NotifyType(kind),
+            body_format=apprise.NotifyFormat.TEXT,
+        )
+        return bool(sent)
+
+    def _service(self, url: str) -> Any:
+        """What Apprise makes of a URL.
+
+        Raises:
+            Rejected: it knows no such service, or it is of this machine or its network.
+        """
+        if _scheme(url) in HERE and not self._allow_private:
+            raise Rejected(f"url: {_scheme(url)} is of this machine, which subscribers can't be")
+        import apprise  # noqa: PLC0415
+
+        asset = apprise.AppriseAsset(app_id="Quakestream", app_desc="Quakestream", async_mode=False)
+        service = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
+        if service is None:
+            raise Rejected("url: Apprise knows no such service, or something is missing in it")
+        host = _host(service)
+        if host and not self._allow_private and not _is_public_host(host):
+            raise Rejected(f"url: {host} is in this machine's own network, or is not known")
+        return service
+
+
+def _scheme(url: str) -> str:
+    return url.partition(":")[0].strip().lower()
+
+
+def _host(service: Any) -> str:
+    """The host that a service's URL names; empty where it is the service's own, and `host` a token."""
+    if getattr(service, "smtp_host", None):
+        return str(service.smtp_host)
+    names_one = any("{host}" in template for template in service.templates)
+    return str(service.host or "") if names_one else ""
+
+
+def _is_public_host(host: str) -> bool:
+    """Whether every address of a host is the world's."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return False
+    return all(is_public(str(address[4][0])) for address in found)
+
+
+def _with_headers(message: Message) -> str:
+    """The target; of an e-mail, with the headers by which one click ends it."""
+    if _scheme(message.target) not in MAIL:
+        return message.target
+    headers = {"X-Quakestream-Key": message.key}
+    if message.unsubscribe_url:
+        headers |= {
+            "List-Unsubscribe": f"<{message.unsubscribe_url}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        }
+    mark = "&" if "?" in message.target else "?"
+    return message.target + mark + "&".join(f"+{name}={quote(value, safe='')}" for name, value in headers.items())
+
+
+CHANNEL = AppriseChannel

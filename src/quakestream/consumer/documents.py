@@ -1,0 +1,125 @@
+"""The catalogue's JSON as the interface describes it (OpenAPI), for those who generate a client from it.
+
+What is sent was made when it was stored, and is passed on as it is: these models describe it, and tests hold it to
+them. Times are ms since 1970 UTC. A source's further fields are passed on too.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from quakestream.event import Mode, Status
+
+
+class Document(BaseModel):
+    """`depth_km` here is `depthKm` there; more fields may be there."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="allow")
+
+
+class Place(Document):
+    """Degrees, WGS 84."""
+
+    latitude: float = Field(ge=-90, le=90)
+    longitude: float = Field(ge=-180, le=180)
+    depth: float | None = Field(None, description="km below the surface, positive down.")
+
+
+class Event(Document):
+    """What one source says of one earthquake."""
+
+    id: str = Field(description="The source's own.")
+    magnitude: float | None
+    location: Place
+    timestamp: int = Field(description="Origin time.")
+    source: str
+    updated: int | None = Field(None, description="When the source last changed it.")
+    mode: Mode
+    status: Status
+    type: str
+    ids: list[str] | None = Field(None, description="What other agencies call it.")
+    magnitude_type: str | None = None
+    place: str | None = None
+    agency: str | None = None
+    url: str | None = None
+    felt: float | None = None
+    tsunami: float | None = None
+    depth_error: float | None = Field(None, description="km")
+    recorded_timestamp: int | None = Field(None, description="Origin time before a replay shifted it.")
+
+
+class Earthquake(Event):
+    """One earthquake: its preferred event's fields, and its own."""
+
+    id: str = Field(description="`eq_…`, which never changes.")
+    revision: int = Field(ge=1)
+    seq: int = Field(description="The change that made it so.")
+    first_seen: int
+    changed: int
+    preferred: str = Field(description="`<source>:<id>`")
+    events: list[str] = Field(description="Each `<source>:<id>` that belongs to it.")
+    region: str | None = None
+    country: str | None = None
+
+
+class Step(Document):
+    """One line of an earthquake's history."""
+
+    seq: int
+    time: int = Field(description="The catalogue's.")
+    what: str
+    why: str
+    event: Event | None = None
+
+
+class EarthquakeDetail(Earthquake):
+    """One earthquake with each source's latest event, and how it came to be."""
+
+    solutions: list[Event]
+    history: list[Step]
+
+
+class EarthquakeList(Document):
+    """Some earthquakes, newest first."""
+
+    earthquakes: list[Earthquake]
+    next: str | None = Field(description="To be given back as `cursor=`; null: that was all.")
+
+
+class Change(Document):
+    """One line of the change feed."""
+
+    seq: int
+    type: Literal["created", "updated", "merged", "split", "deleted"]
+    earthquake: Earthquake
+    from_id: str | None = Field(None, alias="from")
+    into_id: str | None = Field(None, alias="into", description="With `merged`: it is now a part of this one.")
+    imported: bool | None = Field(None, description="Old data read in: nobody is to be alarmed by it.")
+    matches: bool | None = Field(None, description="false: it no longer fits the filter.")
+
+
+class SourceState(Document):
+    """A source as earthquake-service told last."""
+
+    name: str
+    state: str
+    published: int | None = None
+    acknowledged: int | None = None
+    last_event_at: str | None = None
+    lag_ms: int | None = Field(None, description="From the origin of its last event to its publication.")
+    last_error: str | None = None
+    seen_at: int | None = None
+
+
+class StreamStatus(Document):
+    """How the stream is."""
+
+    now: int = Field(description="The server's clock.")
+    epoch: str
+    seq: int
+    earthquakes: int
+    events_per_second: float
+    sources: list[SourceState]

@@ -1,0 +1,102 @@
+"""A whole system, and a Chromium that looks at its dashboard."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from tests.browser.dashboard import SOFTWARE_GL, Dashboard, System
+
+TOKEN: Final = "a-key-for-the-tests"
+
+
+Launch = Callable[..., Browser]
+
+
+@pytest.fixture(scope="module")  # its event loop must be gone before other tests run theirs
+def launch() -> Iterator[Launch]:
+    """Starts Debian's Chromium with the switches that are given."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        reason = "the dashboard's tests need Chromium, not found on this machine"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        yield lambda *switches: playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *switches])
+
+
+@pytest.fixture(scope="module")
+def chromium(launch: Launch) -> Iterator[Browser]:
+    """Draws WebGL in software."""
+    with launch(*SOFTWARE_GL) as browser:
+        yield browser
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Iterator[System]:
+    """Both programs on the embedded log, the test's own."""
+    with System(tmp_path, free_port(), TOKEN) as system:
+        yield system
+
+
+@pytest.fixture(scope="module")
+def shared_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """One for the tests of a module that only look."""
+    with System(tmp_path_factory.mktemp("system"), free_port(), TOKEN) as system:
+        yield system
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    with chromium.new_context(viewport={"width": 1100, "height": 720}, locale="en-GB", timezone_id="UTC") as context:
+        yield context
+
+
+@pytest.fixture
+def dashboard(context: BrowserContext, system: System) -> Iterator[Dashboard]:
+    """The page, which must have nothing on its console at the end."""
+    dashboard = Dashboard(context.new_page(), system.url)
+    yield dashboard
+    assert dashboard.complaints == []
+
+
+@pytest.fixture
+def shared_dashboard(context: BrowserContext, shared_system: System) -> Iterator[Dashboard]:
+    dashboard = Dashboard(context.new_page(), shared_system.url)
+    yield dashboard
+    assert dashboard.complaints == []
+
+
+@pytest.fixture
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def event(name: str, now_ms: int, **more: Any) -> dict[str, Any]:
+    """An event as a partner would post it."""
+    return {
+        "id": name,
+        "source": "partner",
+        "mode": "actual",
+        "magnitude": 5.4,
+        "magnitudeType": "mw",
+        "location": {"latitude": 10.0, "longitude": 20.0, "depth": 12.0},
+        "timestamp": now_ms - 60_000,
+        "updated": now_ms,
+        "place": f"Near {name}",
+    } | more

@@ -1,0 +1,145 @@
+"""The dashboard as somebody uses it, and the system that it shows."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import httpx
+from playwright.sync_api import ConsoleMessage, Locator, Page
+
+from tests.end_to_end.programs import Program, Site
+from tests.waiting import eventually
+
+SOFTWARE_GL: Final = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+AXE: Final = Path(__file__).resolve().parents[2] / "dashboard/node_modules/axe-core/axe.min.js"
+REFUSED: Final = re.compile(
+    r"net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)"
+)
+"""What Chromium itself says of a server that is away; nobody can keep it from that."""
+
+
+class System:
+    """earthquake-service and earthquake-consumer on one embedded log; the consumer can be killed and comes back."""
+
+    def __init__(self, folder: Path, port: int, token: str) -> None:
+        self._site = Site(folder, EVENT_LOG="embedded", INGEST_TOKEN=token, LOG_EVENTS="false")
+        self._token = token
+        self._port = str(port)
+        self.url = f"http://localhost:{port}"
+        self.service: Program
+        self.consumer: Program
+
+    def __enter__(self) -> Self:
+        self._site.__enter__()
+        self.service = self._site.service()
+        self.begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._site.__exit__(kind, error, trace)
+
+    def begin(self, **settings: str) -> None:
+        """Start the consumer, where it was before."""
+        self.consumer = self._site.consumer(PORT=self._port, **settings)
+        self.consumer.url()
+
+    def post(self, *events: Mapping[str, Any]) -> None:
+        """Publish events; they are acknowledged when this returns."""
+        answer = self.service.post(
+            "/earthquake-events", json={"events": list(events)}, headers={"Authorization": f"Bearer {self._token}"}
+        )
+        assert answer.is_success, answer.text
+
+    def replay(self, *files: Path) -> None:
+        """Publish recorded files as an exercise, as if they were of now; all is in the catalogue when this returns."""
+        for file in files:
+            ended = self._site.run("quakestream", "replay", str(file), "--shift-to-now", within_s=60)
+            assert ended.process.returncode == 0, ended.said
+        before = -1
+        while before != (before := self.count()):  # it grows as long as there is something to read
+            time.sleep(1)
+
+    def earthquakes(self, **wanted: Any) -> list[dict[str, Any]]:
+        """What the catalogue lists, up to 10,000."""
+        answer = httpx.get(f"{self.url}/api/v1/earthquakes", params={"limit": 10_000, **wanted}, trust_env=False)
+        assert answer.is_success, answer.text
+        return list(answer.json()["earthquakes"])
+
+    def count(self, **wanted: Any) -> int:
+        answer = httpx.get(f"{self.url}/api/v1/earthquakes/count", params=wanted, trust_env=False)
+        assert answer.is_success, answer.text
+        return int(answer.json()["count"])
+
+
+class Dashboard:
+    """The page in a browser."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+        self.complaints: list[str] = []
+        self.away = False
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+
+    def open(self, query: str = "", *, ready: bool = True) -> None:
+        """Go to an address; `ready`: wait until it is live and has its map."""
+        self.page.goto(f"{self.url}/{query}")
+        if ready:
+            eventually(lambda: self.badge() == "Live" and self.drawn() is not None, tell=self.badge)
+
+    def badge(self) -> str:
+        return str(self.page.evaluate("document.querySelector('#connection')?.textContent.trim() ?? ''"))
+
+    def count(self) -> str:
+        return self.page.locator("#count").inner_text()
+
+    def rows(self) -> dict[str, str]:
+        """The rows that are in the page: id and text."""
+        script = "[...document.querySelectorAll('.row a')].map((row) => [row.dataset.id, row.innerText])"
+        pairs: list[tuple[str, str]] = self.page.evaluate(script)
+        assert len(dict(pairs)) == len(pairs), "a row stands there twice"
+        return dict(pairs)
+
+    def row(self, text: str) -> Locator:
+        return self.page.locator(".row a", has_text=text)
+
+    def drawn(self) -> list[str] | None:
+        """Ids that the map itself says it draws; None while there is no map."""
+        ids: list[str] | None = self.page.evaluate("window.quakestream?.drawn()?.ids ?? null")
+        return ids
+
+    def drawn_in_all(self) -> int:
+        """As many as the map draws one by one or counts in clusters."""
+        script = "(({ ids, clustered }) => ids.length + clustered)(quakestream.drawn())"
+        return int(self.page.evaluate(script))
+
+    def query(self) -> str:
+        """The address's query, asked of the page: what Playwright remembers of it is older."""
+        return str(self.page.evaluate("location.search.slice(1)"))
+
+    def shows(self, place: str) -> bool:
+        """Whether the list has a row of that text, and the map draws the same one."""
+        found = [name for name, text in self.rows().items() if place in text]
+        return len(found) == 1 and found[0] in (self.drawn() or ())
+
+    def violations(self) -> Sequence[str]:
+        """What axe finds serious or critical."""
+        self.page.evaluate(AXE.read_text())
+        found: list[dict[str, Any]] = self.page.evaluate("axe.run().then((result) => result.violations)")
+        return [
+            f"{one['id']}: {one['help']}: {[node['html'][:160] for node in one['nodes'][:3]]}"
+            for one in found
+            if one["impact"] in {"serious", "critical"}
+        ]
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and not (self.away and REFUSED.search(message.text)):
+            self.complaints.append(f"{message.type}: {message.text}")

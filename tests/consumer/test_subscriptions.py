@@ -1,0 +1,373 @@
+"""Subscriptions over HTTP, the links of messages, and the file."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from quakestream.alerts.outbox import Leased, Settled
+from quakestream.catalog.followers import News
+from quakestream.catalog.sqlite import SqliteCatalog
+from quakestream.config import ConsumerSettings
+from quakestream.consumer.alerts import Alerts
+from quakestream.consumer.app import consumer_app
+from quakestream.consumer.subscriptions import subscriptions_router
+from quakestream.errors import ConfigError
+from tests.channels.test_others import Browser
+from tests.contracts.catalog import Writer, event
+
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # Apprise still loads it
+
+TOKEN = "0123456789abcdef"
+PATH = "/api/v1/subscriptions"
+MAIL = "mailto://user:pass@example.org?smtp=93.184.216.34&to=me@example.org"
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def asked(**fields: Any) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "name": "Home",
+        "where": {"kind": "circle", "latitude": 10.0, "longitude": 20.5, "radius_km": 300},
+        "what": {"min_magnitude": 3},
+        "how": {"channels": [{"channel": "webhook", "url": "https://example.org/hook"}]},
+    }
+    return document | fields
+
+
+def by(*channels: dict[str, Any], **how: Any) -> dict[str, Any]:
+    return {"how": {"channels": list(channels)} | how}
+
+
+class Client:
+    """The interface of one consumer with alerts, without its server."""
+
+    def __init__(self, folder: Path, token: str = TOKEN, **settings: Any) -> None:
+        values = {"data_dir": folder, "alerts_token": token, "public_url": "https://quakes.example.org"}
+        self.settings = ConsumerSettings.model_validate(values | settings)
+        self.catalog = SqliteCatalog(folder / "catalogue.sqlite3")
+        self.alerts = Alerts(self.settings, self.catalog, News(), "one", now_ms)
+        router = subscriptions_router(self.catalog, self.alerts, token, now_ms)
+        larger = {PATH: 1024 * 1024}
+        self.app = consumer_app(self.catalog, dict, lambda: True, [router], larger)
+
+    def ask(self, method: str, path: str, key: str | None = TOKEN, **more: Any) -> httpx.Response:
+        async def work() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+                headers = {"Authorization": f"Bearer {key}"} if key else {}
+                return await client.request(method, path, headers=headers, **more)
+
+        return asyncio.run(work())
+
+    def add(self, **fields: Any) -> dict[str, Any]:
+        answer = self.ask("POST", PATH, json=asked(**fields))
+        assert answer.status_code == 201, answer.text
+        document: dict[str, Any] = answer.json()
+        return document
+
+    def lease(self, channel: str = "webhook") -> list[Leased]:
+        return self.alerts.outbox.turn(channel, "w", [], 100, now_ms=now_ms(), lease_ms=60_000)
+
+    def deliver(self, channel: str = "webhook") -> list[Any]:
+        """What is due of a channel, as messages; all of it arrives."""
+        leased = self.lease(channel)
+        messages = [parcel.message for parcel in self.alerts.delivery.compose(leased)]
+        settled = [Settled(one.notification, "accepted") for one in leased]
+        self.alerts.outbox.turn(channel, "w", settled, 0, now_ms=now_ms(), lease_ms=60_000)
+        return messages
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Client]:
+    client = Client(tmp_path)
+    with closing(client.catalog):
+        yield client
+
+
+# --- who may ------------------------------------------------------------------------------------------------------
+
+
+def test_without_the_key_nobody_sees_or_changes_anything(client: Client) -> None:
+    one = client.add()
+    for method, path in (
+        ("GET", PATH),
+        ("POST", PATH),
+        ("POST", f"{PATH}/preview"),
+        ("GET", f"{PATH}/{one['id']}"),
+        ("PUT", f"{PATH}/{one['id']}"),
+        ("DELETE", f"{PATH}/{one['id']}"),
+        ("POST", f"{PATH}/{one['id']}/test"),
+        ("GET", "/api/v1/notifications"),
+        ("POST", "/api/v1/notifications/resend"),
+        ("GET", "/api/v1/subscribers/x"),
+        ("DELETE", "/api/v1/subscribers/x"),
+    ):
+        for key in (None, "another key that is long"):
+            answer = client.ask(method, path, key)
+            assert answer.status_code == 401, (method, path)
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_where_no_key_is_set_nobody_may(tmp_path: Path) -> None:
+    client = Client(tmp_path, token="")
+    with closing(client.catalog):
+        answer = client.ask("GET", PATH)
+        assert answer.status_code == 403
+        assert "ALERTS_TOKEN" in answer.json()["detail"]
+
+
+# --- adding, changing, ending ---------------------------------------------------------------------------------------
+
+
+def test_a_subscription_comes_is_changed_and_goes(client: Client) -> None:
+    one = client.add()
+    assert one["id"].startswith("sub_")
+    assert one["webhook_secret"].startswith("whsec_")
+    assert client.ask("GET", f"{PATH}/{one['id']}").json() == one
+    changed = client.ask("PUT", f"{PATH}/{one['id']}", json=asked(name="Office")).json()
+    assert (changed["name"], changed["created"]) == ("Office", one["created"])
+    assert [s["id"] for s in client.ask("GET", PATH).json()["subscriptions"]] == [one["id"]]
+    assert client.ask("DELETE", f"{PATH}/{one['id']}").status_code == 204
+    assert client.ask("GET", f"{PATH}/{one['id']}").status_code == 404
+    assert client.ask("GET", PATH).json() == {"subscriptions": [], "next": None}
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"where": {"kind": "circle", "latitude": 10, "longitude": 20, "radius_km": -1}}, "radius_km"),
+        (
+            {
+                "where": {
+                    "kind": "polygon",
+                    "geometry": {"type": "Polygon", "coordinates": [[[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]]]},
+                }
+            },
+            "geometry",
+        ),
+        (by({"channel": "pigeon"}), "no such channel here; there are apprise, webhook, webpush"),
+        (by({"channel": "webhook", "url": "http://localhost/x"}), "own network"),
+        (by({"channel": "webhook", "url": "http://169.254.169.254/latest/meta-data/"}), "own network"),
+        (by({"channel": "apprise", "url": "json://127.0.0.1/"}), "own network"),
+        (by({"channel": "webhook", "url": "https://example.org/{{x}}"}), "{{"),
+        ({"name": "{{ 7 * 7 }}"}, "{{"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+def test_bad_input_is_refused_with_what_is_wrong(client: Client, fields: dict[str, Any], said: str) -> None:
+    answer = client.ask("POST", PATH, json=asked(**fields))
+    assert answer.status_code == 400
+    assert said in answer.json()["detail"]
+
+
+def test_a_body_that_is_too_large_or_no_json_is_refused(client: Client) -> None:
+    assert client.ask("POST", PATH, content=b"x" * (2 * 1024 * 1024)).status_code == 413
+    assert client.ask("POST", PATH, content=b"{").status_code == 400
+    assert client.ask("POST", "/api/v1/notifications/resend", content=b"x" * 100_000).status_code == 413
+
+
+def test_a_portfolio_is_put_in_as_csv(client: Client) -> None:
+    where = {"kind": "portfolio", "sites": [{"name": "Old", "latitude": 1, "longitude": 1}]}
+    one = client.add(where=where, what={"min_intensity": 4})
+    csv = "name,latitude,longitude,value\nPlant,35.68,139.77,12\nOffice,34.7,135.5,3\n"
+    answer = client.ask("PUT", f"{PATH}/{one['id']}/portfolio", content=csv)
+    assert answer.json()["where"] == {"kind": "portfolio", "sites": 2}
+    wrong = client.ask("PUT", f"{PATH}/{one['id']}/portfolio", content="name,latitude,longitude\nPlant,95,1\n")
+    assert (wrong.status_code, "line 2: latitude" in wrong.json()["detail"]) == (400, True)
+
+
+# --- trying out -----------------------------------------------------------------------------------------------------
+
+
+def test_a_preview_tells_what_would_have_fired(client: Client) -> None:
+    writer = Writer(client.catalog)
+    recent, old = now_ms() - 86_400_000, now_ms() - 60 * 86_400_000
+    for n, (time_ms, magnitude) in enumerate([(recent, 5.0), (recent - 9_000_000, 2.0), (old, 6.0)]):
+        writer.write(event(f"a{n}", timestamp=time_ms if time_ms < 1_700_000_000_000 else 1_700_000_000_000 - n))
+        client.catalog._db.execute("UPDATE earthquakes SET timestamp_ms = ? WHERE earthquake = ?", (time_ms, n + 1))
+        client.catalog._db.execute(
+            "UPDATE changes SET document = CAST(replace(replace(CAST(document AS TEXT), '\"magnitude\":4.5', ?), "
+            "'\"timestamp\":' || json_extract(document, '$.timestamp'), ?) AS BLOB) WHERE seq = ?",
+            (f'"magnitude":{magnitude}', f'"timestamp":{time_ms}', n + 1),
+        )
+    told = client.ask("POST", f"{PATH}/preview", json=asked()).json()
+    assert (told["fired"], told["days"], told["of"]) == (1, 30, 2)
+    assert told["earthquakes"][0]["magnitude"] == 5.0
+    assert client.ask("POST", f"{PATH}/preview?days=90", json=asked()).json()["fired"] == 2
+    assert client.alerts.outbox.counts() == {}
+
+
+def test_the_test_button_reaches_its_channels_and_says_test(client: Client) -> None:
+    one = client.add()
+    answer = client.ask("POST", f"{PATH}/{one['id']}/test")
+    assert (answer.status_code, len(answer.json()["notifications"])) == (202, 1)
+    (message,) = client.deliver()
+    assert (message.kind, message.mode) == ("test", "test")
+    assert message.title.startswith("TEST TEST TEST: ")
+    assert message.text.startswith("TEST TEST TEST\n")
+
+
+def test_a_drill_goes_to_who_asked_for_exercises_only(client: Client) -> None:
+    where = {"magnitude": 7, "latitude": 10, "longitude": 20}
+    never = client.add()
+    assert client.ask("POST", f"{PATH}/{never['id']}/drill", json=where).status_code == 409
+    one = client.add(
+        modes=["actual", "exercise"], how=by({"channel": "webhook", "url": "https://a.org/"}, language="de")["how"]
+    )
+    assert client.ask("POST", f"{PATH}/{one['id']}/drill", json=where | {"latitude": 60}).status_code == 409
+    assert client.ask("POST", f"{PATH}/{one['id']}/drill", json=where).status_code == 202
+    (message,) = client.deliver()
+    assert message.title.startswith("ÜBUNG ÜBUNG ÜBUNG (EXERCISE): Erdbeben M 7.0")
+    assert "keine amtliche Warnung" in message.text
+    assert message.mode == "exercise"
+
+
+def test_what_is_snoozed_says_so(client: Client) -> None:
+    one = client.add()
+    until_ms = now_ms() + 3_600_000
+    assert (
+        client.ask("POST", f"{PATH}/{one['id']}/snooze", json={"until_ms": until_ms}).json()["snooze_until_ms"]
+        == until_ms
+    )
+    assert "snooze_until_ms" not in client.ask("POST", f"{PATH}/{one['id']}/snooze", json={}).json()
+
+
+# --- addresses, links -----------------------------------------------------------------------------------------------
+
+
+def test_an_address_is_asked_once_and_told_nothing_before_it_said_yes(client: Client) -> None:
+    one = client.add(**by({"channel": "apprise", "url": MAIL}))
+    assert one["unconfirmed"] == [MAIL]
+    client.ask("POST", f"{PATH}/{one['id']}/test")
+    parcels = client.alerts.delivery.compose(client.lease("apprise"))
+    question = next(parcel.message for parcel in parcels if parcel.message is not None)
+    assert [parcel.why for parcel in parcels if parcel.message is None] == ["the address has not been confirmed"]
+    assert question.kind == "confirmation"
+    link = question.text.partition("https://quakes.example.org")[2].split()[0]
+    page = client.ask("GET", link, None)
+    assert (page.status_code, "<button>Confirm this address</button>" in page.text) == (200, True)
+    assert client.ask("GET", f"{PATH}/{one['id']}").json()["unconfirmed"] == [MAIL], "looking is not saying yes"
+    assert client.ask("POST", link, None).status_code == 200
+    assert client.ask("GET", f"{PATH}/{one['id']}").json()["unconfirmed"] == []
+    client.ask("POST", f"{PATH}/{one['id']}/test")
+    (message,) = client.deliver("apprise")
+    assert message.kind == "test"
+
+
+def test_one_click_ends_a_subscription_and_leaves_nothing(client: Client) -> None:
+    one = client.add()
+    client.ask("POST", f"{PATH}/{one['id']}/test")
+    (message,) = client.deliver()
+    path = message.unsubscribe_url.removeprefix("https://quakes.example.org")
+    assert client.ask("GET", path, None).status_code == 200
+    assert client.ask("GET", f"{PATH}/{one['id']}").status_code == 200, "looking is not ending"
+    clicked = client.ask("POST", path, None, content="List-Unsubscribe=One-Click")
+    assert clicked.status_code == 200
+    assert client.ask("GET", f"{PATH}/{one['id']}").status_code == 404
+    assert client.alerts.outbox.counts() == {}
+    assert client.ask("POST", path, None).status_code == 200, "twice is no error"
+
+
+def test_a_link_that_was_made_up_or_is_for_something_else_does_nothing(client: Client) -> None:
+    one = client.add()
+    token = client.alerts.registry.token("confirm", one["id"])
+    assert client.ask("POST", f"/alerts/unsubscribe/{token}", None).status_code == 400
+    assert client.ask("POST", "/alerts/unsubscribe/AAAA", None).status_code == 400
+    assert client.ask("GET", f"{PATH}/{one['id']}").status_code == 200
+
+
+def test_what_was_told_can_be_seen_acknowledged_and_sent_again(client: Client) -> None:
+    one = client.add()
+    client.ask("POST", f"{PATH}/{one['id']}/test")
+    (leased,) = client.lease()
+    failed = [Settled(leased.notification, "dead", "answer 422")]
+    client.alerts.outbox.turn("webhook", "w", failed, 0, now_ms=now_ms(), lease_ms=60_000)
+    (row,) = client.ask("GET", "/api/v1/notifications?state=dead").json()["notifications"]
+    assert (row["state"], row["why"], row["attempts"]) == ("dead", "answer 422", 1)
+    again = client.ask("POST", "/api/v1/notifications/resend", json={"keys": [row["key"]]})
+    assert again.json() == {"queued": 1}
+    (message,) = client.deliver()
+    assert message.key == row["key"]
+    assert client.ask("POST", f"/api/v1/notifications/{row['key']}/acknowledge").status_code == 204
+    (row,) = client.ask("GET", f"{PATH}/{one['id']}/notifications").json()["notifications"]
+    assert row["state"] == "acknowledged"
+
+
+def test_a_subscriber_gets_all_of_its_data_and_can_have_it_erased(client: Client) -> None:
+    for name in ("a", "b"):
+        client.ask("POST", f"{PATH}?subscriber=me", json=asked(name=name))
+    other = client.add()
+    exported = client.ask("GET", "/api/v1/subscribers/me").json()
+    assert sorted(s["name"] for s in exported["subscriptions"]) == ["a", "b"]
+    assert client.ask("DELETE", "/api/v1/subscribers/me").json() == {"subscriptions": 2, "notifications": 0}
+    assert client.ask("GET", "/api/v1/subscribers/me").status_code == 404
+    assert [s["id"] for s in client.ask("GET", PATH).json()["subscriptions"]] == [other["id"]]
+    rows = client.catalog._db.execute("SELECT document, subscriber FROM subscriptions WHERE removed").fetchall()
+    assert rows == [(b"", ""), (b"", "")]
+
+
+def test_a_browser_learns_the_key_and_subscribes(client: Client) -> None:
+    key = client.ask("GET", "/api/v1/alerts/webpush-key", None).json()["key"]
+    assert len(key) == 87
+    one = client.add(**by(Browser("https://push.example.org/x").fields))
+    client.ask("POST", f"{PATH}/{one['id']}/test")
+    assert len(client.deliver("webpush")) == 1
+
+
+# --- the file -------------------------------------------------------------------------------------------------------
+
+FILE = """
+- id: home
+  where: {kind: circle, latitude: 37.98, longitude: 23.73}
+  what: {min_intensity: 4}
+  how: {channels: [{channel: webhook, url: "https://example.org/quakes"}]}
+- id: world
+  where: {kind: world}
+  what: {min_magnitude: 6}
+  how: {channels: [{channel: webhook, url: "https://example.org/quakes"}]}
+"""
+
+
+def test_the_file_rules_its_own_subscriptions_and_no_others(tmp_path: Path) -> None:
+    path = tmp_path / "subscriptions.yaml"
+    path.write_text(FILE)
+    client = Client(tmp_path, subscriptions_file=str(path))
+    with closing(client.catalog):
+        own = client.add()
+        ids = {s["id"]: s["origin"] for s in client.ask("GET", PATH).json()["subscriptions"]}
+        assert ids == {"home": "file", "world": "file", own["id"]: "api"}
+        assert client.ask("DELETE", f"{PATH}/home").status_code == 409
+        path.write_text(FILE.partition("- id: world")[0] + "\n")
+        client.alerts._read_file(path)
+        assert client.ask("GET", f"{PATH}/world").status_code == 404
+        assert client.ask("GET", f"{PATH}/home").status_code == 200
+        assert client.ask("GET", f"{PATH}/{own['id']}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: [", "subscriptions.yaml"),
+        ("just words", "a list"),
+        (FILE + "- {id: home, where: {kind: world}, how: {channels: [{channel: console}]}}\n", "home"),
+        ("- {id: x, where: {kind: moon}, how: {channels: [{channel: webhook, url: 'http://localhost'}]}}", "x: "),
+        ("- {where: {kind: world}, how: {channels: [{channel: webhook, url: 'https://e.org/'}]}}", "number 1: an id"),
+    ],
+)
+def test_a_file_at_fault_stops_the_start_and_says_where(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "subscriptions.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="SUBSCRIPTIONS_FILE") as caught:
+        Client(tmp_path, subscriptions_file=str(path))
+    assert said in str(caught.value)
