@@ -247,7 +247,7 @@ def check_page(program: Program, path: str, name: str) -> None:
         part = httpx.get(urljoin(str(answer.url), address))
         assert part.status_code == 200
         assert part.url.netloc == answer.url.netloc
-        assert part.headers["content-type"].partition(";")[0] in {"text/javascript", "text/css"}
+        assert part.headers["content-type"].partition(";")[0] in {"text/javascript", "text/css", "image/svg+xml"}
 
 
 def test_where_no_live_source_answers_up_shows_a_recording_marked_as_such_until_one_does(bare_site: Site) -> None:
