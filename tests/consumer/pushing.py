@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import socket
 import threading
@@ -181,13 +182,8 @@ class SseClient:
 
     def messages_of_changes(self, count: int) -> Iterator[Message]:
         """The next so many changes, whatever comes between."""
-        found = 0
-        for message in self.messages():
-            if message.type not in ("live", "heartbeat", "snapshot", "gap"):
-                found += 1
-                yield message
-            if found == count:
-                return
+        changes = (m for m in self.messages() if m.type not in ("live", "snapshot", "gap"))
+        return itertools.islice(changes, count)
 
     def until(self, type_: str) -> list[Message]:
         """The messages up to the first of that type, that one included."""

@@ -106,7 +106,7 @@ def earthquakes_router(catalog: Catalog) -> APIRouter:
 
         The id of one that was merged into another redirects to what it became.
         """
-        found = _named(catalog, name, mode)
+        found = named(catalog, name, mode)
         return found if isinstance(found, Response) else JSONResponse(found)
 
     @router.get(
@@ -117,7 +117,7 @@ def earthquakes_router(catalog: Catalog) -> APIRouter:
     )
     def shaking(name: str, latitude: Latitude, longitude: Longitude, mode: Mode | None = None) -> Response | Shaking:
         """All of it is computed: the intensity from the magnitude and the distance, the arrivals from iasp91."""
-        found = _named(catalog, name, mode, f"../{{}}/shaking?latitude={latitude}&longitude={longitude}")
+        found = named(catalog, name, mode, f"../{{}}/shaking?latitude={latitude}&longitude={longitude}")
         return found if isinstance(found, Response) else shaking_at(found, latitude, longitude)
 
     @router.get(
@@ -128,7 +128,7 @@ def earthquakes_router(catalog: Catalog) -> APIRouter:
     )
     def map_picture(name: str, mode: Mode | None = None) -> Response:
         """720 × 480. The circles are where an intensity is expected, an estimate. A drill is hatched and says so."""
-        found = _named(catalog, name, mode, "../{}/map.png")
+        found = named(catalog, name, mode, "../{}/map.png")
         if isinstance(found, Response):
             return found
         from quakestream.formats.picture import picture  # noqa: PLC0415 - 10 MB that not every site needs
@@ -200,7 +200,7 @@ def _told(expected: intensity.Estimate) -> ExpectedIntensity:
     )
 
 
-def _named(catalog: Catalog, name: str, mode: Mode | None, moved: str = "{}") -> dict[str, Any] | Response:
+def named(catalog: Catalog, name: str, mode: Mode | None, moved: str = "{}") -> dict[str, Any] | Response:
     """The earthquake that is called so; else the answer that says why there is none, or where it is now.
 
     Raises:

@@ -20,6 +20,7 @@ from quakestream.config import ConsumerSettings
 from quakestream.consumer.app import consumer_app
 from quakestream.consumer.dashboard import dashboard_router
 from quakestream.consumer.earthquakes import earthquakes_router
+from quakestream.consumer.exposure import exposure_router
 from quakestream.consumer.feeds import feeds_router
 from quakestream.consumer.pipeline import Pipeline, PipelineSettings
 from quakestream.consumer.printing import EventPrinter
@@ -127,6 +128,7 @@ async def _serve(
             push_router(hub),  # before what takes `stream` for an earthquake's name
             earthquakes_router(catalog),
             status_router(catalog, board, state, _now_ms),
+            exposure_router(catalog, _now_ms),
             feeds_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender),
             dashboard_router(settings.basemap_style, settings.basemap_origins.split(",")),
         )

@@ -39,6 +39,10 @@ class Room(Protocol):
     catalog: Catalog
     journal: Journal
 
+    @property
+    def asleep(self) -> bool:
+        """Whether the feed is not being followed: what is known of it is old."""
+
     def is_open(self, connection: Connection) -> bool:
         """Whether it can still be written to."""
 
@@ -102,6 +106,9 @@ class Joining:
     def _bring_on(self, connection: Connection) -> None:
         journal = self._room.journal
         if not self._room.is_open(connection) or connection.live:
+            return
+        if self._room.asleep:  # how far the feed is is not known: it is being looked at
+            self._early.append(connection)
             return
         if connection.missed is not None:
             self._tell_gap(connection, *connection.missed)

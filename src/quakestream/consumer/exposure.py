@@ -1,0 +1,127 @@
+"""Who is shaken: people in cities by expected intensity, what a made-up earthquake would do, how often a site shook.
+
+Estimates at points, which order and never count: see `alerts/exposure.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Final
+
+import msgspec
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from quakestream.alerts import hindsight, scenario
+from quakestream.alerts.earthquake import Earthquake, earthquake_of
+from quakestream.alerts.exposure import Exposure, exposure
+from quakestream.catalog import Catalog, EarthquakeFilter
+from quakestream.consumer.earthquakes import named
+from quakestream.consumer.parameters import Latitude, Longitude
+from quakestream.event import Mode
+from quakestream.seismology.intensity import intensity_class
+from quakestream.web import problems
+
+PAGE: Final = 1_000
+MAX_LOOKED_AT: Final = 100_000
+"""Earthquakes, at most, that are looked at for one site: the newest."""
+HONESTY: Final = (
+    "Expected intensity at cities of 1,000 inhabitants or more, each at one point: an estimate that orders and counts "
+    "nobody."
+)
+
+
+def exposure_router(catalog: Catalog, now_ms: Callable[[], int]) -> APIRouter:
+    """`/api/v1/earthquakes/{name}/exposure`, `/api/v1/scenario`, `/api/v1/exceedances`."""
+    router = APIRouter(prefix="/api/v1", tags=["exposure"])
+
+    @router.get(
+        "/earthquakes/{name}/exposure",
+        summary="People in cities by expected intensity",
+        responses={307: {"description": "It is another one now"}, **problems(404, 409, 503)},
+    )
+    def exposed(name: str, mode: Mode | None = None) -> Response:
+        """`priority` orders earthquakes for responders: log10(1 + Σ people × 10^(class − 7)), IV and more."""
+        found = named(catalog, name, mode, "../{}/exposure")
+        if isinstance(found, Response):
+            return found
+        quake = earthquake_of(found)
+        return _json({"earthquake": quake.id, "revision": quake.revision, "mode": quake.mode} | _shown(exposure(quake)))
+
+    @router.get("/scenario", summary="What an earthquake that never was would do: an exercise", responses=problems(400))
+    def made_up(
+        magnitude: Annotated[float, Query(ge=scenario.MAGNITUDES[0], le=scenario.MAGNITUDES[1])],
+        latitude: Latitude,
+        longitude: Longitude,
+        depthkm: Annotated[float, Query(ge=0, le=700)] = 10.0,
+    ) -> Response:
+        """Nothing is stored and nobody is told; a subscription's drill goes end to end."""
+        event = scenario.made_up("scenario", magnitude, latitude, longitude, depthkm, now_ms())
+        done = scenario.run(event, {})
+        return _json({"mode": "exercise", "place": event.place} | _shown(done.exposure))
+
+    @router.get("/exceedances", summary="How often each intensity was expected at a site", responses=problems(400, 503))
+    def exceeded(latitude: Latitude, longitude: Longitude) -> Response:
+        """In the years that the catalogue covers: a history, and no seismic hazard. `actual` earthquakes only."""
+        quakes = list(_near(catalog, latitude, longitude))
+        if not quakes:
+            return _json({"fromMs": None, "toMs": None, "exceedances": [], "complete": True})
+        from_ms, to_ms = min(quake.time_ms for quake in quakes), now_ms()
+        found = hindsight.exceedances(latitude, longitude, quakes, from_ms, to_ms) if from_ms < to_ms else []
+        shown = [
+            {
+                "class": one.number,
+                "roman": one.roman,
+                "times": one.times,
+                "perYear": round(one.per_year, 4),
+                "strongest": one.strongest.id,
+            }
+            for one in found
+        ]
+        return _json({"fromMs": from_ms, "toMs": to_ms, "exceedances": shown, "complete": len(quakes) < MAX_LOOKED_AT})
+
+    return router
+
+
+def _near(catalog: Catalog, latitude: float, longitude: float) -> Iterator[Earthquake]:
+    wanted = EarthquakeFilter(
+        mode="actual", latitude=latitude, longitude=longitude, maxradius_km=hindsight.LARGEST_SHAKEN_KM
+    )
+    cursor, seen = None, 0
+    while seen < MAX_LOOKED_AT:
+        page = catalog.earthquakes(wanted, PAGE, cursor)
+        for document in page.earthquakes:
+            yield earthquake_of(msgspec.json.decode(document))
+        seen += len(page.earthquakes)
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+def _shown(found: Exposure) -> dict[str, Any]:
+    return {
+        "priority": None if found.priority is None else round(found.priority, 2),
+        "classes": [
+            {"class": one.number, "roman": one.roman, "people": one.people, "cities": one.cities}
+            for one in found.classes
+        ],
+        "cities": [
+            {
+                "name": one.city.name,
+                "within": one.city.within,
+                "population": one.city.population,
+                "distanceKm": round(one.city.distance_km, 1),
+                "intensity": round(one.intensity.mmi, 1),
+                "low": round(one.intensity.low, 1),
+                "high": round(one.intensity.high, 1),
+                "roman": intensity_class(one.intensity.mmi).roman,
+                "extrapolated": one.intensity.extrapolated,
+            }
+            for one in found.cities
+        ],
+        "note": HONESTY,
+    }
+
+
+def _json(document: dict[str, Any]) -> Response:
+    return Response(msgspec.json.encode(document), media_type="application/json")

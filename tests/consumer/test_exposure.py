@@ -1,0 +1,81 @@
+"""Who is shaken, over HTTP: numbers that order, drills that say so, a history that is no forecast."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from quakestream.catalog.sqlite import SqliteCatalog
+from quakestream.consumer.exposure import exposure_router
+from tests.contracts.catalog import NOW_MS, Writer, event
+
+ATHENS = {"latitude": 38.0, "longitude": 23.7}
+YEAR_MS = 365 * 86_400_000
+
+
+class Client:
+    """Asks the app."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    def get(self, path: str, params: dict[str, float] | None = None) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(self._app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+                return await http.get(path, params=params)
+
+        return asyncio.run(ask())
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Client]:
+    with closing(SqliteCatalog(tmp_path / "c.sqlite3")) as catalog:
+        shallow, deep = ATHENS | {"depth": 10}, ATHENS | {"depth": 300}
+        Writer(catalog).write(
+            event("strong", magnitude=6.5, location=shallow, mode="actual", timestamp=NOW_MS - YEAR_MS),
+            event("weak", magnitude=4.0, location=shallow, mode="actual", timestamp=NOW_MS - 2 * YEAR_MS),
+            event("deep", magnitude=7.0, location=deep, mode="actual", timestamp=NOW_MS - 3 * YEAR_MS),
+            event("drill", magnitude=8.0, location=shallow, mode="exercise", timestamp=NOW_MS - YEAR_MS),
+        )
+        app = FastAPI()
+        app.include_router(exposure_router(catalog, lambda: NOW_MS))
+        yield Client(app)
+
+
+def test_who_is_shaken_orders_earthquakes(client: Client) -> None:
+    strong, weak, deep = (
+        client.get(f"/api/v1/earthquakes/usgs:{name}/exposure").json() for name in ("strong", "weak", "deep")
+    )
+    assert strong["priority"] > weak["priority"]
+    assert strong["cities"][0]["name"] == "Athens"
+    assert sum(one["people"] for one in strong["classes"]) > 3_000_000
+    assert [one["class"] for one in strong["classes"]] == sorted((o["class"] for o in strong["classes"]), reverse=True)
+    assert (deep["priority"], deep["classes"]) == (None, [])
+    assert "estimate" in strong["note"]
+    assert client.get("/api/v1/earthquakes/nothing/exposure").status_code == 404
+
+
+def test_a_scenario_is_an_exercise_and_leaves_nothing(client: Client) -> None:
+    made_up = client.get("/api/v1/scenario", params=ATHENS | {"magnitude": 7}).json()
+    assert made_up["mode"] == "exercise"
+    assert made_up["place"].startswith("Exercise: ")
+    assert made_up["priority"] > 5
+    assert client.get("/api/v1/earthquakes/scenario:scenario/exposure").status_code == 404
+    assert client.get("/api/v1/scenario", params=ATHENS | {"magnitude": 12}).status_code == 422
+
+
+def test_how_often_a_site_shook_counts_what_was_real(client: Client) -> None:
+    told = client.get("/api/v1/exceedances", params=ATHENS).json()
+    times = {one["class"]: one["times"] for one in told["exceedances"]}
+    assert times[3] == 2
+    assert times[max(times)] == 1
+    assert told["toMs"] == NOW_MS
+    assert told["exceedances"][0]["perYear"] == pytest.approx(2 / 3, abs=0.01)
+    assert client.get("/api/v1/exceedances", params={"latitude": -80, "longitude": 0}).json()["exceedances"] == []
