@@ -8,7 +8,7 @@ STAMP := .venv/.set-up
 DASHBOARD := src/quakestream/consumer/page/index.html
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix dashboard
 
-.PHONY: help setup run demo kafka test lint screenshots dashboard bench bench-association bench-catalog bench-delivery format clean
+.PHONY: help setup run demo kafka test lint screenshots dashboard bench bench-association bench-catalog bench-push bench-alerts bench-delivery format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -67,6 +67,12 @@ bench-association: setup ## precision and recall of association against analysts
 bench-catalog: setup ## ingest with association, on SQLite and PostgreSQL; then a catalogue of a million
 	$(BIN)/python -m benchmarks.catalog
 	$(BIN)/python -m benchmarks.catalog --million
+
+bench-push: setup ## 10,000 clients of live push, beside nchan; stalled clients; all of them coming back at once
+	$(BIN)/python -m benchmarks.push
+
+bench-alerts: setup ## a million subscriptions: matching, memory, rebuild, restart
+	$(BIN)/python -m benchmarks.alerts
 
 bench-delivery: setup ## alerts of one earthquake to 100,000 subscriptions, by webhooks on loopback
 	$(BIN)/python -m benchmarks.delivery

@@ -30,6 +30,8 @@ from quakestream.errors import ConfigError, Fatal
 
 VANISHED_S: Final = 30.0
 """How long what was sent may stay unacknowledged before the client counts as gone."""
+MAX_KERNEL_UNSENT_BYTES: Final = 128 * 1024
+"""Of a client that does not read, the kernel else keeps 3 MB and more."""
 OTHER_FILES: Final = 300
 """Open files beside connections: the log, the catalogue, clients of others."""
 GRACEFUL_S: Final = 2
@@ -172,8 +174,9 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise Fatal(f"can't listen on {host} port {port}: {error.strerror or error}") from None
-    if sys.platform == "linux":  # each connection inherits it
+    if sys.platform == "linux":  # each connection inherits them
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(VANISHED_S * 1000))
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_KERNEL_UNSENT_BYTES)
     return listener
 
 

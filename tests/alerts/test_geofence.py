@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
 from typing import Any
 
+import numba
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,8 +17,10 @@ from hypothesis import strategies as st
 from quakestream.alerts.compiling import compile_rows
 from quakestream.alerts.earthquake import Earthquake
 from quakestream.alerts.geofence import Geofence
+from quakestream.alerts.matching import compiled
 from quakestream.alerts.rules import check
 from quakestream.alerts.subscription import Subscription, parse
+from quakestream.errors import Unreachable
 from quakestream.event import Mode
 from tests.alerts.brute_force import HOW, BruteForce, as_json, earthquakes, subscriptions
 from tests.waiting import eventually
@@ -216,3 +222,45 @@ def test_matching_goes_on_beside_a_rebuild() -> None:
     thread.start()
     eventually(lambda: counts.append(len(fence.match(earthquake(), 0))) or not thread.is_alive(), every_s=0)
     assert set(counts) == {200}
+
+
+def test_loading_takes_the_last_of_an_id_and_keeps_what_came_before_a_fault() -> None:
+    far = compile_rows(circle(where={"kind": "circle", "latitude": -40.0, "longitude": 20.0, "radius_km": 10}))
+    here = compile_rows(circle())
+
+    def rows() -> Iterator[tuple[str, bytes]]:
+        yield from [("a", far), ("a", here), ("b", here), ("b", far)]
+        raise Unreachable("the database went away")
+
+    fence = Geofence()
+    with pytest.raises(Unreachable):
+        fence.load(rows())
+    for _ in range(2):
+        assert (fence.match(earthquake(), 0).ids(), len(fence)) == (["a"], 2)
+        fence.rebuild()
+
+
+def test_who_wants_the_whole_world_is_found_where_nobody_has_a_shape() -> None:
+    fence = Geofence()
+    fence.put("world", parse({"where": {"kind": "world"}, "how": HOW}))
+    fence.rebuild()
+    assert fence.match(earthquake(), 0).ids() == ["world"]
+
+
+@pytest.mark.parametrize("module", ["service.main", "consumer.main", "alerts.policy", "alerts.follower"])
+def test_numba_is_loaded_by_the_first_geofence_only(module: str) -> None:
+    code = f"import sys, quakestream.{module}; assert 'numba' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_where_nothing_can_be_cached_the_loops_are_compiled_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = numba.njit
+
+    def njit(**options: Any) -> Any:
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return real(**options)
+
+    monkeypatch.setattr(numba, "njit", njit)
+    doubled = compiled(lambda value: 2 * value)
+    assert doubled(21) == 42

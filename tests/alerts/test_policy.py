@@ -77,6 +77,13 @@ def test_redelivery_says_nothing_again(catalog: Catalog) -> None:
         assert teller.said == before
 
 
+def test_redelivery_says_nothing_again_where_every_revision_is_wanted() -> None:
+    teller = Teller({"one": subscription(how=HOW | {"updates": "every"})})
+    for seq in (1, 2, 2, 1, 3, 3):
+        teller.hear_one(news(quake(revision=seq), seq))
+    assert teller.kinds() == ["alert", "update", "update"]
+
+
 def test_an_import_and_a_back_fill_of_30_days_are_silent(catalog: Catalog) -> None:
     teller = Teller({"one": subscription(where={"kind": "world"}, what={})})
     past = [

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quakestream.alerts.conditions import alternatives
+from quakestream.alerts.portfolio import read_csv
 from quakestream.alerts.subscription import Night, Subscription, encode, parse
 from quakestream.errors import Rejected
 
@@ -249,3 +253,13 @@ def test_night_is_the_subscribers_own() -> None:
     assert not at_night("America/Los_Angeles", "2023-06-01T14:00:00")
     assert not at_night("Europe/Athens", "2023-06-01T04:30:00")  # 07:30 in summer
     assert at_night("Europe/Athens", "2023-12-01T04:30:00")  # 06:30 in winter
+
+
+def test_the_examples_of_the_documentation_are_taken() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert len(examples) >= 2
+    for example in examples:
+        parse(yaml.safe_load(example))
+    (sites,) = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)
+    assert len(read_csv(sites)) == 2

@@ -118,11 +118,12 @@ def test_a_vanished_network_is_missed_by_the_kernel(system: System) -> None:
     with system.listen() as client:
         client.opened().until_live()
 
-        def timeouts() -> list[int]:
-            sockets = [c.transport.get_extra_info("socket") for c in system.server.hub._connections]
-            return [s.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) for s in sockets]
+        def options() -> list[int]:
+            (one,) = (c.transport.get_extra_info("socket") for c in system.server.hub._connections)
+            wanted = (socket.TCP_USER_TIMEOUT, socket.TCP_NOTSENT_LOWAT)
+            return [one.getsockopt(socket.IPPROTO_TCP, option) for option in wanted]
 
-        assert system.server.call(timeouts) == [30_000]
+        assert system.server.call(options) == [30_000, 128 * 1024]
     before = dropped("vanished")
     with system.listen() as client:
         client.opened().until_live()

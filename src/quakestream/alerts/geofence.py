@@ -265,7 +265,7 @@ class Geofence:
             used[list(named)] = True
             used[rows["shape"][rows["shape"] >= 0]] = True
             moved = np.cumsum(used, dtype=np.int32) - 1
-            rows["shape"] = np.where(rows["shape"] >= 0, moved[rows["shape"]], rows["shape"])
+            rows["shape"] = np.where(rows["shape"] >= 0, moved[np.maximum(rows["shape"], 0)], rows["shape"])
             used = used[:-1]
             lengths = shapes["end"] - shapes["start"]
             kept_vertices = GrowingTable(VERTEX, vertices[np.repeat(used, lengths)])
@@ -312,29 +312,34 @@ class Geofence:
 
     def _add(self, compiled: Iterable[tuple[str, Compiled]]) -> None:
         """Put subscriptions in the list beside the cells, some thousands at a time."""
-        waiting = _Batch()
-        for id_, one in compiled:
-            self._remove(id_)
-            self._numbers[id_] = len(self._ids)
-            terms = [self._term(each) for each in one.terms]
-            rows = np.frombuffer(one.rows, ROW)
-            if len(terms) > 1:
-                rows = rows.copy()
-                rows["terms"] = np.array(terms)[rows["terms"]]
-            waiting.rows.append(one.rows if len(terms) == 1 else rows.tobytes())
-            waiting.terms.append(terms[0] if len(terms) == 1 else -1)
-            waiting.subscribers.append(len(self._ids))
-            waiting.alive.append(_SEVERAL if 0 <= rows["site"][-1] < len(rows) - 1 else _ONE)
-            waiting.shapes.append(self._shape(one, waiting))
-            self._ids.append(id_)
-            if len(waiting.rows) == _BATCH:
-                self._take(waiting)
-                waiting = _Batch()
-        self._take(waiting)
+        batch = _Batch()
+        try:
+            for id_, one in compiled:
+                if len(batch.rows) == _BATCH or self._numbers.get(id_, -1) >= self._alive.count:
+                    batch = self._take(batch)
+                self._remove(id_)
+                self._wait(batch, id_, one)
+        finally:  # also where reading them fails half-way
+            self._take(batch)
 
-    def _take(self, batch: _Batch) -> None:
+    def _wait(self, batch: _Batch, id_: str, one: Compiled) -> None:
+        terms = [self._term(each) for each in one.terms]
+        rows = np.frombuffer(one.rows, ROW)
+        if len(terms) > 1:
+            rows = rows.copy()
+            rows["terms"] = np.array(terms)[rows["terms"]]
+        batch.shapes.append(self._shape(one, batch))
+        batch.rows.append(one.rows if len(terms) == 1 else rows.tobytes())
+        batch.terms.append(terms[0] if len(terms) == 1 else -1)
+        batch.subscribers.append(len(self._ids))
+        batch.alive.append(_SEVERAL if 0 <= rows["site"][-1] < len(rows) - 1 else _ONE)
+        self._numbers[id_] = len(self._ids)
+        self._ids.append(id_)
+
+    def _take(self, batch: _Batch) -> _Batch:
+        """Put what waits in the list, and begin another batch."""
         if not batch.rows:
-            return
+            return batch
         rows = np.frombuffer(b"".join(batch.rows), ROW).copy()
         counts = [len(one) // ROW.itemsize for one in batch.rows]
         rows["subscriber"] = np.repeat(np.array(batch.subscribers, np.int32), counts)
@@ -346,6 +351,7 @@ class Geofence:
             self._add_shapes(batch.vertices)
         self._fresh.append(rows)
         self._alive.append(np.array(batch.alive, np.uint8))
+        return _Batch()
 
     def _shape(self, one: Compiled, batch: _Batch) -> int:
         """The number of its shape, −1 where it has none; a new one waits in the batch."""

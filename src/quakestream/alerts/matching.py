@@ -63,19 +63,18 @@ def shape_chord2(vertices: Any, shape: Any, x: float, y: float, z: float, longit
             nearest2 = b2
         ex, ey, ez = bx - ax, by - ay, bz - az
         edge2 = ex * ex + ey * ey + ez * ez
-        # The ends' chords less half the edge's bound what is between; most edges end here. NaN does too.
-        bound = (math.sqrt(a2) + math.sqrt(b2) - math.sqrt(edge2)) / 2.0
-        if edge2 > 0.0 and bound * abs(bound) < nearest2:
-            # Dot products of the point with both ends, from the chords: p·a = 1 − a²/2.
-            middle = 1.0 - (a2 + b2) / 4.0
-            along = 0.5 + (a2 - b2) / 2.0 * (1.0 - edge2 / 4.0) / (middle * edge2) if middle > 0.0 else -1.0
-            if 0.0 < along < 1.0:
-                nx, ny, nz = ax + along * ex, ay + along * ey, az + along * ez
-                # From the chord out to the arc.
-                qx, qy, qz = nx + x, ny + y, nz + z
-                length = math.sqrt(qx * qx + qy * qy + qz * qz)
-                nx, ny, nz = qx / length - x, qy / length - y, qz / length - z
-                nearest2 = min(nearest2, nx * nx + ny * ny + nz * nz)
+        # The foot of the point lies between the ends where |aside| < span. Of few edges it does; with NaN it does not.
+        # Dot products of the point with both ends come from the chords: p·a = 1 − a²/2.
+        aside = (a2 - b2) * (1.0 - edge2 / 4.0)
+        span = (1.0 - (a2 + b2) / 4.0) * edge2
+        if abs(aside) < span:
+            along = 0.5 + aside / (2.0 * span)
+            nx, ny, nz = ax + along * ex, ay + along * ey, az + along * ez
+            # From the chord out to the arc.
+            qx, qy, qz = nx + x, ny + y, nz + z
+            length = math.sqrt(qx * qx + qy * qy + qz * qz)
+            nx, ny, nz = qx / length - x, qy / length - y, qz / length - z
+            nearest2 = min(nearest2, nx * nx + ny * ny + nz * nz)
         ax, ay, az, a2 = bx, by, bz, b2
     return nearest2
 

@@ -32,6 +32,7 @@ from quakestream.consumer.push.journal import Journal, Part, parts
 from quakestream.consumer.push.messages import Entry, Wire, entry
 from quakestream.errors import Backpressure, Gap, Retryable, Unreachable
 
+STOPPING: Final = "the service is about to stop"
 GATHER_S: Final = 0.02
 ALONE_LOOK_S: Final = 0.5
 """How often to look where nobody else writes: the news tell of all that this instance commits."""
@@ -128,8 +129,7 @@ class Hub:
             connection.leave()
             if number % SLICE == 0:
                 await asyncio.sleep(0)
-        for waiting in self._waiting:
-            waiting.cancel()
+        self._answer(len(self._waiting), Unreachable(STOPPING))
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
 
     # --- who comes and goes -------------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ class Hub:
         """
         reason = None
         if self._stopping:
-            reason = "the service is about to stop"
+            reason = STOPPING
         elif self._admitted_in_all >= self._max_connections:
             reason = f"there are {self._max_connections} connections, as many as PUSH_MAX_CONNECTIONS allows"
         elif self._admitted[address] >= self._max_per_address:

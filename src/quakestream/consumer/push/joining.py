@@ -105,7 +105,7 @@ class Joining:
 
     def _bring_on(self, connection: Connection) -> None:
         journal = self._room.journal
-        if not self._room.is_open(connection) or connection.live:
+        if not self._room.is_open(connection) or connection.live or connection.paused:
             return
         if self._room.asleep:  # how far the feed is is not known: it is being looked at
             self._early.append(connection)
