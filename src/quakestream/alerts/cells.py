@@ -34,6 +34,9 @@ SHAPE: Final = np.dtype(
 _CELL_DEGREES: Final = 2.0
 _WIDE: Final = 0.05
 """A chord: areas wider than some 320 km lie in cells of their own, so that the others stay narrow."""
+_FAR2: Final = 0.025
+"""A squared chord: rows that reach beyond some 1,000 km lie apart, so that distant earthquakes pass the others by."""
+_APART: Final = 50_000
 
 
 class GrowingTable:
@@ -90,13 +93,13 @@ def in_cells(rows: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _cell_numbers(rows: NDArray[Any]) -> NDArray[np.int32]:
-    """Squares of 2°; of 20° for what is wide; one for what is everywhere."""
+    """Squares of 2°; of 20° for what is wide; each apart for who asks for far earthquakes; one for who asks for all."""
     latitude = np.degrees(np.arcsin(np.clip(rows["z"], -1.0, 1.0))) + 90.0
     longitude = np.degrees(np.arctan2(rows["y"], rows["x"])) + 180.0
     narrow = (latitude / _CELL_DEGREES).astype(np.int32) * 181 + (longitude / _CELL_DEGREES).astype(np.int32)
     wide = 20_000 + (latitude / 20.0).astype(np.int32) * 19 + (longitude / 20.0).astype(np.int32)
-    numbers = np.where(rows["spread"] > _WIDE, wide, narrow)
-    return np.where(rows["shape"] == EVERYWHERE, 30_000, numbers)
+    numbers = np.where(rows["spread"] > _WIDE, wide, narrow) + _APART * (rows["max_chord2"] > _FAR2)
+    return np.where(rows["shape"] == EVERYWHERE, 2 * _APART, numbers)
 
 
 def one_cell(count: int) -> NDArray[Any]:
