@@ -135,7 +135,7 @@ def _fan_out(
     with contextlib.ExitStack() as stack:
         running = [stack.enter_context(_client(client, url, each, measured_s, rate=2000 // len(urls))) for url in urls]
         port = int(urls[0].split(":")[2].split("/")[0])
-        _wait(lambda: _established(port) >= each * len(urls), 120)
+        _wait(lambda: _established(port) >= each * len(urls) or any(process.poll() == 0 for process in running), 120)
         time.sleep(3)  # the last of them begins to measure
         cpu_s = _cpu_s(pids)
         for n in range(events):
