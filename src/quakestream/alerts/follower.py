@@ -10,7 +10,6 @@ one waits for it, and is made what it should be when that has arrived, or has no
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
-import structlog
 from sqlalchemy import Connection
 
 from quakestream import telemetry
@@ -42,11 +40,11 @@ from quakestream.alerts.registry import Registry
 from quakestream.alerts.rules import Match
 from quakestream.alerts.subscription import ChannelTarget, Subscription
 from quakestream.catalog import Change, EarthquakeFilter
-from quakestream.catalog.followers import LOOK_INTERVAL_S, FeedFollower
+from quakestream.catalog.followers import LOOK_INTERVAL_S, FeedFollower, FollowerThread
 from quakestream.catalog.followers import News as FeedNews
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.channels import Channel
-from quakestream.errors import Fenced, Retryable
+from quakestream.errors import Fenced
 from quakestream.seismology.intensity import model_at
 from quakestream.seismology.travel_times import s_arrival_s
 
@@ -56,12 +54,8 @@ FIRST_CHUNK: Final = 100
 CHUNK: Final = 1000
 MAX_SUBSCRIPTIONS: Final = 20_000
 """That are kept parsed."""
-STANDBY_INTERVAL_S: Final = 1.0
-RETRY_FIRST_S: Final = 0.2
-RETRY_MOST_S: Final = 10.0
 DAY_MS: Final = 86_400_000
 
-log = structlog.get_logger(__name__)
 _document = msgspec.json.Decoder(dict[str, Any])
 _facts = msgspec.json.Decoder(Facts)
 _encode = msgspec.json.Encoder().encode
@@ -76,8 +70,10 @@ class _Receiver:
     after_ms: int | None = None
 
 
-class AlertFollower:
+class AlertFollower(FollowerThread):
     """Follows the feed, and fills the outbox."""
+
+    what = "alerts"
 
     def __init__(
         self,
@@ -99,78 +95,42 @@ class AlertFollower:
         self._now_ms = now_ms
         self._max_age_ms = max_age_ms
         self._on_put = on_put
-        self._follower = FeedFollower(catalog, FOLLOWER, owner, now_ms)
+        super().__init__(FeedFollower(catalog, FOLLOWER, owner, now_ms), news, "alerts")
         self._geofence: Geofence | None = None
         self._version = 0
         self._parsed: OrderedDict[str, Subscription] = OrderedDict()
-        self._stopping = threading.Event()
-        self._wake = threading.Event()
-        self._end_listening = news.listen(self._wake.set)
-        self._error: str | None = None
-        self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
-
-    def start(self) -> None:
-        """Begin, or stand by."""
-        self._thread.start()
-
-    def stop(self, timeout_s: float) -> bool:
-        """End after the transaction at hand, and give the place up; whether that was done in time."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout_s)
-        self._end_listening()
-        return not self._thread.is_alive()
 
     def state(self) -> dict[str, object]:
         """How it is, for the health page."""
-        cursor = self._follower.cursor
-        subscriptions = None if self._geofence is None else len(self._geofence)
-        seq = cursor and cursor.after_seq
-        return {"active": cursor is not None, "seq": seq, "subscriptions": subscriptions, "error": self._error}
+        return super().state() | {"subscriptions": None if self._geofence is None else len(self._geofence)}
 
-    def _run(self) -> None:
-        wait_s = RETRY_FIRST_S
-        while not self._stopping.is_set():
-            try:
-                self._serve()
-                wait_s = RETRY_FIRST_S
-            except Exception as error:
-                self._error = str(error)
-                if isinstance(error, Retryable):
-                    log.warning("will try again", what="alerts", wait_s=wait_s, reason=str(error))
-                else:  # whatever it is, the catalogue must stay up
-                    log.exception("alerts failed", wait_s=wait_s)
-                self._stopping.wait(wait_s)
-                wait_s = min(2 * wait_s, RETRY_MOST_S)
-
-    def _serve(self) -> None:
-        """Have the place, and follow, until it is lost."""
+    def prepare(self) -> None:
+        """Know the subscriptions before the place is taken."""
         self._learn()
-        while not self._follower.take():
-            if self._stopping.wait(STANDBY_INTERVAL_S):
-                return
-        while not self._stopping.is_set():
-            self._wake.clear()
+
+    def serve(self) -> None:
+        """Follow, until the place is lost."""
+        while not self.stopping.is_set():
+            self.wake.clear()
             if not self.look():
-                self._follower.done()
-                self._wake.wait(LOOK_INTERVAL_S)
-        self._follower.leave()
+                self.follower.done()
+                self.wake.wait(LOOK_INTERVAL_S)
+        self.follower.leave()
 
     def take(self) -> bool:
         """Take the place, if it is free; for who calls `look` itself."""
         self._learn()
-        return self._follower.take()
+        return self.follower.take()
 
     def look(self) -> int:
         """Deal with the next changes; how many there were."""
-        changes = self._follower.read()
+        changes = self.follower.read()
         self._learn()
         for change in changes:
-            if self._stopping.is_set():
+            if self.stopping.is_set():
                 break
             self._deal_with(change)
-            self._error = None
+            self.error = None
         return len(changes)
 
     # --- subscriptions ----------------------------------------------------------------------------------------------
@@ -222,7 +182,7 @@ class AlertFollower:
         quake = earthquake_of(_document.decode(change.document))
         now_ms = self._now_ms()
         if self._geofence is None:
-            self._follower.done(change.seq)
+            self.follower.done(change.seq)
             return
         with self._catalog.reading() as connection:
             told = told_of(connection, change.earthquake_id)
@@ -230,7 +190,7 @@ class AlertFollower:
                 told |= told_of(connection, change.from_id)
         may_be_first = not change.imported and change.into_id is None and now_ms - quake.time_ms <= self._max_age_ms
         if not told and not may_be_first:
-            self._follower.done(change.seq)
+            self.follower.done(change.seq)
             return
         matches = self._geofence.match(quake, now_ms)
         numbers = {id_: number for number, id_ in enumerate(matches.ids())}
@@ -239,14 +199,14 @@ class AlertFollower:
         ordered = [ids[number] for number in shaken if may_be_first or ids[number] in told]
         ordered += sorted(told - numbers.keys())
         if not ordered:
-            self._follower.done(change.seq)
+            self.follower.done(change.seq)
             return
         # when it is dealt with, not when it was committed: nobody is alarmed late either
         news = News(change.seq, change.type, quake, now_ms, change.from_id, change.into_id, change.imported)
         chunks = [ordered[:FIRST_CHUNK]]
         chunks += [ordered[begin : begin + CHUNK] for begin in range(FIRST_CHUNK, len(ordered), CHUNK)]
         for chunk in chunks:
-            if self._stopping.is_set():
+            if self.stopping.is_set():
                 raise Fenced("stopped within a change, which is dealt with again")
             here = {id_: matches[numbers[id_]].match for id_ in chunk if id_ in numbers}
             self._tell(news, chunk, here, last=chunk is chunks[-1])
@@ -259,7 +219,7 @@ class AlertFollower:
         mainshock = self._mainshock(news.quake, subscriptions.values())
         now_ms = self._now_ms()
         with self._outbox.writing() as connection:
-            self._follower.done_within(connection, news.seq if last else None)
+            self.follower.done_within(connection, news.seq if last else None)
             rows = standing(connection, news.quake.id, ids)
             if news.type == "merged" and news.from_id is not None:
                 rows = _carried(connection, rows, standing(connection, news.from_id, ids), news.quake.id)

@@ -6,21 +6,25 @@
 
 from __future__ import annotations
 
+import abc
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import ClassVar, Final
 
 import structlog
 from sqlalchemy import Connection
 
 from quakestream import telemetry
 from quakestream.catalog import Catalog, Change, Cursor, queries
-from quakestream.errors import Fenced, Gap
+from quakestream.errors import Fenced, Gap, Retryable
 
 LOOK_INTERVAL_S: Final = 0.1
 LEASE_MS: Final = 30_000
 """How long a follower's place waits for an owner that has died."""
 RENEW_INTERVAL_MS: Final = 10_000
+STANDBY_INTERVAL_S: Final = 1.0
+RETRY_FIRST_S: Final = 0.2
+RETRY_MOST_S: Final = 10.0
 STORE_INTERVAL_MS: Final = 1_000
 """How often the cursor is stored while there is much to do, so that it does not hold up whoever ingests."""
 
@@ -48,6 +52,74 @@ class News:
     def _end(self, listener: Callable[[], None]) -> None:
         with self._lock:
             self._listeners = [one for one in self._listeners if one is not listener]
+
+
+class FollowerThread(abc.ABC):
+    """A thread that follows the feed for as long as the program runs: it stands by, serves, and tries again.
+
+    A subclass says what it is called in the log (`what`), and what it does while it has the place (`serve`).
+    """
+
+    what: ClassVar[str]
+
+    def __init__(self, follower: FeedFollower, news: News, name: str) -> None:
+        self.follower = follower
+        self.stopping = threading.Event()
+        self.wake = threading.Event()
+        """Set by each commit of this process."""
+        self.error: str | None = None
+        """Why it is not at work; `serve` takes it back when it is."""
+        self._end_listening = news.listen(self.wake.set)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin, or stand by."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> bool:
+        """End what is at hand, and give the place up; whether that was done in time."""
+        self.stopping.set()
+        self.wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        self._end_listening()
+        return not self._thread.is_alive()
+
+    def state(self) -> dict[str, object]:
+        """How it is, for the health page."""
+        cursor = self.follower.cursor
+        return {"active": cursor is not None, "seq": cursor and cursor.after_seq, "error": self.error}
+
+    def prepare(self) -> None:  # noqa: B027 - most have nothing to prepare
+        """Before the place is taken."""
+
+    @abc.abstractmethod
+    def serve(self) -> None:
+        """Have the place, and follow, until it is lost or `stopping` is set."""
+
+    def _run(self) -> None:
+        wait_s = RETRY_FIRST_S
+        while not self.stopping.is_set():
+            try:
+                self.prepare()
+                if self._stand_by():
+                    self.serve()
+                wait_s = RETRY_FIRST_S
+            except Exception as error:
+                self.error = str(error)
+                if isinstance(error, Retryable):
+                    log.warning("will try again", what=self.what, wait_s=wait_s, reason=str(error))
+                else:  # whatever it is, the catalogue must stay up
+                    log.exception("a follower failed", what=self.what, wait_s=wait_s)
+                self.stopping.wait(wait_s)
+                wait_s = min(2 * wait_s, RETRY_MOST_S)
+
+    def _stand_by(self) -> bool:
+        """Wait for the place; False: it is time to stop."""
+        while not self.follower.take():
+            if self.stopping.wait(STANDBY_INTERVAL_S):
+                return False
+        return True
 
 
 class FeedFollower:

@@ -10,7 +10,6 @@ There are no tombstones: the last message of a merged or deleted earthquake says
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -21,7 +20,7 @@ import structlog
 
 from quakestream import telemetry
 from quakestream.catalog import Catalog, Change
-from quakestream.catalog.followers import LOOK_INTERVAL_S, FeedFollower, News
+from quakestream.catalog.followers import LOOK_INTERVAL_S, FeedFollower, FollowerThread, News
 from quakestream.errors import Backpressure, Fenced, QuakestreamError, Rejected, Retryable
 from quakestream.event import iso_time, new_traceparent
 from quakestream.log import EventLog, LoggedRecord, Producer, Record, Topic
@@ -32,9 +31,6 @@ MAX_BATCHES: Final = 8
 """On their way to the log at once."""
 MAX_TAIL: Final = 50_000
 """Messages of one partition that are looked at, at most, for what was published beyond the cursor."""
-RETRY_FIRST_S: Final = 0.2
-RETRY_MOST_S: Final = 10.0
-STANDBY_INTERVAL_S: Final = 1.0
 CLOSE_TIMEOUT_S: Final = 2.0
 
 log = structlog.get_logger(__name__)
@@ -52,8 +48,10 @@ class _Lost(Retryable):
     """The log may not have what it was sent."""
 
 
-class Republisher:
+class Republisher(FollowerThread):
     """Follows the feed, and publishes."""
+
+    what = "republish"
 
     def __init__(
         self, event_log: EventLog, catalog: Catalog, news: News, topic: Topic, owner: str, now_ms: Callable[[], int]
@@ -62,52 +60,12 @@ class Republisher:
         self._log = event_log
         self._catalog = catalog
         self._topic = topic
-        self._follower = FeedFollower(catalog, FOLLOWER, owner, now_ms)
-        self._stopping = threading.Event()
-        self._wake = threading.Event()
-        self._end_listening = news.listen(self._wake.set)
-        self._error: str | None = None
+        super().__init__(FeedFollower(catalog, FOLLOWER, owner, now_ms), news, "republisher")
         self._lost = False
         """Whether the topic may have later changes of a key and lack an earlier one: then all is sent again."""
-        self._thread = threading.Thread(target=self._run, name="republisher", daemon=True)
 
-    def start(self) -> None:
-        """Begin, or stand by."""
-        self._thread.start()
-
-    def stop(self, timeout_s: float) -> bool:
-        """Let what is on its way arrive, and give the place up; whether that was done in time."""
-        self._stopping.set()
-        self._wake.set()
-        self._thread.join(timeout_s)
-        self._end_listening()
-        return not self._thread.is_alive()
-
-    def state(self) -> dict[str, object]:
-        """How it is, for the health page."""
-        cursor = self._follower.cursor
-        return {"active": cursor is not None, "seq": cursor and cursor.after_seq, "error": self._error}
-
-    def _run(self) -> None:
-        wait_s = RETRY_FIRST_S
-        while not self._stopping.is_set():
-            try:
-                self._serve()
-                wait_s = RETRY_FIRST_S
-            except Exception as error:
-                self._error = str(error)
-                if isinstance(error, Retryable):
-                    log.warning("will try again", what="republish", wait_s=wait_s, reason=str(error))
-                else:  # whatever it is, the catalogue must stay up
-                    log.exception("republishing failed", wait_s=wait_s)
-                self._stopping.wait(wait_s)
-                wait_s = min(2 * wait_s, RETRY_MOST_S)
-
-    def _serve(self) -> None:
-        """Have the place, and publish, until it is lost."""
-        while not self._follower.take():
-            if self._stopping.wait(STANDBY_INTERVAL_S):
-                return
+    def serve(self) -> None:
+        """Publish, until the place is lost."""
         self._log.ensure_topics([self._topic])
         close_s = CLOSE_TIMEOUT_S
         published = {} if self._lost else self._published()
@@ -120,7 +78,7 @@ class Republisher:
             raise
         except _Lost:
             self._lost = True
-            self._follower.leave()
+            self.follower.leave()
             raise
         finally:
             producer.close(close_s)
@@ -131,40 +89,40 @@ class Republisher:
         source = f"/quakestream/catalog/{feed.catalog_id}"
         sent: deque[_Sent] = deque()
         changes: list[Change] = []
-        while not self._stopping.is_set():
-            self._wake.clear()
+        while not self.stopping.is_set():
+            self.wake.clear()
             self._settle(sent)
             if len(sent) < MAX_BATCHES:
-                changes = changes or self._follower.read(BATCH)
+                changes = changes or self.follower.read(BATCH)
             if not changes or len(sent) == MAX_BATCHES:
-                self._wake.wait(LOOK_INTERVAL_S)
+                self.wake.wait(LOOK_INTERVAL_S)
                 continue
             fresh = [c for c in changes if c.seq > published.get(c.earthquake_id.encode(), 0)]
             try:
                 outcome = producer.send([record(c, self._topic.name, feed.epoch, source) for c in fresh])
             except Backpressure:
-                self._wake.wait(LOOK_INTERVAL_S)
+                self.wake.wait(LOOK_INTERVAL_S)
                 continue
-            outcome.add_done_callback(lambda _: self._wake.set())
+            outcome.add_done_callback(lambda _: self.wake.set())
             sent.append(_Sent(outcome, changes[-1].seq))
             changes = []
         self._arrive(sent)
-        self._follower.leave()
+        self.follower.leave()
 
     def _settle(self, sent: deque[_Sent]) -> None:
         """Move the cursor over what has arrived."""
         while sent and sent[0].outcome.done():
             self._count(sent[0].outcome.result())
-            self._follower.done(sent.popleft().last_seq)
-            self._error = None
-        self._follower.done()
+            self.follower.done(sent.popleft().last_seq)
+            self.error = None
+        self.follower.done()
 
     def _arrive(self, sent: deque[_Sent]) -> None:
         """Wait a little for what is on its way, before the end."""
         try:
             while sent:
                 self._count(sent[0].outcome.result(CLOSE_TIMEOUT_S))
-                self._follower.done(sent.popleft().last_seq)
+                self.follower.done(sent.popleft().last_seq)
         except TimeoutError:
             log.info("left on its way", batches=len(sent))
 
@@ -187,7 +145,7 @@ class Republisher:
         Raises:
             Fenced: the topic is ahead of the feed: a backup was put back, so another epoch has begun.
         """
-        cursor = self._follower.cursor
+        cursor = self.follower.cursor
         if cursor is None:
             raise Fenced("the place is another's")
         found: dict[bytes, int] = {}
