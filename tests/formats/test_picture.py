@@ -6,6 +6,7 @@ import io
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -61,6 +62,13 @@ def test_a_withdrawal_shows_and_has_no_circles() -> None:
 def test_a_deep_one_has_no_circles() -> None:
     deep = shock(location={"latitude": 24.17, "longitude": 121.65, "depth": 300})
     assert len(picture(deep)) < len(picture(shock()))
+
+
+@pytest.mark.parametrize(("latitude", "longitude"), [(25.2, -45.9), (13.2, -159.0)])
+def test_land_that_falls_into_parts_when_it_is_drawn(latitude: float, longitude: float) -> None:
+    """Islets whose outline touches itself lie at the edge of what a large earthquake there shows."""
+    location = {"latitude": latitude, "longitude": longitude, "depth": 10}
+    pixels(picture(shock(location=location, magnitude=8.5)))
 
 
 @settings(max_examples=25, deadline=None)

@@ -102,8 +102,8 @@ class _Map:
         return np.column_stack((self.centre[0] + scale * east, self.centre[1] - scale * north))
 
     def _land(self) -> None:
-        for polygon in land_within(self.latitude, self.longitude, 1.1 * self.corner_km):
-            finer = shapely.segmentize(polygon, 0.5)
+        land = land_within(self.latitude, self.longitude, 1.1 * self.corner_km)
+        for finer in shapely.get_parts(shapely.segmentize(land, 0.5)):  # which parts a cut that touches itself
             rings = [finer.exterior, *finer.interiors]
             for ring, colour in zip(rings, [LAND, *[SEA] * len(finer.interiors)], strict=True):
                 line = [tuple(point) for point in self._project(np.asarray(ring.coords)[:, :2]).tolist()]
