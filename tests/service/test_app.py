@@ -35,14 +35,13 @@ async def an_app(folder: Path, log: FakeLog) -> AsyncIterator[tuple[FastAPI, Str
         posts = Posts(
             publisher,
             memory,
-            token=TOKEN,
             sources=frozenset(),
             default_mode="test",
             now_ms=lambda: NOW_MS,
         )
         watching = asyncio.create_task(publisher.watch())
         try:
-            yield service_app(stream, posts), stream
+            yield service_app(stream, posts, TOKEN), stream
         finally:
             await stream.suspend()
             watching.cancel()
@@ -209,8 +208,8 @@ def test_it_is_as_its_own_description_says(tmp_path: Path) -> None:
         publisher = Publisher(FakeLog(), [Topic("quakes")], queue_size=100, now_ms=lambda: 0)
         stream = Stream(publisher, builder(memory), memory)
         stream._run = lambda runs: None  # type: ignore[method-assign]  # each call has a loop of its own
-        posts = Posts(publisher, memory, token="", sources=frozenset(), default_mode="test", now_ms=lambda: NOW_MS)
-        return service_app(stream, posts)
+        posts = Posts(publisher, memory, sources=frozenset(), default_mode="test", now_ms=lambda: NOW_MS)
+        return service_app(stream, posts, "")
 
     with contextlib.closing(Memory(tmp_path / "memory.sqlite3", "test")) as memory:
         schema = schemathesis.openapi.from_asgi("/openapi.json", asyncio.run(build()))

@@ -59,9 +59,9 @@ async def a_service(
     with contextlib.closing(Memory(folder / "memory.sqlite3", "test")) as memory:
         publisher = Publisher(log, [Topic("quakes")], queue_size=queue_size, now_ms=Clock())
         stream = Stream(publisher, builder(memory), memory)
-        posts = Posts(publisher, memory, token=token, sources=sources, default_mode="test", now_ms=Clock())
+        posts = Posts(publisher, memory, sources=sources, default_mode="test", now_ms=Clock())
         watching = asyncio.create_task(publisher.watch())
-        transport = httpx.ASGITransport(service_app(stream, posts), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(service_app(stream, posts, token), raise_app_exceptions=False)
         try:
             async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
                 yield client, posts

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import FastAPI, Request, Security
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -16,14 +15,12 @@ from quakestream.service.posts import (
     MAX_POST_BYTES,
     POST_SCHEMA,
     RETRY_AFTER_S,
-    Forbidden,
     Posts,
     Refusal,
-    Unauthorized,
 )
 from quakestream.service.stream import Stream, Wanted
 from quakestream.sources import State
-from quakestream.web import MAX_BODY_BYTES, BodyLimit, Readiness, create_app, problem, problems, read_body
+from quakestream.web import MAX_BODY_BYTES, BodyLimit, Readiness, create_app, key_guard, problem, problems, read_body
 
 POST_PATH: Final = "/earthquake-events"
 
@@ -74,8 +71,8 @@ class Posted(_Shape):
     duplicates: int = Field(description="The same as others that were acknowledged before, or as others of this post.")
 
 
-def service_app(stream: Stream, posts: Posts) -> FastAPI:
-    """The service's interface to `stream` and `posts`."""
+def service_app(stream: Stream, posts: Posts, token: str) -> FastAPI:
+    """The service's interface to `stream` and `posts`. `token`: the key to post with; empty lets nobody in."""
 
     async def ready() -> Readiness:
         publisher = stream.publisher
@@ -129,21 +126,15 @@ def service_app(stream: Stream, posts: Posts) -> FastAPI:
         response_model=Posted,
         responses=problems(400, 401, 403, 408, 413, 503),
         openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": POST_SCHEMA}}}},
+        dependencies=[Depends(key_guard(token, "nobody may post events: INGEST_TOKEN is not set"))],
     )
-    async def post(
-        request: Request, key: Annotated[HTTPAuthorizationCredentials | None, Security(HTTPBearer(auto_error=False))]
-    ) -> Any:
+    async def post(request: Request) -> Any:
         """One event, an array of them, or `{"events": […]}`: all of them or, where one is not right, none.
 
         202 when the log has acknowledged them. The same event again is no other event. Needs the key of `INGEST_TOKEN`.
         """
         try:
-            posts.let_in(key.credentials if key else None)
             accepted, duplicates = await posts.take(await read_body(request))
-        except Forbidden as error:
-            return problem(403, str(error))
-        except Unauthorized as error:
-            return problem(401, str(error), {"WWW-Authenticate": "Bearer"})
         except Refusal as error:
             return problem(400, str(error), faults=error.faults)
         except Retryable as error:

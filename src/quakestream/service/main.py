@@ -60,7 +60,6 @@ async def _serve(
         posts = Posts(
             publisher,
             published,
-            token=settings.ingest_token,
             sources=frozenset(name for name in settings.ingest_sources.split(",") if name),
             default_mode=settings.default_mode,
             now_ms=_now_ms,
@@ -70,7 +69,10 @@ async def _serve(
         try:
             async with (
                 program.listening(
-                    service_app(stream, posts), name=settings.program, host=settings.host, port=settings.port
+                    service_app(stream, posts, settings.ingest_token),
+                    name=settings.program,
+                    host=settings.host,
+                    port=settings.port,
                 ) as server,
                 _background(publisher.watch()) as watching,
                 _background(status.tell(stream, publisher, SOURCE_STATUS_TOPIC, _now_ms)) as telling,

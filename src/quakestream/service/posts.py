@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -49,14 +48,6 @@ POST_SCHEMA: Final[dict[str, Any]] = {
 }
 
 
-class Forbidden(Rejected):
-    """Nobody may post."""
-
-
-class Unauthorized(Rejected):
-    """Not with this key."""
-
-
 class Refusal(Rejected):
     """Events that are not right; `faults` says which, and why."""
 
@@ -74,33 +65,17 @@ class Posts:
         publisher: Publisher,
         memory: Memory,
         *,
-        token: str,
         sources: frozenset[str],
         default_mode: Mode,
         now_ms: Callable[[], int],
     ) -> None:
-        """`token`: the key; empty lets nobody in. `sources`: names that may be posted; empty: all but `RESERVED`."""
+        """`sources`: names that may be posted; empty: all but `RESERVED`."""
         self._publisher = publisher
         self._memory = memory
-        self._token = token
         self._sources = sources
         self._default_mode = default_mode
         self._now_ms = now_ms
         self._turn = asyncio.Lock()
-
-    def let_in(self, key: str | None) -> None:
-        """Check the key, in a time that does not tell how much of it is right.
-
-        Raises:
-            Forbidden: nobody may post.
-            Unauthorized: it is not the key.
-        """
-        if not self._token:
-            raise Forbidden("nobody may post events: INGEST_TOKEN is not set")
-        if key is None:
-            raise Unauthorized("a key is needed: `Authorization: Bearer …`")
-        if not secrets.compare_digest(key.encode(), self._token.encode()):
-            raise Unauthorized("not the key")
 
     async def take(self, body: bytes) -> tuple[int, int]:
         """Publish the events of a body; how many were accepted, and how many were known already.
