@@ -151,16 +151,9 @@ def timezone(latitude: float, longitude: float) -> str:
 
 def cities_within(latitude: float, longitude: float, radius_km: float, min_population: int = 0) -> list[City]:
     """The cities in a circle of 0…20,015 km, nearest first."""
-    longitude = wrap_longitude(longitude)
     cities = _cities()
-    found = [np.arange(start, end) for start, end in cities.slices(latitude, longitude, radius_km)]
-    if not found:
-        return []
-    numbers = np.concatenate(found)
-    numbers = numbers[cities.population[numbers] >= min_population]
-    distances = distances_km(latitude, longitude, cities.latitude[numbers] / _MILLI, cities.longitude[numbers] / _MILLI)
+    numbers, distances = cities.within_km(latitude, longitude, radius_km, min_population)
     order = np.argsort(distances, kind="stable")
-    order = order[: int(np.searchsorted(distances[order], radius_km, side="right"))]
     return [
         City(
             cities.name(number),
@@ -188,13 +181,9 @@ def land_within(latitude: float, longitude: float, radius_km: float) -> list[sha
 
 def people_within(latitude: float, longitude: float, radius_km: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """How far each city in a circle is and how many live there, in no order: `cities_within` without the words."""
-    longitude = wrap_longitude(longitude)
     cities = _cities()
-    found = [np.arange(start, end) for start, end in cities.slices(latitude, longitude, radius_km)]
-    numbers = np.concatenate(found) if found else np.empty(0, np.intp)
-    distances = distances_km(latitude, longitude, cities.latitude[numbers] / _MILLI, cities.longitude[numbers] / _MILLI)
-    near = distances <= radius_km
-    return distances[near], cities.population[numbers][near].astype(np.int64)
+    numbers, distances = cities.within_km(latitude, longitude, radius_km)
+    return distances, cities.population[numbers].astype(np.int64)
 
 
 def countries() -> list[Country]:
@@ -306,6 +295,18 @@ class _Cities:
                 if start < end:
                     found.append((start, end))
         return found
+
+    def within_km(
+        self, latitude: float, longitude: float, radius_km: float, min_population: int = 0
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """The numbers of the cities in a circle, in no order, and how far each is."""
+        longitude = wrap_longitude(longitude)
+        found = [np.arange(start, end) for start, end in self.slices(latitude, longitude, radius_km)]
+        numbers = np.concatenate(found) if found else np.empty(0, np.intp)
+        numbers = numbers[self.population[numbers] >= min_population]
+        distances = distances_km(latitude, longitude, self.latitude[numbers] / _MILLI, self.longitude[numbers] / _MILLI)
+        near = distances <= radius_km
+        return numbers[near], distances[near]
 
     def best_known(self, latitude: float, longitude: float, limit_km: float) -> int:
         """The nearest, or a much larger one that is hardly farther away; −1 where there is none within the limit."""
