@@ -182,6 +182,11 @@ def wrap_longitude(longitude: float) -> float:
     return (longitude + 180.0) % 360.0 - 180.0
 
 
+def utc(epoch_ms: int) -> dt.datetime:
+    """A moment given in ms since 1970 UTC; also before 1970."""
+    return _EPOCH + dt.timedelta(milliseconds=epoch_ms)
+
+
 def iso_time(epoch_ms: int) -> str:
     """`2018-02-07T01:46:13.840Z`, from ms since 1970 UTC; also before 1970."""
     hours, ms = divmod(epoch_ms, 3_600_000)

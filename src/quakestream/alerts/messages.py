@@ -18,7 +18,7 @@ from quakestream.alerts.policy import Told
 from quakestream.alerts.rules import Match
 from quakestream.alerts.sentences import SENTENCES
 from quakestream.channels import Kind
-from quakestream.event import Mode
+from quakestream.event import Mode, utc
 from quakestream.seismology.intensity import Estimate, intensity_class
 from quakestream.seismology.travel_times import s_arrival_s
 
@@ -122,7 +122,9 @@ def digest_words(
         felt = ""
         if facts.match is not None and facts.match.intensity is not None:
             felt = f", {intensity_class(facts.match.intensity.mmi).roman}"
-        lines.append(f"{_utc(quake['timestamp'])} {_size(quake.get('magnitude'), w)} {quake.get('place') or ''}{felt}")
+        lines.append(
+            f"{_in_utc(quake['timestamp'])} {_size(quake.get('magnitude'), w)} {quake.get('place') or ''}{felt}"
+        )
     return _wrapped(mode, title, lines, links, w)
 
 
@@ -193,19 +195,15 @@ def _time(quake: Mapping[str, Any], view: View, w: Mapping[str, Any]) -> str:
         local = f", {_local(time_ms, view.time_zone):%H:%M:%S} {view.time_zone}"
     depth = quake["location"].get("depth")
     shown = w["unknown"] if depth is None else _distance(depth, view.how.units)
-    return str(w["time"].format(utc=_utc(time_ms), local=local, depth=shown))
+    return str(w["time"].format(utc=_in_utc(time_ms), local=local, depth=shown))
 
 
-def _utc(time_ms: int) -> str:
-    return f"{_moment(time_ms):%Y-%m-%d %H:%M:%S}"
+def _in_utc(time_ms: int) -> str:
+    return f"{utc(time_ms):%Y-%m-%d %H:%M:%S}"
 
 
 def _local(time_ms: int, zone: str) -> dt.datetime:
-    return _moment(time_ms).astimezone(zoneinfo.ZoneInfo(zone))
-
-
-def _moment(time_ms: int) -> dt.datetime:
-    return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=time_ms)
+    return utc(time_ms).astimezone(zoneinfo.ZoneInfo(zone))
 
 
 def _size(magnitude: float | None, w: Mapping[str, Any]) -> str:

@@ -25,11 +25,9 @@ from quakestream.alerts.rules import Match, measure
 from quakestream.alerts.subscription import QuietHours, Subscription
 from quakestream.catalog import ChangeType
 from quakestream.seismology.geodesy import distance_km
-from quakestream.seismology.intensity import CLASSES, intensity_class
+from quakestream.seismology.intensity import CLASSES, Severity, intensity_class, severity
 
 Kind = Literal["alert", "update", "cancellation"]
-Severity = Literal["extreme", "severe", "moderate", "minor", "unknown"]
-"""CAP 1.2's words."""
 Action = Literal["send", "withdraw", "none"]
 Cause = Literal[
     "first",  # asked for, and not told before
@@ -226,11 +224,8 @@ def differences(told: Told, quake: Earthquake, here: Match) -> tuple[Difference,
 
 
 def severity_of(match: Match | None) -> Severity:
-    """CAP's severity from the expected intensity: VIII on extreme, VI on severe, IV on moderate, below minor."""
-    number = None if match is None or match.intensity is None else _class(match.intensity.mmi)
-    if number is None:
-        return "unknown"
-    return "extreme" if number >= 8 else "severe" if number >= 6 else "moderate" if number >= 4 else "minor"
+    """CAP's severity from the intensity that is expected at the place."""
+    return severity(None if match is None or match.intensity is None else match.intensity.mmi)
 
 
 # --- cases ----------------------------------------------------------------------------------------------------------

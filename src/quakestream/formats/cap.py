@@ -13,7 +13,6 @@ The area is where intensity IV or more is expected, a circle, and as a polygon t
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Sequence
 from typing import Any, Final
@@ -21,6 +20,7 @@ from typing import Any, Final
 from lxml import etree
 from msgspec import Struct
 
+from quakestream.event import utc
 from quakestream.seismology import intensity
 from quakestream.seismology.geodesy import longitude_reach, moved
 
@@ -31,7 +31,6 @@ MAX_REFERENCES: Final = 50
 AREA_INTENSITY: Final = 3.5
 """IV: light, felt by many."""
 AREA_CLASS: Final = "IV"
-SEVERITIES: Final = ((7.5, "Extreme"), (5.5, "Severe"), (3.5, "Moderate"))
 STATUS: Final = {"actual": "Actual", "exercise": "Exercise", "test": "Test"}
 EXPIRES_H: Final = 24
 _CORNERS: Final = 36
@@ -85,8 +84,7 @@ def message(
 
 def time_of(epoch_ms: int) -> str:
     """CAP's time: whole seconds, UTC written `-00:00`, never `Z` (CAP 1.2, 3.3.2)."""
-    at = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=epoch_ms // 1000)
-    return f"{at:%Y-%m-%dT%H:%M:%S}-00:00"
+    return f"{utc(epoch_ms):%Y-%m-%dT%H:%M:%S}-00:00"
 
 
 def headline(earthquake: dict[str, Any]) -> str:
@@ -118,7 +116,7 @@ def _info(root: etree._Element, earthquake: dict[str, Any], web: str | None, *, 
     _add(info, "event", earthquake["type"].capitalize())
     _add(info, "responseType", "AllClear" if withdrawn else "Monitor")
     _add(info, "urgency", "Past")
-    _add(info, "severity", _severity(expected))
+    _add(info, "severity", intensity.severity(None if expected is None else expected.mmi).capitalize())
     _add(info, "certainty", _certainty(earthquake, withdrawn=withdrawn))
     _add(info, "onset", time_of(earthquake["timestamp"]))
     _add(info, "expires", time_of(earthquake["changed"] + EXPIRES_H * 3_600_000))
@@ -168,12 +166,6 @@ def _ring(latitude: float, longitude: float, radius_km: float) -> str | None:
     return " ".join([*corners, corners[0]])
 
 
-def _severity(expected: intensity.Estimate | None) -> str:
-    if expected is None:
-        return "Unknown"
-    return next((word for least, word in SEVERITIES if expected.mmi >= least), "Minor")
-
-
 def _certainty(earthquake: dict[str, Any], *, withdrawn: bool) -> str:
     if withdrawn:
         return "Unlikely"
@@ -214,8 +206,7 @@ def _place(earthquake: dict[str, Any]) -> str:
 
 
 def _precise(epoch_ms: int) -> str:
-    at = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=epoch_ms)
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{utc(epoch_ms):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _add(parent: etree._Element, name: str, text: str) -> None:

@@ -7,7 +7,6 @@ circles are where an intensity is expected, an estimate and said to be one; a dr
 
 from __future__ import annotations
 
-import datetime as dt
 import io
 import math
 from typing import Any, Final
@@ -17,6 +16,7 @@ import shapely
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from quakestream.event import utc
 from quakestream.seismology import intensity
 from quakestream.seismology.geodesy import EARTH_RADIUS_KM
 from quakestream.seismology.places import cities_within, land_within
@@ -170,14 +170,13 @@ class _Map:
         magnitude = "M ?" if one.get("magnitude") is None else f"M {one['magnitude']:.1f}"
         depth_km = one["location"].get("depth")
         drill = DRILL.get(one["mode"])
-        at = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=one["timestamp"])
         title = f"{magnitude} · {one.get('place') or one.get('region') or 'place unknown'}"
         if one["status"] == "deleted":
             title = f"WITHDRAWN · {title}"
         if drill:
             title = f"{drill} · {title}"
         facts = [
-            f"{at:%Y-%m-%d %H:%M:%S} UTC",
+            f"{utc(one['timestamp']):%Y-%m-%d %H:%M:%S} UTC",
             "depth unknown" if depth_km is None else f"depth {depth_km:.0f} km",
             one["status"],
             str(one.get("agency") or one["source"]),

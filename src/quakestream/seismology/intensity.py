@@ -27,6 +27,8 @@ from quakestream.event import wrap_longitude
 from quakestream.seismology.geodesy import distance_km
 
 Model = Literal["allen-2012", "atkinson-wald-2007"]
+Severity = Literal["extreme", "severe", "moderate", "minor", "unknown"]
+"""CAP 1.2's words."""
 
 MAX_DEPTH_KM: Final = 70.0
 UNKNOWN_DEPTH_KM: Final = 10.0
@@ -194,6 +196,14 @@ def sigma(hypocentral_km: float) -> float:
     For stable continents as well: what is quoted there, 0.4, is of averages over many people, and would promise more.
     """
     return 0.82 + 0.37 / (1.0 + (hypocentral_km / 22.9) ** 2)
+
+
+def severity(intensity: float | None) -> Severity:
+    """CAP's word for an expected intensity: VIII on extreme, VI on severe, IV on moderate, below minor."""
+    if intensity is None:
+        return "unknown"
+    number = CLASSES.index(intensity_class(intensity)) + 1
+    return "extreme" if number >= 8 else "severe" if number >= 6 else "moderate" if number >= 4 else "minor"
 
 
 def intensity_class(intensity: float) -> Class:
