@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from quakestream import formats
-from quakestream.catalog import MAX_LIMIT, EarthquakeFilter, LoggedEvent, LogPartition, exporting, rebuilding
+from quakestream.catalog import EarthquakeFilter, LoggedEvent, LogPartition, exporting, rebuilding
 from quakestream.catalog.opening import open_catalog
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
@@ -30,7 +30,6 @@ from quakestream.formats import Problem
 from quakestream.instance import sole_instance
 
 BATCH: Final = 1000
-PAGE: Final = 1000
 PRUNE_STEP: Final = 1000
 MOST_PROBLEMS: Final = 20
 MOST_FAULTS: Final = 100
@@ -87,7 +86,7 @@ def export(
         fail("; ".join(f"{'.'.join(map(str, e['loc']))} {e['msg']}".strip() for e in error.errors()), 2)
     with _reading(_settings(env_file, data_dir)) as catalog, ExitStack() as stack:
         stream = sys.stdout.buffer if output is None else stack.enter_context(output.open("wb"))
-        for piece in exporting.FORMS[form](_documents(catalog, wanted)):
+        for piece in exporting.FORMS[form](catalog.every(wanted)):
             stream.write(piece)
         stream.flush()
 
@@ -209,17 +208,6 @@ def _import(catalog: SqlCatalog, file: Path, *, again: bool) -> int:
         err=True,
     )
     return bad
-
-
-def _documents(catalog: SqlCatalog, wanted: EarthquakeFilter) -> Iterator[bytes]:
-    """Page by page, so that memory stays flat."""
-    cursor: str | None = None
-    while True:
-        page = catalog.earthquakes(wanted, min(PAGE, MAX_LIMIT), cursor)
-        yield from page.earthquakes
-        cursor = page.next_cursor
-        if cursor is None:
-            return
 
 
 def _settings(env_file: Path | None, data_dir: Path | None) -> ConsumerSettings:

@@ -18,7 +18,7 @@ The promise:
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
@@ -30,6 +30,8 @@ ChangeType = Literal["created", "updated", "merged", "split", "deleted"]
 
 MAX_LIMIT: Final = 10_000
 """Most earthquakes in one answer."""
+PAGE: Final = 1_000
+"""Earthquakes in one answer where all are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +275,16 @@ class Catalog(abc.ABC):
     @abc.abstractmethod
     def snapshot(self, wanted: EarthquakeFilter, limit: int) -> tuple[Feed, Page]:
         """Where the change feed stands, and the earthquakes that match at that very moment, newest first."""
+
+    def every(self, wanted: EarthquakeFilter) -> Iterator[bytes]:
+        """All earthquakes that match, newest first, read page by page: memory stays flat."""
+        cursor: str | None = None
+        while True:
+            page = self.earthquakes(wanted, PAGE, cursor)
+            yield from page.earthquakes
+            cursor = page.next_cursor
+            if cursor is None:
+                return
 
     @abc.abstractmethod
     def count(self, wanted: EarthquakeFilter) -> int:

@@ -6,6 +6,7 @@ Estimates at points, which order and never count: see `alerts/exposure.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -22,7 +23,6 @@ from quakestream.event import Mode
 from quakestream.seismology.intensity import intensity_class
 from quakestream.web import problems
 
-PAGE: Final = 1_000
 MAX_LOOKED_AT: Final = 100_000
 """Earthquakes, at most, that are looked at for one site: the newest."""
 HONESTY: Final = (
@@ -87,15 +87,8 @@ def _near(catalog: Catalog, latitude: float, longitude: float) -> Iterator[Earth
     wanted = EarthquakeFilter(
         mode="actual", latitude=latitude, longitude=longitude, maxradius_km=hindsight.LARGEST_SHAKEN_KM
     )
-    cursor, seen = None, 0
-    while seen < MAX_LOOKED_AT:
-        page = catalog.earthquakes(wanted, PAGE, cursor)
-        for document in page.earthquakes:
-            yield earthquake_of(msgspec.json.decode(document))
-        seen += len(page.earthquakes)
-        cursor = page.next_cursor
-        if cursor is None:
-            return
+    for document in islice(catalog.every(wanted), MAX_LOOKED_AT):
+        yield earthquake_of(msgspec.json.decode(document))
 
 
 def _shown(found: Exposure) -> dict[str, Any]:

@@ -7,19 +7,18 @@ with a button, for mail programs look at links beforehand; the button, and a mai
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import html
-import secrets
 from collections.abc import Callable
+from itertools import islice
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from fastapi import APIRouter, Depends, HTTPException, Query, Request, Security
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, Response
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 
 from quakestream.alerts.earthquake import earthquake_of
+from quakestream.alerts.hindsight import Firing, would_have_fired
 from quakestream.alerts.messages import Facts
 from quakestream.alerts.outbox import Notification, State
 from quakestream.alerts.policy import severity_of
@@ -32,8 +31,8 @@ from quakestream.channels import Kind
 from quakestream.channels.webpush import WebPushChannel
 from quakestream.consumer.alerts import Alerts
 from quakestream.errors import Rejected
-from quakestream.event import Mode
-from quakestream.web import problems, read_body
+from quakestream.event import Mode, utc
+from quakestream.web import key_guard, problems, read_body
 
 PATH: Final = "/api/v1/subscriptions"
 DAY_MS: Final = 86_400_000
@@ -86,7 +85,7 @@ class Page(_Asked):
 def subscriptions_router(catalog: Catalog, alerts: Alerts, token: str, now_ms: Callable[[], int]) -> APIRouter:
     """All routes; `token`: the key, empty lets nobody in."""
     router = APIRouter(tags=["alerts"])
-    guard = [Depends(_guard(token))]
+    guard = [Depends(key_guard(token, "nobody may see or change subscriptions: ALERTS_TOKEN is not set"))]
     errors = problems(400, 401, 403, 404, 408, 413, 503)
 
     def stored(id_: str) -> Stored:
@@ -314,18 +313,6 @@ _BODY: Final[dict[str, Any]] = {
 }
 
 
-def _guard(token: str) -> Callable[..., None]:
-    def let_in(
-        key: Annotated[HTTPAuthorizationCredentials | None, Security(HTTPBearer(auto_error=False))],
-    ) -> None:
-        if not token:
-            raise HTTPException(403, "nobody may see or change subscriptions: ALERTS_TOKEN is not set")
-        if key is None or not secrets.compare_digest(key.credentials.encode(), token.encode()):
-            raise HTTPException(401, "a key is needed: `Authorization: Bearer …`", {"WWW-Authenticate": "Bearer"})
-
-    return let_in
-
-
 def _json(document: Any, status: int = 200) -> Response:
     return Response(_encode(document), status, media_type=_JSON)
 
@@ -465,22 +452,26 @@ def _near(subscription: Subscription) -> dict[str, float]:
 def _preview(catalog: Catalog, subscription: Subscription, now_ms: int, days: float) -> dict[str, Any]:
     """What of the catalogue's last days the subscription asks for; as `actual`, whatever it asks for."""
     asked = subscription.model_copy(update={"modes": ["actual"]})
-    wanted = EarthquakeFilter(starttime_ms=now_ms - round(days * DAY_MS), mode="actual")
-    fired: list[dict[str, Any]] = []
-    looked, cursor = 0, None
-    while looked < MAX_PREVIEWED:
-        page = catalog.earthquakes(wanted, limit=1000, cursor=cursor)
-        for raw in page.earthquakes:
-            document = _document.decode(raw)
-            match = check(asked, earthquake_of(document), document["timestamp"])
-            if match is not None:
-                shown = {name: document.get(name) for name in ("id", "magnitude", "place", "timestamp")}
-                mmi = None if match.intensity is None else round(match.intensity.mmi, 1)
-                fired.append(shown | {"distance_km": round(match.distance_km, 1), "expected_mmi": mmi})
-        looked += len(page.earthquakes)
-        cursor = page.next_cursor
-        if cursor is None:
-            break
     from_ms = now_ms - round(days * DAY_MS)
-    since = dt.datetime.fromtimestamp(from_ms / 1000, dt.UTC).isoformat(timespec="seconds")
-    return {"fired": len(fired), "days": days, "since": since, "of": looked, "earthquakes": fired[:SHOWN]}
+    wanted = EarthquakeFilter(starttime_ms=from_ms, mode="actual")
+    quakes = [earthquake_of(_document.decode(one)) for one in islice(catalog.every(wanted), MAX_PREVIEWED)]
+    fired = would_have_fired(asked, quakes)
+    return {
+        "fired": len(fired),
+        "days": days,
+        "since": utc(from_ms).isoformat(timespec="seconds"),
+        "of": len(quakes),
+        "earthquakes": [_fired(one) for one in fired[:SHOWN]],
+    }
+
+
+def _fired(one: Firing) -> dict[str, Any]:
+    quake, match = one.quake, one.match
+    return {
+        "id": quake.id,
+        "magnitude": quake.magnitude,
+        "place": quake.place,
+        "timestamp": quake.time_ms,
+        "distance_km": round(match.distance_km, 1),
+        "expected_mmi": None if match.intensity is None else round(match.intensity.mmi, 1),
+    }
