@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import certifi
 import pycurl
 
-from quakestream.channels import MAX_TARGET, SEND_TIMEOUT_S
+from quakestream.channels import MAX_TARGET, SEND_TIMEOUT_S, Channel
 from quakestream.errors import Rejected
 
 CONNECT_TIMEOUT_S: Final = 5.0
@@ -165,6 +165,28 @@ class Poster:
         if not self._allow_private and not is_public(where[0] if isinstance(where, tuple) else "0.0.0.0"):  # noqa: S104
             return int(pycurl.SOCKET_BAD)
         return _Socket(family, kind, protocol)
+
+
+class PostingChannel(Channel):
+    """A channel whose sends are posts: opens and closes the client for them."""
+
+    def __init__(self, *, allow_private: bool = False, timeout_s: float = SEND_TIMEOUT_S) -> None:
+        """`allow_private`: also to this machine and its network."""
+        self.timeout_s = timeout_s
+        self.allow_private = allow_private
+        self._poster: Poster | None = None
+
+    async def open(self) -> None:
+        self._poster = Poster(allow_private=self.allow_private, timeout_s=self.timeout_s)
+
+    async def close(self) -> None:
+        if self._poster is not None:
+            await self._poster.close()
+
+    async def post(self, url: str, body: bytes, headers: Sequence[str]) -> Answer:
+        """As `Poster.post`."""
+        assert self._poster is not None, "opened"  # noqa: S101 - the promise of `open`
+        return await self._poster.post(url, body, headers)
 
 
 class _Socket(socket.socket):

@@ -17,7 +17,6 @@ from standardwebhooks.webhooks import Webhook
 from quakestream.channels import (
     SEND_TIMEOUT_S,
     Accepted,
-    Channel,
     ChannelContext,
     Message,
     Outcome,
@@ -25,7 +24,7 @@ from quakestream.channels import (
     Retry,
     text_field,
 )
-from quakestream.channels.posting import Answer, Poster, check_url
+from quakestream.channels.posting import Answer, PostingChannel, check_url
 from quakestream.errors import Rejected
 from quakestream.event import iso_time
 
@@ -36,7 +35,7 @@ MIN_SECRET, MAX_SECRET = 24, 64
 _CONTENT_TYPE: Final = "content-type: application/cloudevents+json; charset=utf-8"
 
 
-class WebhookChannel(Channel):
+class WebhookChannel(PostingChannel):
     """Fields: `url`, and a `secret` where the receiver has one already (`whsec_…`); else one is made for it."""
 
     name = "webhook"
@@ -44,9 +43,7 @@ class WebhookChannel(Channel):
 
     def __init__(self, *, allow_private: bool = False, timeout_s: float = SEND_TIMEOUT_S) -> None:
         """`allow_private`: also to this machine and its network."""
-        self.timeout_s = timeout_s
-        self._allow_private = allow_private
-        self._poster: Poster | None = None
+        super().__init__(allow_private=allow_private, timeout_s=timeout_s)
         self._signers: dict[str, Webhook] = {}
 
     @classmethod
@@ -57,7 +54,7 @@ class WebhookChannel(Channel):
         return str(fields["url"]).strip()
 
     def check(self, fields: Mapping[str, Any]) -> None:
-        check_url(text_field(fields, "url", ("url", "secret")), allow_private=self._allow_private)
+        check_url(text_field(fields, "url", ("url", "secret")), allow_private=self.allow_private)
         if "secret" in fields:
             secret = text_field(fields, "secret", ("url", "secret"))
             try:
@@ -67,15 +64,7 @@ class WebhookChannel(Channel):
             if not secret.startswith("whsec_") or not MIN_SECRET <= len(key) <= MAX_SECRET:
                 raise Rejected(f"secret: `whsec_` and {MIN_SECRET} to {MAX_SECRET} bytes as base64")
 
-    async def open(self) -> None:
-        self._poster = Poster(allow_private=self._allow_private, timeout_s=self.timeout_s)
-
-    async def close(self) -> None:
-        if self._poster is not None:
-            await self._poster.close()
-
     async def _send(self, message: Message) -> Outcome:
-        assert self._poster is not None, "opened"  # noqa: S101 - the promise of `open`
         body = cloudevent(message)
         moment = int(time.time())
         headers = [
@@ -84,7 +73,7 @@ class WebhookChannel(Channel):
             f"webhook-timestamp: {moment}",
             f"webhook-signature: {self._signature(message, moment, body)}",
         ]
-        return outcome(await self._poster.post(message.target, body, headers))
+        return outcome(await self.post(message.target, body, headers))
 
     def _signature(self, message: Message, moment: int, body: bytes) -> str:
         signer = self._signers.get(message.secret)

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from py_vapid import Vapid02
 
-from quakestream.channels import SEND_TIMEOUT_S, Accepted, Channel, ChannelContext, Message, Outcome, Refused, Retry
-from quakestream.channels.posting import Poster, check_url
+from quakestream.channels import SEND_TIMEOUT_S, Accepted, ChannelContext, Message, Outcome, Refused, Retry
+from quakestream.channels.posting import PostingChannel, check_url
 from quakestream.errors import Rejected
 
 MAX_TEXT: Final = 2000
@@ -38,7 +38,7 @@ class Browser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     auth: str
 
 
-class WebPushChannel(Channel):
+class WebPushChannel(PostingChannel):
     """Fields: `subscription`, as the browser's `PushSubscription.toJSON()` gives it."""
 
     name = "webpush"
@@ -48,11 +48,9 @@ class WebPushChannel(Channel):
         self, key: bytes, contact: str, *, allow_private: bool = False, timeout_s: float = SEND_TIMEOUT_S
     ) -> None:
         """`key`: as `new_key` makes it; `contact`: `mailto:…` or `https:…`, for the push services."""
-        self.timeout_s = timeout_s
+        super().__init__(allow_private=allow_private, timeout_s=timeout_s)
         self._vapid = Vapid02.from_pem(key)
         self._contact = contact
-        self._allow_private = allow_private
-        self._poster: Poster | None = None
         self._tokens: dict[str, tuple[float, str]] = {}
 
     @classmethod
@@ -82,17 +80,9 @@ class WebPushChannel(Channel):
             raise Rejected("subscription: `{endpoint, keys: {p256dh, auth}}` is wanted") from error
         if lengths != KEY_LENGTHS:
             raise Rejected("subscription: its keys are 65 and 16 bytes, base64url")
-        check_url(browser.endpoint, allow_private=self._allow_private)
-
-    async def open(self) -> None:
-        self._poster = Poster(allow_private=self._allow_private, timeout_s=self.timeout_s)
-
-    async def close(self) -> None:
-        if self._poster is not None:
-            await self._poster.close()
+        check_url(browser.endpoint, allow_private=self.allow_private)
 
     async def _send(self, message: Message) -> Outcome:
-        assert self._poster is not None, "opened"  # noqa: S101 - the promise of `open`
         browser = msgspec.json.decode(message.target, type=Browser)
         shown = {
             "key": message.key,
@@ -118,7 +108,7 @@ class WebPushChannel(Channel):
             f"topic: {_topic(message)}",
             f"authorization: {self._token(browser.endpoint, now)}",
         ]
-        answer = await self._poster.post(browser.endpoint, body, headers)
+        answer = await self.post(browser.endpoint, body, headers)
         if 200 <= answer.status < 300:
             return Accepted(by_receiver=False)
         if answer.status in GONE:
