@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import APIRouter, Query
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 
 from quakestream.alerts import hindsight, scenario
 from quakestream.alerts.earthquake import Earthquake, earthquake_of
@@ -46,7 +46,9 @@ def exposure_router(catalog: Catalog, now_ms: Callable[[], int]) -> APIRouter:
         if isinstance(found, Response):
             return found
         quake = earthquake_of(found)
-        return _json({"earthquake": quake.id, "revision": quake.revision, "mode": quake.mode} | _shown(exposure(quake)))
+        return JSONResponse(
+            {"earthquake": quake.id, "revision": quake.revision, "mode": quake.mode} | _shown(exposure(quake))
+        )
 
     @router.get("/scenario", summary="What an earthquake that never was would do: an exercise", responses=problems(400))
     def made_up(
@@ -58,14 +60,14 @@ def exposure_router(catalog: Catalog, now_ms: Callable[[], int]) -> APIRouter:
         """Nothing is stored and nobody is told; a subscription's drill goes end to end."""
         event = scenario.made_up("scenario", magnitude, latitude, longitude, depthkm, now_ms())
         done = scenario.run(event, {})
-        return _json({"mode": "exercise", "place": event.place} | _shown(done.exposure))
+        return JSONResponse({"mode": "exercise", "place": event.place} | _shown(done.exposure))
 
     @router.get("/exceedances", summary="How often each intensity was expected at a site", responses=problems(400, 503))
     def exceeded(latitude: Latitude, longitude: Longitude) -> Response:
         """In the years that the catalogue covers: a history, and no seismic hazard. `actual` earthquakes only."""
         quakes = list(_near(catalog, latitude, longitude))
         if not quakes:
-            return _json({"fromMs": None, "toMs": None, "exceedances": [], "complete": True})
+            return JSONResponse({"fromMs": None, "toMs": None, "exceedances": [], "complete": True})
         from_ms, to_ms = min(quake.time_ms for quake in quakes), now_ms()
         found = hindsight.exceedances(latitude, longitude, quakes, from_ms, to_ms) if from_ms < to_ms else []
         shown = [
@@ -78,7 +80,9 @@ def exposure_router(catalog: Catalog, now_ms: Callable[[], int]) -> APIRouter:
             }
             for one in found
         ]
-        return _json({"fromMs": from_ms, "toMs": to_ms, "exceedances": shown, "complete": len(quakes) < MAX_LOOKED_AT})
+        return JSONResponse(
+            {"fromMs": from_ms, "toMs": to_ms, "exceedances": shown, "complete": len(quakes) < MAX_LOOKED_AT}
+        )
 
     return router
 
@@ -114,7 +118,3 @@ def _shown(found: Exposure) -> dict[str, Any]:
         ],
         "note": HONESTY,
     }
-
-
-def _json(document: dict[str, Any]) -> Response:
-    return Response(msgspec.json.encode(document), media_type="application/json")

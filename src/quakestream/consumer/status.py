@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from fastapi import APIRouter
 
-from quakestream.catalog import Catalog, EarthquakeFilter
+from quakestream.catalog import Catalog, EarthquakeFilter, Feed
 from quakestream.consumer.documents import StreamStatus
 from quakestream.errors import OffsetLost, QuakestreamError
 from quakestream.log import EventLog
@@ -111,6 +111,15 @@ def status_router(
 ) -> APIRouter:
     """`GET /api/v1/status`."""
     router = APIRouter()
+    counted = ("", 0), 0
+
+    def earthquakes(feed: Feed) -> int:
+        """Counted anew when the feed has moved: a page asks again and again."""
+        nonlocal counted
+        stands = feed.epoch, feed.last_seq
+        if counted[0] != stands:
+            counted = stands, catalog.count(EarthquakeFilter())
+        return counted[1]
 
     @router.get(
         "/api/v1/status",
@@ -128,7 +137,7 @@ def status_router(
             "now": now_ms(),
             "epoch": feed.epoch,
             "seq": feed.last_seq,
-            "earthquakes": catalog.count(EarthquakeFilter()),
+            "earthquakes": earthquakes(feed),
             "eventsPerSecond": board.events_per_second(),
             "sources": board.sources(now_ms()),
             "consumer": dict(state()),
