@@ -1,7 +1,7 @@
 // Questions to the consumer. Every answer is waited for with a limit.
 
+import type { components } from "../generated/openapi.d.ts";
 import type { Earthquake, EarthquakeDetail } from "./earthquake.ts";
-import type { components } from "./openapi.d.ts";
 import type { Point } from "./sphere.ts";
 import type { TravelTimes } from "./waves.ts";
 

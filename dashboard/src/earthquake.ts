@@ -1,6 +1,6 @@
 // The catalogue's own words: what the consumer's API sends.
 
-import type { components } from "./openapi.d.ts";
+import type { components } from "../generated/openapi.d.ts";
 
 type Documents = components["schemas"];
 
