@@ -12,20 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from quakestream.formats.picture import HEIGHT, WIDTH, picture
-
-
-def shock(**more: Any) -> dict[str, Any]:
-    return {
-        "id": "eq_1",
-        "mode": "actual",
-        "status": "automatic",
-        "magnitude": 6.4,
-        "timestamp": 1_517_932_243_000,
-        "location": {"latitude": 24.17, "longitude": 121.65, "depth": 11},
-        "place": "Hualien City, Taiwan",
-        "source": "usgs",
-        "agency": "us",
-    } | more
+from tests.formats.test_cap import shock
 
 
 def pixels(png: bytes) -> np.ndarray[Any, np.dtype[np.int16]]:
