@@ -223,3 +223,17 @@ def test_the_consumer_group_protocol_works_as_well(kafka_broker: Broker) -> None
         reader.close()
         producer.close(5.0)
     assert len(keeper.revocations) == 2
+
+
+def test_a_topic_that_goes_while_it_is_asked_about_has_no_watermarks(kafka_broker: Broker) -> None:
+    log = KafkaLog(kafka_broker.address, "test")
+    log.ensure_topics([Topic("going")])
+    wait_for(lambda: log.watermarks("going") == {0: Watermarks(0, 0)})
+    before, described = log.describe("going"), log.describe
+    client = admin(kafka_broker)
+    client.delete_topics(["going"])["going"].result(LIMIT_S)
+    wait_for(lambda: described("going") is None)
+    answers = [before, None, before, None]
+    log.describe = lambda _topic: answers.pop(0)  # type: ignore[method-assign] # as if it had gone between two questions
+    assert log.watermarks("going") == {}
+    assert answers == []

@@ -286,7 +286,13 @@ class KafkaLog(EventLog):
             answers = self._admin.list_offsets(
                 asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=REQUEST_TIMEOUT_S
             )
-            return {place.partition: answer.result().offset for place, answer in answers.items()}
+            try:
+                return {place.partition: answer.result().offset for place, answer in answers.items()}
+            except KafkaException as error:
+                # It went while it was being asked about; a topic that is still there is asked again by the caller.
+                if error.args[0].code() in _NO_SUCH_TOPIC and self.describe(topic) is None:
+                    return {}
+                raise
 
 
 class KafkaProducer(Producer):
