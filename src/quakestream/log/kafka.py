@@ -108,6 +108,7 @@ _REJECTED: Final = {
 }
 _SEND_AGAIN: Final = {KafkaError._FATAL, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT, KafkaError._DESTROY}  # noqa: SLF001 - named so
 _NO_SUCH_TOPIC: Final = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}  # noqa: SLF001
+_NO_LEADER: Final = KafkaError._NOENT  # noqa: SLF001 - of a topic that is not there, or between two leaders
 _AWAY: Final = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE}  # noqa: SLF001
 _OFFSET_GONE: Final = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}  # noqa: SLF001
 _END: Final = KafkaError._PARTITION_EOF  # noqa: SLF001
@@ -290,7 +291,7 @@ class KafkaLog(EventLog):
                 return {place.partition: answer.result().offset for place, answer in answers.items()}
             except KafkaException as error:
                 # It went while it was being asked about; a topic that is still there is asked again by the caller.
-                if error.args[0].code() in _NO_SUCH_TOPIC and self.describe(topic) is None:
+                if error.args[0].code() in {*_NO_SUCH_TOPIC, _NO_LEADER} and self.describe(topic) is None:
                     return {}
                 raise
 
