@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 
+import msgspec
 import structlog
 from fastapi import FastAPI, HTTPException, Request, Security
 from fastapi.exceptions import RequestValidationError
@@ -33,6 +34,7 @@ MAX_BODY_BYTES: Final = 64 * 1024
 BODY_TIMEOUT_S: Final = 10.0
 PROBLEM_JSON: Final = "application/problem+json"
 
+_encode = msgspec.json.Encoder().encode
 log = structlog.get_logger(__name__)
 
 
@@ -60,6 +62,11 @@ def create_app(
     _add_health(app, ready)
     _add_docs(app)
     return app
+
+
+def json_answer(document: Any, status: int = 200) -> Response:
+    """An object as JSON, quicker than by the framework."""
+    return Response(_encode(document), status, media_type="application/json")
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any) -> JSONResponse:

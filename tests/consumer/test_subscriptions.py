@@ -17,8 +17,8 @@ from quakestream.catalog.followers import News
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.config import ConsumerSettings
 from quakestream.consumer.alerts import Alerts
+from quakestream.consumer.alerts_routes import alerts_router
 from quakestream.consumer.app import consumer_app
-from quakestream.consumer.subscriptions import subscriptions_router
 from quakestream.errors import ConfigError
 from tests.channels.test_others import Browser
 from tests.contracts.catalog import Writer, event
@@ -56,7 +56,7 @@ class Client:
         self.settings = ConsumerSettings.model_validate(values | settings)
         self.catalog = SqliteCatalog(folder / "catalogue.sqlite3")
         self.alerts = Alerts(self.settings, self.catalog, News(), "one", now_ms)
-        router = subscriptions_router(self.catalog, self.alerts, token, now_ms)
+        router = alerts_router(self.catalog, self.alerts, token, now_ms)
         larger = {PATH: 1024 * 1024}
         self.app = consumer_app(self.catalog, dict, lambda: True, [router], larger)
 

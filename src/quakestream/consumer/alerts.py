@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import structlog
 
 from quakestream import channels
@@ -15,17 +16,21 @@ from quakestream.alerts.compiling import compile_rows
 from quakestream.alerts.composing import Composer
 from quakestream.alerts.delivery import Delivery, DeliverySettings
 from quakestream.alerts.follower import AlertFollower
-from quakestream.alerts.outbox import Outbox
+from quakestream.alerts.messages import Facts
+from quakestream.alerts.outbox import Notification, Outbox
 from quakestream.alerts.registry import Registry
 from quakestream.alerts.subscription import Subscription
 from quakestream.catalog.followers import News
 from quakestream.catalog.sql import SqlCatalog
-from quakestream.channels import Channel, ChannelContext
+from quakestream.channels import Channel, ChannelContext, Kind
 from quakestream.config import ConsumerSettings
 from quakestream.errors import ConfigError, QuakestreamError, Rejected
+from quakestream.event import Mode
 
 FILE_INTERVAL_S: Final = 5.0
 HOUR_MS: Final = 3_600_000
+TEST_EXPIRES_MS: Final = 600_000
+QUESTION_EXPIRES_MS: Final = 7 * 24 * HOUR_MS
 
 log = structlog.get_logger(__name__)
 
@@ -109,6 +114,32 @@ class Alerts:
         wanted = [*how.channels, *(how.escalation.channels if how.escalation else [])]
         pairs = ((one.channel, self._channel(one.channel).target(one.model_extra or {})) for one in wanted)
         return list(dict.fromkeys(pairs))
+
+    def tell(self, id_: str, channel: str, target: str, kind: Kind, mode: Mode, facts: Facts | None = None) -> str:
+        """Queue one message of a subscription that is about no earthquake of the catalogue; its key."""
+        moment = self._now_ms()
+        one = Notification(
+            subscription=id_,
+            earthquake="",
+            revision=moment % 2**31,  # each press of the button is another message
+            seq=0,
+            kind=kind,
+            mode=mode,
+            channel=channel,
+            target=target,
+            priority=9,
+            facts=msgspec.json.encode(facts or Facts()),
+            next_ms=moment,
+            expires_ms=moment + (QUESTION_EXPIRES_MS if kind == "confirmation" else TEST_EXPIRES_MS),
+        )
+        key = self.outbox.put_one(one, moment)
+        self.delivery.nudge()
+        return key
+
+    def forget(self, ids: Sequence[str]) -> int:
+        """End subscriptions: what they asked for, and all that was told to them; how many notifications."""
+        self.registry.remove(ids, self._now_ms())
+        return self.outbox.erase(ids)
 
     def _channel(self, name: str) -> Channel:
         try:

@@ -101,10 +101,10 @@ async def _serve(
         alerts: Alerts | None = None
         if settings.alerts:
             from quakestream.consumer import alerts as made_of  # noqa: PLC0415 - what it needs, others do without
-            from quakestream.consumer.subscriptions import subscriptions_router  # noqa: PLC0415
+            from quakestream.consumer.alerts_routes import alerts_router  # noqa: PLC0415
 
             alerts = made_of.Alerts(settings, catalog, news, instance_id, _now_ms)
-            routers.append(subscriptions_router(catalog, alerts, settings.alerts_token, _now_ms))
+            routers.append(alerts_router(catalog, alerts, settings.alerts_token, _now_ms))
         beside: list[Retention | Republisher | StatusBoard | Alerts] = [retention, board]
         if settings.republish:
             beside.append(republisher)

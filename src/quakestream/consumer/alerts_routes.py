@@ -1,0 +1,29 @@
+"""All routes of alerts, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import APIRouter
+
+from quakestream.catalog import Catalog
+from quakestream.consumer.alerts import Alerts
+from quakestream.consumer.links import links_router
+from quakestream.consumer.notifications import notifications_router
+from quakestream.consumer.subscribers import subscribers_router
+from quakestream.consumer.subscriptions import subscriptions_router
+from quakestream.consumer.trying import trying_router
+
+
+def alerts_router(catalog: Catalog, alerts: Alerts, token: str, now_ms: Callable[[], int]) -> APIRouter:
+    """`token`: the key of all but the links; empty lets nobody in."""
+    router = APIRouter()
+    for part in (
+        subscriptions_router(alerts, token, now_ms),
+        trying_router(catalog, alerts, token, now_ms),
+        notifications_router(alerts, token, now_ms),
+        subscribers_router(alerts, token),
+        links_router(alerts, now_ms),
+    ):
+        router.include_router(part)
+    return router

@@ -1,0 +1,57 @@
+"""What the links of messages lead to, `/alerts/…`. They need no key: each carries a token of its own.
+
+A link shows a page with a button, for mail programs look at links beforehand; the button, and a mail program's one
+click (RFC 8058), act.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from typing import Final, Literal
+
+from fastapi import APIRouter, HTTPException
+from fastapi.responses import HTMLResponse
+
+from quakestream.consumer.alerts import Alerts
+
+
+def links_router(alerts: Alerts, now_ms: Callable[[], int]) -> APIRouter:
+    """All routes."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/alerts/{purpose}/{token}")
+    def ask(purpose: Literal["confirm", "unsubscribe", "acknowledge"], token: str) -> HTMLResponse:
+        alerts.registry.opened(purpose, token)
+        return _html(_ASKED[purpose], f'<form method="post"><button>{html.escape(_ASKED[purpose])}</button></form>')
+
+    @router.post("/alerts/{purpose}/{token}")
+    def act(purpose: Literal["confirm", "unsubscribe", "acknowledge"], token: str) -> HTMLResponse:
+        of = alerts.registry.opened(purpose, token)
+        moment = now_ms()
+        if purpose == "confirm":
+            alerts.registry.confirm(of, moment)
+        elif purpose == "acknowledge":
+            alerts.outbox.acknowledge(of, moment)
+        elif (found := alerts.registry.get(of)) is not None and found.origin == "api":
+            alerts.forget([of])
+        elif found is not None:
+            raise HTTPException(409, f"{of} is in a file of whoever runs this service: ask them")
+        return _html(_DONE[purpose], "")
+
+    return router
+
+
+_ASKED: Final = {
+    "confirm": "Confirm this address",
+    "unsubscribe": "End these messages",
+    "acknowledge": "Acknowledge this alert",
+}
+_DONE: Final = {"confirm": "Confirmed", "unsubscribe": "Ended: nothing more will come", "acknowledge": "Acknowledged"}
+
+
+def _html(title: str, body: str) -> HTMLResponse:
+    policy = "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
+    page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
+    return HTMLResponse(f"{page}<h1>{html.escape(title)}</h1>{body}</html>", headers=headers)
