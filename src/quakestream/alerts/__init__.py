@@ -7,6 +7,7 @@
     geofence.py       the same answer for all subscriptions at once
     matching.py       its inner loops, compiled
     policy.py         what is told: first, update, cancellation, or nothing, and why
+    reasons.py        why, in the subscriber's words
     aftershocks.py    which earthquakes are aftershocks of a larger one
     exposure.py       who is shaken how much, and what responders look at first
     hindsight.py      how often a subscription would have fired, how often a site was shaken

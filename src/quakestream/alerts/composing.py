@@ -80,7 +80,7 @@ class Composer:
         if one.kind == "confirmation":
             return self._question(one, view)
         raw, quake = self._earthquake(one, facts)
-        links = self._links(one)
+        links = self._links(one, "" if facts.why is None else facts.why.into)
         title, text = messages.words(one.kind, one.mode, quake, facts, view, links, now_ms)
         data = {
             "kind": one.kind,
@@ -89,7 +89,9 @@ class Composer:
             "title": title,
             "text": text,
             "language": view.how.language,
-            "reason": facts.reason,
+            "cause": None if facts.why is None else facts.why.cause,
+            "reason": messages.reason(facts, quake, view) or facts.reason,
+            "into": None if facts.why is None else facts.why.into or None,
             "earthquake": msgspec.Raw(raw),
             "expected": _expected(facts, quake),
             "before": None if facts.before is None else {"magnitude": facts.before.magnitude, "seq": facts.before.seq},
@@ -153,14 +155,19 @@ class Composer:
             unsubscribe_url=links.unsubscribe,
         )
 
-    def _links(self, one: Leased) -> Links:
+    def _links(self, one: Leased, into: str = "") -> Links:
+        """`into`: the earthquake that the one that is told of turned out to be."""
         if not self._url:
             return Links()
         return Links(
-            f"{self._url}/api/v1/earthquakes/{one.earthquake}" if one.earthquake else "",
+            self._page(into or one.earthquake) if one.earthquake else "",
             f"{self._url}/alerts/acknowledge/{self._registry.token('acknowledge', one.key)}",
             f"{self._url}/alerts/unsubscribe/{self._registry.token('unsubscribe', one.subscription)}",
         )
+
+    def _page(self, earthquake_id: str) -> str:
+        """The dashboard, with that earthquake open."""
+        return f"{self._url}/?id={earthquake_id}" if self._url else ""
 
     # --- what is read -----------------------------------------------------------------------------------------------
 

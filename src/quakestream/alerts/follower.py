@@ -36,6 +36,7 @@ from quakestream.alerts.outbox import (
     told_of,
 )
 from quakestream.alerts.policy import Decision, News, Told, decide
+from quakestream.alerts.reasons import why_of
 from quakestream.alerts.registry import Registry
 from quakestream.alerts.rules import Match
 from quakestream.alerts.subscription import ChannelTarget, Subscription
@@ -328,6 +329,7 @@ def _notification(
         expires_ms = max(expires_ms, next_ms + receiver.after_ms)
     facts = Facts(
         reason=decision.reason,
+        why=why_of(decision, news.into_id if news.type == "merged" else None),
         told=decision.told,
         before=told,
         match=decision.match,

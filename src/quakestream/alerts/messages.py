@@ -14,7 +14,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from quakestream.alerts import reasons
 from quakestream.alerts.policy import Told
+from quakestream.alerts.reasons import Why, distance, type_name
 from quakestream.alerts.rules import Match
 from quakestream.alerts.sentences import SENTENCES
 from quakestream.channels import Kind
@@ -22,7 +24,6 @@ from quakestream.event import Mode, utc
 from quakestream.seismology.intensity import Estimate, intensity_class
 from quakestream.seismology.travel_times import s_arrival_s
 
-MILES_PER_KM: Final = 0.621371
 UNKNOWN_DEPTH_KM: Final = 10.0
 
 
@@ -30,7 +31,9 @@ class Facts(Struct, frozen=True, omit_defaults=True):
     """What a notification says beside the earthquake itself: kept with it, in the outbox."""
 
     reason: str = ""
-    """Why it is told."""
+    """Why it is told, in English, for whoever runs this."""
+    why: Why | None = None
+    """The same for the message."""
     told: Told | None = None
     before: Told | None = None
     """What was told last, that this one corrects."""
@@ -87,20 +90,25 @@ def words(
 ) -> tuple[str, str]:
     """Title and text of a message about one earthquake, as the contract's JSON has it."""
     w = SENTENCES[view.how.language]
-    title = w["title"].format(size=_size(quake.get("magnitude"), w), place=quake.get("place") or "?")
-    if kind in {"update", "cancellation", "reminder"}:
+    title = _capital(
+        w["title"].format(
+            size=_size(quake.get("magnitude"), w), type=type_name(quake.get("type"), w), place=quake.get("place") or "?"
+        )
+    )
+    cause = "" if facts.why is None else facts.why.cause
+    if kind == "cancellation":
+        title = w[kind].get(cause, w[kind][""]).format(title=title)
+    elif kind in {"update", "reminder"}:
         title = w[kind].format(title=title)
     lines = []
     if kind == "cancellation":
-        lines.append(w["retracted"])
+        lines.append(reason(facts, quake, view) or w["retracted"])
     elif kind == "test":
         lines.append(w["testing"].format(name=_named(view)))
     if kind != "cancellation":
         lines += _shaking(quake, facts, view, w, now_ms)
-    if facts.before is not None and kind == "update":
-        told = facts.before
-        where = f"{told.latitude:.2f}, {told.longitude:.2f}"
-        lines.append(w["was"].format(size=_size(told.magnitude, w), place=where))
+    if kind == "update":
+        lines.append(reason(facts, quake, view))
     lines.append(_time(quake, view, w))
     lines.append(w["status"].get(quake.get("status") or "automatic", ""))
     agency = quake.get("agency") or ""
@@ -108,6 +116,11 @@ def words(
     named = f"{agency} ({source})" if agency and agency != source else source
     lines.append(w["source"].format(agency=named))
     return _wrapped(mode, title, lines, links, w)
+
+
+def reason(facts: Facts, quake: Mapping[str, Any], view: View) -> str:
+    """Why it is told, in the subscriber's language; empty where nobody has said why."""
+    return reasons.reason(facts.why, quake, view.how.units, SENTENCES[view.how.language])
 
 
 def digest_words(
@@ -155,8 +168,8 @@ def _shaking(quake: Mapping[str, Any], facts: Facts, view: View, w: Mapping[str,
         return []
     km = match.distance_km
     name = facts.site or view.where.place or view.name
-    distance = _distance(km, view.how.units)
-    where = w["at"].format(name=name, distance=distance) if name else w["near"].format(distance=distance)
+    away = distance(km, view.how.units)
+    where = w["at"].format(name=name, distance=away) if name else w["near"].format(distance=away)
     lines = []
     if match.intensity is not None:
         lines.append(_expected(match.intensity, where, w))
@@ -194,7 +207,7 @@ def _time(quake: Mapping[str, Any], view: View, w: Mapping[str, Any]) -> str:
     if view.time_zone != "UTC":
         local = f", {_local(time_ms, view.time_zone):%H:%M:%S} {view.time_zone}"
     depth = quake["location"].get("depth")
-    shown = w["unknown"] if depth is None else _distance(depth, view.how.units)
+    shown = w["unknown"] if depth is None else distance(depth, view.how.units)
     return str(w["time"].format(utc=_in_utc(time_ms), local=local, depth=shown))
 
 
@@ -210,8 +223,8 @@ def _size(magnitude: float | None, w: Mapping[str, Any]) -> str:
     return str(w["no_size"] if magnitude is None else w["sized"].format(size=f"{magnitude:.1f}"))
 
 
-def _distance(km: float, units: str) -> str:
-    return f"{km * MILES_PER_KM:.0f} mi" if units == "imperial" else f"{km:.0f} km"
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _named(view: View) -> str:
