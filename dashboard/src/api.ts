@@ -15,6 +15,22 @@ export type Status = Documents["StreamStatus"];
 export type Source = Documents["SourceState"];
 export type Shaking = Documents["Shaking"];
 
+/** Who is shaken: expected intensity at cities. People and distances in km; `priority` null: there is no estimate. */
+export interface Exposure {
+  priority: number | null;
+  classes: { class: number; roman: string; people: number; cities: number }[];
+  cities: {
+    name: string;
+    within: string;
+    population: number;
+    distanceKm: number;
+    low: number;
+    high: number;
+    roman: string;
+    extrapolated: boolean;
+  }[];
+}
+
 /** An answer that is no success. `retryAfterS`: when to ask again, where the server says so. */
 export class Refused extends Error {
   constructor(
@@ -56,6 +72,9 @@ export const askTravelTimes = (depthKm: number): Promise<TravelTimes> => ask("tr
 
 export const askShaking = (id: string, { latitude, longitude }: Point, signal: AbortSignal): Promise<Shaking> =>
   ask(`earthquakes/${encodeURIComponent(id)}/shaking`, { latitude, longitude }, signal);
+
+export const askExposure = (id: string, signal: AbortSignal): Promise<Exposure> =>
+  ask(`earthquakes/${encodeURIComponent(id)}/exposure`, {}, signal);
 
 /** What to load: FDSN's parameters. */
 export type Scope = Record<string, string | number>;

@@ -1,7 +1,7 @@
 // The one earthquake that is looked at: its solutions and history, and what it means for "my place". Asked for anew when
 // it is revised.
 
-import { askEarthquake, askShaking, Refused, type Shaking } from "./api.ts";
+import { askEarthquake, askExposure, askShaking, type Exposure, Refused, type Shaking } from "./api.ts";
 import type { EarthquakeDetail } from "./earthquake.ts";
 import type { Point } from "./sphere.ts";
 
@@ -10,6 +10,7 @@ const AGAIN_MS = 5_000;
 export class Inspector {
   detail: EarthquakeDetail | null = null;
   shaking: Shaking | null = null;
+  exposure: Exposure | null = null;
   /** "missing": there is none of this name; "away": the server did not answer. */
   trouble: "missing" | "away" | null = null;
   #asked = "";
@@ -31,6 +32,7 @@ export class Inspector {
     if (id !== this.detail?.id) {
       this.detail = null;
       this.shaking = null;
+      this.exposure = null;
     }
     if (place === null) this.shaking = null;
     this.trouble = null;
@@ -45,6 +47,7 @@ export class Inspector {
       this.loaded();
       if (detail.id !== id && detail.preferred !== id) this.moved(detail.id);
       if (place) this.shaking = await askShaking(detail.id, place, signal);
+      this.exposure = await askExposure(detail.id, signal);
     } catch (error) {
       if (signal.aborted) return;
       this.trouble = error instanceof Refused && error.status < 500 ? "missing" : "away";

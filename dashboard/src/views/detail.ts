@@ -6,6 +6,7 @@ import { type EarthquakeDetail, type EarthquakeEvent, placeOf, type Step } from 
 import { distanceKm } from "../sphere.ts";
 import { symbolOf } from "../symbols.ts";
 import { counted, type Key, text, textIfKnown } from "../texts.ts";
+import { exposureView } from "./exposure.ts";
 import { address, icon, modeTag, picture } from "./parts.ts";
 import { revisionChart } from "./revisions.ts";
 
@@ -23,7 +24,7 @@ export function detailView(app: App, id: string): TemplateResult {
     </div>
     <article class="scroll detail" tabindex="-1" id="rows">
       ${known ? head(app, known) : html`<p class="empty">${text(trouble === "missing" ? "detail.missing" : trouble ? "list.no-answer" : "list.loading")}</p>`}
-      ${detail ? [here(app, detail), agencies(app, detail), history(app, detail)] : nothing}
+      ${detail ? [here(app, detail), exposureView(app, detail), agencies(app, detail), history(app, detail)] : nothing}
     </article>
   `;
 }

@@ -78,6 +78,7 @@ const ICONS = {
   back: svg`<path d="M14 6l-6 6 6 6" />`,
   link: svg`<path d="M10 6H6v12h12v-4M13 5h6v6M19 5l-8 8" />`,
   home: svg`<path d="M4 11l8-7 8 7M6 9.500V20h12V9.500" />`,
+  people: svg`<circle cx="9" cy="8" r="3" /><path d="M3.5 19c0-3.500 2.500-5.500 5.500-5.500s5.500 2 5.500 5.500M15.500 5.500a3 3 0 010 5M17 14c2.200.7 3.500 2.500 3.500 5" />`,
   place: svg`<path d="M12 21s-6-5.7-6-10.5a6 6 0 0112 0C18 15.300 12 21 12 21z" /><circle cx="12" cy="10.500" r="2" />`,
 } satisfies Record<string, SVGTemplateResult>;
 
