@@ -12,6 +12,9 @@ QuakestreamError
     └── OffsetLost     the log no longer has what comes next: never reset in silence
 """
 
+from collections.abc import Sequence
+from typing import Self
+
 
 class QuakestreamError(Exception):
     """The root: catch it only to report."""
@@ -35,6 +38,16 @@ class Fenced(Retryable):
 
 class Rejected(QuakestreamError):
     """The input is refused, with a reason for the one who sent it."""
+
+    def __init__(self, reason: str, faults: Sequence[tuple[str | int | None, str]] = ()) -> None:
+        """`faults`: what is at fault (a field, as `how.channels[0]`, or an event's number) and why, where known."""
+        super().__init__(reason)
+        self.faults = faults
+
+    @classmethod
+    def of(cls, faults: Sequence[tuple[str, str]]) -> Self:
+        """Refused for these faults, the reason made of them. A fault at the field "" is one of the whole."""
+        return cls("; ".join(f"{at}: {why}" if at else why for at, why in faults), faults)
 
 
 class Gap(Rejected):

@@ -190,7 +190,8 @@ def _add_problems(app: FastAPI) -> None:
 
     async def ours(_: Request, error: Exception) -> Response:
         if isinstance(error, Rejected):
-            return problem(400, str(error))
+            faults = [{"at": at, "why": why} for at, why in error.faults]
+            return problem(400, str(error), faults=faults) if faults else problem(400, str(error))
         if isinstance(error, Retryable):
             return problem(503, str(error), {"Retry-After": "1"})
         log.error("unexpected error in a request", exc_info=error)

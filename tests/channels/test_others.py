@@ -100,6 +100,7 @@ def test_a_browser_can_read_what_is_pushed_and_the_service_who_sent_it() -> None
     (received,) = service.accepted.values()
     shown = browser.read(received.body)
     assert (shown["title"], shown["tag"], shown["key"]) == ("M 5.6 earthquake, somewhere", "eq_1", "ntf_1")
+    assert shown["earthquake"] == "eq_1"  # what a click on it opens
     assert Vapid02.verify(received.headers["authorization"])
     assert f"k={channel.public_key}" in received.headers["authorization"]
     assert int(received.headers["ttl"]) > 0

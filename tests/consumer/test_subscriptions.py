@@ -171,6 +171,20 @@ def test_bad_input_is_refused_with_what_is_wrong(client: Client, fields: dict[st
     assert said in answer.json()["detail"]
 
 
+def test_each_fault_is_told_with_the_field_that_is_at_fault(client: Client) -> None:
+    where = {"kind": "circle", "latitude": 91, "longitude": 0}
+    answer = client.ask("POST", PATH, json=asked(where=where, time_zone="Here/There")).json()
+    assert [one["at"] for one in answer["faults"]] == ["time_zone", "where.latitude"]
+    assert all(one["why"] for one in answer["faults"])
+    channels = [
+        {"channel": "webhook", "url": "https://example.org/"},
+        {"channel": "webhook", "url": "http://localhost/"},
+    ]
+    answer = client.ask("POST", PATH, json=asked(**by(*channels))).json()
+    assert [one["at"] for one in answer["faults"]] == ["how.channels[1]"]
+    assert "own network" in answer["faults"][0]["why"]
+
+
 def test_a_body_that_is_too_large_or_no_json_is_refused(client: Client) -> None:
     assert client.ask("POST", PATH, content=b"x" * (2 * 1024 * 1024)).status_code == 413
     assert client.ask("POST", PATH, content=b"{").status_code == 400
@@ -206,6 +220,8 @@ def test_a_preview_tells_what_would_have_fired(client: Client) -> None:
     assert told["earthquakes"][0]["magnitude"] == 5.0
     assert client.ask("POST", f"{PATH}/preview?days=90", json=asked()).json()["fired"] == 2
     assert client.alerts.outbox.counts() == {}
+    unready = by({"channel": "webhook", "url": ""})
+    assert client.ask("POST", f"{PATH}/preview", json=asked(**unready)).json()["fired"] == 1
 
 
 def test_the_test_button_reaches_its_channels_and_says_test(client: Client) -> None:

@@ -268,7 +268,7 @@ def parse(document: Any) -> Subscription:
             return Subscription.model_validate_json(document)
         return Subscription.model_validate(document)
     except ValidationError as error:
-        raise Rejected("; ".join(sorted({fault(one) for one in error.errors(include_url=False)}))) from error
+        raise Rejected.of(sorted({fault(one) for one in error.errors(include_url=False)})) from error
 
 
 def encode(subscription: Subscription) -> bytes:
@@ -280,8 +280,8 @@ _INNER: Final = frozenset(["circle", "polygon", "country", "region", "world", "p
 _SHOWN: Final = 60
 
 
-def fault(error: Mapping[str, Any]) -> str:
-    """One fault in words: `where.radius_km: input should be greater than 0 (got -1)`."""
+def fault(error: Mapping[str, Any]) -> tuple[str, str]:
+    """One fault: the field, and what is wrong: `where.radius_km`, `input should be greater than 0 (got -1)`."""
     location: list[str] = []
     for part in error["loc"]:
         if isinstance(part, int):
@@ -292,8 +292,7 @@ def fault(error: Mapping[str, Any]) -> str:
     words = words[:1].lower() + words[1:]
     given = error.get("input")
     shown = f" (got {str(given)[:_SHOWN]!r})" if isinstance(given, str | int | float) else ""
-    name = "".join(location)
-    return f"{name}: {words}{shown}" if name else f"{words}{shown}"
+    return "".join(location), f"{words}{shown}"
 
 
 def _is_zone(name: str) -> bool:

@@ -91,6 +91,7 @@ class WebPushChannel(PostingChannel):
             "title": message.title,
             "body": message.text[:MAX_TEXT],
             "tag": message.subject or message.key,
+            "earthquake": message.subject,
         }
         body = http_ece.encrypt(
             msgspec.json.encode(shown),

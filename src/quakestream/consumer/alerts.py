@@ -98,15 +98,18 @@ class Alerts:
             Rejected: with every channel at fault.
         """
         how = subscription.how
-        wanted = [*how.channels, *(how.escalation.channels if how.escalation else [])]
-        faults = []
-        for number, one in enumerate(wanted, 1):
+        wanted = [(f"how.channels[{n}]", one) for n, one in enumerate(how.channels)]
+        if how.escalation is not None:
+            wanted += [(f"how.escalation.channels[{n}]", one) for n, one in enumerate(how.escalation.channels)]
+        words, faults = [], []
+        for number, (at, one) in enumerate(wanted, 1):
             try:
                 self._channel(one.channel).check(one.model_extra or {})
             except Rejected as error:
-                faults.append(f"channel {number} ({one.channel}): {error}")
+                words.append(f"channel {number} ({one.channel}): {error}")
+                faults.append((at, str(error)))
         if faults:
-            raise Rejected("; ".join(faults))
+            raise Rejected("; ".join(words), faults)
 
     def targets(self, subscription: Subscription) -> list[tuple[str, str]]:
         """Channel and target of all whom it has told."""

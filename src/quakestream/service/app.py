@@ -16,7 +16,6 @@ from quakestream.service.posts import (
     POST_SCHEMA,
     RETRY_AFTER_S,
     Posts,
-    Refusal,
 )
 from quakestream.service.stream import Stream, Wanted
 from quakestream.sources import State
@@ -135,8 +134,6 @@ def service_app(stream: Stream, posts: Posts, token: str) -> FastAPI:
         """
         try:
             accepted, duplicates = await posts.take(await read_body(request))
-        except Refusal as error:
-            return problem(400, str(error), faults=error.faults)
         except Retryable as error:
             return problem(503, str(error), {"Retry-After": str(RETRY_AFTER_S)})
         return JSONResponse({"accepted": accepted, "duplicates": duplicates}, 202)

@@ -53,8 +53,7 @@ class Refusal(Rejected):
 
     def __init__(self, faults: Sequence[tuple[int | None, str]]) -> None:
         texts = [why if index is None else f"event {index}: {why}" for index, why in faults[:MAX_FAULTS]]
-        super().__init__("; ".join(texts))
-        self.faults = [{"at": index, "why": why} for index, why in faults[:MAX_FAULTS]]
+        super().__init__("; ".join(texts), faults[:MAX_FAULTS])
 
 
 class Posts:
