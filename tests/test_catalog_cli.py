@@ -123,6 +123,16 @@ def test_what_can_not_be_read_is_told_and_the_rest_imported(shell: Shell) -> Non
     shell("import", "nothing.geojson", code=2)
 
 
+def test_a_file_in_which_one_agency_names_its_own_is_imported_soundly(shell: Shell) -> None:
+    feed = json.loads((DATA / "usgs_feed_2014.geojson").read_text())
+    first, second = (f["properties"] | {"net": "aa"} for f in feed["features"][:2])
+    second["ids"] = f",{feed['features'][0]['id']},{feed['features'][1]['id']},"
+    feed["features"] = [f | {"properties": p} for f, p in zip(feed["features"], (first, second), strict=False)]
+    (shell.folder / "one.geojson").write_text(json.dumps(feed))
+    shell("import", "one.geojson")
+    assert shell("verify").stdout.startswith("good: 1 earthquakes")
+
+
 def test_writing_is_refused_while_the_consumer_is_at_work_and_reading_is_not(shell: Shell) -> None:
     shell("import", DATA / FILES[0])
     with sole_instance(shell.folder / "earthquake-consumer.lock"):
@@ -264,6 +274,24 @@ def test_rebuild_keeps_ids_and_groups_what_an_older_version_did_not(either: Shel
         assert (shell.folder / "catalogue.before-rebuild").is_file()
     shell("rebuild")
     shell("verify")
+
+
+def test_rebuild_joins_what_an_older_version_kept_apart_in_one_batch(
+    either: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it was once: of a mode's only agency, what came in one batch was not held against each other."""
+    shell = either
+    with closing(shell.catalog()) as catalog, monkeypatch.context() as older:
+        older.setattr("quakestream.catalog.ingest.to_regroup", lambda *_: [])
+        Writer(catalog).write(shock("us1"), shock("us2", timestamp=shock("us1").timestamp_ms + 600_000, ids=["us1"]))
+        (first,), (second,) = catalog.find("us1"), catalog.find("us2")
+        assert first != second
+    assert "are one earthquake" in shell("verify", code=1).stdout
+    shell("rebuild")
+    shell("verify")
+    with closing(shell.catalog()) as catalog:
+        assert catalog.find("us1") == catalog.find("us2") == [first]
+        assert catalog.merged_into(second) == first
 
 
 def test_a_rebuild_is_refused_while_a_consumer_has_the_database_open(

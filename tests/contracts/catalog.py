@@ -47,12 +47,17 @@ def shock(id_: str, **fields: Any) -> EarthquakeEvent:
 
 
 def tangle(chance: random.Random) -> list[EarthquakeEvent]:
-    """Reports of a few shocks close to each other, by several agencies; revised, some wrong, some withdrawn."""
+    """Reports of a few shocks close to each other; revised, some wrong, some withdrawn.
+
+    By several agencies; or, in a mode or in all, by a single one, which may get its second by a revision.
+    """
+    agencies = chance.choice([["nn", "nc", "us", "ci"], ["nn", "nc", "us", "ci"], ["us"]])
+    drills = chance.choice([agencies, ["us"]])
     shocks = [(chance.randrange(400_000), chance.uniform(-1, 1), chance.uniform(1.5, 5)) for _ in range(6)]
     events = []
     for n in range(18):
-        agency = chance.choice(["nn", "nc", "us", "ci"])
         mode = chance.choice(["actual", "actual", "actual", "exercise"])
+        agency = chance.choice(agencies if mode == "actual" else drills)
         for revision in range(chance.choice([1, 1, 2, 3])):
             after_ms, offset, magnitude = chance.choice(shocks) if revision == 2 else shocks[n % len(shocks)]
             events.append(
@@ -69,6 +74,7 @@ def tangle(chance: random.Random) -> list[EarthquakeEvent]:
                     updated=UPDATED_MS + revision * 1000 + n,
                     status=chance.choice(["automatic", "automatic", "reviewed", "deleted"]),
                     ids=chance.choice([[], [], [f"{agency}{n}"], [f"{agency}{n}", f"us{chance.randrange(18)}"]]),
+                    agency=chance.choice([None, None, None, "nc"]) if revision else None,
                 )
             )
     return events
@@ -286,6 +292,29 @@ class CatalogContract:
         writer.write(shock("us1", timestamp=TIME_MS + 600_000, ids=["us1", "nn1"]))
         writer.write(shock("nn1"))
         assert [e["events"] for e in self.listed(catalog)] == [["usgs:us1", "usgs:nn1"]]
+
+    @pytest.mark.parametrize("size", [1, 3])
+    def test_what_one_agency_says_by_id_counts_whatever_came_in_one_batch(
+        self, catalog: Catalog, writer: Writer, size: int
+    ) -> None:
+        later = TIME_MS + 600_000
+        events = (shock("us1"), shock("us2", timestamp=later), shock("us3", timestamp=later, ids=["us1", "us3"]))
+        for batch in (events[i : i + size] for i in range(0, len(events), size)):
+            writer.write(*batch)
+        assert sorted(e["events"] for e in self.listed(catalog)) == [["usgs:us1", "usgs:us3"], ["usgs:us2"]]
+
+    @pytest.mark.parametrize("size", [1, 2])
+    def test_the_second_agency_may_come_by_a_revision_whatever_came_in_one_batch(
+        self, catalog: Catalog, writer: Writer, size: int
+    ) -> None:
+        writer.write(shock("x", agency="nc", timestamp=TIME_MS + 9_000_000))
+        events = (
+            shock("us1", agency="nc"),
+            shock("x", agency="us", timestamp=TIME_MS + 500, updated=UPDATED_MS + 1),
+        )
+        for batch in (events[i : i + size] for i in range(0, len(events), size)):
+            writer.write(*batch)
+        assert [set(e["events"]) for e in self.listed(catalog)] == [{"usgs:us1", "usgs:x"}]
 
     def test_two_events_of_one_agency_are_two_earthquakes(self, catalog: Catalog, writer: Writer) -> None:
         writer.write(shock("ci37219716"), shock("ci37219708", timestamp=TIME_MS + 350))

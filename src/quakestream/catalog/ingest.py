@@ -334,9 +334,9 @@ class Plan:
 
     def _to_regroup(self, report: Report, old: Origin | None) -> list[Component]:
         """What a report's new origin, or the end of its old one, disturbs; nothing where it is alone and was."""
+        self._near.window.add(report.origin)  # though it be alone: what follows in this batch may say that it is not
         if self._alone(report, old):
             return []
-        self._near.window.add(report.origin)
         return to_regroup(self._near, report.origin, old, self._limits)
 
     def _regrouped(self, anew: Sequence[Component]) -> tuple[list[list[Report]], dict[str, str]]:
