@@ -78,6 +78,7 @@ def test_what_an_earlier_version_stored_is_there(engine: sa.Engine, url: str, ve
         assert [step["event"]["magnitude"] for step in detail["history"]] == [4.5, 4.7]
         box = EarthquakeFilter(minlatitude=38, maxlatitude=39, minlongitude=-119, maxlongitude=-118)
         assert catalog.count(box) == 2
+        assert len(catalog.lately_changed(EarthquakeFilter(minmagnitude=4.6), 10)) == 2
 
         writer = Writer(catalog)
         assert (writer.claim.next_offset, writer.claim.owner_epoch) == (3, 6)

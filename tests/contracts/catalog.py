@@ -138,6 +138,30 @@ class CatalogContract:
         assert detail is not None
         assert {step["event"]["magnitude"] for step in detail["history"]} == {4.5, 4.7}
 
+    # --- what changed lately ------------------------------------------------------------------------------------
+
+    def test_what_was_ever_large_is_listed_by_its_last_change(self, catalog: Catalog, writer: Writer) -> None:
+        writer.write(event("shrank", magnitude=4.8), event("gone", magnitude=4.9), event("small", magnitude=4.4))
+        writer.write(event("never", magnitude=6.0, status="deleted"), event("unsized", magnitude=None))
+        writer.write(event("shrank", magnitude=4.3, updated=NOW_MS - 2000))
+        writer.write(event("gone", magnitude=4.9, status="deleted", updated=NOW_MS - 1000))
+        writer.write(event("new", magnitude=4.5), event("new", magnitude=4.6, updated=NOW_MS - 500))
+
+        def listed(**wanted: Any) -> list[tuple[str, str]]:
+            changes = catalog.lately_changed(EarthquakeFilter(minmagnitude=4.5, **wanted), 10)
+            return [(c.type, msgspec.json.decode(c.document)["preferred"]) for c in changes]
+
+        assert listed() == [("updated", "usgs:new"), ("deleted", "usgs:gone"), ("updated", "usgs:shrank")]
+        assert listed(mode="exercise") == []
+        assert len(catalog.lately_changed(EarthquakeFilter(minmagnitude=4.5), 2)) == 2
+
+    def test_what_merged_away_is_listed_with_where_it_went(self, catalog: Catalog, writer: Writer) -> None:
+        writer.write(shock("nn1", magnitude=5.0), shock("us2", magnitude=5.0, timestamp=TIME_MS + 2_000_000))
+        same = shock("us2", magnitude=5.0, timestamp=TIME_MS + 300, ids=["us2", "nn1"], updated=NOW_MS)
+        writer.write(same)
+        gone, stays = catalog.lately_changed(EarthquakeFilter(minmagnitude=4.5), 10)
+        assert (gone.type, gone.into_id) == ("merged", stays.earthquake_id)
+
     # --- fenced -------------------------------------------------------------------------------------------------
 
     def test_a_new_claim_fences_the_one_before(self, catalog: Catalog, writer: Writer) -> None:

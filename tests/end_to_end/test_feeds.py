@@ -72,6 +72,16 @@ def test_feeds_tell_what_is_real_and_cap_messages_follow_each_other(embedded_sit
     assert titles(consumer, "/feeds/atom", minmagnitude=5) == []
     assert titles(consumer, "/feeds/cap.atom")[0].startswith("Withdrawn: ")
 
+    post(event("never", 1, status="deleted", timestamp=1_650_000_000_000))
+    (never,) = (e["id"] for e in every_earthquake(consumer, includedeleted=True) if e["preferred"] == "mine:never")
+    assert consumer.get(f"/feeds/cap/{never}.xml").status_code == httpx.codes.NOT_FOUND, "nothing was said of it"
+    post(event("shrank", 1, magnitude=4.8, timestamp=1_550_000_000_000))
+    post(event("shrank", 2, magnitude=4.3, timestamp=1_550_000_000_000))
+    assert [title.partition(", ")[0] for title in titles(consumer, "/feeds/cap.atom", limit=2)] == [
+        "Earthquake M 4.3",
+        "Withdrawn: Earthquake M 6.4",
+    ]
+
     assert consumer.get("/feeds/cap/eq_nothing.xml").status_code == httpx.codes.NOT_FOUND
     refused = consumer.get("/feeds/atom", minmagnitude="five")
     assert (refused.status_code, "minmagnitude" in refused.json()["detail"]) == (httpx.codes.BAD_REQUEST, True)

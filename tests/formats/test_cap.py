@@ -75,6 +75,7 @@ def test_a_merger_cancels_in_favour_of_the_other_and_is_no_all_clear() -> None:
     said = read(shock(revision=2), Revision(1, 0), into="eq_other")
     assert (said["msgType"], said["responseType"]) == ("Cancel", "Monitor")
     assert "eq_other" in said["note"]
+    assert said["headline"].startswith("One and the same as another: ")
 
 
 @pytest.mark.parametrize(

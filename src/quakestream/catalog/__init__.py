@@ -307,5 +307,13 @@ class Catalog(abc.ABC):
         """When each of an earthquake's revisions was made, ms since 1970, from the first on; empty: no such id."""
 
     @abc.abstractmethod
+    def lately_changed(self, wanted: EarthquakeFilter, limit: int) -> list[Change]:
+        """The newest change of each earthquake that matches, the newest first: also of what merged away.
+
+        `minmagnitude` is of the largest magnitude that it was ever shown with while it stood; all other bounds are of
+        what it is now. What was withdrawn before it ever stood is not there. It looks at the last 200,000 changes.
+        """
+
+    @abc.abstractmethod
     def close(self) -> None:
         """Close the database."""

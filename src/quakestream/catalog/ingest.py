@@ -72,6 +72,8 @@ class Earthquake(Struct):
     deleted: bool = False
     """Whether, at its last change, every source had withdrawn it."""
     merged_into: int | None = None
+    largest_magnitude: float | None = None
+    """The largest that it was shown with by this transaction's changes after which it stood."""
 
     @property
     def event(self) -> EarthquakeEvent:
@@ -387,6 +389,9 @@ class Plan:
             if deleted and not quake.deleted and kind in ("created", "updated"):
                 kind = "deleted"
             quake.deleted = deleted
+        magnitude = quake.event.magnitude
+        if magnitude is not None and not quake.deleted:
+            quake.largest_magnitude = max(magnitude, quake.largest_magnitude or magnitude)
         if quake.earthquake not in self.new_earthquakes:
             self.changed_earthquakes[quake.earthquake] = quake
         document = earthquake_document(quake, self.now_ms)

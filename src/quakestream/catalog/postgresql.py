@@ -125,10 +125,11 @@ _CHANGE_EARTHQUAKES: Final = """
 UPDATE earthquakes AS q
 SET revision = n.revision, seq = n.seq, deleted = n.deleted, merged_into = n.merged_into,
     timestamp_ms = n.timestamp_ms, magnitude = n.magnitude, depth_km = n.depth_km, latitude = n.latitude,
-    longitude = n.longitude
+    longitude = n.longitude, largest_magnitude = greatest(q.largest_magnitude, n.largest_magnitude)
 FROM unnest(%b::int8[], %b::int8[], %b::int8[], %b::bool[], %b::int8[], %b::int8[], %b::float8[], %b::float8[],
-            %b::float8[], %b::float8[])
-  AS n(earthquake, revision, seq, deleted, merged_into, timestamp_ms, magnitude, depth_km, latitude, longitude)
+            %b::float8[], %b::float8[], %b::float8[])
+  AS n(earthquake, revision, seq, deleted, merged_into, timestamp_ms, magnitude, depth_km, latitude, longitude,
+       largest_magnitude)
 WHERE q.earthquake = n.earthquake
 """
 _ADD_CLAIMS: Final = """
@@ -383,6 +384,7 @@ def _standing(q: Earthquake) -> tuple[object, ...]:
         place.depth_km,
         place.latitude,
         place.longitude,
+        q.largest_magnitude,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import secrets
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +20,8 @@ from quakestream.seismology.geodesy import EARTH_RADIUS_KM, bounding_boxes, dist
 from quakestream.seismology.places import country, timezone
 
 MAX_CELLS: Final = 1_000
+MAX_CHANGES_LOOKED_AT: Final = 200_000
+"""By which what has changed lately is bounded: some weeks of all that the world's agencies report."""
 MARGIN_KM: Final = 1e-6
 """By which the box around a circle is larger, so that rounding keeps nothing out."""
 MAX_BOXED: Final = 3_000
@@ -251,12 +254,31 @@ def read_revised_at(connection: Connection, earthquake_id: str) -> list[int]:
     return list(connection.execute(made).scalars())
 
 
+def read_lately_changed(connection: Connection, wanted: EarthquakeFilter, limit: int) -> list[Change]:
+    """The newest change of each earthquake that matches, and was ever large enough; the newest first."""
+    last_seq = connection.execute(select(feed.c.last_seq)).scalar_one()
+    c, q = changes.c, earthquakes.c
+    ever = (
+        q.largest_magnitude.is_not(None) if wanted.minmagnitude is None else q.largest_magnitude >= wanted.minmagnitude
+    )
+    found = (
+        select(changes, q.id)
+        .join(earthquakes, and_(q.earthquake == c.earthquake, q.seq == c.seq))
+        .where(c.seq > last_seq - MAX_CHANGES_LOOKED_AT, ever)
+        .where(*_conditions(connection, replace(wanted, minmagnitude=None, includedeleted=True), merged=True))
+        .order_by(c.seq.desc())
+        .limit(limit)
+    )
+    rows = connection.execute(found).all()
+    return [Change(r.seq, r.type, r.id, r.document, r.from_id, r.into_id, r.at_ms, r.imported) for r in rows]
+
+
 def _local(latitude: float, longitude: float, depth: float | None = None) -> dict[str, Any]:  # noqa: ARG001 - a location
     land = country(latitude, longitude)
     return {"country": None if land is None else land.code, "timezone": timezone(latitude, longitude)}
 
 
-def _conditions(connection: Connection, wanted: EarthquakeFilter) -> list[ColumnElement[bool]]:
+def _conditions(connection: Connection, wanted: EarthquakeFilter, *, merged: bool = False) -> list[ColumnElement[bool]]:
     c = earthquakes.c
     bounds = (
         (c.timestamp_ms, wanted.starttime_ms, wanted.endtime_ms),
@@ -277,7 +299,8 @@ def _conditions(connection: Connection, wanted: EarthquakeFilter) -> list[Column
         conditions.append(c.mode == wanted.mode)
     if not wanted.includedeleted:
         conditions.append(c.deleted.is_(False))
-    conditions.append(c.merged_into.is_(None))
+    if not merged:
+        conditions.append(c.merged_into.is_(None))
     return conditions + _within_radii(connection, wanted)
 
 

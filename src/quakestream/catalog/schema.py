@@ -147,6 +147,8 @@ earthquakes = Table(
     Column("depth_km", Double),
     Column("latitude", Double, nullable=False),
     Column("longitude", Double, nullable=False),
+    # the largest that it was ever shown with, by a change after which it stood: who was told of it is told of its end
+    Column("largest_magnitude", Double),
     UniqueConstraint("id", name="earthquakes_by_id"),
     Index("earthquakes_by_time", "timestamp_ms", "earthquake"),
     Index(

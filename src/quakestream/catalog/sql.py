@@ -77,6 +77,10 @@ class SqlCatalog(Catalog):
         with self.reading() as connection:
             return queries.read_revised_at(connection, earthquake_id)
 
+    def lately_changed(self, wanted: EarthquakeFilter, limit: int) -> list[Change]:
+        with self.reading() as connection:
+            return queries.read_lately_changed(connection, wanted, limit)
+
     def begin_epoch(self) -> Feed:
         with self.writing() as connection:
             queries.begin_epoch(connection)

@@ -228,13 +228,21 @@ def _write(db: sqlite3.Connection, plan: Plan) -> None:
     )
     db.executemany(
         """INSERT INTO earthquakes (earthquake, id, mode, first_seen_ms, revision, seq, deleted, merged_into,
-        timestamp_ms, magnitude, depth_km, latitude, longitude) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)""",
-        [(q.earthquake, q.id, q.mode, q.first_seen_ms, *_standing(q)) for q in plan.new_earthquakes.values()],
+        timestamp_ms, magnitude, depth_km, latitude, longitude, largest_magnitude)
+        VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)""",
+        [
+            (q.earthquake, q.id, q.mode, q.first_seen_ms, *_standing(q), q.largest_magnitude)
+            for q in plan.new_earthquakes.values()
+        ],
     )
     db.executemany(
         """UPDATE earthquakes SET revision = ?, seq = ?, deleted = ?, merged_into = ?, timestamp_ms = ?, magnitude = ?,
-        depth_km = ?, latitude = ?, longitude = ? WHERE earthquake = ?""",
-        [(*_standing(q), q.earthquake) for q in plan.changed_earthquakes.values()],
+        depth_km = ?, latitude = ?, longitude = ?,
+        largest_magnitude = max(coalesce(largest_magnitude, ?), coalesce(?, largest_magnitude)) WHERE earthquake = ?""",
+        [
+            (*_standing(q), q.largest_magnitude, q.largest_magnitude, q.earthquake)
+            for q in plan.changed_earthquakes.values()
+        ],
     )
     db.executemany(
         """INSERT INTO changes (seq, type, earthquake, at_ms, why, document, from_id, into_id, imported)

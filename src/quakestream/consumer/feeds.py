@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
@@ -12,14 +12,16 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
-from quakestream.catalog import Catalog, EarthquakeFilter
+from quakestream.catalog import Catalog, Change
 from quakestream.consumer.parameters import FilterParameters
+from quakestream.event import Mode
 from quakestream.formats import atom, cap
 from quakestream.web import problems
 
 MAX_ENTRIES: Final = 500
 CAP_LEAST_MAGNITUDE: Final = 4.5
 """Of the feed of alerts, unless it is asked otherwise."""
+_document = msgspec.json.Decoder(dict[str, Any])
 
 
 class FeedParameters(FilterParameters):
@@ -48,11 +50,15 @@ def feeds_router(catalog: Catalog, *, public_url: str, cap_sender: str) -> APIRo
         """The newest that match; an entry's `updated` is its last change, so that a reader shows revisions."""
         home = base(request)
 
-        def links(one: dict[str, Any]) -> tuple[atom.Link, ...]:
+        def entry(one: dict[str, Any]) -> atom.Entry:
             page = atom.Link(f"{home}/?id={one['id']}", type="text/html")
-            return page, atom.Link(f"{home}/feeds/cap/{one['id']}.xml", "alternate", cap.MEDIA_TYPE)
+            return atom.Entry(one, (page, atom.Link(f"{home}/feeds/cap/{one['id']}.xml", "alternate", cap.MEDIA_TYPE)))
 
-        return _feed(catalog, request, home, asked, asked.wanted(), "Earthquakes", links)
+        wanted = asked.wanted()
+        mode = wanted.mode or "actual"
+        page = catalog.earthquakes(replace(wanted, mode=mode), asked.limit)
+        entries = [entry(_document.decode(document)) for document in page.earthquakes]
+        return _feed(catalog, request, home, mode, "Earthquakes", entries)
 
     @router.get(
         "/cap.atom",
@@ -61,17 +67,24 @@ def feeds_router(catalog: Catalog, *, public_url: str, cap_sender: str) -> APIRo
         responses=problems(503),
     )
     def as_cap_feed(request: Request, asked: Annotated[FeedParameters, Query()]) -> Response:
-        """Those of magnitude 4.5 and more, unless `minmagnitude` says otherwise; each entry leads to its message."""
+        """What changed last, newest first; each entry leads to its message.
+
+        Of earthquakes that ever had magnitude 4.5 and more, unless `minmagnitude` says otherwise: one that has become
+        smaller since is there as an Update, one that was withdrawn or merged away as a Cancel.
+        """
         home = base(request)
         wanted = asked.wanted()
         if wanted.minmagnitude is None:
             wanted = replace(wanted, minmagnitude=CAP_LEAST_MAGNITUDE)
-        wanted = replace(wanted, includedeleted=True)  # whose message is a Cancel
+        mode = wanted.mode or "actual"
 
-        def links(one: dict[str, Any]) -> tuple[atom.Link, ...]:
-            return (atom.Link(f"{home}/feeds/cap/{one['id']}.xml", type=cap.MEDIA_TYPE),)
+        def entry(change: Change) -> atom.Entry:
+            one = _document.decode(change.document)
+            link = atom.Link(f"{home}/feeds/cap/{one['id']}.xml", type=cap.MEDIA_TYPE)
+            return atom.Entry(one, (link,), into=change.into_id if change.type == "merged" else None)
 
-        return _feed(catalog, request, home, asked, wanted, "Earthquakes as CAP 1.2", links)
+        changes = catalog.lately_changed(replace(wanted, mode=mode), asked.limit)
+        return _feed(catalog, request, home, mode, "Earthquakes as CAP 1.2", [entry(change) for change in changes])
 
     @router.get(
         "/cap/{earthquake_id}.xml",
@@ -84,6 +97,8 @@ def feeds_router(catalog: Catalog, *, public_url: str, cap_sender: str) -> APIRo
         document = catalog.earthquake(earthquake_id)
         if document is None:
             raise HTTPException(404, f"there is no earthquake {earthquake_id}")
+        if not _ever_stood(document):
+            raise HTTPException(404, f"{earthquake_id} was withdrawn before anything was said of it")
         history = [cap.Revision(number, at_ms) for number, at_ms in enumerate(catalog.revised_at(earthquake_id), 1)]
         into = catalog.merged_into(earthquake_id)
         web = f"{base(request)}/?id={into or earthquake_id}"
@@ -92,27 +107,25 @@ def feeds_router(catalog: Catalog, *, public_url: str, cap_sender: str) -> APIRo
     return router
 
 
+def _ever_stood(document: dict[str, Any]) -> bool:
+    """Whether an earthquake was ever said to have happened: else there is nothing to cancel."""
+    if document["status"] != "deleted":
+        return True
+    return any(step["event"] is not None and step["event"]["status"] != "deleted" for step in document["history"])
+
+
 def _feed(
-    catalog: Catalog,
-    request: Request,
-    home: str,
-    asked: FeedParameters,
-    wanted: EarthquakeFilter,
-    title: str,
-    links: Callable[[dict[str, Any]], tuple[atom.Link, ...]],
+    catalog: Catalog, request: Request, home: str, mode: Mode, title: str, entries: Sequence[atom.Entry]
 ) -> Response:
-    mode = wanted.mode or "actual"
     stands = catalog.feed()
-    page = catalog.earthquakes(replace(wanted, mode=mode), asked.limit)
-    quakes = [msgspec.json.decode(document, type=dict[str, Any]) for document in page.earthquakes]
     itself = f"{home}{request.url.path}"
     if request.query_params:
         itself += f"?{urlencode(request.query_params.multi_items())}"
     document = atom.feed(
-        [atom.Entry(one, links(one)) for one in quakes],
+        entries,
         id_=f"urn:quakestream:{stands.catalog_id}:{request.url.path.rpartition('/')[2]}",
         title=title if mode == "actual" else f"{mode.upper()}: {title}",
-        updated_ms=max((one["changed"] for one in quakes), default=0),
+        updated_ms=max((entry.earthquake["changed"] for entry in entries), default=0),
         links=(atom.Link(itself, "self", atom.MEDIA_TYPE),),
     )
     return _Atom(document, headers={"Cache-Control": "no-cache"})

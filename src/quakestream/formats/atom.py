@@ -35,6 +35,8 @@ class Entry(Struct, frozen=True):
 
     earthquake: dict[str, Any]
     links: tuple[Link, ...]
+    into: str | None = None
+    """The id of the earthquake that it was merged into."""
 
 
 def feed(entries: Iterable[Entry], *, id_: str, title: str, updated_ms: int, links: Iterable[Link]) -> bytes:
@@ -57,7 +59,8 @@ def _entry(root: etree._Element, entry: Entry, id_: str) -> None:
     one = entry.earthquake
     element = etree.SubElement(root, _atom("entry"))
     _add(element, "id", f"{id_}#{one['id']}")
-    _add(element, "title", headline(one))
+    title = headline(one, entry.into)
+    _add(element, "title", title)
     _add(element, "updated", iso_time(one["changed"]))
     _add(element, "published", iso_time(one["firstSeen"]))
     author = etree.SubElement(element, _atom("author"))
@@ -69,7 +72,7 @@ def _entry(root: etree._Element, entry: Entry, id_: str) -> None:
     location = one["location"]
     depth_km = location.get("depth")
     depth = "depth unknown" if depth_km is None else f"depth {depth_km:.0f} km"
-    said = f"{headline(one)}. {iso_time(one['timestamp'])}, {depth}, {one['status']}; revision {one['revision']}."
+    said = f"{title}. {iso_time(one['timestamp'])}, {depth}, {one['status']}; revision {one['revision']}."
     _add(element, "summary", said)
     point = etree.SubElement(element, f"{{{GEORSS}}}point")
     point.text = f"{location['latitude']:.4f} {location['longitude']:.4f}"

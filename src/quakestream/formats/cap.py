@@ -78,7 +78,7 @@ def message(
         said = (f"{sender},{identifier(earthquake['id'], one.revision)},{time_of(one.at_ms)}" for one in earlier)
         _add(root, "references", " ".join(said))
     _add(root, "incidents", earthquake["id"])
-    _info(root, earthquake, web, withdrawn=withdrawn)
+    _info(root, earthquake, web, into, withdrawn=withdrawn)
     return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True))
 
 
@@ -87,12 +87,17 @@ def time_of(epoch_ms: int) -> str:
     return f"{utc(epoch_ms):%Y-%m-%dT%H:%M:%S}-00:00"
 
 
-def headline(earthquake: dict[str, Any]) -> str:
-    """`EXERCISE: Earthquake M 6.4, 18 km NNE of Hualien City, Taiwan`: at most 160 characters, as CAP advises."""
+def headline(earthquake: dict[str, Any], into: str | None = None) -> str:
+    """`EXERCISE: Earthquake M 6.4, 18 km NNE of Hualien City, Taiwan`: at most 160 characters, as CAP advises.
+
+    `into`: the earthquake that it was merged into.
+    """
     magnitude = earthquake.get("magnitude")
     size = "magnitude unknown" if magnitude is None else f"M {magnitude:.1f}"
     drill = "" if earthquake["mode"] == "actual" else f"{earthquake['mode'].upper()}: "
     gone = "Withdrawn: " if earthquake["status"] == "deleted" else ""
+    if into is not None:
+        gone = "One and the same as another: "
     text = f"{drill}{gone}{earthquake['type'].capitalize()} {size}, {_place(earthquake)}"
     return text if len(text) <= 160 else f"{text[:159]}…"
 
@@ -102,7 +107,9 @@ def xml_text(text: str) -> str:
     return _NOT_XML.sub("\ufffd", text)
 
 
-def _info(root: etree._Element, earthquake: dict[str, Any], web: str | None, *, withdrawn: bool) -> None:
+def _info(
+    root: etree._Element, earthquake: dict[str, Any], web: str | None, into: str | None, *, withdrawn: bool
+) -> None:
     location = earthquake["location"]
     magnitude, depth_km = earthquake.get("magnitude"), location.get("depth")
     expected, radius_km = None, None
@@ -121,8 +128,8 @@ def _info(root: etree._Element, earthquake: dict[str, Any], web: str | None, *, 
     _add(info, "onset", time_of(earthquake["timestamp"]))
     _add(info, "expires", time_of(earthquake["changed"] + EXPIRES_H * 3_600_000))
     _add(info, "senderName", f"Quakestream, from {_agency(earthquake)}")
-    _add(info, "headline", headline(earthquake))
-    _add(info, "description", _description(earthquake, expected))
+    _add(info, "headline", headline(earthquake, into))
+    _add(info, "description", _description(earthquake, into, expected))
     _add(info, "instruction", "Not an official warning: follow what your authorities say.")
     if web or earthquake.get("url"):
         _add(info, "web", web or earthquake["url"])
@@ -172,10 +179,10 @@ def _certainty(earthquake: dict[str, Any], *, withdrawn: bool) -> str:
     return "Observed" if earthquake["status"] == "reviewed" else "Likely"
 
 
-def _description(earthquake: dict[str, Any], expected: intensity.Estimate | None) -> str:
+def _description(earthquake: dict[str, Any], into: str | None, expected: intensity.Estimate | None) -> str:
     depth_km = earthquake["location"].get("depth")
     sentences = [
-        f"{headline(earthquake)}.",
+        f"{headline(earthquake, into)}.",
         f"Origin time {_precise(earthquake['timestamp'])}.",
         "Depth unknown." if depth_km is None else f"Depth {depth_km:.0f} km.",
         f"{earthquake['status'].capitalize()}, by {_agency(earthquake)}; values may still change.",
