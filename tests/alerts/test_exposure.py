@@ -89,7 +89,7 @@ def test_how_often_a_site_was_shaken() -> None:
         for n, m in enumerate((3, 5, 6, 7))
     ]
     gone = dataclasses.replace(NAPA, magnitude=8.0, status="deleted", time_ms=DAY_MS)
-    later = dataclasses.replace(NAPA, magnitude=8.0, time_ms=round(10 * hindsight.YEAR_MS))
+    later = dataclasses.replace(NAPA, magnitude=8.0, time_ms=round(10 * hindsight.YEAR_MS) + 1)
     found = hindsight.exceedances(*at, [*years, gone, later, DEEP], 0, round(10 * hindsight.YEAR_MS))
     by_class = {one.number: one.times for one in found}
     for number, times in by_class.items():
@@ -99,7 +99,9 @@ def test_how_often_a_site_was_shaken() -> None:
     assert found[0].per_year == pytest.approx(found[0].times / 10)
     assert all(one.strongest.magnitude == 7 for one in found)
     with pytest.raises(ValueError, match="before"):
-        hindsight.exceedances(*at, [], 5, 5)
+        hindsight.exceedances(*at, [], 5, 4)
+    young = hindsight.exceedances(*at, years, 0, round(0.9 * hindsight.YEAR_MS))
+    assert [one.per_year for one in young] == [None] * len(young)
 
 
 def test_what_would_have_fired() -> None:

@@ -76,6 +76,19 @@ def test_how_often_a_site_shook_counts_what_was_real(client: Client) -> None:
     times = {one["class"]: one["times"] for one in told["exceedances"]}
     assert times[3] == 2
     assert times[max(times)] == 1
-    assert told["toMs"] == NOW_MS
-    assert told["exceedances"][0]["perYear"] == pytest.approx(2 / 3, abs=0.01)
+    assert (told["fromMs"], told["toMs"]) == (NOW_MS - 3 * YEAR_MS, NOW_MS - YEAR_MS)
+    assert told["years"] == pytest.approx(2, abs=0.01)
+    assert told["exceedances"][0]["perYear"] == pytest.approx(2 / 2, abs=0.01)
     assert client.get("/api/v1/exceedances", params={"latitude": -80, "longitude": 0}).json()["exceedances"] == []
+
+
+def test_a_rate_is_of_what_the_catalogue_covers_and_of_a_year_at_least(client: Client) -> None:
+    """The one near the site may be minutes old in a catalogue of years; and a young catalogue tells no rate."""
+    since = client.get("/api/v1/exceedances", params=ATHENS | {"starttime": NOW_MS - 5 * YEAR_MS // 2}).json()
+    assert since["fromMs"] == NOW_MS - 2.5 * YEAR_MS
+    assert since["exceedances"][0]["perYear"] == pytest.approx(2 / 1.5, abs=0.01)
+    young = client.get("/api/v1/exceedances", params=ATHENS | {"starttime": NOW_MS - 3 * YEAR_MS // 2}).json()
+    assert young["years"] == pytest.approx(0.5, abs=0.01)
+    assert (young["exceedances"][0]["times"], young["exceedances"][0]["perYear"]) == (1, None)
+    after = client.get("/api/v1/exceedances", params=ATHENS | {"starttime": NOW_MS}).json()
+    assert (after["fromMs"], after["exceedances"]) == (None, [])

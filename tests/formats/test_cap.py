@@ -104,6 +104,18 @@ def test_the_area_is_where_it_is_felt() -> None:
     assert (deep["severity"], deep["circle"].split()[1]) == ("Unknown", "0.0")
 
 
+def test_an_estimate_says_whose_it_is_and_where_it_is_extrapolated() -> None:
+    said = read(shock(magnitude=6.4))
+    for name in ("description", "areaDesc"):
+        assert "Allen, Wald & Worden (2012), J. Seismol. 16, 409" in said[name]
+        assert "Extrapolated" not in said[name]
+    great = read(shock(magnitude=8.6))
+    assert float(great["circle"].split()[1]) > 2000
+    assert "Extrapolated: its model was made from magnitudes 5.0 to 7.9 within 300 km" in great["areaDesc"]
+    assert "Extrapolated" in great["description"]
+    assert "Atkinson & Wald (2007)" in read(shock(location={"latitude": 48.0, "longitude": -80.0}))["areaDesc"]
+
+
 @given(
     text=st.text(max_size=300),
     magnitude=st.one_of(st.none(), st.floats(-5, 10)),

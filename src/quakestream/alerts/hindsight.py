@@ -19,6 +19,8 @@ from quakestream.seismology.intensity import CLASSES
 
 YEAR_MS: Final = 365.25 * 86_400_000
 LEAST_CLASS: Final = 3
+LEAST_YEARS: Final = 1.0
+"""Of a shorter time there is no rate: a swarm, or a quiet month, would stand for years."""
 LARGEST_SHAKEN_KM: Final = 2_000.0
 """Farther than that no intensity of III is expected of any earthquake that has been."""
 
@@ -38,7 +40,8 @@ class Exceedance:
     number: int
     """1…10"""
     times: int
-    per_year: float
+    per_year: float | None
+    """None: of a time under a year."""
     strongest: Earthquake
 
     @property
@@ -67,20 +70,21 @@ def would_have_fired(subscription: Subscription, quakes: Iterable[Earthquake]) -
 def exceedances(
     latitude: float, longitude: float, quakes: Iterable[Earthquake], from_ms: int, to_ms: int
 ) -> list[Exceedance]:
-    """How often each intensity from III on was expected at a site, in the years that the catalogue covers.
+    """How often each intensity from III on was expected at a site, from one moment to another, both included.
 
-    Counts of expected intensity at a point, aftershocks with the rest, from a catalogue as complete as it is: this is a
-    history, and no seismic hazard. What did not happen in these years is not impossible.
+    The time is what the catalogue covers, wherever its earthquakes are. Counts of expected intensity at a point,
+    aftershocks with the rest, from a catalogue as complete as it is: this is a history, and no seismic hazard. What did
+    not happen in these years is not impossible.
 
     Raises:
-        ValueError: the time is no time.
+        ValueError: it ends before it begins.
     """
-    if to_ms <= from_ms:
+    if to_ms < from_ms:
         raise ValueError("from_ms is to be before to_ms")
     years = (to_ms - from_ms) / YEAR_MS
     felt: list[tuple[float, Earthquake]] = []
     for quake in quakes:
-        if quake.deleted or not from_ms <= quake.time_ms < to_ms:
+        if quake.deleted or not from_ms <= quake.time_ms <= to_ms:
             continue
         km = distance_km(latitude, longitude, quake.latitude, quake.longitude)
         estimate = expected(quake, km) if km <= LARGEST_SHAKEN_KM else None
@@ -92,4 +96,5 @@ def exceedances(
 
 def _exceedance(number: int, felt: Sequence[tuple[float, Earthquake]], years: float) -> Exceedance | None:
     times = sum(math.floor(mmi + 0.5) >= number for mmi, _ in felt)
-    return Exceedance(number, times, times / years, felt[0][1]) if times else None
+    per_year = times / years if years >= LEAST_YEARS else None
+    return Exceedance(number, times, per_year, felt[0][1]) if times else None

@@ -291,6 +291,10 @@ class Catalog(abc.ABC):
         """How many match."""
 
     @abc.abstractmethod
+    def span(self, wanted: EarthquakeFilter) -> tuple[int, int] | None:
+        """Origin times of the first and the last earthquake that match, ms since 1970; None: none does."""
+
+    @abc.abstractmethod
     def find(self, name: str, mode: Mode | None = None) -> list[str]:
         """Ids of the earthquakes called `name`: an earthquake's id, `<source>:<id>`, or an agency's bare id."""
 

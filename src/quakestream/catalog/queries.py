@@ -165,6 +165,14 @@ def read_count(connection: Connection, wanted: EarthquakeFilter) -> int:
     return connection.execute(select(func.count()).select_from(earthquakes).where(*conditions)).scalar_one()
 
 
+def read_span(connection: Connection, wanted: EarthquakeFilter) -> tuple[int, int] | None:
+    """Origin times of the first and the last earthquake that match: two steps in the index of times."""
+    times = select(earthquakes.c.timestamp_ms).where(*_conditions(connection, wanted)).limit(1)
+    first = connection.execute(times.order_by(earthquakes.c.timestamp_ms)).scalar_one_or_none()
+    last = connection.execute(times.order_by(earthquakes.c.timestamp_ms.desc())).scalar_one_or_none()
+    return None if first is None or last is None else (first, last)
+
+
 def read_names(connection: Connection, name: str, mode: Mode | None) -> list[str]:
     """Ids of the earthquakes called `name`: an earthquake's id, `<source>:<id>`, or an agency's bare id."""
     source, colon, id_ = name.partition(":")

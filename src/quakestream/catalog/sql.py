@@ -61,6 +61,10 @@ class SqlCatalog(Catalog):
         with self.reading() as connection:
             return queries.read_count(connection, wanted)
 
+    def span(self, wanted: EarthquakeFilter) -> tuple[int, int] | None:
+        with self.reading() as connection:
+            return queries.read_span(connection, wanted)
+
     def find(self, name: str, mode: Mode | None = None) -> list[str]:
         with self.reading() as connection:
             return queries.read_names(connection, name, mode)

@@ -22,10 +22,6 @@ from quakestream.web import problem, problems
 
 CURVE_DEGREES: Final = np.concatenate([np.arange(0.0, 5.0, 0.1), np.arange(5.0, 180.5, 0.5)])
 """Dense where the curve bends: near the source."""
-SOURCES: Final = {
-    "allen-2012": "Allen, Wald & Worden (2012), active crust",
-    "atkinson-wald-2007": "Atkinson & Wald (2007), stable continent",
-}
 
 
 class _Png(Response):
@@ -188,6 +184,7 @@ def shaking_at(earthquake: dict[str, Any], latitude: float, longitude: float) ->
 
 def _told(expected: intensity.Estimate) -> ExpectedIntensity:
     class_ = intensity.intensity_class(expected.mmi)
+    cited = intensity.CITATIONS[expected.model]
     return ExpectedIntensity(
         value=round(expected.mmi, 1),
         low=round(expected.low, 1),
@@ -196,7 +193,7 @@ def _told(expected: intensity.Estimate) -> ExpectedIntensity:
         shaking=class_.shaking,
         model=expected.model,
         extrapolated=expected.extrapolated,
-        source=SOURCES[expected.model],
+        source=f"{cited.name}, {cited.where}",
     )
 
 

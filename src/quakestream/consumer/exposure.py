@@ -18,7 +18,7 @@ from quakestream.alerts.earthquake import Earthquake, earthquake_of
 from quakestream.alerts.exposure import Exposure, exposure
 from quakestream.catalog import Catalog, EarthquakeFilter
 from quakestream.consumer.earthquakes import named
-from quakestream.consumer.parameters import Latitude, Longitude
+from quakestream.consumer.parameters import Latitude, Longitude, Time
 from quakestream.event import Mode
 from quakestream.seismology.intensity import intensity_class
 from quakestream.web import problems
@@ -63,33 +63,50 @@ def exposure_router(catalog: Catalog, now_ms: Callable[[], int]) -> APIRouter:
         return JSONResponse({"mode": "exercise", "place": event.place} | _shown(done.exposure))
 
     @router.get("/exceedances", summary="How often each intensity was expected at a site", responses=problems(400, 503))
-    def exceeded(latitude: Latitude, longitude: Longitude) -> Response:
-        """In the years that the catalogue covers: a history, and no seismic hazard. `actual` earthquakes only."""
-        quakes = list(_near(catalog, latitude, longitude))
-        if not quakes:
-            return JSONResponse({"fromMs": None, "toMs": None, "exceedances": [], "complete": True})
-        from_ms, to_ms = min(quake.time_ms for quake in quakes), now_ms()
-        found = hindsight.exceedances(latitude, longitude, quakes, from_ms, to_ms) if from_ms < to_ms else []
+    def exceeded(latitude: Latitude, longitude: Longitude, starttime: Time | None = None) -> Response:
+        """In the time that the catalogue covers: a history, and no seismic hazard. `actual` earthquakes only.
+
+        From its first earthquake, wherever that was, or from `starttime` on, say where it begins to be complete; up to
+        its last. Of less than a year there are counts and no rate.
+        """
+        span = catalog.span(EarthquakeFilter(mode="actual", starttime_ms=starttime))
+        if span is None:
+            return JSONResponse({"fromMs": None, "toMs": None, "years": 0.0, "exceedances": [], "complete": True})
+        (from_ms, to_ms), asked_ms = span, starttime
+        if asked_ms is not None and catalog.span(EarthquakeFilter(mode="actual", endtime_ms=asked_ms)) is not None:
+            from_ms = asked_ms  # what is before it is covered too
+        quakes = list(_near(catalog, latitude, longitude, from_ms))
+        found = hindsight.exceedances(latitude, longitude, quakes, from_ms, to_ms)
         shown = [
             {
                 "class": one.number,
                 "roman": one.roman,
                 "times": one.times,
-                "perYear": round(one.per_year, 4),
+                "perYear": None if one.per_year is None else round(one.per_year, 4),
                 "strongest": one.strongest.id,
             }
             for one in found
         ]
         return JSONResponse(
-            {"fromMs": from_ms, "toMs": to_ms, "exceedances": shown, "complete": len(quakes) < MAX_LOOKED_AT}
+            {
+                "fromMs": from_ms,
+                "toMs": to_ms,
+                "years": round((to_ms - from_ms) / hindsight.YEAR_MS, 3),
+                "exceedances": shown,
+                "complete": len(quakes) < MAX_LOOKED_AT,
+            }
         )
 
     return router
 
 
-def _near(catalog: Catalog, latitude: float, longitude: float) -> Iterator[Earthquake]:
+def _near(catalog: Catalog, latitude: float, longitude: float, from_ms: int) -> Iterator[Earthquake]:
     wanted = EarthquakeFilter(
-        mode="actual", latitude=latitude, longitude=longitude, maxradius_km=hindsight.LARGEST_SHAKEN_KM
+        mode="actual",
+        starttime_ms=from_ms,
+        latitude=latitude,
+        longitude=longitude,
+        maxradius_km=hindsight.LARGEST_SHAKEN_KM,
     )
     for document in islice(catalog.every(wanted), MAX_LOOKED_AT):
         yield earthquake_of(msgspec.json.decode(document))

@@ -34,6 +34,10 @@ AREA_CLASS: Final = "IV"
 STATUS: Final = {"actual": "Actual", "exercise": "Exercise", "test": "Test"}
 EXPIRES_H: Final = 24
 _CORNERS: Final = 36
+_EXTRAPOLATED: Final = (
+    f"Extrapolated: its model was made from magnitudes {intensity.MAGNITUDES[0]:.1f} to {intensity.MAGNITUDES[1]:.1f} "
+    f"within {intensity.FARTHEST_DATA_KM:.0f} km"
+)
 _NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -112,11 +116,12 @@ def _info(
 ) -> None:
     location = earthquake["location"]
     magnitude, depth_km = earthquake.get("magnitude"), location.get("depth")
-    expected, radius_km = None, None
+    expected, radius_km, rim = None, None, None
     if magnitude is not None:
         model = intensity.model_at(location["latitude"], location["longitude"])
         expected = intensity.estimate(model, magnitude, 0.0, depth_km)
         radius_km = intensity.radius_km(model, magnitude, depth_km, AREA_INTENSITY)
+        rim = None if radius_km is None else intensity.estimate(model, magnitude, radius_km, depth_km)
     info = etree.SubElement(root, _name("info"))
     _add(info, "language", "en")
     _add(info, "category", "Geo")
@@ -142,22 +147,30 @@ def _info(
         "review": earthquake["status"],
         "revision": earthquake["revision"],
         "expectedIntensityAtEpicentre": None if expected is None else f"{expected.mmi:.1f}",
-        "expectedIntensityModel": None if expected is None else expected.model,
+        "expectedIntensityRange": None if expected is None else f"{expected.low:.1f} to {expected.high:.1f}",
+        "expectedIntensityModel": None if expected is None else _cited(expected),
+        "expectedIntensityExtrapolated": None if expected is None else _yes(expected.extrapolated),
+        "areaExtrapolated": None if rim is None else _yes(rim.extrapolated),
     }
     for name, value in parameters.items():
         if value is not None:
             parameter = etree.SubElement(info, _name("parameter"))
             _add(parameter, "valueName", name)
             _add(parameter, "value", str(value))
-    _area(info, location["latitude"], location["longitude"], radius_km)
+    _area(info, location["latitude"], location["longitude"], radius_km, rim)
 
 
-def _area(info: etree._Element, latitude: float, longitude: float, radius_km: float | None) -> None:
+def _area(
+    info: etree._Element, latitude: float, longitude: float, radius_km: float | None, rim: intensity.Estimate | None
+) -> None:
+    """`rim`: what is expected at the area's edge."""
     area = etree.SubElement(info, _name("area"))
-    if radius_km is None:
+    if radius_km is None or rim is None:
         _add(area, "areaDesc", "The epicentre; where shaking is expected is not known")
     else:
-        _add(area, "areaDesc", f"Where intensity {AREA_CLASS} or more is expected: an estimate")
+        beyond = f". {_EXTRAPOLATED}" if rim.extrapolated else ""
+        said = f"Where intensity {AREA_CLASS} or more is expected: an estimate by {_cited(rim)}{beyond}"
+        _add(area, "areaDesc", said)
         if ring := _ring(latitude, longitude, radius_km):
             _add(area, "polygon", ring)
     _add(area, "circle", f"{latitude:.4f},{longitude:.4f} {radius_km or 0.0:.1f}")
@@ -191,9 +204,20 @@ def _description(earthquake: dict[str, Any], into: str | None, expected: intensi
         class_ = intensity.intensity_class(expected.mmi)
         sentences.append(
             f"Expected at the epicentre: intensity {class_.roman}, {class_.shaking.lower()} ({expected.low:.1f} to "
-            f"{expected.high:.1f}): an estimate by {expected.model}, no measurement."
+            f"{expected.high:.1f}): an estimate by {_cited(expected)}, no measurement."
         )
+        if expected.extrapolated:
+            sentences.append(f"{_EXTRAPOLATED}.")
     return " ".join(sentences)
+
+
+def _cited(expected: intensity.Estimate) -> str:
+    cited = intensity.CITATIONS[expected.model]
+    return f"{cited.name}, {cited.reference}, for {cited.where}"
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
 
 
 def _note(earthquake: dict[str, Any], into: str | None) -> str | None:

@@ -44,6 +44,21 @@ _SCAN = (0.0, *(1.05**step for step in range(203)), _HALF_EARTH_KM)
 _BISECTIONS: Final = 50
 
 
+class Citation(NamedTuple):
+    """Whose estimate it is."""
+
+    name: str
+    where: str
+    """What it was made for."""
+    reference: str
+
+
+CITATIONS: Final[dict[Model, Citation]] = {
+    "allen-2012": Citation("Allen, Wald & Worden (2012)", "active crust", "J. Seismol. 16, 409"),
+    "atkinson-wald-2007": Citation("Atkinson & Wald (2007)", "stable continent", "Seismol. Res. Lett. 78, 362"),
+}
+
+
 class Class(NamedTuple):
     """A class of intensity as ShakeMap words it (C. B. Worden et al. 2020, ShakeMap Manual, doi:10.5066/F7D21VPQ)."""
 
