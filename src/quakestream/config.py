@@ -184,7 +184,8 @@ class ConsumerSettings(Settings):
     public_url: str = Field(
         "",
         pattern=r"^$|^https?://[^\s]+[^/\s]$",
-        description="Where people reach this service, for links in feeds and messages: `https://quakes.example.org`.",
+        description="Where people reach this service, for links in feeds and messages: `https://quakes.example.org`. "
+        "Empty: messages lead to `http://HOST:PORT`, `http://localhost:3002` unless these say otherwise.",
     )
     cap_sender: str = Field(
         "quakestream@localhost",
@@ -225,6 +226,14 @@ class ConsumerSettings(Settings):
         pattern=r"^$|^https?://[^\s;,'\"/]+(,https?://[^\s;,'\"/]+)*$",
         description="Where that style's tiles, fonts and sprites are, `https://tiles.example,https://fonts.example`.",
     )
+
+    def link_url(self) -> str:
+        """Where a message's links lead to; empty where that can't be known, for `PORT` is 0."""
+        if self.public_url or not self.port:
+            return self.public_url
+        here = {"127.0.0.1", "::1", "0.0.0.0", "::", ""}  # noqa: S104 - what is listened on, told as one reaches it
+        host = "localhost" if self.host in here else f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
 
     def catalog_max_bytes(self) -> int | None:
         """`CATALOG_MAX_MB` in bytes; None: no limit."""

@@ -87,6 +87,29 @@ def test_what_an_earlier_version_stored_is_there(engine: sa.Engine, url: str, ve
         assert [(c.seq, c.type, c.earthquake_id) for c in again] == [(4, "updated", listed["usgs:nn1"]["id"])]
 
 
+def test_addresses_of_an_earlier_version_stay_confirmed_and_used(engine: sa.Engine) -> None:
+    migrate(engine, "0005")
+    channels = [{"channel": "apprise", "url": " mailto://a@b.org "}, {"channel": "webhook", "url": "https://b.org/"}]
+    document = msgspec.json.encode({"where": {"kind": "world"}, "how": {"channels": channels}})
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text("INSERT INTO addresses VALUES ('mailto://a@b.org', 1, 2), ('mailto://c@d.org', 1, NULL)")
+        )
+        insert = (
+            "INSERT INTO subscriptions (id, subscriber, origin, document, version, created_ms, changed_ms) "
+            "VALUES ('s', '', 'api', :document, 1, 1, 1)"
+        )
+        connection.execute(sa.text(insert), {"document": document})
+    migrate(engine)
+    with engine.connect() as connection:
+        known = connection.execute(
+            sa.text("SELECT target, confirmed_ms, length(id) FROM addresses ORDER BY target")
+        ).all()
+        assert [tuple(row) for row in known] == [("mailto://a@b.org", 2, 32), ("mailto://c@d.org", None, 32)]
+        uses = connection.execute(sa.text("SELECT subscription, channel, target FROM address_uses")).all()
+        assert [tuple(row) for row in uses] == [("s", "apprise", "mailto://a@b.org")]
+
+
 def stored() -> list[Any]:
     return [
         shock("nn1", magnitude=4.5),

@@ -45,22 +45,29 @@ class Composer:
         self._channels = channels
         self._url = public_url.rstrip("/")
         self._now_ms = now_ms
-        self._views: OrderedDict[str, tuple[int, View]] = OrderedDict()
+        self._views: OrderedDict[str, tuple[int, frozenset[str], View]] = OrderedDict()
         self._documents: OrderedDict[tuple[str, int], tuple[bytes, Mapping[str, Any]]] = OrderedDict()
 
     def __call__(self, leased: Sequence[Leased]) -> list[Parcel]:
         """A parcel for each, in their order; those of one digest in one."""
         self._refresh(leased)
         asked = {one.target for one in leased if self._channels[one.channel].needs_yes(one.target)}
-        refused = asked - self._registry.confirmed(sorted(asked)) if asked else asked
+        refused = asked - self._registry.addresses.confirmed(asked).keys() if asked else asked
+        questions = self._registry.addresses.ids({one.target for one in leased if one.kind == "confirmation"})
         now_ms = self._now_ms()
         parcels: list[Parcel] = []
         digests: dict[tuple[str, str, str], list[tuple[Leased, Facts, View]]] = {}
         for one in leased:
-            _, view = self._views.get(one.subscription, (0, None))
+            _, ended, view = self._views.get(one.subscription, (0, frozenset(), None))
             if view is None:
                 parcels.append(Parcel([one], None, "the subscription is no more"))
-            elif one.target in refused and one.kind != "confirmation":
+            elif ended and self._registry.receiver(one.channel, one.target) in ended:
+                parcels.append(Parcel([one], None, "the receiver has ended it"))
+            elif one.kind == "confirmation":
+                id_ = questions.get(one.target)
+                question = None if id_ is None else self._question(one, view, id_)
+                parcels.append(Parcel([one], question, "" if question else "the address is used no more"))
+            elif one.target in refused:
                 parcels.append(Parcel([one], None, "the address has not been confirmed"))
             else:
                 facts = _facts.decode(one.facts)
@@ -77,8 +84,6 @@ class Composer:
         return parcels
 
     def _message(self, one: Leased, facts: Facts, view: View, now_ms: int) -> Message:
-        if one.kind == "confirmation":
-            return self._question(one, view)
         raw, quake = self._earthquake(one, facts)
         links = self._links(one, "" if facts.why is None else facts.why.into)
         title, text = messages.words(one.kind, one.mode, quake, facts, view, links, now_ms)
@@ -127,8 +132,8 @@ class Composer:
             [one for one, _, _ in members], msgspec.structs.replace(message, key=key, kind="digest", subject="")
         )
 
-    def _question(self, one: Leased, view: View) -> Message:
-        url = f"{self._url}/alerts/confirm/{self._registry.token('confirm', one.target)}"
+    def _question(self, one: Leased, view: View, id_: str) -> Message:
+        url = f"{self._url}/alerts/confirm/{id_}"
         title, text = messages.confirmation_words(view, url)
         data = {"kind": one.kind, "title": title, "text": text, "confirm": url}
         return self._envelope(one, view, title, text, data, Links())
@@ -159,10 +164,11 @@ class Composer:
         """`into`: the earthquake that the one that is told of turned out to be."""
         if not self._url:
             return Links()
+        receiver = f"{one.subscription} {self._registry.receiver(one.channel, one.target)}"
         return Links(
             self._page(into or one.earthquake) if one.earthquake else "",
             f"{self._url}/alerts/acknowledge/{self._registry.token('acknowledge', one.key)}",
-            f"{self._url}/alerts/unsubscribe/{self._registry.token('unsubscribe', one.subscription)}",
+            f"{self._url}/alerts/unsubscribe/{self._registry.token('unsubscribe', receiver)}",
         )
 
     def _page(self, earthquake_id: str) -> str:
@@ -181,7 +187,7 @@ class Composer:
             elif id_ in self._views:
                 self._views.move_to_end(id_)  # what is needed now is not what goes
         for id_, stored in self._registry.get_all([id_ for id_ in versions if id_ not in self._views]).items():
-            self._views[id_] = (stored.version, _view.decode(stored.document))
+            self._views[id_] = (stored.version, frozenset(stored.ended.split()), _view.decode(stored.document))
         while len(self._views) > MAX_VIEWS + len(ids):
             self._views.popitem(last=False)
 

@@ -37,7 +37,7 @@ from quakestream.alerts.outbox import (
 )
 from quakestream.alerts.policy import Decision, News, Told, decide
 from quakestream.alerts.reasons import why_of
-from quakestream.alerts.registry import Registry
+from quakestream.alerts.registry import Registry, Stored
 from quakestream.alerts.rules import Match
 from quakestream.alerts.subscription import ChannelTarget, Subscription
 from quakestream.catalog import Change, EarthquakeFilter
@@ -53,8 +53,8 @@ FOLLOWER: Final = "alerts"
 FIRST_CHUNK: Final = 100
 """Subscriptions in a change's first transaction: the most shaken are told at once."""
 CHUNK: Final = 1000
-MAX_SUBSCRIPTIONS: Final = 20_000
-"""That are kept parsed."""
+MAX_PARSED_BYTES: Final = 16 * 1024 * 1024
+"""Of JSON, of subscriptions that are kept parsed: some 50,000 small ones, or one large portfolio."""
 DAY_MS: Final = 86_400_000
 
 _document = msgspec.json.Decoder(dict[str, Any])
@@ -69,6 +69,16 @@ class _Receiver:
     channel: str
     target: str
     after_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A subscription as it is kept parsed."""
+
+    subscription: Subscription
+    receivers: tuple[_Receiver, ...]
+    weight: int
+    """Bytes of its JSON."""
 
 
 class AlertFollower(FollowerThread):
@@ -99,7 +109,8 @@ class AlertFollower(FollowerThread):
         super().__init__(FeedFollower(catalog, FOLLOWER, owner, now_ms), news, "alerts")
         self._geofence: Geofence | None = None
         self._version = 0
-        self._parsed: OrderedDict[str, Subscription] = OrderedDict()
+        self._parsed: OrderedDict[str, _Known] = OrderedDict()
+        self._parsed_bytes = 0
 
     def state(self) -> dict[str, object]:
         """How it is, for the health page."""
@@ -160,7 +171,7 @@ class AlertFollower(FollowerThread):
             self._geofence, self._version = fence, version
         while changed := self._registry.since(self._version):
             for stored in changed:
-                self._parsed.pop(stored.id, None)
+                self._drop(stored.id)
                 if stored.removed:
                     self._geofence.remove(stored.id)
                 else:
@@ -169,13 +180,28 @@ class AlertFollower(FollowerThread):
         if self._geofence.needs_rebuild():
             self._geofence.rebuild()
 
-    def _subscriptions(self, ids: Sequence[str]) -> dict[str, Subscription]:
+    def _subscriptions(self, ids: Sequence[str]) -> dict[str, _Known]:
         found = {id_: self._parsed[id_] for id_ in ids if id_ in self._parsed}
         for id_, stored in self._registry.get_all([id_ for id_ in ids if id_ not in found]).items():
-            found[id_] = self._parsed[id_] = stored.subscription()
-        while len(self._parsed) > MAX_SUBSCRIPTIONS:
-            self._parsed.popitem(last=False)
+            found[id_] = self._parsed[id_] = self._known(stored)
+            self._parsed_bytes += found[id_].weight
+        while self._parsed_bytes > MAX_PARSED_BYTES:
+            self._drop(next(iter(self._parsed)))
         return found
+
+    def _known(self, stored: Stored) -> _Known:
+        subscription, ended = stored.subscription(), set(stored.ended.split())
+        receivers = tuple(
+            one
+            for one in self._receivers(subscription)
+            if not ended or self._registry.receiver(one.channel, one.target) not in ended
+        )
+        return _Known(subscription, receivers, len(stored.document))
+
+    def _drop(self, id_: str) -> None:
+        known = self._parsed.pop(id_, None)
+        if known is not None:
+            self._parsed_bytes -= known.weight
 
     # --- one change -------------------------------------------------------------------------------------------------
 
@@ -215,8 +241,8 @@ class AlertFollower(FollowerThread):
 
     def _tell(self, news: News, ids: Sequence[str], matches: Mapping[str, Match], *, last: bool) -> None:
         """One transaction: what these subscriptions are told, and with the last of them the cursor."""
-        subscriptions = self._subscriptions(ids)
-        receivers = {id_: self._receivers(one) for id_, one in subscriptions.items()}
+        known_ones = self._subscriptions(ids)
+        subscriptions = {id_: one.subscription for id_, one in known_ones.items()}
         mainshock = self._mainshock(news.quake, subscriptions.values())
         now_ms = self._now_ms()
         with self._outbox.writing() as connection:
@@ -232,7 +258,7 @@ class AlertFollower(FollowerThread):
             for id_, subscription in subscriptions.items():
                 known = by_id.get(id_, [])
                 recent = self._recent(connection, id_, subscription, now_ms)
-                for receiver in receivers[id_]:
+                for receiver in known_ones[id_].receivers:
                     own = [row for row in known if (row.channel, row.target) == (receiver.channel, receiver.target)]
                     told, waiting = _told(own), _waiting(own)
                     decision = decide(
@@ -264,7 +290,7 @@ class AlertFollower(FollowerThread):
             telemetry.NOTIFIED.labels(one.kind).inc()
 
     def _receivers(self, subscription: Subscription) -> list[_Receiver]:
-        """Whom a subscription has told, those that said yes where that is needed."""
+        """Whom a subscription has told."""
         how = subscription.how
         found = [self._receiver(one, None) for one in how.channels]
         if how.escalation is not None:

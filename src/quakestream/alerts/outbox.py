@@ -338,11 +338,16 @@ class Outbox:
                 .values(state="queued", why="sent again by hand", attempts=0, next_ms=now_ms, expires_ms=expires_ms)
             ).rowcount
 
-    def erase(self, subscriptions: Collection[str]) -> int:
-        """Forget everything that was, or is to be, told to these subscriptions; how many notifications."""
+    def erase(self, subscriptions: Collection[str], receiver: tuple[str, str] | None = None) -> int:
+        """Forget everything that was, or is to be, told to these subscriptions; how many notifications.
+
+        `receiver`: channel and target; None: of all of them.
+        """
+        wanted: list[sa.ColumnElement[bool]] = [_n.subscription.in_(subscriptions)]
+        if receiver is not None:
+            wanted += [_n.channel == receiver[0], _n.target == receiver[1]]
         with self._catalog.writing() as connection:
-            gone = connection.execute(sa.delete(notifications).where(_n.subscription.in_(subscriptions)))
-            return gone.rowcount
+            return connection.execute(sa.delete(notifications).where(*wanted)).rowcount
 
     def prune(self, before_ms: int, limit: int) -> int:
         """Forget notifications that were settled before `before_ms`, at most `limit`; how many."""

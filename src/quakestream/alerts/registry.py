@@ -1,7 +1,7 @@
-"""The registry: subscriptions, addresses that said yes, and the keys of links; in the catalogue's database.
+"""The registry: subscriptions, the addresses that they use, and the keys of links; in the catalogue's database.
 
 Every change of a subscription raises `version`, by which other threads and instances learn what is new: `since`. What
-was removed leaves its id and no more.
+was removed leaves its id and no more. A receiver that has ended a subscription stays out of it, whoever puts it back.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import base64
 import hashlib
 import hmac
 import secrets as chance
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import sqlalchemy as sa
@@ -19,8 +19,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from ulid import ULID
 
+from quakestream.alerts.addresses import Addresses, Use, drop_use, put_uses
 from quakestream.alerts.subscription import Subscription, encode, parse
-from quakestream.catalog.schema import addresses, secrets, subscriptions
+from quakestream.catalog.schema import secrets, subscriptions
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.errors import Rejected
 
@@ -28,6 +29,7 @@ MAX_PAGE: Final = 1000
 REGISTRY_LOCK: Final = 0x616C657274
 """PostgreSQL's advisory locks have numbers: `alert`."""
 TOKEN_BYTES: Final = 16
+_RECEIVERS: Final = "receivers"
 
 _s = subscriptions.c
 
@@ -44,6 +46,8 @@ class Stored(Struct, frozen=True):
     created_ms: int
     changed_ms: int
     removed: bool
+    ended: str
+    """Receivers that want no more of it, by `Registry.receiver`, with spaces between."""
 
     def subscription(self) -> Subscription:
         """What was asked for, with its id."""
@@ -56,10 +60,20 @@ _STORED: Final = [subscriptions.c[name] for name in Stored.__struct_fields__]
 class Registry:
     """The registry of a catalogue. Safe between threads."""
 
-    def __init__(self, catalog: SqlCatalog, compile_: Callable[[Subscription], bytes] | None = None) -> None:
-        """`compile_`: how the geofence wants subscriptions; None: it is made later."""
+    def __init__(
+        self,
+        catalog: SqlCatalog,
+        compile_: Callable[[Subscription], bytes] | None = None,
+        addresses_of: Callable[[Subscription], Iterable[tuple[str, str]]] = lambda _: (),
+    ) -> None:
+        """`compile_`: how the geofence wants subscriptions; None: it is made later.
+
+        `addresses_of`: channel and target of those that must say yes before they are told anything.
+        """
+        self.addresses = Addresses(catalog)
         self._catalog = catalog
         self._compile = compile_
+        self._addresses_of = addresses_of
         self._keys: dict[str, bytes] = {}
 
     def put(self, subscription: Subscription, *, subscriber: str = "", origin: str = "api", now_ms: int) -> Stored:
@@ -69,6 +83,7 @@ class Registry:
     def put_all(self, wanted: Sequence[tuple[Subscription, str]], *, origin: str = "api", now_ms: int) -> list[Stored]:
         """Add or change many, each with its subscriber, in one transaction."""
         rows = [self._row(subscription, subscriber, origin, now_ms) for subscription, subscriber in wanted]
+        self.key(_RECEIVERS)  # known before the transaction, which others wait for
         with self._catalog.writing() as connection:
             version = _next_version(connection)
             insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
@@ -78,8 +93,17 @@ class Registry:
                 added.on_conflict_do_update(index_elements=["id"], set_={n: added.excluded[n] for n in changed}),
                 [row | {"version": version} for row in rows],
             )
-        stored = self.get_all([str(row["id"]) for row in rows])
-        return [stored[str(row["id"])] for row in rows]
+            ids = [str(row["id"]) for row in rows]
+            ended = {id_: set(one.split()) for id_, one in _ended(connection, ids).items()}
+            put_uses(
+                connection,
+                {
+                    id_: [pair for pair in self._addresses_of(one) if self.receiver(*pair) not in ended.get(id_, ())]
+                    for id_, (one, _) in zip(ids, wanted, strict=True)
+                },
+            )
+        stored = self.get_all(ids)
+        return [stored[id_] for id_ in ids]
 
     def _row(self, subscription: Subscription, subscriber: str, origin: str, now_ms: int) -> dict[str, object]:
         id_ = subscription.id or f"sub_{ULID()}"
@@ -126,8 +150,31 @@ class Registry:
                 update(subscriptions)
                 .where(_s.id.in_(ids), _s.removed.is_(False))
                 .values(removed=True, document=b"", compiled=None, subscriber="", version=version, changed_ms=now_ms)
+                .values(ended="")
             )
+            put_uses(connection, dict.fromkeys(ids, ()))
             return gone.rowcount
+
+    def end(self, use: Use, without: Callable[[Subscription], Subscription] | None, now_ms: int) -> None:
+        """A receiver wants no more of a subscription; `without` takes it out; None: the document is another's."""
+        self.key(_RECEIVERS)
+        with self._catalog.writing() as connection:
+            version = _next_version(connection)
+            asked = select(*_STORED).where(_s.id == use.subscription, _s.removed.is_(False))
+            row = connection.execute(asked).one_or_none()
+            if row is None:
+                return
+            stored = Stored(*row)
+            ended = {*stored.ended.split(), self.receiver(use.channel, use.target)}
+            document = stored.document
+            if without is not None:
+                document = encode(without(stored.subscription()).model_copy(update={"id": None}))
+            connection.execute(
+                update(subscriptions)
+                .where(_s.id == use.subscription)
+                .values(ended=" ".join(sorted(ended)), document=document, version=version, changed_ms=now_ms)
+            )
+            drop_use(connection, use)
 
     def listed(self, subscriber: str | None = None, after: str = "", limit: int = 100) -> list[Stored]:
         """Subscriptions by id, those after `after`."""
@@ -167,43 +214,6 @@ class Registry:
             yield from page
             after = page[-1].id
 
-    # --- addresses ------------------------------------------------------------------------------------------------
-
-    def ask(self, target: str, now_ms: int) -> bool:
-        """Note that an address is to be asked; False: it was asked already."""
-        with self._catalog.writing() as connection:
-            insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-            asked = connection.execute(
-                insert(addresses).values(target=target, asked_ms=now_ms).on_conflict_do_nothing()
-            )
-            return asked.rowcount == 1
-
-    def confirm(self, target: str, now_ms: int) -> None:
-        """It said yes."""
-        with self._catalog.writing() as connection:
-            insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-            connection.execute(
-                insert(addresses)
-                .values(target=target, asked_ms=now_ms, confirmed_ms=now_ms)
-                .on_conflict_do_update(index_elements=["target"], set_={"confirmed_ms": now_ms})
-            )
-
-    def forget_address(self, target: str) -> None:
-        """It is to get nothing any more, until it says yes again."""
-        with self._catalog.writing() as connection:
-            connection.execute(sa.delete(addresses).where(addresses.c.target == target))
-
-    def confirmed(self, targets: Sequence[str]) -> set[str]:
-        """Which of these have said yes."""
-        found: set[str] = set()
-        with self._catalog.reading() as connection:
-            for begin in range(0, len(targets), MAX_PAGE):
-                some = select(addresses.c.target).where(
-                    addresses.c.target.in_(targets[begin : begin + MAX_PAGE]), addresses.c.confirmed_ms.is_not(None)
-                )
-                found.update(connection.execute(some).scalars())
-        return found
-
     # --- keys -----------------------------------------------------------------------------------------------------
 
     def key(self, name: str, make: Callable[[], bytes] = lambda: chance.token_bytes(32)) -> bytes:
@@ -218,7 +228,7 @@ class Registry:
         return self._keys[name]
 
     def token(self, purpose: str, of: str) -> str:
-        """What a link carries, so that only who got it can use it: `of`, sealed for that purpose."""
+        """What a link carries, so that only who got it can use it: `of`, sealed for that purpose, for all to read."""
         # keyed BLAKE2b: a microsecond, where an HMAC lets go of Python's lock and waits to have it again
         sealed = hashlib.blake2b(f"{purpose}\0{of}".encode(), key=self.key("links"), digest_size=TOKEN_BYTES)
         return base64.urlsafe_b64encode(sealed.digest() + of.encode()).decode().rstrip("=")
@@ -238,6 +248,11 @@ class Registry:
             raise Rejected("not a link of ours")
         return of
 
+    def receiver(self, channel: str, target: str) -> str:
+        """A receiver's name in links and lists, by which nobody learns its address."""
+        made = hashlib.blake2b(f"{channel}\0{target}".encode(), key=self.key(_RECEIVERS), digest_size=TOKEN_BYTES)
+        return made.hexdigest()
+
     def webhook_secret(self, subscription: str, fields: Mapping[str, object] | None = None) -> str:
         """With which a subscription's webhooks are signed: its own, or one that is made of its id and our key."""
         own = (fields or {}).get("secret")
@@ -245,6 +260,15 @@ class Registry:
             return own
         made = hashlib.blake2b(subscription.encode(), key=self.key("webhooks"), digest_size=24)
         return "whsec_" + base64.b64encode(made.digest()).decode()
+
+
+def _ended(connection: sa.Connection, ids: Sequence[str]) -> dict[str, str]:
+    """Of those of these that some receiver has ended, which."""
+    found: dict[str, str] = {}
+    for begin in range(0, len(ids), MAX_PAGE):
+        some = select(_s.id, _s.ended).where(_s.id.in_(ids[begin : begin + MAX_PAGE]), _s.ended != "")
+        found |= {row.id: row.ended for row in connection.execute(some)}
+    return found
 
 
 def _next_version(connection: sa.Connection) -> int:

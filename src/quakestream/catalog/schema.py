@@ -207,17 +207,39 @@ subscriptions = Table(
     Column("changed_ms", BigInteger, nullable=False),
     # what is left of one that was removed, so that others learn that too; its document is gone
     Column("removed", Boolean, nullable=False, server_default=false()),
+    # receivers that said they want no more of it, by `Registry.receiver`, with spaces between
+    Column("ended", Text, nullable=False, server_default=""),
     Index("subscriptions_by_version", "version"),
     Index("subscriptions_by_subscriber", "subscriber"),
 )
 
-# e-mail addresses, telephones and browsers that said yes; without a row here they get nothing but the question
+# e-mail addresses and telephones that a subscription uses; until they said yes they get nothing but the question
 addresses = Table(
     "addresses",
     metadata,
     Column("target", Text, primary_key=True),
+    # drawn by lot: what the link carries that is to be confirmed
+    Column("id", Text, nullable=False),
+    # 0: not yet
     Column("asked_ms", BigInteger, nullable=False),
     Column("confirmed_ms", BigInteger),
+    UniqueConstraint("id", name="addresses_by_id"),
+    Index(
+        "addresses_unasked",
+        "target",
+        sqlite_where=text("asked_ms = 0"),
+        postgresql_where=text("asked_ms = 0"),
+    ),
+)
+
+# which subscriptions use an address; it is forgotten with the last of them
+address_uses = Table(
+    "address_uses",
+    metadata,
+    Column("subscription", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Index("address_uses_by_target", "target"),
 )
 
 # keys that all instances have in common: of links, of Web Push

@@ -12,14 +12,15 @@ import structlog
 
 from quakestream import channels
 from quakestream.alerts import subscriptions_file
+from quakestream.alerts.addresses import Use, take_unasked
 from quakestream.alerts.compiling import compile_rows
 from quakestream.alerts.composing import Composer
 from quakestream.alerts.delivery import Delivery, DeliverySettings
 from quakestream.alerts.follower import AlertFollower
 from quakestream.alerts.messages import Facts
-from quakestream.alerts.outbox import Notification, Outbox
-from quakestream.alerts.registry import Registry
-from quakestream.alerts.subscription import Subscription
+from quakestream.alerts.outbox import Notification, Outbox, put
+from quakestream.alerts.registry import Registry, Stored
+from quakestream.alerts.subscription import ChannelTarget, Subscription
 from quakestream.catalog.followers import News
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.channels import Channel, ChannelContext, Kind
@@ -46,11 +47,10 @@ class Alerts:
         Raises:
             ConfigError: a channel is not known, or the file of subscriptions is at fault.
         """
-        self.registry = Registry(catalog, compile_rows)
+        self.registry = Registry(catalog, compile_rows, self.addresses)
         self.outbox = Outbox(catalog)
-        self.public_url = settings.public_url
         self.channels = _channels(settings, self.registry)
-        composer = Composer(catalog, self.registry, self.channels, settings.public_url, now_ms)
+        composer = Composer(catalog, self.registry, self.channels, settings.link_url(), now_ms)
         rate = DeliverySettings(target_rate_per_s=settings.alert_target_rate, keep_days=settings.changes_retention_days)
         self.delivery = Delivery(self.outbox, self.channels, composer, owner, now_ms, rate)
         self.follower = AlertFollower(
@@ -115,27 +115,77 @@ class Alerts:
         """Channel and target of all whom it has told."""
         how = subscription.how
         wanted = [*how.channels, *(how.escalation.channels if how.escalation else [])]
-        pairs = ((one.channel, self._channel(one.channel).target(one.model_extra or {})) for one in wanted)
-        return list(dict.fromkeys(pairs))
+        return list(dict.fromkeys((one.channel, self._target(one)) for one in wanted))
+
+    def _target(self, one: ChannelTarget) -> str:
+        return self._channel(one.channel).target(one.model_extra or {})
+
+    def addresses(self, subscription: Subscription) -> list[tuple[str, str]]:
+        """Of its targets, those that must say yes before they are told anything."""
+        return [pair for pair in self.targets(subscription) if self.channels[pair[0]].needs_yes(pair[1])]
+
+    def put(self, subscription: Subscription, subscriber: str) -> Stored:
+        """Add a subscription of the HTTP interface, or change it; its addresses are asked, each once.
+
+        Raises:
+            Rejected: as `check` does.
+        """
+        self.check(subscription)
+        stored = self.registry.put(subscription, subscriber=subscriber, now_ms=self._now_ms())
+        self._ask()
+        return stored
+
+    def end_for(self, id_: str, receiver: str) -> None:
+        """One receiver, as `Registry.receiver` names it, wants no more of a subscription; nobody else loses it.
+
+        It is taken out, and stays out. Without any other, the subscription ends; one of the file stays there, silent.
+        """
+        stored = self.registry.get(id_)
+        if stored is None:
+            return
+        names = {self.registry.receiver(*pair): pair for pair in self.targets(stored.subscription())}
+        if receiver not in names:
+            return
+        if stored.origin == "api" and names.keys() <= {receiver, *stored.ended.split()}:
+            self.forget([id_])
+            return
+        use = Use(id_, *names[receiver])
+        self.registry.end(use, self._without(use) if stored.origin == "api" else None, self._now_ms())
+        self.outbox.erase([id_], (use.channel, use.target))
+
+    def _without(self, use: Use) -> Callable[[Subscription], Subscription]:
+        """Takes a receiver out of a subscription; leaves it where none but one to escalate to would stay."""
+
+        def others(listed: Sequence[ChannelTarget]) -> list[ChannelTarget]:
+            return [one for one in listed if (one.channel, self._target(one)) != (use.channel, use.target)]
+
+        def without(subscription: Subscription) -> Subscription:
+            how = subscription.how
+            channels, escalation = others(how.channels), how.escalation
+            if not channels:
+                return subscription
+            if escalation is not None:
+                later = others(escalation.channels)
+                escalation = escalation.model_copy(update={"channels": later}) if later else None
+            changed = how.model_copy(update={"channels": channels, "escalation": escalation})
+            return subscription.model_copy(update={"how": changed})
+
+        return without
+
+    def _ask(self) -> None:
+        """Ask every address that nobody has asked yet."""
+        if not self.registry.addresses.any_unasked():
+            return
+        moment = self._now_ms()
+        with self.outbox.writing() as connection:
+            uses = take_unasked(connection, moment)
+            put(connection, [_single(*use, "confirmation", "actual", Facts(), moment) for use in uses], moment)
+        self.delivery.nudge()
 
     def tell(self, id_: str, channel: str, target: str, kind: Kind, mode: Mode, facts: Facts | None = None) -> str:
         """Queue one message of a subscription that is about no earthquake of the catalogue; its key."""
         moment = self._now_ms()
-        one = Notification(
-            subscription=id_,
-            earthquake="",
-            revision=moment % 2**31,  # each press of the button is another message
-            seq=0,
-            kind=kind,
-            mode=mode,
-            channel=channel,
-            target=target,
-            priority=9,
-            facts=msgspec.json.encode(facts or Facts()),
-            next_ms=moment,
-            expires_ms=moment + (QUESTION_EXPIRES_MS if kind == "confirmation" else TEST_EXPIRES_MS),
-        )
-        key = self.outbox.put_one(one, moment)
+        key = self.outbox.put_one(_single(id_, channel, target, kind, mode, facts or Facts(), moment), moment)
         self.delivery.nudge()
         return key
 
@@ -168,7 +218,26 @@ class Alerts:
         self._read_at = (stat.st_mtime_ns, stat.st_size)
         wanted = subscriptions_file.read(path, self.check)
         changed, removed = subscriptions_file.sync(wanted, self.registry, self._now_ms())
+        self._ask()
         log.info("read the file of subscriptions", subscriptions=len(wanted), changed=changed, removed=removed)
+
+
+def _single(id_: str, channel: str, target: str, kind: Kind, mode: Mode, facts: Facts, now_ms: int) -> Notification:
+    """One message that is about no earthquake of the catalogue."""
+    return Notification(
+        subscription=id_,
+        earthquake="",
+        revision=now_ms % 2**31,  # each press of the button is another message
+        seq=0,
+        kind=kind,
+        mode=mode,
+        channel=channel,
+        target=target,
+        priority=9,
+        facts=msgspec.json.encode(facts),
+        next_ms=now_ms,
+        expires_ms=now_ms + (QUESTION_EXPIRES_MS if kind == "confirmation" else TEST_EXPIRES_MS),
+    )
 
 
 def _channels(settings: ConsumerSettings, registry: Registry) -> dict[str, Channel]:

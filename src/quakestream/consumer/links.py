@@ -20,23 +20,26 @@ def links_router(alerts: Alerts, now_ms: Callable[[], int]) -> APIRouter:
     """All routes."""
     router = APIRouter(include_in_schema=False)
 
+    def known(known: bool) -> None:
+        if not known:
+            raise HTTPException(404, "this link leads nowhere, or what it was for is no more")
+
     @router.get("/alerts/{purpose}/{token}")
     def ask(purpose: Literal["confirm", "unsubscribe", "acknowledge"], token: str) -> HTMLResponse:
-        alerts.registry.opened(purpose, token)
+        if purpose == "confirm":
+            known(alerts.registry.addresses.known(token))
+        else:
+            alerts.registry.opened(purpose, token)
         return _html(_ASKED[purpose], f'<form method="post"><button>{html.escape(_ASKED[purpose])}</button></form>')
 
     @router.post("/alerts/{purpose}/{token}")
     def act(purpose: Literal["confirm", "unsubscribe", "acknowledge"], token: str) -> HTMLResponse:
-        of = alerts.registry.opened(purpose, token)
-        moment = now_ms()
         if purpose == "confirm":
-            alerts.registry.confirm(of, moment)
+            known(alerts.registry.addresses.confirm(token, now_ms()))
         elif purpose == "acknowledge":
-            alerts.outbox.acknowledge(of, moment)
-        elif (found := alerts.registry.get(of)) is not None and found.origin == "api":
-            alerts.forget([of])
-        elif found is not None:
-            raise HTTPException(409, f"{of} is in a file of whoever runs this service: ask them")
+            alerts.outbox.acknowledge(alerts.registry.opened(purpose, token), now_ms())
+        else:
+            alerts.end_for(*alerts.registry.opened(purpose, token).split(" "))
         return _html(_DONE[purpose], "")
 
     return router

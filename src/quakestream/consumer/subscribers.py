@@ -34,9 +34,6 @@ def subscribers_router(alerts: Alerts, token: str) -> APIRouter:
     def erase(subscriber: str) -> dict[str, int]:
         """Subscriptions, addresses and what was told: nothing is left."""
         own = _all_of(alerts, subscriber)
-        for one in own:
-            for _, target in alerts.targets(one.subscription()):
-                alerts.registry.forget_address(target)
         notifications = alerts.forget([one.id for one in own])
         return {"subscriptions": len(own), "notifications": notifications}
 

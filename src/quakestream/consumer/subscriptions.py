@@ -62,16 +62,6 @@ def subscriptions_router(alerts: Alerts, token: str, now_ms: Callable[[], int]) 
             raise HTTPException(409, f"{id_} is in SUBSCRIPTIONS_FILE: change it there")
         return found
 
-    def put(subscription: Subscription, subscriber: str) -> Stored:
-        alerts.check(subscription)
-        moment = now_ms()
-        one = alerts.registry.put(subscription, subscriber=subscriber, now_ms=moment)
-        for channel, target in alerts.targets(subscription):
-            if alerts.channels[channel].needs_yes(target) and not alerts.registry.confirmed([target]):
-                alerts.registry.ask(target, moment)
-                alerts.tell(one.id, channel, target, "confirmation", "actual")
-        return one
-
     @router.get(PATH, dependencies=guard, summary="Subscriptions", responses=errors)
     def listed(
         subscriber: str | None = None,
@@ -95,7 +85,7 @@ def subscriptions_router(alerts: Alerts, token: str, now_ms: Callable[[], int]) 
             subscription = parse(body)
             if subscription.id is not None and alerts.registry.get(subscription.id) is not None:
                 raise HTTPException(409, f"there is a subscription {subscription.id} already")
-            return json_answer(subscription_document(alerts, put(subscription, subscriber)), 201)
+            return json_answer(subscription_document(alerts, alerts.put(subscription, subscriber)), 201)
 
         return await asyncio.to_thread(work)
 
@@ -115,7 +105,7 @@ def subscriptions_router(alerts: Alerts, token: str, now_ms: Callable[[], int]) 
             subscription = parse(body)
             if subscription.id not in {None, id_}:
                 raise Rejected(f"id: the path says {id_}")
-            changed = put(subscription.model_copy(update={"id": id_}), before.subscriber)
+            changed = alerts.put(subscription.model_copy(update={"id": id_}), before.subscriber)
             return json_answer(subscription_document(alerts, changed))
 
         return await asyncio.to_thread(work)
@@ -140,9 +130,14 @@ def subscriptions_router(alerts: Alerts, token: str, now_ms: Callable[[], int]) 
                 sites = read_csv(body.decode("utf-8-sig"))
             except ValueError as error:
                 raise Rejected(str(error)) from error
-            where = Portfolio(kind="portfolio", sites=sites)
-            changed = parse(encode(before.subscription().model_copy(update={"where": where})))
-            return json_answer(subscription_document(alerts, put(changed, before.subscriber), brief=True))
+            subscription = before.subscription()
+            where = subscription.where
+            if where.kind == "portfolio":  # within_km and currency are not the CSV's to say
+                where = where.model_copy(update={"sites": sites})
+            else:
+                where = Portfolio(kind="portfolio", sites=sites)
+            changed = parse(encode(subscription.model_copy(update={"where": where})))
+            return json_answer(subscription_document(alerts, alerts.put(changed, before.subscriber), brief=True))
 
         return await asyncio.to_thread(work)
 
@@ -171,16 +166,20 @@ def subscription_document(alerts: Alerts, one: Stored, *, brief: bool = False) -
     document = _document.decode(encode(subscription))
     if brief and subscription.where.kind == "portfolio":
         document["where"] = {"kind": "portfolio", "sites": len(subscription.where.sites)}
-    targets = [(channel, target) for channel, target in alerts.targets(subscription)]
-    asked = [target for channel, target in targets if alerts.channels[channel].needs_yes(target)]
-    confirmed = alerts.registry.confirmed(asked) if asked else set()
+    targets = alerts.targets(subscription)
+    ended = set(one.ended.split())
+    gone = [pair for pair in targets if ended and alerts.registry.receiver(*pair) in ended]
+    asked = {target for channel, target in alerts.addresses(subscription) if (channel, target) not in gone}
+    confirmed = alerts.registry.addresses.confirmed(asked)
     own: dict[str, Any] = {
         "id": one.id,
         "subscriber": one.subscriber,
         "origin": one.origin,
         "created": one.created_ms,
         "changed": one.changed_ms,
-        "unconfirmed": sorted(set(asked) - confirmed),
+        "unconfirmed": sorted(asked - confirmed.keys()),
+        "confirmed": sorted(confirmed),
+        "ended": sorted(target for _, target in gone),
     }
     if any(channel == "webhook" for channel, _ in targets):
         own["webhook_secret"] = alerts.registry.webhook_secret(one.id, _webhook_fields(subscription))
