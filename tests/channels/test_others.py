@@ -8,6 +8,8 @@ import email
 import io
 import json
 import os
+import re
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from py_vapid import Vapid02
 
 from quakestream.channels import Accepted, Channel, Refused, Retry
-from quakestream.channels.apprise import AppriseChannel
+from quakestream.channels.apprise import REFUSED, AppriseChannel
 from quakestream.channels.console import ConsoleChannel
 from quakestream.channels.webpush import WebPushChannel, new_key
 from quakestream.errors import Rejected
@@ -180,6 +182,105 @@ def test_a_service_that_does_not_take_it_is_asked_again() -> None:
 def test_services_of_this_machine_and_unknown_ones_are_refused(url: str) -> None:
     with pytest.raises(Rejected, match="url"):
         AppriseChannel().check({"url": url})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "workflows://93.184.216.34:443/workflow/signature?template=http://127.0.0.2/x",
+        "fcm://project/device?keyfile=http://127.0.0.2/key",
+        "vapid://a@example.org/b@example.org?keyfile=/etc/passwd",
+        "vapid://a@example.org/b@example.org?subfile=http://127.0.0.2/x",
+        "mailto://user:pass@example.org?smtp=93.184.216.34&to=a@example.org&pgppub=/etc/passwd",
+        "mailto://user:pass@example.org?smtp=93.184.216.34&to=a@example.org&PGPPRV=/etc/passwd",
+        "mailto://user:pass@example.org?smtp=93.184.216.34&to=a@example.org&w%6bd=yes",
+        "json://93.184.216.34/x?redirect=yes",
+        "json://93.184.216.34/x?retry=5&wait=10",
+        "https://discord.com/api/webhooks/417421629812345678/JHMHI8qBe7bk2ZwO5U711o3dV_js?template=/etc/passwd",
+        "ntfy://93.184.216.34/topic?email=victim@example.org",
+    ],
+)
+def test_parameters_that_name_files_or_lead_elsewhere_are_refused(url: str) -> None:
+    with pytest.raises(Rejected, match="url"):
+        AppriseChannel().check({"url": url})
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "?to=eve@example.org,victim@example.org",
+        "/eve@example.org/victim@example.org",
+        "?to=eve@example.org&bcc=v@b.org",
+    ],
+)
+def test_one_address_is_one_person(more: str) -> None:
+    mark = "&" if "?" in more else "?"
+    with pytest.raises(Rejected, match="url"):
+        AppriseChannel().check({"url": f"mailto://user:pass@example.org{more}{mark}smtp=93.184.216.34"})
+
+
+def reaches_persons() -> dict[str, bool]:
+    """Every scheme of this version of Apprise, and whether its own description names telephones or e-mail addresses."""
+    import apprise  # noqa: PLC0415 - it warns when it is loaded
+
+    found = {}
+    for service in apprise.Apprise().details()["schemas"]:
+        words = [*service["details"]["args"], *service["details"]["tokens"]]
+        words += [str(token.get("name")) for token in service["details"]["tokens"].values()]
+        named = re.search(r"phone|e-?mail|mobile", " ".join(words), re.IGNORECASE) is not None
+        found |= dict.fromkeys([*(service["protocols"] or []), *(service["secure_protocols"] or [])], named)
+    return found
+
+
+def test_what_reaches_a_person_asks_first_and_what_is_new_in_apprise_too() -> None:
+    channel = AppriseChannel()
+    for scheme in (
+        *("mailto", "sendgrid", "twilio", "signal", "whatsapp", "atalk", "deltachat", "deltachats", "groundmail"),
+        *("gupshup", "notifyre", "evolution", "evolutions", "eight00com", "pingram", "brand-new"),
+    ):
+        assert channel.needs_yes(f"{scheme}://x"), scheme
+    # a bot's login, a room's or a team's own settings; ntfy forwards to an address, by a parameter that is refused
+    own = {"betterstack", "dingtalk", "ntfy", "ntfys", "slack", "twist"}
+    named = {scheme for scheme, persons in reaches_persons().items() if persons}
+    assert {scheme for scheme in named if not channel.needs_yes(f"{scheme}://x")} == own
+
+
+def test_no_parameter_of_this_version_of_apprise_names_a_file_or_a_server_unnoticed() -> None:
+    import apprise  # noqa: PLC0415 - it warns when it is loaded
+
+    # passed on to the service, or a part of the URL that is asked there
+    passed_on = {
+        *("attach-as", "avatar", "avatar_url", "blossom", "click", "decode", "file_url", "filename", "href"),
+        *("hsreq", "icon", "icon_url", "image_url", "method", "pa", "path", "prefix", "profile"),
+        *("short_url", "smtp", "url", "url_label", "url_prefix", "url_title", "vhost"),
+    }
+    named = set()
+    for service in apprise.Apprise().details()["schemas"]:
+        for name, argument in service["details"]["args"].items():
+            words = f"{name} {argument.get('name', '')} {argument.get('map_to', '')}"
+            if re.search(r"file|path|ur[il]|template|server|host|pem|direct|fetch|stor|dir\b", words, re.IGNORECASE):
+                named.add(name)
+    assert named - REFUSED == passed_on
+
+
+def test_nothing_is_sent_into_ones_own_network_wherever_a_name_or_a_redirect_leads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Receiver() as service:
+        target = f"json://rebound.example.org:{service.port}/x"
+        monkeypatch.setattr("quakestream.channels.apprise._is_public_host", lambda _host: True)
+        real = socket.getaddrinfo
+
+        def rebound(_host: str, *more: Any, **named: Any) -> Any:
+            return real("127.0.0.1", *more, **named)
+
+        monkeypatch.setattr(socket, "getaddrinfo", rebound)
+        (outcome,) = send(AppriseChannel(), message(target=target))
+        assert outcome == Refused("127.0.0.1 is in this machine's own network")
+        assert service.did["accept"] == 0
+        (outcome,) = send(AppriseChannel(allow_private=True), message(target=target))
+        assert isinstance(outcome, Accepted)
+    assert not AppriseChannel()._service("json://93.184.216.34/x").redirects
 
 
 # --- all of them --------------------------------------------------------------------------------------------------

@@ -155,7 +155,7 @@ def names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in _PARTS)
 
 
-_PARTS: Final = frozenset(["posting"])
+_PARTS: Final = frozenset(["posting", "guarding"])
 """Modules here that are no channel."""
 
 

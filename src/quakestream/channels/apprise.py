@@ -1,7 +1,9 @@
 """E-mail, ntfy, Telegram, Slack, Matrix, MQTT and some 170 more, through Apprise's URLs: https://appriseit.com/services.
 
 Apprise blocks, so it works in threads, a bounded number of them. It says whether a service took a message, no more.
-Services of this machine itself (D-Bus, syslog, …) and hosts of its own network are refused: strangers choose the URLs.
+Strangers choose the URLs. So services of this machine itself (D-Bus, syslog, …), hosts of its own network, and
+parameters that name files or lead elsewhere are refused; and no connection is made into its own network, whatever a
+name resolves to by then.
 
 An e-mail can be ended with one click (RFC 8058), and carries the message's key; where a service has no place for the
 key, a second delivery can't be told.
@@ -13,32 +15,60 @@ import asyncio
 import socket
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any, Final, Self
 from urllib.parse import quote
 
-from quakestream.channels import SEND_TIMEOUT_S, Accepted, Channel, ChannelContext, Message, Outcome, Retry, text_field
+from quakestream.channels import (
+    SEND_TIMEOUT_S,
+    Accepted,
+    Channel,
+    ChannelContext,
+    Message,
+    Outcome,
+    Refused,
+    Retry,
+    text_field,
+)
+from quakestream.channels.guarding import OwnNetworkError, outside_only
 from quakestream.channels.posting import is_public
 from quakestream.errors import Rejected
 
 HERE: Final = frozenset(
-    ["dbus", "kde", "qt", "glib", "gnome", "macosx", "windows", "syslog", "rsyslog", "file", "growl", "freedesktop"]
+    [
+        *("dbus", "kde", "qt", "glib", "gnome", "macosx", "windows", "syslog", "rsyslog", "file", "growl"),
+        *("freedesktop", "blink1", "vapid"),
+    ]
 )
-"""Services of the machine that this program runs on."""
+"""Services of the machine that this program runs on, or that keep files there."""
 MAIL: Final = frozenset(["mailto", "mailtos"])
-MAILBOX: Final = MAIL | {
-    *("brevo", "mailersend", "mailgun", "o365", "postmark", "resend", "sendgrid", "sendpulse", "ses", "smtp2go"),
-    "sparkpost",
-}
 # fmt: off
-TELEPHONE: Final = frozenset([
-    "46elks", "elks", "africas", "bulksms", "bulkvs", "burstsms", "clickatell", "clicksend", "cm", "d7sms",
-    "exotel", "freemobile", "httpsms", "infobip", "kaleyra", "kavenegar", "kudosity", "messagebird",
-    "mobilemessage", "mobilemsg", "msg91", "msgbird", "ncloud", "nclouds", "nexmo", "octopush", "plivo",
-    "popcorn", "ringc", "serwersms", "seven", "sfr", "signal", "signals", "sinch", "smpp", "smpps", "smsc",
-    "smseagle", "smseagles", "smsmanager", "smsmgr", "smstunnel", "sns", "telesign", "telnyx", "threema",
-    "twilio", "viber", "voipms", "vonage", "whapi", "whatsapp",
+ROOMS: Final = frozenset([
+    "amqp", "amqps", "apprise", "apprises", "bark", "barks", "betterstack", "bluesky", "bsky", "chanify", "cliq",
+    "dingtalk", "discord", "dot", "emby", "embys", "enigma2", "enigma2s", "fcm", "feishu", "firehydrant", "flock",
+    "flowtriq", "flowtriqs", "fluxer", "fluxers", "form", "forms", "gchat", "github", "goalert", "goalerts", "gorush",
+    "gorushs", "gotify", "gotifys", "groupme", "guilded", "hassio", "hassios", "humhub", "humhubs", "ifttt", "ilert",
+    "incidentio", "irc", "ircs", "jellyfin", "jellyfins", "jira", "join", "json", "jsons", "kodi", "kodis", "kook",
+    "kumulos", "lametric", "lametrics", "lark", "mastodon", "mastodons", "matrix", "matrixs", "misskey", "misskeys",
+    "mmost", "mmosts", "mqtt", "mqtts", "ncloud", "nclouds", "nctalk", "nctalks", "notica", "noticas", "notifiarr",
+    "notifico", "notificos", "ntfy", "ntfys", "opsgenie", "pagerduty", "pagertree", "parsep", "parseps", "pjet",
+    "pjets", "pover", "prowl", "pushdeer", "pushdeers", "pushed", "pushme", "pushplus", "pushy", "revolt", "rocket",
+    "rockets", "ryver", "schan", "signl4", "simplepush", "slack", "spike", "splunk", "spugpush", "spush", "squadcast",
+    "stackfield", "synology", "synologys", "tgram", "toot", "toots", "twist", "victorops", "webex", "wecombot",
+    "workflow", "workflows", "wpush", "wxpusher", "wxteams", "xbmc", "xbmcs", "xmatters", "xml", "xmls", "zcliq",
+    "zohocliq", "zoom", "zulip",
 ])
+"""Rooms, boards, apps and machines that whoever has the URL may write to. All others reach persons, and are asked."""
 # fmt: on
+REFUSED: Final = frozenset(
+    [
+        *("keyfile", "subfile", "pgp", "pgpkey", "pgppub", "pgpprv", "template", "store"),  # files, here or fetched
+        *("wkd", "discovery", "redirect"),  # leads elsewhere
+        *("cto", "rto", "timeout", "retry", "wait"),  # how long it takes is ours to say
+        *("cc", "bcc", "email"),  # others beside the receiver, whom nobody asked
+    ]
+)
+"""Parameters of Apprise's URLs that a subscriber can't have."""
 _TYPES: Final = {"cancellation": "info", "test": "info", "confirmation": "info", "digest": "info"}
 
 
@@ -65,7 +95,7 @@ class AppriseChannel(Channel):
         self._service(text_field(fields, "url", ("url",)))
 
     def needs_yes(self, target: str) -> bool:
-        return _scheme(target) in MAILBOX | TELEPHONE
+        return _scheme(target) not in ROOMS
 
     async def open(self) -> None:
         self._threads = ThreadPoolExecutor(self.max_sends, thread_name_prefix="apprise")
@@ -83,6 +113,8 @@ class AppriseChannel(Channel):
             return Retry(f"no answer within {self.timeout_s:g} s")
         except Rejected as error:
             return Retry(str(error), maybe_told=False)
+        except OwnNetworkError as error:
+            return Refused(f"{error} is in this machine's own network")
         return Accepted(by_receiver=False) if taken else Retry("the service did not take it")
 
     def _notify(self, message: Message) -> bool:
@@ -90,28 +122,37 @@ class AppriseChannel(Channel):
 
         service = self._service(_with_headers(message))
         kind = _TYPES.get(message.kind, "warning" if message.priority > 1 else "failure")
-        sent = service.notify(
-            title=message.title,
-            body=message.text,
-            notify_type=apprise.NotifyType(kind),
-            body_format=apprise.NotifyFormat.TEXT,
-        )
+        with nullcontext() if self._allow_private else outside_only():
+            sent = service.notify(
+                title=message.title,
+                body=message.text,
+                notify_type=apprise.NotifyType(kind),
+                body_format=apprise.NotifyFormat.TEXT,
+            )
         return bool(sent)
 
     def _service(self, url: str) -> Any:
         """What Apprise makes of a URL.
 
         Raises:
-            Rejected: it knows no such service, or it is of this machine or its network.
+            Rejected: it knows no such service, it is of this machine or its network, or reaches more than one person.
         """
         if _scheme(url) in HERE and not self._allow_private:
             raise Rejected(f"url: {_scheme(url)} is of this machine, which subscribers can't be")
         import apprise  # noqa: PLC0415
+        from apprise.plugins import url_to_dict  # noqa: PLC0415
 
         asset = apprise.AppriseAsset(app_id="Quakestream", app_desc="Quakestream", async_mode=False)
+        asset.http_redirects = False
+        parsed = url_to_dict(url, secure_logging=True)  # type: ignore[no-untyped-call]
+        refused = sorted(REFUSED & {name.lower() for name in parsed["qsd"]}) if parsed else []
+        if refused:
+            raise Rejected(f"url: {', '.join(refused)} can't be said here")
         service = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
         if service is None:
             raise Rejected("url: Apprise knows no such service, or something is missing in it")
+        if self.needs_yes(url) and len(service) > 1:
+            raise Rejected("url: one person only, who is asked before anything is sent: use a channel for each")
         host = _host(service)
         if host and not self._allow_private and not _is_public_host(host):
             raise Rejected(f"url: {host} is in this machine's own network, or is not known")
