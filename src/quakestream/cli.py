@@ -226,8 +226,8 @@ class _ReplayOutlet:
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
 
-    async def publish(self, events: Any) -> None:
-        await self._publisher.publish("replay", events)
+    async def publish(self, events: Any, *, backfill: bool = False) -> None:
+        await self._publisher.publish("replay", events, backfill=backfill)
 
     def report(self, state: State, *, error: str | None = None) -> None:
         """The progress bar tells."""

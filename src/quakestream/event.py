@@ -10,6 +10,7 @@ import datetime as dt
 import functools
 import hashlib
 import secrets
+from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal, cast
 
 import msgspec
@@ -104,6 +105,7 @@ class EarthquakeEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, for
         return document | extra if extra else document
 
 
+BACKFILL_HEADER: Final = "ce_backfill"
 WIRE_FIELDS: Final = frozenset(f.encode_name for f in msgspec.structs.fields(EarthquakeEvent)) - {"__extra__"}
 _WIRE_DEFAULTS: Final = {"source": DEFAULT_SOURCE, "status": "automatic", "type": DEFAULT_TYPE}
 _encoder = msgspec.json.Encoder()
@@ -198,12 +200,16 @@ def _iso_hour(hours: int) -> str:
     return (_EPOCH + dt.timedelta(hours=hours)).isoformat()[:13]
 
 
-def cloudevent_headers(event: EarthquakeEvent, traceparent: str | None = None) -> tuple[tuple[str, bytes], ...]:
+def cloudevent_headers(
+    event: EarthquakeEvent, traceparent: str | None = None, *, backfill: bool = False
+) -> tuple[tuple[str, bytes], ...]:
     """CloudEvents 1.0, Kafka binary mode, and W3C Trace Context.
 
-    `ce_id` is the event's identity, so that a consumer that knows only CloudEvents can drop doubles.
+    `ce_id` is the event's identity, so that a consumer that knows only CloudEvents can drop doubles. `backfill`: it was
+    read when its source was read for the first time, and is no news: the extension `ce_backfill`.
     """
     updated_ms = event.updated_ms if event.updated_ms is not None else event.timestamp_ms
+    mark = ((BACKFILL_HEADER, b"true"),) if backfill else ()
     return (
         ("ce_specversion", b"1.0"),
         ("ce_id", f"{event.mode}:{event.key}:{updated_ms}".encode()),
@@ -212,7 +218,13 @@ def cloudevent_headers(event: EarthquakeEvent, traceparent: str | None = None) -
         ("ce_time", iso_time(updated_ms).encode()),
         ("content-type", b"application/json"),
         ("traceparent", (traceparent or new_traceparent()).encode()),
+        *mark,
     )
+
+
+def is_backfill(headers: Iterable[tuple[str, bytes | None]]) -> bool:
+    """Whether a message's headers say that it is back-fill."""
+    return any(name == BACKFILL_HEADER and value == b"true" for name, value in headers)
 
 
 def new_traceparent() -> str:

@@ -23,6 +23,8 @@ class FakeOutlet:
 
     def __init__(self, *, hold_after: int | None = None) -> None:
         self.batches: list[list[EarthquakeEvent]] = []
+        self.backfilled: list[str] = []
+        """Ids of what was published as back-fill."""
         self.states: list[tuple[State, str | None]] = []
         self.hold_after = hold_after
         self._changed = asyncio.Event()
@@ -32,9 +34,10 @@ class FakeOutlet:
     def events(self) -> list[EarthquakeEvent]:
         return [event for batch in self.batches for event in batch]
 
-    async def publish(self, events: Sequence[EarthquakeEvent]) -> None:
+    async def publish(self, events: Sequence[EarthquakeEvent], *, backfill: bool = False) -> None:
         assert events
         self.batches.append(list(events))
+        self.backfilled += [event.id for event in events] if backfill else []
         self._changed.set()
         if self.hold_after is not None and len(self.batches) > self.hold_after:
             await self._released.wait()

@@ -125,7 +125,7 @@ def test_nothing_lies_in_the_future_when_it_is_published(tmp_path: Path, speed: 
         seen = []
 
         class Watching(FakeOutlet):
-            async def publish(self, events: Any) -> None:
+            async def publish(self, events: Any, *, backfill: bool = False) -> None:
                 seen.extend((wall(), event) for event in events)
 
         await replay(tmp_path, "three.json", speed=speed, shiftToNow=True, clock=wall).run(Watching())
@@ -214,7 +214,7 @@ def test_the_largest_catalogue(tmp_path: Path) -> None:
     count, last_ms = 0, 0
 
     class Counting(FakeOutlet):
-        async def publish(self, events: Any) -> None:
+        async def publish(self, events: Any, *, backfill: bool = False) -> None:
             nonlocal count, last_ms
             for event in events:
                 assert event.timestamp_ms >= last_ms

@@ -24,9 +24,9 @@ class SlowOutlet(FakeOutlet):
         self.delay_s, self.stall_at, self.stall_s = delay_s, stall_at, stall_s
         self.at_s: list[float] = []
 
-    async def publish(self, events: Sequence[EarthquakeEvent]) -> None:
+    async def publish(self, events: Sequence[EarthquakeEvent], *, backfill: bool = False) -> None:
         self.at_s += [asyncio.get_running_loop().time()] * len(events)
-        await super().publish(events)
+        await super().publish(events, backfill=backfill)
         await asyncio.sleep(self.stall_s if len(self.batches) - 1 == self.stall_at else self.delay_s)
 
 

@@ -22,7 +22,7 @@ import structlog
 from quakestream import telemetry
 from quakestream.catalog import Catalog, Claim, Ingested, LoggedEvent, LogPartition
 from quakestream.errors import Backpressure, Fatal, Fenced, OffsetLost, QuakestreamError, Rejected, Retryable
-from quakestream.event import EarthquakeEvent, Mode, decode
+from quakestream.event import EarthquakeEvent, Mode, decode, is_backfill
 from quakestream.log import EventLog, LoggedRecord, Partition, Producer, Reader, Record, Topic
 from quakestream.log.dead_letters import dead_letter
 
@@ -246,7 +246,7 @@ class Pipeline:
                 continue
             try:
                 event = decode(record.value, now_ms=now_ms, default_mode=self._settings.default_mode)
-                events.append(LoggedEvent(event, record.timestamp_ms))
+                events.append(LoggedEvent(event, record.timestamp_ms, imported=is_backfill(record.headers)))
             except Rejected as error:
                 logger.warning("message refused", partition=partition, offset=record.offset, reason=str(error)[:500])
                 letters.append(dead_letter(record, error))

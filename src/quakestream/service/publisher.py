@@ -94,10 +94,10 @@ class Publisher:
         """The counts of one source."""
         return self._tallies.setdefault(source, Tally())
 
-    async def publish(self, source: str, events: Sequence[EarthquakeEvent]) -> None:
+    async def publish(self, source: str, events: Sequence[EarthquakeEvent], *, backfill: bool = False) -> None:
         """Hand events to the log, in order; returns when every one was acknowledged, or refused for good.
 
-        One call at a time for each source, or the order between the calls is nobody's.
+        One call at a time for each source, or the order between the calls is nobody's. `backfill`: they are no news.
 
         Raises:
             Fatal: the log can't go on.
@@ -105,7 +105,7 @@ class Publisher:
         on_the_way: deque[_Sent] = deque()
         for start in range(0, len(events), self._batch):
             batch = events[start : start + self._batch]
-            records = self._encode(source, batch)
+            records = self._encode(source, batch, backfill=backfill)
             if records:
                 on_the_way.append(await self._send(source, records, batch[-1].updated_ms))
                 self.tally(source).published += len(records)
@@ -171,21 +171,27 @@ class Publisher:
             for start in range(0, len(again), self._batch):
                 on_the_way.append(await self._send(source, again[start : start + self._batch], None))
 
-    def _encode(self, source: str, events: Sequence[EarthquakeEvent]) -> list[Record]:
-        topic, trace = self._topic, new_traceparent()
+    def _encode(self, source: str, events: Sequence[EarthquakeEvent], *, backfill: bool) -> list[Record]:
+        trace = new_traceparent()
         try:
-            records = [Record(topic, e.key.encode(), encode(e), cloudevent_headers(e, trace)) for e in events]
+            records = [self._record(event, trace, backfill=backfill) for event in events]
         except (ValueError, TypeError, OverflowError):
-            records = list(self._encode_each(source, events, trace))
+            records = list(self._encode_each(source, events, trace, backfill=backfill))
         if all(len(record.value or b"") <= MAX_EVENT_BYTES for record in records):
             return records
         return [record for record in records if self._small_enough(source, record)]
 
-    def _encode_each(self, source: str, events: Sequence[EarthquakeEvent], trace: str) -> Iterator[Record]:
+    def _record(self, event: EarthquakeEvent, trace: str, *, backfill: bool) -> Record:
+        headers = cloudevent_headers(event, trace, backfill=backfill)
+        return Record(self._topic, event.key.encode(), encode(event), headers)
+
+    def _encode_each(
+        self, source: str, events: Sequence[EarthquakeEvent], trace: str, *, backfill: bool
+    ) -> Iterator[Record]:
         """One by one, because one of them can't be written: the others go on."""
         for event in events:
             try:
-                yield Record(self._topic, event.key.encode(), encode(event), cloudevent_headers(event, trace))
+                yield self._record(event, trace, backfill=backfill)
             except (ValueError, TypeError, OverflowError) as error:
                 self._refuse(source, event.key, str(error))
 

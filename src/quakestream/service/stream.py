@@ -254,13 +254,13 @@ class _Run:
         if self._source is not None:
             self._task = asyncio.create_task(self._work(self._source), name=f"source {self.name}")
 
-    async def publish(self, events: Sequence[EarthquakeEvent]) -> None:
+    async def publish(self, events: Sequence[EarthquakeEvent], *, backfill: bool = False) -> None:
         """`Outlet.publish`."""
         self._idle.clear()
         try:
             if self._stopping:
                 await asyncio.Event().wait()  # until it is cancelled, which is a moment away
-            await self._stream.publisher.publish(self.name, events)
+            await self._stream.publisher.publish(self.name, events, backfill=backfill)
         finally:
             self._idle.set()
         if self.state == "starting" and events:

@@ -26,16 +26,17 @@ State = Literal["starting", "live", "failing", "finished", "stopped"]
 
 CHUNK: Final = 500
 """Events that are looked up and published at once."""
-_HELPERS: Final = frozenset({"client", "event_service", "memory", "presets", "vanished"})
+_HELPERS: Final = frozenset({"client", "event_service", "first_read", "memory", "presets", "vanished"})
 """Modules here that are no sources."""
 
 
 class Outlet(Protocol):
     """What a source is given to publish through, and to say how it is."""
 
-    async def publish(self, events: Sequence[EarthquakeEvent]) -> None:
+    async def publish(self, events: Sequence[EarthquakeEvent], *, backfill: bool = False) -> None:
         """Hand events to the log, in order; returns when every one was acknowledged.
 
+        `backfill`: they are what a source showed when it was read for the very first time, and alarm nobody.
         Waits while the queue is full or the log is out of reach: that is the back-pressure. An event that the log will
         never take is logged and counted, and does not keep the others out.
         """
@@ -97,8 +98,10 @@ class Source(abc.ABC):
     async def run(self, outlet: Outlet) -> None:
         """Publish through `outlet`."""
 
-    async def deliver(self, outlet: Outlet, events: Sequence[EarthquakeEvent]) -> None:
+    async def deliver(self, outlet: Outlet, events: Sequence[EarthquakeEvent], *, backfill: bool = False) -> None:
         """Publish what is new of these, in the order of `updated`, and remember it when it is acknowledged.
+
+        `backfill`: they are of the source's very first read, of which nothing was known before.
 
         Several calls take turns, a chunk each: what is new now does not wait for a long back-fill, and what is older
         than what another call has published is nothing new.
@@ -113,7 +116,7 @@ class Source(abc.ABC):
             async with self._turn:
                 fresh = memory.unpublished(dated[start : start + CHUNK])
                 if fresh:
-                    await outlet.publish(fresh)
+                    await outlet.publish(fresh, backfill=backfill)
                     memory.mark(fresh, now_ms())
             await asyncio.sleep(0)
 

@@ -178,7 +178,9 @@ class EmscSource(Source):
         while True:
             self._connections.clear()
             try:
-                while await archive.step(partial(self.deliver, outlet)):  # noqa: ASYNC110 - it asks, it does not wait
+                while await archive.step(  # noqa: ASYNC110 - it asks, it does not wait
+                    partial(self.deliver, outlet, backfill=archive.is_first)
+                ):
                     await asyncio.sleep(min(PAGE_PAUSE_S, self._options.lost_interval_s))
             except (Retryable, Rejected) as error:
                 pace.failed(error)

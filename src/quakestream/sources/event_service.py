@@ -200,6 +200,11 @@ class Archive:
         """What was changed before is known; None before the first look."""
         return self._load().since_ms
 
+    @property
+    def is_first(self) -> bool:
+        """Whether no look was ever finished: what is read is back-fill."""
+        return self.since_ms() is None
+
     def overdue(self, after_ms: int) -> bool:
         """Whether a look is under way, or the last one was longer ago than that."""
         state = self._load()

@@ -108,13 +108,14 @@ class FdsnSource(Source):
         """Ask until cancelled."""
 
         async def deliver(events: Sequence[EarthquakeEvent]) -> None:
-            await self.deliver(outlet, [self._own(event) for event in events])
+            first = archive is not None and archive.is_first
+            await self.deliver(outlet, [self._own(event) for event in events], backfill=first)
 
+        archive: Archive | None = None
         pace = Pace(self._interval_s)
         clock = asyncio.get_running_loop().time
         async with Client(self.context, "*/*") as client:
             service = self._service(client)
-            archive: Archive | None = None
             while True:
                 began, more = clock(), False
                 try:

@@ -99,6 +99,14 @@ class Memory:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany("INSERT OR REPLACE INTO published VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
+    def knows(self, source: str) -> bool:
+        """Whether anything was ever marked of this source."""
+        with _errors_translated():
+            row = self._db.execute(
+                "SELECT 1 FROM published WHERE stream = ? AND source = ? LIMIT 1", (self._stream, source)
+            ).fetchone()
+        return row is not None
+
     def forget(self, source: str, marked_before_ms: int) -> None:
         """Drop what was marked before; for a source whose feed no longer shows events that old.
 

@@ -24,6 +24,7 @@ from quakestream.event import MAX_UPDATED_AHEAD_MS, EarthquakeEvent
 from quakestream.sources import Outlet, Source, SourceContext, SourceOptions, side_by_side
 from quakestream.sources.client import Client, Pace, Refused, is_loopback
 from quakestream.sources.event_service import DAY_MS, Archive, EventService, Reach, read_answer
+from quakestream.sources.first_read import FirstRead
 from quakestream.sources.vanished import Watch
 from quakestream.telemetry import SOURCE_VANISHED
 
@@ -105,6 +106,7 @@ class UsgsSource(Source):
         )
         self._fdsn_url = context.usgs_fdsn_url or str(httpx.URL(context.usgs_feed_url).join("/fdsnws/event/1/"))
         self._reach_ms = max(self._feed.span_ms, self._catch_up.span_ms if self._catch_up else 0)
+        self._first_read = FirstRead(context.memory, self.label, self.name)
         self._watch = Watch(
             context.memory, self.name, context.now_ms, self._reach_ms, round(options.poll_interval_s * 1000)
         )
@@ -168,7 +170,8 @@ class UsgsSource(Source):
                 raise Rejected(f"not JSON: nothing from {feed.url}")
             events, _ = await read_answer(answer.body, "geojson", label=self.label, now_ms=self.context.now_ms())
             self.well(outlet, _FEED, main=_FEED)
-            await self.deliver(outlet, events)
+            await self.deliver(outlet, events, backfill=self._first_read.begin())
+            self._first_read.done()
             self._watch.look(events, feed.span_ms)
             # Only now: an answer that was not wholly published must be asked for again.
             feed.etag, feed.last_modified = answer.headers.get("ETag"), answer.headers.get("Last-Modified")
@@ -185,7 +188,7 @@ class UsgsSource(Source):
             try:
                 await self._ask_for_vanished(client, outlet)
                 if archive.overdue(self._feed.span_ms):
-                    more = await archive.step(partial(self.deliver, outlet))
+                    more = await archive.step(partial(self.deliver, outlet, backfill=archive.is_first))
             except (Retryable, Rejected) as error:
                 pace.failed(error)
                 log.warning("asking failed", source=self.name, url=self._fdsn_url, error=str(error))
