@@ -35,6 +35,14 @@ from tests.channels.shared import message, send
         "http://[64:ff9b::7f00:1]/",
         "http://[2002:7f00:1::]/",
         "http://printer.local/",
+        "http://[::127.0.0.1]/",
+        "http://[::8.8.8.8]/",
+        "http://[fec0::1]/",
+        "http://[64:ff9b:1::7f00:1]/",
+        "http://[100::1]/",
+        "http://①②⑦.0.0.1/",
+        "http://bücher.example/",
+        "https://example.org/ä",
         "ftp://example.org/",
         "file:///etc/passwd",
         "https://user:secret@example.org/",
@@ -80,9 +88,18 @@ def test_a_name_that_leads_into_ones_own_network_is_not_connected_to() -> None:
         assert isinstance(unknown, Retry)
         assert not unknown.maybe_told
         (guarded,) = send(WebhookChannel(), message(target=receiver.url))  # past `check`: as if a name led there
-        assert isinstance(guarded, Retry)
-        assert not guarded.maybe_told
+        assert guarded == Refused("127.0.0.1 is in this machine's own network, where nothing is posted to")
         assert not receiver.did
+
+
+def test_an_old_target_that_is_not_ascii_is_refused_and_costs_nothing() -> None:
+    with Receiver() as receiver:
+        odd = message(target=f"{receiver.url}ä")
+        channel = WebhookChannel(allow_private=True)
+        refused, accepted = send(channel, odd, message(target=receiver.url))
+    assert isinstance(refused, Refused)
+    assert "ASCII" in refused.why
+    assert isinstance(accepted, Accepted)
 
 
 @pytest.mark.parametrize(
@@ -143,5 +160,6 @@ def test_a_drill_reaches_nobody_who_did_not_ask(mode: Any) -> None:
 def test_public_is_what_the_whole_world_can_reach() -> None:
     assert is_public("93.184.216.34")
     assert is_public("2606:2800:220:1:248:1893:25c8:1946")
+    assert is_public("64:ff9b::808:808")
     assert not is_public("224.0.0.1")
     assert not is_public("fe80::1%eth0")

@@ -202,6 +202,16 @@ def test_an_ended_address_is_forgotten(client: Client) -> None:
 # --- documents ----------------------------------------------------------------------------------------------------
 
 
+def test_what_is_given_can_be_given_back(client: Client) -> None:
+    one = client.add(**by(*HOOKS, {"channel": "apprise", "url": MAIL}))
+    before = client.ask("GET", f"{PATH}/{one['id']}").json()
+    answer = client.ask("PUT", f"{PATH}/{one['id']}", json=before)
+    assert answer.status_code == 200, answer.text
+    assert answer.json() | {"changed": 0} == before | {"changed": 0}
+    again = client.ask("POST", PATH, json={name: value for name, value in before.items() if name != "id"})
+    assert again.status_code == 201
+
+
 def test_a_new_csv_leaves_the_rest_of_a_portfolio_as_it_is(client: Client) -> None:
     sites = [{"name": "Old", "latitude": 1, "longitude": 1}]
     where = {"kind": "portfolio", "sites": sites, "within_km": 70, "currency": "EUR"}

@@ -93,6 +93,12 @@ def test_a_subscription_comes_is_changed_and_goes(client: Client) -> None:
         (by({"channel": "apprise", "url": "json://127.0.0.1/"}), "own network"),
         (by({"channel": "webhook", "url": "https://example.org/{{x}}"}), "{{"),
         ({"name": "{{ 7 * 7 }}"}, "{{"),
+        ({"where": {"kind": "circle", "latitude": 1, "longitude": 2, "radius_km": 3, "place": "{{x}}"}}, "where.place"),
+        (
+            {"where": {"kind": "portfolio", "sites": [{"name": "{% x %}", "latitude": 1, "longitude": 2}]}},
+            "where.sites[0].name",
+        ),
+        ({"where": {"kind": "portfolio", "csv": "name,latitude,longitude\n{{x}},1,2\n"}}, "line 2: name"),
         ({"surprise": 1}, "surprise"),
     ],
 )

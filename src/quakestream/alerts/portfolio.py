@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from quakestream.alerts.fields import Intensity, Km, Latitude, Longitude, Magnitude, Strict
+from quakestream.alerts.fields import Intensity, Km, Latitude, Longitude, Magnitude, Name, Strict
 
 MAX_SITES: Final = 100_000
 MAX_BYTES: Final = 32 * 1024 * 1024
@@ -28,7 +28,7 @@ _NEEDED: Final = ("name", "latitude", "longitude")
 class Site(Strict):
     """One site of a portfolio."""
 
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Annotated[Name, Field(min_length=1)]
     latitude: Latitude
     longitude: Longitude
     value: Annotated[float, Field(ge=0)] | None = None

@@ -20,13 +20,28 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from quakestream.alerts import area
 from quakestream.alerts.conditions import Rule, What, alternatives
-from quakestream.alerts.fields import Around, Clock, Intensity, Km, Latitude, Longitude, Magnitude, Name, Strict, Word
+from quakestream.alerts.fields import (
+    Around,
+    Clock,
+    Intensity,
+    Km,
+    Latitude,
+    Longitude,
+    Magnitude,
+    Name,
+    Strict,
+    Word,
+    refuse_template,
+)
 from quakestream.alerts.portfolio import MAX_SITES, Site, read_csv, read_geojson
 from quakestream.errors import Rejected
 from quakestream.event import Mode
 
 MAX_CHANNELS: Final = 10
-_FORBIDDEN: Final = ("{{", "{%")
+READ_ONLY: Final = frozenset(
+    ["subscriber", "origin", "created", "changed", "confirmed", "unconfirmed", "ended", "webhook_secret"]
+)
+"""What the HTTP interface tells of a subscription beside itself. Given back, it says nothing."""
 
 Language = Literal["en", "de"]
 Units = Literal["metric", "imperial"]
@@ -108,7 +123,7 @@ class Portfolio(Strict):
     sites: Annotated[list[Site], Field(min_length=1, max_length=MAX_SITES)]
     within_km: Km | None = None
     """How far away the epicentre may be, for sites that do not say it themselves."""
-    currency: Annotated[str, Field(max_length=20)] = ""
+    currency: Annotated[Name, Field(max_length=20)] = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -142,7 +157,7 @@ class ChannelTarget(BaseModel):
     @model_validator(mode="after")
     def _is_plain(self) -> Self:
         for name, text in _texts(self.model_extra or {}):
-            _refuse_template(text, name)
+            refuse_template(text, name)
         return self
 
 
@@ -218,11 +233,12 @@ class Subscription(Strict):
     snooze_until_ms: Annotated[int, Field(ge=0, le=253_402_300_799_999)] | None = None
     """Nothing but cancellations before this moment, ms since 1970 UTC."""
 
-    @field_validator("name")
+    @model_validator(mode="before")
     @classmethod
-    def _is_plain(cls, value: str) -> str:
-        _refuse_template(value, "it")
-        return value
+    def _may_be_given_back(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return {name: item for name, item in value.items() if name not in READ_ONLY}
 
     @field_validator("time_zone")
     @classmethod
@@ -313,9 +329,3 @@ def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, list):
         for item in value:
             yield from _texts(item, name)
-
-
-def _refuse_template(text: str, name: str) -> None:
-    for mark in _FORBIDDEN:
-        if mark in text:
-            raise ValueError(f"{name} has {mark!r}: messages are no templates")

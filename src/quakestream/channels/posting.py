@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import certifi
 import pycurl
 
-from quakestream.channels import MAX_TARGET, SEND_TIMEOUT_S, Channel
+from quakestream.channels import MAX_TARGET, SEND_TIMEOUT_S, Channel, Outcome, Refused, Retry
 from quakestream.errors import Rejected
 
 CONNECT_TIMEOUT_S: Final = 5.0
@@ -28,6 +28,7 @@ KEPT_ANSWER_BYTES: Final = 200
 MAX_CONNECTIONS: Final = 512
 MAX_IDLE_S: Final = 30
 
+NOT_ASCII: Final = "ASCII only: a host as `xn--…`, the rest percent-encoded"
 _LOCAL_NAMES: Final = ("localhost", "localdomain", "local", "internal", "home.arpa")
 
 
@@ -40,14 +41,22 @@ class Answer:
     retry_after_s: float | None = None
     reached: bool = True
     """Whether any of the request had gone out."""
+    forbidden: bool = False
+    """Whether it is an address to which nothing is posted, now or later."""
+
+    def failure(self) -> Outcome:
+        """What became of a message, of no whole answer."""
+        return Refused(self.text) if self.forbidden else Retry(self.text, maybe_told=self.reached)
 
 
 def check_url(url: str, *, allow_private: bool) -> str:
     """The URL, if it may be posted to.
 
     Raises:
-        Rejected: not http or https, with a password in it, or an address or name of one's own network.
+        Rejected: not http or https, not ASCII, with a password in it, or an address or name of one's own network.
     """
+    if not url.isascii():
+        raise Rejected(f"url: {NOT_ASCII}")
     if len(url) > MAX_TARGET or any(ord(c) <= 0x20 or ord(c) == 0x7F for c in url):
         raise Rejected(f"url: at most {MAX_TARGET} characters, and no spaces")
     try:
@@ -80,7 +89,8 @@ def _is_ours(host: str) -> bool:
 def is_public(address: str) -> bool:
     """Whether an IP address is the world's: not loopback, private, link-local, shared, multicast or reserved.
 
-    Of an IPv6 address that stands for an IPv4 one (mapped, 6to4, NAT64), whether that one is.
+    Of an IPv6 address that stands for an IPv4 one (mapped, 6to4, NAT64), whether that one is. Of IPv6, the world's are
+    in 2000::/3; what else was given out (site-local, IPv4-compatible, a network's own NAT64) leads nowhere or home.
 
     Raises:
         ValueError: not an IP address.
@@ -92,10 +102,14 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if ip not in _UNICAST:
+            return False
     return ip.is_global and not ip.is_multicast
 
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_UNICAST: Final = ipaddress.ip_network("2000::/3")
+"""Global unicast as IANA gives it out."""
 
 
 class Poster:
@@ -107,27 +121,33 @@ class Poster:
         self._timeout_s = timeout_s
         self._multi = pycurl.AsyncCurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, MAX_CONNECTIONS)
-        self._idle: list[pycurl.Curl] = []
+        self._idle: list[_Handle] = []
 
     async def post(self, url: str, body: bytes, headers: Sequence[str]) -> Answer:
         """Post, and read the beginning of the answer. Redirects are answers. `headers`: `name: value`."""
-        curl = self._idle.pop() if self._idle else self._handle()
+        if not url.isascii():
+            return Answer(0, NOT_ASCII, reached=False, forbidden=True)
+        handle = self._idle.pop() if self._idle else self._handle()
+        curl, handle.refused = handle.curl, ""
         answer = bytearray()
 
         def take(part: bytes) -> int:
             answer.extend(part)
             return len(part) if len(answer) <= MAX_ANSWER_BYTES else 0
 
-        curl.setopt(pycurl.URL, url)
-        curl.setopt(pycurl.POSTFIELDS, body)
-        curl.setopt(pycurl.HTTPHEADER, [*headers, "Expect:"])
-        curl.setopt(pycurl.WRITEFUNCTION, take)
         try:
+            curl.setopt(pycurl.URL, url)
+            curl.setopt(pycurl.POSTFIELDS, body)
+            curl.setopt(pycurl.HTTPHEADER, [*headers, "Expect:"])
+            curl.setopt(pycurl.WRITEFUNCTION, take)
             await self._multi.perform(curl)
         except pycurl.error as error:
+            if handle.refused:
+                why = f"{handle.refused} is in this machine's own network, where nothing is posted to"
+                return Answer(0, why, reached=False, forbidden=True)
             return Answer(0, str(error.args[1] or error), reached=curl.getinfo(pycurl.REQUEST_SIZE) > 0)
         finally:
-            self._idle.append(curl)
+            self._idle.append(handle)
         status = curl.getinfo(pycurl.RESPONSE_CODE)
         if 200 <= status < 300:
             return Answer(status, "")
@@ -138,12 +158,12 @@ class Poster:
     async def close(self) -> None:
         """End what is on its way, and close all connections."""
         await self._multi.aclose()
-        for curl in self._idle:
-            curl.close()
+        for handle in self._idle:
+            handle.curl.close()
         self._idle.clear()
 
-    def _handle(self) -> Any:
-        curl = pycurl.Curl()
+    def _handle(self) -> _Handle:
+        handle = _Handle(pycurl.Curl(), self._allow_private)
         for option, value in (
             (pycurl.POST, 1),
             (pycurl.NOSIGNAL, 1),
@@ -155,14 +175,26 @@ class Poster:
             (pycurl.MAXAGE_CONN, MAX_IDLE_S),
             (pycurl.CAINFO, certifi.where()),
             (pycurl.USERAGENT, "quakestream"),
-            (pycurl.OPENSOCKETFUNCTION, self._open_socket),
+            (pycurl.OPENSOCKETFUNCTION, handle.open_socket),
         ):
-            curl.setopt(option, value)
-        return curl
+            handle.curl.setopt(option, value)
+        return handle
 
-    def _open_socket(self, _purpose: int, address: Any) -> socket.socket | int:
+
+@dataclass(slots=True)
+class _Handle:
+    """One of libcurl's handles, and what it was kept from."""
+
+    curl: Any
+    allow_private: bool
+    refused: str = ""
+    """The address that it would have connected to."""
+
+    def open_socket(self, _purpose: int, address: Any) -> socket.socket | int:
         family, kind, protocol, where = address
-        if not self._allow_private and not is_public(where[0] if isinstance(where, tuple) else "0.0.0.0"):  # noqa: S104
+        host = where[0] if isinstance(where, tuple) else "0.0.0.0"  # noqa: S104 - a path, of a socket of this machine
+        if not self.allow_private and not is_public(host):
+            self.refused = host
             return int(pycurl.SOCKET_BAD)
         return _Socket(family, kind, protocol)
 

@@ -99,7 +99,7 @@ def outcome(answer: Answer) -> Outcome:
     if 200 <= answer.status < 300:
         return Accepted(by_receiver=True)
     if answer.status == 0:
-        return Retry(answer.text, maybe_told=answer.reached)
+        return answer.failure()
     why = f"answer {answer.status} {answer.text}".strip()
     if answer.status in FINAL:
         return Refused(why)

@@ -117,7 +117,7 @@ class WebPushChannel(PostingChannel):
         if answer.status in {400, 413}:
             return Refused(f"answer {answer.status} {answer.text}")
         if answer.status == 0:
-            return Retry(answer.text, maybe_told=answer.reached)
+            return answer.failure()
         return Retry(f"answer {answer.status} {answer.text}", answer.retry_after_s, maybe_told=answer.status >= 500)
 
     def _token(self, endpoint: str, now: float) -> str:
