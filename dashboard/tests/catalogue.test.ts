@@ -60,6 +60,18 @@ describe("changes", () => {
     expect(shown(catalogue)).toEqual(END);
   });
 
+  test("one that was merged away by mistake is shown again, in whatever order that is heard", () => {
+    const again = change("split", quake("b", 6, { magnitude: 4.5 }), { from: "a" });
+    for (const told of [
+      [...STORY.slice(0, 5), again],
+      [...STORY.slice(0, 4), again, ...STORY.slice(4, 5)],
+    ]) {
+      const catalogue = new Catalogue();
+      for (const one of told) catalogue.apply(one);
+      expect(shown(catalogue)).toEqual(["a@4 5.1", "b@6 4.5"]);
+    }
+  });
+
   test("twice have no more effect", () => {
     const catalogue = new Catalogue();
     for (const one of [...STORY, ...STORY]) catalogue.apply(one);

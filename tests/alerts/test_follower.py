@@ -203,6 +203,23 @@ def test_who_was_told_of_the_one_that_is_gone_has_its_story_go_on(catalog: SqlCa
     assert [kind for kind, _ in world.told()] == ["alert", "update", "cancellation"]
 
 
+def test_who_was_told_that_two_are_one_is_told_of_the_second_again_when_they_are_not(catalog: SqlCatalog) -> None:
+    world = World(catalog)
+    there = {"timestamp": TIME_MS + 2_000_000, "location": moved(300)}
+    world.happen(revision(0, "nn1"), revision(0, "us2", **there))
+    world.happen(revision(1, "nc3", ids=["nn1", "us2"]))
+    world.deliver()
+    world.happen(revision(2, "nc3"))
+    world.deliver()
+    second = world.catalog.find("us2")[0]
+    assert [told.kind for told in world.sent if told.earthquake == second][-1] != "cancellation"
+    assert [told.earthquake for told in world.sent][-1] == second
+    again = len(world.sent)
+    world.happen(revision(5, "us2", status="deleted", **there))
+    world.deliver()
+    assert [(one.kind, one.earthquake) for one in world.sent[again:]] == [("cancellation", second)]
+
+
 # --- what is unsent -----------------------------------------------------------------------------------------------
 
 

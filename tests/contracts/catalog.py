@@ -304,6 +304,56 @@ class CatalogContract:
         ]
         assert [e["events"] for e in self.listed(catalog)] == [["usgs:us1"], ["usgs:nn1"]]
 
+    @pytest.mark.parametrize("size", [1, 10])
+    def test_an_earthquake_that_was_merged_away_by_mistake_has_its_id_again(
+        self, catalog: Catalog, writer: Writer, size: int
+    ) -> None:
+        later = TIME_MS + 600_000
+        played = [
+            shock("nn1"),
+            shock("us2", timestamp=later),
+            shock("nc3", timestamp=TIME_MS + 500, ids=["nn1", "us2"]),
+            shock("nc3", timestamp=TIME_MS + 500, updated=UPDATED_MS + 1),
+        ]
+        changes = [c for i in range(0, len(played), size) for c in writer.write(*played[i : i + size]).changes]
+        first, second = changes[0].earthquake_id, changes[1].earthquake_id
+        assert [(c.type, c.earthquake_id, c.from_id, c.into_id) for c in changes[2:]] == [
+            ("merged", first, second, None),
+            ("merged", second, None, first),
+            ("split", second, first, None),
+            ("split", first, None, second),
+        ]
+        assert [(e["id"], e["events"], e["revision"], e["seq"]) for e in self.listed(catalog)] == [
+            (second, ["usgs:us2"], 3, 5),
+            (first, ["usgs:nn1", "usgs:nc3"], 3, 6),
+        ]
+        assert catalog.find("us2") == [second]
+        assert catalog.merged_into(second) is None
+        history = {id_: catalog.earthquake(id_)["history"] for id_ in (first, second)}  # type: ignore[index]
+        assert [step["seq"] for step in history[second]] == [2, 4, 5]
+        assert [step["seq"] for step in history[first]] == [1, 3, 6]
+        self.check_history(catalog, played)
+        writer.write(shock("nc3", timestamp=later, ids=["nn1", "us2"], updated=UPDATED_MS + 2))
+        assert catalog.merged_into(second) == first
+        self.check_history(catalog, played)
+
+    def test_what_was_merged_away_leads_to_where_the_report_is_that_made_it(
+        self, catalog: Catalog, writer: Writer
+    ) -> None:
+        apart = (shock("nn1"), shock("us2", timestamp=TIME_MS + 600_000), shock("ci3", timestamp=TIME_MS + 1_200_000))
+        first, second, third = (c.earthquake_id for c in writer.write(*apart).changes)
+        writer.write(shock("us2", timestamp=TIME_MS + 600_000, ids=["ci3"], updated=UPDATED_MS + 1))
+        writer.write(shock("us2", timestamp=TIME_MS + 600_000, ids=["ci3", "nn1"], updated=UPDATED_MS + 2))
+        assert (catalog.merged_into(second), catalog.merged_into(third)) == (first, first)
+        writer.write(shock("nn1", ids=["ci3"], updated=UPDATED_MS + 3))
+        writer.write(shock("us2", timestamp=TIME_MS + 600_000, updated=UPDATED_MS + 4))
+        assert catalog.find("us2") == [second]
+        assert (catalog.merged_into(second), catalog.merged_into(third)) == (None, first)
+        history = [step["seq"] for step in catalog.earthquake(first)["history"]]  # type: ignore[index]
+        assert 3 in history
+        assert 2 not in history
+        self.check_history(catalog, [])
+
     def test_what_agencies_say_by_id_comes_first(self, catalog: Catalog, writer: Writer) -> None:
         writer.write(shock("nn1"), shock("us1", timestamp=TIME_MS + 600_000, ids=["us1", "nn1"]))
         assert [e["events"] for e in self.listed(catalog)] == [["usgs:nn1", "usgs:us1"]]

@@ -74,6 +74,8 @@ class Earthquake(Struct):
     merged_into: int | None = None
     largest_magnitude: float | None = None
     """The largest that it was shown with by this transaction's changes after which it stood."""
+    made_by: int = 0
+    """The report whose event made it; 0: not known here."""
 
     @property
     def event(self) -> EarthquakeEvent:
@@ -94,6 +96,20 @@ class StoredReport(Struct, frozen=True):
     seq: int
     first_seen_ms: int
     deleted: bool
+
+
+class StoredEarthquake(Struct, frozen=True):
+    """A row of the look-ups: an earthquake alone, and the report whose event made it."""
+
+    made_by: int
+    earthquake: int
+    id: str
+    mode: Mode
+    revision: int
+    seq: int
+    first_seen_ms: int
+    deleted: bool
+    merged_into: int | None
 
 
 class Lookup(Protocol):
@@ -117,6 +133,10 @@ class Lookup(Protocol):
 
     def claiming(self, names: Sequence[CalledName]) -> Iterable[StoredReport]:
         """The earthquakes with a report that says that others call it so."""
+        ...
+
+    def made_by(self, reports: Sequence[int]) -> Iterable[StoredEarthquake]:
+        """The earthquakes whose first change was an event of one of these reports; also those merged away since."""
         ...
 
     def revisions(self, wanted: Sequence[tuple[int, Revision]]) -> Iterable[tuple[int, Revision]]:
@@ -262,7 +282,7 @@ class Plan:
         anew = self._to_regroup(report, old)
         if sum(len(component.origins) for component in anew) <= 1:  # most events: nothing near that could be the same
             if old is None:
-                quake = self._new_earthquake([report])
+                quake = self._new_earthquake([report], report)
                 self._move(quake, [report])
                 self._step(quake, "created", why)
                 return
@@ -283,7 +303,8 @@ class Plan:
                 home = quakes[inherited[0]]
                 absorbed += [(quakes[q], home) for q in inherited[1:]]
             else:
-                home = self._new_earthquake(members)
+                home = self._merged_away(members) or self._new_earthquake(members, report)
+                home.merged_into = None
                 new.append((home, min((r.earthquake for r in members if r.earthquake), default=0)))
             homes.append((home, members))
         for gone, _ in absorbed:
@@ -324,7 +345,10 @@ class Plan:
             self._step(home, "merged", one, from_id=gone.id)
             gone.merged_into = home.earthquake
             self._step(gone, "merged", one, into_id=home.id)
-        if own.earthquake not in {q.earthquake for q, _ in new} | {q.earthquake for pair in absorbed for q in pair}:
+        said = {q.earthquake for q, _ in new} | {q.earthquake for pair in absorbed for q in pair}
+        if came_from == own.earthquake:  # what is left of it is told with what was split off
+            said |= {carved_from for _, carved_from in new}
+        if own.earthquake not in said:
             if not came_from:
                 why = f"{why}: it is another report of this earthquake, {reason}"
             elif came_from != own.earthquake:
@@ -366,10 +390,29 @@ class Plan:
 
     # --- what is written ----------------------------------------------------------------------------------------
 
-    def _new_earthquake(self, members: Sequence[Report]) -> Earthquake:
+    def _merged_away(self, members: Sequence[Report]) -> Earthquake | None:
+        """The earthquake that one of these made, and that was merged into another since: it is one again after all."""
+        numbers = {report.report for report in members if report.earthquake}
+        found = [q for q in self.new_earthquakes.values() if q.merged_into is not None and q.made_by in numbers]
+        for row in self._lookup.made_by(sorted(numbers - self.new_reports.keys())):
+            quake = self._near.earthquakes.get(row.earthquake) or Earthquake(
+                *(row.earthquake, row.id, row.mode, row.revision, row.seq, row.first_seen_ms),
+                deleted=row.deleted,
+                merged_into=row.merged_into,
+            )
+            if quake.merged_into is not None:
+                found.append(quake)
+        eldest = min(found, key=lambda quake: quake.earthquake, default=None)
+        if eldest is not None:
+            self._near.earthquakes[eldest.earthquake] = eldest
+        return eldest
+
+    def _new_earthquake(self, members: Sequence[Report], maker: Report) -> Earthquake:
         self.counters.earthquake += 1
         first = min(members, key=lambda report: report.report)
         quake = Earthquake(self.counters.earthquake, self._new_id(first.name), first.event.mode, 0, 0, self.now_ms)
+        if any(report is maker for report in members):
+            quake.made_by = maker.report
         self._near.earthquakes[quake.earthquake] = self.new_earthquakes[quake.earthquake] = quake
         return quake
 

@@ -29,6 +29,7 @@ from quakestream.catalog.ingest import (
     Reporter,
     ReportName,
     Revision,
+    StoredEarthquake,
     StoredReport,
     arrival,
     new_earthquake_id,
@@ -105,6 +106,14 @@ unnest(%b::text[], %b::text[]) AS j(mode, name)
 JOIN claims AS c ON c.name = j.name AND c.mode = j.mode
 JOIN reports AS k ON k.report = c.report
 """)
+_MADE_BY: Final = """
+SELECT e.report, q.earthquake, q.id, q.mode, q.revision, q.seq, q.first_seen_ms, q.deleted, q.merged_into
+FROM unnest(%b::int8[]) AS j(report)
+JOIN events AS e ON e.report = j.report
+JOIN changes AS c ON c.seq = e.seq
+JOIN earthquakes AS q ON q.earthquake = c.earthquake
+WHERE NOT EXISTS (SELECT 1 FROM changes AS f WHERE f.earthquake = c.earthquake AND f.seq < c.seq)
+"""
 _REVISIONS: Final = """
 SELECT e.report, e.updated_ms, e.content_hash
 FROM unnest(%b::int8[], %b::int8[], %b::bytea[]) AS j(report, updated_ms, content_hash)
@@ -304,6 +313,10 @@ class _Lookup(SqlLookup):
 
     def reporters(self) -> Iterable[Reporter]:
         return self._db.execute("SELECT mode, source, agency FROM reporters").fetchall()
+
+    def made_by(self, reports: Sequence[int]) -> Iterable[StoredEarthquake]:
+        for row in self._rows(_MADE_BY, [(report,) for report in reports]):
+            yield StoredEarthquake(*row)
 
     def revisions(self, wanted: Sequence[tuple[int, Revision]]) -> Iterable[tuple[int, Revision]]:
         for report, updated_ms, digest in self._rows(_REVISIONS, [(report, *revision) for report, revision in wanted]):

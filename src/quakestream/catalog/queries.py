@@ -191,8 +191,19 @@ def read_names(connection: Connection, name: str, mode: Mode | None) -> list[str
 
 
 def read_merged_into(connection: Connection, earthquake_id: str) -> str | None:
-    """The earthquake that a merged one is today."""
+    """The earthquake that a merged one is today: where the report is that made it."""
+    merged = earthquakes.c.id == earthquake_id, earthquakes.c.merged_into.is_not(None)
     home = earthquakes.alias()
+    today = connection.execute(
+        select(home.c.id)
+        .join(reports, reports.c.earthquake == home.c.earthquake)
+        .join(events, events.c.report == reports.c.report)
+        .join(changes, changes.c.seq == events.c.seq)
+        .join(earthquakes, earthquakes.c.earthquake == changes.c.earthquake)
+        .where(_is_first(), *merged)
+    ).scalar_one_or_none()
+    if today is not None:
+        return str(today)
     found = earthquake_id
     while True:  # merging never goes in a circle: the older one stays
         into = connection.execute(
@@ -225,14 +236,10 @@ def read_earthquake(connection: Connection, earthquake_id: str) -> dict[str, Any
         .where(reports.c.earthquake == row.earthquake)
         .order_by(reports.c.report)
     ).scalars()
-    family = select(earthquakes.c.earthquake).where(earthquakes.c.earthquake == row.earthquake).cte(recursive=True)
-    family = family.union(
-        select(earthquakes.c.earthquake).join(family, earthquakes.c.merged_into == family.c.earthquake)
-    )
     steps = connection.execute(
         select(changes.c.seq, changes.c.at_ms, changes.c.type, changes.c.why, events.c.document)
         .join(events, events.c.seq == changes.c.seq, isouter=True)
-        .where(changes.c.earthquake.in_(select(family.c.earthquake)))
+        .where(changes.c.earthquake.in_(_family(connection, row.earthquake)))
         .order_by(changes.c.seq)
     )
     document: dict[str, Any] = msgspec.json.decode(row.document)
@@ -249,6 +256,31 @@ def read_earthquake(connection: Connection, earthquake_id: str) -> dict[str, Any
         for s in steps
     ]
     return document
+
+
+def _family(connection: Connection, earthquake: int) -> list[int]:
+    """It, and what was merged into it and is still there: the reports that made them are its own."""
+    own = set(connection.execute(select(reports.c.report).where(reports.c.earthquake == earthquake)).scalars())
+    made = (
+        select(changes.c.earthquake, events.c.report)
+        .join(events, events.c.seq == changes.c.seq)
+        .join(earthquakes, earthquakes.c.earthquake == changes.c.earthquake)
+        .where(_is_first(), earthquakes.c.merged_into.is_not(None))
+    )
+    led = select(earthquakes.c.earthquake).where(earthquakes.c.earthquake == earthquake).cte(recursive=True)
+    led = led.union(select(earthquakes.c.earthquake).join(led, earthquakes.c.merged_into == led.c.earthquake))
+    there = set(connection.execute(select(led.c.earthquake)).scalars())
+    makers = connection.execute(made.where(changes.c.earthquake.in_(there)))
+    there -= {one.earthquake for one in makers if one.report not in own}
+    return sorted(there | {one.earthquake for one in connection.execute(made.where(events.c.report.in_(own)))})
+
+
+def _is_first() -> ColumnElement[bool]:
+    """Whether a change is its earthquake's first: what made it."""
+    first = changes.alias()
+    return changes.c.seq == (
+        select(func.min(first.c.seq)).where(first.c.earthquake == changes.c.earthquake).scalar_subquery()
+    )
 
 
 def read_revised_at(connection: Connection, earthquake_id: str) -> list[int]:

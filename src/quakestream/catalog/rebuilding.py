@@ -210,14 +210,19 @@ def _redirect(old: SqlCatalog, new: SqlCatalog) -> None:
 
 
 def _first_report(connection: sa.Connection, row: sa.Row[*tuple[Any, ...]]) -> ReportName:
-    """Of an earthquake, or of what it was merged into."""
+    """Of an earthquake, or of what it was merged into; where it is known, the one that made it."""
+    r = reports.c
     earthquake, into = row.earthquake, row.merged_into
+    if into is not None:
+        begin = sa.select(sa.func.min(changes.c.seq)).where(changes.c.earthquake == earthquake).scalar_subquery()
+        made = sa.select(r.source, r.id, r.mode).join(events, events.c.report == r.report).where(events.c.seq == begin)
+        if (maker := connection.execute(made).one_or_none()) is not None:
+            return maker.source, maker.id, maker.mode
     while into is not None:
         earthquake = into
         into = connection.execute(
             sa.select(earthquakes.c.merged_into).where(earthquakes.c.earthquake == earthquake)
         ).scalar_one()
-    r = reports.c
     first = sa.select(r.source, r.id, r.mode).where(r.earthquake == earthquake).order_by(r.report).limit(1)
     source, id_, mode = connection.execute(first).one()
     return source, id_, mode

@@ -19,6 +19,7 @@ from quakestream.catalog.ingest import (
     Reporter,
     ReportName,
     Revision,
+    StoredEarthquake,
     StoredReport,
     arrival,
     new_earthquake_id,
@@ -61,6 +62,14 @@ SELECT k.earthquake FROM json_each(?) AS j
 CROSS JOIN claims AS c ON c.name = json_extract(j.value, '$[1]') AND c.mode = json_extract(j.value, '$[0]')
 CROSS JOIN reports AS k ON k.report = c.report
 """)
+_MADE_BY = """
+SELECT e.report, q.earthquake, q.id, q.mode, q.revision, q.seq, q.first_seen_ms, q.deleted, q.merged_into
+FROM json_each(?) AS j
+CROSS JOIN events AS e ON e.report = j.value
+CROSS JOIN changes AS c ON c.seq = e.seq
+CROSS JOIN earthquakes AS q ON q.earthquake = c.earthquake
+WHERE NOT EXISTS (SELECT 1 FROM changes AS f WHERE f.earthquake = c.earthquake AND f.seq < c.seq)
+"""
 _REVISIONS = """
 SELECT e.report, e.updated_ms, e.content_hash FROM json_each(?) AS j
 CROSS JOIN events AS e
@@ -191,6 +200,10 @@ class _Lookup(SqlLookup):
 
     def reporters(self) -> Iterable[Reporter]:
         return self._db.execute("SELECT mode, source, agency FROM reporters").fetchall()
+
+    def made_by(self, reports: Sequence[int]) -> Iterable[StoredEarthquake]:
+        for row in self._db.execute(_MADE_BY, (json.dumps(reports),)).fetchall():
+            yield StoredEarthquake(*row)
 
     def revisions(self, wanted: Sequence[tuple[int, Revision]]) -> Iterable[tuple[int, Revision]]:
         listed = json.dumps([(report, updated_ms, digest.hex()) for report, (updated_ms, digest) in wanted])

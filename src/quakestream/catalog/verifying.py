@@ -18,6 +18,7 @@ from quakestream.catalog.ingest import (
     Reporter,
     ReportName,
     Revision,
+    StoredEarthquake,
     StoredReport,
     Surroundings,
     TimeRange,
@@ -196,6 +197,9 @@ class _Lookup:
         self._connection = connection
 
     def reporters(self) -> Iterable[Reporter]:
+        return ()
+
+    def made_by(self, reports: Sequence[int]) -> Iterable[StoredEarthquake]:  # noqa: ARG002
         return ()
 
     def revisions(self, wanted: Sequence[tuple[int, Revision]]) -> Iterable[tuple[int, Revision]]:  # noqa: ARG002
