@@ -16,8 +16,12 @@ from quakestream.config import ConsumerSettings
 from quakestream.consumer.alerts import Alerts
 from quakestream.consumer.alerts_routes import alerts_router
 from quakestream.consumer.app import consumer_app
+from quakestream.consumer.drills import Drills
+from quakestream.log import Topic
+from quakestream.log.embedded import EmbeddedLog
 
 TOKEN = "0123456789abcdef"
+STREAM = "stream"
 PATH = "/api/v1/subscriptions"
 MAIL = "mailto://user:pass@example.org?smtp=93.184.216.34&to=me@example.org"
 
@@ -48,7 +52,9 @@ class Client:
         self.settings = ConsumerSettings.model_validate(values | settings)
         self.catalog = SqliteCatalog(folder / "catalogue.sqlite3")
         self.alerts = Alerts(self.settings, self.catalog, News(), "one", now_ms)
-        router = alerts_router(self.catalog, self.alerts, token, now_ms)
+        self.log = EmbeddedLog(folder)
+        self.log.ensure_topics([Topic(STREAM)])
+        router = alerts_router(self.catalog, self.alerts, Drills(self.log, STREAM), token, now_ms)
         larger = {PATH: 1024 * 1024}
         self.app = consumer_app(self.catalog, dict, lambda: True, [router], larger)
 

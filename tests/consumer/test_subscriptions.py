@@ -38,6 +38,8 @@ def test_without_the_key_nobody_sees_or_changes_anything(client: Client) -> None
         ("PUT", f"{PATH}/{one['id']}"),
         ("DELETE", f"{PATH}/{one['id']}"),
         ("POST", f"{PATH}/{one['id']}/test"),
+        ("POST", f"{PATH}/{one['id']}/drill"),
+        ("POST", "/api/v1/drills"),
         ("GET", "/api/v1/notifications"),
         ("POST", "/api/v1/notifications/resend"),
         ("GET", "/api/v1/subscribers/x"),
@@ -169,21 +171,6 @@ def test_the_test_button_reaches_its_channels_and_says_test(client: Client) -> N
     assert (message.kind, message.mode) == ("test", "test")
     assert message.title.startswith("TEST TEST TEST: ")
     assert message.text.startswith("TEST TEST TEST\n")
-
-
-def test_a_drill_goes_to_who_asked_for_exercises_only(client: Client) -> None:
-    where = {"magnitude": 7, "latitude": 10, "longitude": 20}
-    never = client.add()
-    assert client.ask("POST", f"{PATH}/{never['id']}/drill", json=where).status_code == 409
-    one = client.add(
-        modes=["actual", "exercise"], how=by({"channel": "webhook", "url": "https://a.org/"}, language="de")["how"]
-    )
-    assert client.ask("POST", f"{PATH}/{one['id']}/drill", json=where | {"latitude": 60}).status_code == 409
-    assert client.ask("POST", f"{PATH}/{one['id']}/drill", json=where).status_code == 202
-    (message,) = client.deliver()
-    assert message.title.startswith("ÜBUNG ÜBUNG ÜBUNG (EXERCISE): Erdbeben M 7.0")
-    assert "keine amtliche Warnung" in message.text
-    assert message.mode == "exercise"
 
 
 def test_what_is_snoozed_says_so(client: Client) -> None:

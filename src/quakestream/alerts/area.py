@@ -18,6 +18,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from quakestream.event import wrap_longitude
 from quakestream.seismology import places
 from quakestream.seismology.geodesy import EARTH_RADIUS_KM
 
@@ -52,6 +53,11 @@ class Area:
     def holds(self, latitude: float, longitude: float) -> bool:
         """Whether a point is inside or on the outline."""
         return any(bool(shapely.intersects_xy(self.shape, longitude + turn, latitude)) for turn in _TURNS)
+
+    def inside(self) -> tuple[float, float]:
+        """Latitude and longitude of a point within, in the largest part."""
+        point = shapely.Point(max(self.shape.geoms, key=lambda part: part.area).representative_point())
+        return float(point.y), wrap_longitude(float(point.x))
 
     def distance_km(self, latitude: float, longitude: float) -> float:
         """Along a great circle to its nearest point, 0…20,015; 0 inside."""

@@ -26,6 +26,8 @@ class Earthquake:
     source: str = ""
     agency: str = ""
     place: str = ""
+    exercise_for: str = ""
+    """Of a drill, the one subscription that it is for; empty: all who ask for exercises. Never of a real earthquake."""
 
     @property
     def deleted(self) -> bool:
@@ -51,4 +53,5 @@ def earthquake_of(document: Mapping[str, Any]) -> Earthquake:
         source=source,
         agency=(document.get("agency") or source).strip(),
         place=document.get("place") or "",
+        exercise_for="" if document["mode"] == "actual" else str(document.get("exerciseFor") or ""),
     )

@@ -225,6 +225,8 @@ class AlertFollower(FollowerThread):
         ids = matches.ids()
         ordered = [ids[number] for number in shaken if may_be_first or ids[number] in told]
         ordered += sorted(told - numbers.keys())
+        if quake.exercise_for:
+            ordered = [id_ for id_ in ordered if id_ == quake.exercise_for]
         if not ordered:
             self.follower.done(change.seq)
             return

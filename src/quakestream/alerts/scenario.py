@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from quakestream.alerts.earthquake import Earthquake
 from quakestream.alerts.exposure import ClassOfSites, Exposure, ShakenSite, classes_of_sites, exposure, shaken_sites
@@ -16,6 +16,8 @@ from quakestream.event import EarthquakeEvent, from_document
 from quakestream.seismology.places import describe
 
 SOURCE: Final = "scenario"
+EXERCISE_FOR: Final = "exerciseFor"
+"""The event's field that names the one subscription that a drill is for; all who ask for exercises without it."""
 MAGNITUDES: Final = (3.0, 9.5)
 """What is worth a drill; no larger earthquake than 9.5 is known."""
 
@@ -35,9 +37,17 @@ class Scenario:
 
 
 def made_up(
-    id_: str, magnitude: float, latitude: float, longitude: float, depth_km: float, time_ms: int
+    id_: str,
+    magnitude: float,
+    latitude: float,
+    longitude: float,
+    depth_km: float,
+    time_ms: int,
+    exercise_for: str = "",
 ) -> EarthquakeEvent:
     """The scenario as an event, to be published as a drill end to end.
+
+    `exercise_for`: the one subscription that is to be told of it; empty: all who ask for exercises.
 
     Raises:
         Rejected: a value is out of range; the message names the field.
@@ -46,7 +56,7 @@ def made_up(
     least, most = MAGNITUDES
     if not least <= magnitude <= most:
         raise ValueError(f"magnitude {magnitude:g}: a scenario has {least:g} to {most:g}")
-    document = {
+    document: dict[str, Any] = {
         "id": id_,
         "magnitude": magnitude,
         "location": {"latitude": latitude, "longitude": longitude, "depth": depth_km},
@@ -56,6 +66,8 @@ def made_up(
         "mode": "exercise",
         "place": f"Exercise: {describe(latitude, longitude)}",
     }
+    if exercise_for:
+        document[EXERCISE_FOR] = exercise_for
     return from_document(document, now_ms=time_ms)
 
 

@@ -111,10 +111,10 @@ class Alerts:
         if faults:
             raise Rejected("; ".join(words), faults)
 
-    def targets(self, subscription: Subscription) -> list[tuple[str, str]]:
-        """Channel and target of all whom it has told."""
+    def targets(self, subscription: Subscription, *, escalation: bool = True) -> list[tuple[str, str]]:
+        """Channel and target of all whom it has told; with those to escalate to, or without."""
         how = subscription.how
-        wanted = [*how.channels, *(how.escalation.channels if how.escalation else [])]
+        wanted = [*how.channels, *(how.escalation.channels if how.escalation and escalation else [])]
         return list(dict.fromkeys((one.channel, self._target(one)) for one in wanted))
 
     def _target(self, one: ChannelTarget) -> str:

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from quakestream.catalog import Catalog
 from quakestream.consumer.alerts import Alerts
+from quakestream.consumer.drills import Drills
 from quakestream.consumer.links import links_router
 from quakestream.consumer.notifications import notifications_router
 from quakestream.consumer.subscribers import subscribers_router
@@ -15,12 +16,12 @@ from quakestream.consumer.subscriptions import subscriptions_router
 from quakestream.consumer.trying import trying_router
 
 
-def alerts_router(catalog: Catalog, alerts: Alerts, token: str, now_ms: Callable[[], int]) -> APIRouter:
+def alerts_router(catalog: Catalog, alerts: Alerts, drills: Drills, token: str, now_ms: Callable[[], int]) -> APIRouter:
     """`token`: the key of all but the links; empty lets nobody in."""
     router = APIRouter()
     for part in (
         subscriptions_router(alerts, token, now_ms),
-        trying_router(catalog, alerts, token, now_ms),
+        trying_router(catalog, alerts, drills, token, now_ms),
         notifications_router(alerts, token, now_ms),
         subscribers_router(alerts, token),
         links_router(alerts, now_ms),

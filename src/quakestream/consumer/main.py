@@ -19,6 +19,7 @@ from quakestream.catalog.sql import SqlCatalog
 from quakestream.config import ConsumerSettings
 from quakestream.consumer.app import consumer_app
 from quakestream.consumer.dashboard import dashboard_router
+from quakestream.consumer.drills import Drills
 from quakestream.consumer.earthquakes import earthquakes_router
 from quakestream.consumer.exposure import exposure_router
 from quakestream.consumer.feeds import feeds_router
@@ -104,7 +105,8 @@ async def _serve(
             from quakestream.consumer.alerts_routes import alerts_router  # noqa: PLC0415
 
             alerts = made_of.Alerts(settings, catalog, news, instance_id, _now_ms)
-            routers.append(alerts_router(catalog, alerts, settings.alerts_token, _now_ms))
+            drills = Drills(event_log, stream_topics(settings)[0].name)
+            routers.append(alerts_router(catalog, alerts, drills, settings.alerts_token, _now_ms))
         beside: list[Retention | Republisher | StatusBoard | Alerts] = [retention, board]
         if settings.republish:
             beside.append(republisher)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from itertools import islice
 from typing import Annotated, Any, Final
@@ -12,18 +13,20 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from quakestream.alerts import scenario
 from quakestream.alerts.earthquake import earthquake_of
 from quakestream.alerts.hindsight import Firing, would_have_fired
 from quakestream.alerts.messages import Facts
 from quakestream.alerts.policy import severity_of
 from quakestream.alerts.registry import Stored
-from quakestream.alerts.rules import check, measure
+from quakestream.alerts.rules import asked, check, measure
 from quakestream.alerts.subscription import Subscription, parse
 from quakestream.catalog import Catalog, EarthquakeFilter
-from quakestream.channels import Kind
 from quakestream.consumer.alerts import Alerts
+from quakestream.consumer.drills import Drills
 from quakestream.consumer.subscriptions import BODY, PATH, PROBLEMS, guarded, stored_as
-from quakestream.event import Mode, utc
+from quakestream.event import EarthquakeEvent, utc
+from quakestream.seismology.places import describe
 from quakestream.web import json_answer, read_body
 
 DAY_MS: Final = 86_400_000
@@ -31,6 +34,8 @@ PREVIEW_DAYS: Final = 30
 MAX_PREVIEWED: Final = 50_000
 """Earthquakes that a preview looks at."""
 SHOWN: Final = 50
+TEST_MAGNITUDE: Final = 5.5
+TEST_DEPTH_KM: Final = 10.0
 _document = msgspec.json.Decoder(dict[str, Any])
 _encode = msgspec.json.Encoder().encode
 
@@ -40,13 +45,13 @@ class Drill(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    magnitude: Annotated[float, Field(ge=0, le=10)]
+    magnitude: Annotated[float, Field(ge=scenario.MAGNITUDES[0], le=scenario.MAGNITUDES[1])]
     latitude: Annotated[float, Field(ge=-90, le=90)]
     longitude: Annotated[float, Field(ge=-180, le=180)]
     depth: Annotated[float, Field(ge=0, le=700)] = Field(10, description="km.")
 
 
-def trying_router(catalog: Catalog, alerts: Alerts, token: str, now_ms: Callable[[], int]) -> APIRouter:
+def trying_router(catalog: Catalog, alerts: Alerts, drills: Drills, token: str, now_ms: Callable[[], int]) -> APIRouter:
     """All routes; `token`: the key, empty lets nobody in."""
     router = APIRouter(tags=["alerts"])
     guard, errors = guarded(token), PROBLEMS
@@ -69,67 +74,83 @@ def trying_router(catalog: Catalog, alerts: Alerts, token: str, now_ms: Callable
     @router.post(f"{PATH}/{{id_}}/test", dependencies=guard, summary="Send a test message", status_code=202,
                  responses=errors)  # fmt: skip
     def test(id_: str) -> Response:
-        """To every channel of it, as a test."""
-        drill = Drill(magnitude=5.5, **_near(stored_as(alerts, id_).subscription()))
-        return json_answer(_play(alerts, stored_as(alerts, id_), drill, "test", "test", now_ms()), 202)
+        """At once, to `how.channels`, as a test: what an alert looks like, and whether it arrives."""
+        return json_answer(_test(alerts, stored_as(alerts, id_), now_ms()), 202)
 
-    @router.post(f"{PATH}/{{id_}}/drill", dependencies=guard, summary="Play an earthquake that never was",
+    @router.post(f"{PATH}/{{id_}}/drill", dependencies=guard, summary="Play an earthquake that never was to one",
                  status_code=202, responses={409: {"description": "Not what it asks for"}, **errors})  # fmt: skip
     def drill(id_: str, wanted: Drill) -> Response:
-        """As an `exercise`, from its rules to its channels; it must ask for exercises, and for such an earthquake."""
-        return json_answer(_play(alerts, stored_as(alerts, id_), wanted, "alert", "exercise", now_ms()), 202)
+        """An `exercise` from end to end, for this subscription alone, which must ask for exercises.
+
+        It goes over the stream into the catalogue, and is told by the subscription's own rules, quiet hours and
+        escalation.
+        """
+        event = _made_up(wanted, now_ms(), stored_as(alerts, id_).id)
+        match = check(stored_as(alerts, id_).subscription(), earthquake_of(event.document()), now_ms())
+        if match is None:
+            raise HTTPException(409, "the subscription does not ask for this: for exercises, or for such an earthquake")
+        drills.publish(event)
+        return json_answer({"event": event.key, "severity": severity_of(match)}, 202)
+
+    @router.post("/api/v1/drills", dependencies=guard, summary="Play an earthquake that never was to all",
+                 status_code=202, responses=errors)  # fmt: skip
+    def drill_all(wanted: Drill) -> Response:
+        """An `exercise` from end to end, for every subscription that asks for exercises and for such an earthquake."""
+        event = _made_up(wanted, now_ms())
+        drills.publish(event)
+        return json_answer({"event": event.key}, 202)
 
     return router
 
 
-def _play(alerts: Alerts, stored: Stored, drill: Drill, kind: Kind, mode: Mode, now_ms: int) -> dict[str, Any]:
-    """Put an earthquake that never was into the outbox, for one subscription."""
+def _made_up(wanted: Drill, now_ms: int, exercise_for: str = "") -> EarthquakeEvent:
+    id_ = f"{now_ms}-{secrets.token_hex(4)}"
+    return scenario.made_up(
+        id_, wanted.magnitude, wanted.latitude, wanted.longitude, wanted.depth, now_ms, exercise_for
+    )
+
+
+def _test(alerts: Alerts, stored: Stored, now_ms: int) -> dict[str, Any]:
+    """Put an earthquake that never was, at a subscription's place, into the outbox."""
     subscription = stored.subscription()
+    latitude, longitude = _place_of(subscription)
     document = {
-        "id": f"{mode}-{now_ms}",
+        "id": f"test-{now_ms}",
         "revision": 1,
-        "magnitude": drill.magnitude,
-        "location": {"latitude": drill.latitude, "longitude": drill.longitude, "depth": drill.depth},
+        "magnitude": TEST_MAGNITUDE,
+        "location": {"latitude": latitude, "longitude": longitude, "depth": TEST_DEPTH_KM},
         "timestamp": now_ms,
-        "source": "drill",
+        "source": "test",
         "agency": "Quakestream",
-        "mode": mode,
+        "mode": "test",
         "status": "automatic",
         "type": "earthquake",
-        "place": "a drill: no such earthquake happened",
+        "place": f"{describe(latitude, longitude)} (a test: nothing happened)",
     }
-    quake = earthquake_of(document)
-    match = check(subscription, quake, now_ms) if kind == "alert" else measure(subscription, quake)
-    if match is None:
-        raise HTTPException(409, "the subscription does not ask for this: for exercises, or for such an earthquake")
-    facts = Facts(reason="a drill" if kind == "alert" else "the test button", match=match, document=_raw(document))
-    keys = [
-        alerts.tell(stored.id, channel, target, kind, mode, facts) for channel, target in alerts.targets(subscription)
-    ]
+    match = measure(subscription, earthquake_of(document))
+    facts = Facts(reason="the test button", match=match, document=msgspec.Raw(_encode(document)))
+    targets = alerts.targets(subscription, escalation=False)
+    keys = [alerts.tell(stored.id, channel, target, "test", "test", facts) for channel, target in targets]
     return {"notifications": keys, "severity": severity_of(match)}
 
 
-def _raw(document: dict[str, Any]) -> msgspec.Raw:
-    return msgspec.Raw(_encode(document))
-
-
-def _near(subscription: Subscription) -> dict[str, float]:
-    """Somewhere for a test's earthquake: at the subscription's place, where it has one."""
-    where = subscription.where
-    if where.kind == "circle":
-        return {"latitude": where.latitude, "longitude": where.longitude}
-    if where.kind == "portfolio":
-        return {"latitude": where.sites[0].latitude, "longitude": where.sites[0].longitude}
-    return {"latitude": 0.0, "longitude": 0.0}
+def _place_of(subscription: Subscription) -> tuple[float, float]:
+    """Somewhere for a test's earthquake, within the subscription's place; for the world, where the equator begins."""
+    where = asked(subscription)
+    if where.everywhere:
+        return 0.0, 0.0
+    if where.area is not None:
+        return where.area.inside()
+    return where.latitude.item(0), where.longitude.item(0)
 
 
 def _preview(catalog: Catalog, subscription: Subscription, now_ms: int, days: float) -> dict[str, Any]:
     """What of the catalogue's last days the subscription asks for; as `actual`, whatever it asks for."""
-    asked = subscription.model_copy(update={"modes": ["actual"]})
+    wished = subscription.model_copy(update={"modes": ["actual"]})
     from_ms = now_ms - round(days * DAY_MS)
     wanted = EarthquakeFilter(starttime_ms=from_ms, mode="actual")
     quakes = [earthquake_of(_document.decode(one)) for one in islice(catalog.every(wanted), MAX_PREVIEWED)]
-    fired = would_have_fired(asked, quakes)
+    fired = would_have_fired(wished, quakes)
     return {
         "fired": len(fired),
         "days": days,
