@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -32,6 +32,10 @@ from quakestream.sources import SourceContext, State
 from quakestream.sources.memory import Memory
 from quakestream.sources.replay import ReplayOptions, ReplaySource
 
+DEMO: Final = (
+    '[{"name": "replay", "files": ["usgs-week"], "speed": 60, "playHours": 12, "shiftToNow": true, "resume": false}]'
+)
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The earthquake event stream.")
 app.add_typer(catalog_cli.app, name="catalog")
 
@@ -45,16 +49,17 @@ def up(
     fallback: Annotated[
         bool, typer.Option(help="Replay a bundled recording where no live source answers within 10 s.")
     ] = True,
-    demo: Annotated[bool, typer.Option("--demo", help="Replay the bundled recording on purpose.")] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Replay the bundled week: its past at once, its last 12 h in 12 minutes.")
+    ] = False,
 ) -> None:
     """Both services in one process on the embedded log, streaming the USGS feed at once."""
     shared: dict[str, Any] = {"event_log": "embedded"} | ({"data_dir": data_dir} if data_dir else {})
-    recording = '[{"name": "replay", "files": ["usgs-week"], "speed": 600, "shiftToNow": true, "resume": false}]'
     service_settings = settings_of(
         ServiceSettings,
         env_file,
         port=service_port,
-        autostart_sources=recording if demo else "usgs",
+        autostart_sources=DEMO if demo else "usgs",
         fallback_recording="usgs-week" if fallback and not demo else "",
         **shared,
     )

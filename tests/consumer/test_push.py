@@ -301,6 +301,8 @@ def test_a_new_epoch_is_a_gap_for_those_who_listen(system: System) -> None:
         ("since=", "since"),
         ("sinceTime=yesterday", "sinceTime"),
         ("sinceTime=99999999999999999999", "sinceTime"),
+        ("sinceTime=-1", "sinceTime"),
+        ("sinceTime=1969-12-31", "sinceTime"),
         ("snapshot=perhaps", "snapshot"),
         ("snapshot=true&since=1", "since"),
         ("minmagnitude=x", "minmagnitude"),
@@ -312,6 +314,7 @@ def test_a_new_epoch_is_a_gap_for_those_who_listen(system: System) -> None:
         ("latitude=9&longitude=9&maxradiuskm=-1", "maxradiuskm"),
         ("minmag=5", "minmag"),
         ("limit=5", "limit"),
+        ("minmagnitude=5&minmagnitude=6", "minmagnitude"),
     ],
 )
 @pytest.mark.parametrize("path", [PATH, "/api/v1/earthquakes/ws"])
@@ -322,6 +325,33 @@ def test_a_malformed_request_is_a_problem_that_names_the_parameter(
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
     assert named in answer.json()["detail"]
+    faults = answer.json()["faults"]
+    assert all(fault["at"].startswith("query.") and fault["why"] for fault in faults)
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("latitude=5", ["latitude"]),
+        ("latitude=9&longitude=9", ["latitude", "longitude"]),
+        ("since=1&snapshot=true", ["since", "snapshot"]),
+        ("mindepth=9&maxdepth=8", ["mindepth", "maxdepth"]),
+        ("starttime=2&endtime=1", ["starttime", "endtime"]),
+        ("mode=test&mode=test&since=1&since=2", ["mode", "since"]),
+    ],
+)
+def test_parameters_at_odds_are_each_named(system: System, query: str, named: list[str]) -> None:
+    answer = system.get(f"{PATH}?{query}")
+    assert answer.status_code == 400
+    assert [fault["at"] for fault in answer.json()["faults"]] == [f"query.{name}" for name in named]
+
+
+def test_the_stream_is_never_compressed(system: System) -> None:
+    system.write(*(f"a{n}" for n in range(50)))
+    with system.listen("since=0", **{"Accept-Encoding": "gzip, br"}) as client:
+        status, headers = client.head()
+        assert (status, "content-encoding" in headers) == (200, False)
+        assert seqs(client.until_live()) == list(range(1, 51))
 
 
 # --- connections ------------------------------------------------------------------------------------------------------

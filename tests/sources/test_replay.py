@@ -17,6 +17,8 @@ from tests.sources.fakes import Clock, FakeOutlet, context, running
 
 DETAIL = "usgs_detail_nn00570710.geojson"
 NOW_MS = 1_600_000_000_000
+PAST = 1707 - 268
+"""Of the bundled week, what was said more than 12 hours before its end."""
 
 
 def replay(folder: Path, *files: str, **options: Any) -> ReplaySource:
@@ -86,6 +88,26 @@ def test_killed_in_the_middle_it_goes_on_where_it_was_acknowledged(tmp_path: Pat
     middle = killed_after(1, replay(tmp_path, "usgs-week", **later))
     after = replayed(replay(tmp_path, "usgs-week", **later))
     assert before + middle + after == whole, "nothing twice, nothing lost, one shift"
+
+
+def test_the_past_comes_at_once_and_the_last_hours_are_played(tmp_path: Path) -> None:
+    options = {"speed": 60, "playHours": 12, "shiftToNow": True, "resume": False}
+
+    async def soon() -> list[EarthquakeEvent]:
+        outlet = FakeOutlet()
+        async with running(replay(tmp_path, "usgs-week", **options).run(outlet)):
+            await outlet.until(lambda: len(outlet.events) >= PAST)
+        return outlet.events
+
+    past = asyncio.run(soon())
+    assert PAST <= len(past) < PAST + 20, "the rest takes 12 minutes"
+    ends_ms = NOW_MS + 12 * 60_000
+    assert all(e.updated_ms is not None and e.updated_ms <= ends_ms - 12 * 3_600_000 + 1000 for e in past[:PAST])
+    assert max(e.timestamp_ms for e in past) <= NOW_MS, "nothing is ahead of the clock"
+    assert {e.mode for e in past} == {"exercise"}
+    everything = replayed(replay(tmp_path, "usgs-week", **options | {"speed": 1e9}))
+    assert len(everything) == 1707
+    assert max(e.updated_ms or 0 for e in everything) <= NOW_MS + 1
 
 
 def test_a_demonstration_begins_anew_shifted_to_its_own_now(tmp_path: Path) -> None:

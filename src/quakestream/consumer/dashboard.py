@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
+from quakestream.web import accepted_encodings
+
 FOLDER: Final = Path(__file__).parent / "page"
 ENCODINGS: Final = {"br": ".br", "gzip": ".gz"}
 """By preference."""
@@ -62,18 +64,12 @@ def _file(path: Path | None, request: Request, headers: dict[str, str], caching:
         raise HTTPException(404, "there is no such file")
     kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     more = {**headers, "Cache-Control": caching, "Vary": "Accept-Encoding"}
-    accepted = _accepted(request.headers.get("accept-encoding", ""))
+    accepted = accepted_encodings(request.headers)
     for encoding, suffix in ENCODINGS.items():
         compressed = path.with_name(path.name + suffix)
         if encoding in accepted and compressed.is_file():
             return FileResponse(compressed, media_type=kind, headers={**more, "Content-Encoding": encoding})
     return FileResponse(path, media_type=kind, headers=more)
-
-
-def _accepted(header: str) -> set[str]:
-    """The content codings of an `Accept-Encoding` that are not refused by `q=0`."""
-    codings = [coding.replace(" ", "").lower().partition(";") for coding in header.split(",")]
-    return {name for name, _, weight in codings if not (weight.startswith("q=0") and not weight.strip("q=0."))}
 
 
 def _headers(basemap_style: str, basemap_origins: Sequence[str]) -> dict[str, str]:

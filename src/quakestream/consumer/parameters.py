@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from quakestream.catalog import MAX_LIMIT, EarthquakeFilter
 from quakestream.event import EARLIEST_TIMESTAMP_MS, Mode, iso_time
+from quakestream.web import at_odds
 
 LATEST_MS: Final = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z"""
@@ -76,12 +77,17 @@ class FilterParameters(BaseModel):
         for name in ("magnitude", "depth", "latitude", "radiuskm"):
             least, most = getattr(self, f"min{name}"), getattr(self, f"max{name}")
             if least is not None and most is not None and least > most:
-                raise ValueError(f"min{name} {least:g} is greater than max{name} {most:g}")
+                raise at_odds([f"min{name}", f"max{name}"], f"min{name} {least:g} is greater than max{name} {most:g}")
         if self.starttime is not None and self.endtime is not None and self.starttime > self.endtime:
-            raise ValueError("starttime is after endtime")
+            raise at_odds(["starttime", "endtime"], "starttime is after endtime")
         radius = self.minradiuskm is not None or self.maxradiuskm is not None
         if {self.latitude is not None, self.longitude is not None, radius} == {True, False}:
-            raise ValueError("a circle is latitude, longitude and maxradiuskm (or minradiuskm) together")
+            given = [
+                name
+                for name in ("latitude", "longitude", "minradiuskm", "maxradiuskm")
+                if name in self.model_fields_set
+            ]
+            raise at_odds(given, "a circle is latitude, longitude and maxradiuskm (or minradiuskm) together")
         return self
 
     def wanted(self) -> EarthquakeFilter:
@@ -122,13 +128,19 @@ class PushParameters(FilterParameters):
     since: Annotated[str, Field(pattern=POSITION)] | None = Field(
         None, description="The id of the last message that was received, `<epoch>-<seq>`, or a `seq` of this epoch."
     )
-    since_time: Time | None = Field(
-        None, alias="sinceTime", description="Begin with what was changed then: ISO 8601 or ms since 1970."
+    since_time: Annotated[Time, Field(ge=0)] | None = Field(
+        None, alias="sinceTime", description="Begin with what was changed then: ISO 8601 or ms since 1970, not before."
     )
     snapshot: bool = Field(False, description="Begin with the earthquakes that match, as they stand.")
 
     @model_validator(mode="after")
     def _begins_once(self) -> PushParameters:
-        if (self.since is not None) + (self.since_time is not None) + self.snapshot > 1:
-            raise ValueError("since, sinceTime and snapshot exclude each other")
+        beginnings = {
+            "since": self.since is not None,
+            "sinceTime": self.since_time is not None,
+            "snapshot": self.snapshot,
+        }
+        asked = [name for name, is_asked in beginnings.items() if is_asked]
+        if len(asked) > 1:
+            raise at_odds(asked, "since, sinceTime and snapshot exclude each other")
         return self

@@ -31,6 +31,7 @@ from quakestream.telemetry import EVENTS_REFUSED
 MODE: Final[Mode] = "exercise"
 BUNDLED: Final = Path(__file__).parent / "recordings"
 CHUNK: Final = 500
+HOUR_MS: Final = 3_600_000
 _MAX_LOGGED: Final = 20
 _NO_BOUND_MS: Final = 2**62
 
@@ -45,6 +46,10 @@ class ReplayOptions(SourceOptions):
     )
     speed: Annotated[float, Field(gt=0, le=1e9)] | Literal["max"] = Field(
         1.0, description="1: as it happened; 60: a minute in a second; `max`: as fast as possible."
+    )
+    play_hours: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        None,
+        description="Play only the recording's last hours at `speed`; what is before them is published at once.",
     )
     shift_to_now: bool = Field(
         default=False,
@@ -101,9 +106,10 @@ class ReplaySource(Source):
                 await asyncio.to_thread(self._load, recording, state["read_at_ms"], cancelled)
             finally:
                 cancelled.set()
-            schedule = _Schedule(self._options.speed, recording, state["done"], asyncio.get_running_loop().time())
+            pace = recording.pace(self._options.speed, self._options.play_hours)
+            schedule = _Schedule(pace, recording, state["done"], asyncio.get_running_loop().time())
             if self._options.shift_to_now and state["offset_ms"] is None:
-                state["offset_ms"] = recording.offset_ms(self._options.speed, self.context.now_ms())
+                state["offset_ms"] = recording.offset_ms(pace, self.context.now_ms())
             self.progress.total = len(recording)
             self.progress.done = min(state["done"], len(recording))
             self.on_progress(self.progress)
@@ -126,7 +132,9 @@ class ReplaySource(Source):
             log.warning("could not remember how far", source=self.name, error=str(error))
 
     def _digest(self) -> str:
-        digest = hashlib.sha256(msgspec.json.encode([self._options.speed, self._options.shift_to_now]))
+        options = self._options
+        played = [] if options.play_hours is None else [options.play_hours]
+        digest = hashlib.sha256(msgspec.json.encode([options.speed, options.shift_to_now, *played]))
         for path in self._paths:
             with path.open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
@@ -159,6 +167,20 @@ class ReplaySource(Source):
 
 
 SOURCE = ReplaySource
+
+
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """How quickly a recording is played, and from which of its moments on: what is before is due at once."""
+
+    speed: float | Literal["max"]
+    from_ms: int
+
+    def due_s(self, time_ms: int, after_ms: int) -> float:
+        """Seconds from what was said at `after_ms`, or from where playing begins, to what was said at `time_ms`."""
+        if self.speed == "max":
+            return 0.0
+        return max(0, time_ms - max(after_ms, self.from_ms)) / 1000 / self.speed
 
 
 class _Recording:
@@ -195,24 +217,29 @@ class _Recording:
             encoded = os.pread(self._file.fileno(), self._starts[n + 1] - self._starts[n], self._starts[n])
             yield decode(encoded, now_ms=_NO_BOUND_MS)
 
-    def offset_ms(self, speed: float | Literal["max"], now_ms: int) -> int:
-        """The largest shift with which no time lies ahead of the moment at which its event is published."""
+    def pace(self, speed: float | Literal["max"], play_hours: float | None) -> _Pace:
+        """All of it at that speed, or its last hours."""
         if not self._order:
-            return 0
-        if speed == "max":
-            return now_ms - max(self._latest_ms)
-        first_ms = self.time_ms(0)
+            return _Pace(speed, 0)
+        first_ms, last_ms = self.time_ms(0), self.time_ms(len(self) - 1)
+        return _Pace(speed, first_ms if play_hours is None else max(first_ms, last_ms - round(play_hours * HOUR_MS)))
+
+    def offset_ms(self, pace: _Pace, now_ms: int) -> int:
+        """The largest shift with which no time lies ahead of the moment at which its event is published."""
         return min(
-            now_ms + int((time_ms - first_ms) / speed) - latest_ms
-            for time_ms, latest_ms in zip(self._times_ms, self._latest_ms, strict=True)
+            (
+                now_ms + int(pace.due_s(time_ms, pace.from_ms) * 1000) - latest_ms
+                for time_ms, latest_ms in zip(self._times_ms, self._latest_ms, strict=True)
+            ),
+            default=0,
         )
 
 
 class _Schedule:
     """When each event of a recording is due."""
 
-    def __init__(self, speed: float | Literal["max"], recording: _Recording, first: int, start_s: float) -> None:
-        self._speed = speed
+    def __init__(self, pace: _Pace, recording: _Recording, first: int, start_s: float) -> None:
+        self._pace = pace
         self._recording = recording
         self._start_s = start_s
         self._first_ms = recording.time_ms(first) if first < len(recording) else 0
@@ -220,7 +247,7 @@ class _Schedule:
     async def wait(self, n: int) -> int:
         """Wait until event `n` is due; the end of the run of those that are due with it."""
         end = min(n + CHUNK, len(self._recording))
-        if self._speed == "max":
+        if self._pace.speed == "max":
             return end
         clock = asyncio.get_running_loop().time
         await asyncio.sleep(max(0.0, self._due_s(n) - clock()))
@@ -228,8 +255,7 @@ class _Schedule:
         return next((k for k in range(n + 1, end) if self._due_s(k) > now_s), end)
 
     def _due_s(self, n: int) -> float:
-        speed = 1.0 if self._speed == "max" else self._speed
-        return self._start_s + (self._recording.time_ms(n) - self._first_ms) / 1000 / speed
+        return self._start_s + self._pace.due_s(self._recording.time_ms(n), self._first_ms)
 
 
 def _shifted(event: EarthquakeEvent, offset_ms: int | None) -> EarthquakeEvent:
