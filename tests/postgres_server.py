@@ -72,7 +72,7 @@ class PostgresServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        self.stop(signal.SIGQUIT)  # nothing is kept, so nothing need be written
         shutil.rmtree(self.folder)
 
     def url(self, database: str = "postgres") -> str:

@@ -75,11 +75,23 @@ def test_magnitudes_that_differ_cost_and_then_forbid() -> None:
     assert could_be_same(a, msgspec.structs.replace(b, magnitude=None)) == 0.0
 
 
-def test_stated_errors_tighten() -> None:
-    a, b = origin(), origin("b1", "b", latitude=36.0)
-    assert could_be_same(a, b) is not None
+def test_stated_errors_tighten_by_a_quarter_at_most() -> None:
+    a, b = origin(), origin("b1", "b", latitude=38.5)
+    assert could_be_same(a, b) == pytest.approx(389.2 / 478, rel=0.01)
     precise_a, precise_b = (msgspec.structs.replace(o, horizontal_error_km=1.0) for o in (a, b))
     assert could_be_same(precise_a, precise_b) is None
+    rough_a, rough_b = (msgspec.structs.replace(o, horizontal_error_km=100.0) for o in (a, b))
+    assert could_be_same(rough_a, rough_b) == could_be_same(a, b)
+    nearer = [msgspec.structs.replace(o, latitude=35.0 + (o.latitude - 35.0) * 0.9) for o in (precise_a, precise_b)]
+    assert could_be_same(*nearer) is not None
+
+
+def test_origins_over_a_minute_apart_are_two_whatever_their_depth() -> None:
+    shallow = origin(magnitude=6.0, depth_km=10.0)
+    deep = origin("b1", "b", magnitude=6.0, depth_km=350.0, time_ms=1_000_000 + 59_000)
+    assert could_be_same(shallow, deep) is not None
+    assert could_be_same(shallow, msgspec.structs.replace(deep, time_ms=1_000_000 + 61_000)) is None
+    assert len(keys([shallow, msgspec.structs.replace(deep, time_ms=1_000_000 + 61_000)])) == 2
 
 
 # Who is told apart
@@ -153,9 +165,18 @@ def test_what_an_associating_source_keeps_apart_stays_apart() -> None:
     assert told_apart(joined, alone)
     assert len(keys([joined, alone])) == 2
     assert len(keys([msgspec.structs.replace(joined, ids=()), msgspec.structs.replace(alone, ids=())])) == 1
-    late = msgspec.structs.replace(alone, ids=(), time_ms=1_017_000)
-    assert could_be_same(msgspec.structs.replace(joined, ids=()), late) is None
+    late = msgspec.structs.replace(alone, time_ms=1_017_000)
+    assert could_be_same(msgspec.structs.replace(joined, ids=("nn1",)), late) is None
     assert could_be_same(origin("x", "nn"), origin("y", "nc", time_ms=1_017_000)) is not None
+
+
+def test_who_only_passes_on_events_has_not_judged_them() -> None:
+    first = origin("nn1", "nn", source="usgs")
+    second = origin("nc1", "nc", source="usgs", latitude=36.5, time_ms=1_010_000)
+    assert keys([first, second]) == [("usgs:nc1", "usgs:nn1")]
+    assert len(keys([first, msgspec.structs.replace(second, time_ms=1_021_000)])) == 2
+    assert len(keys([msgspec.structs.replace(o, ids=(o.id,)) for o in (first, second)])) == 2
+    assert len(keys([msgspec.structs.replace(o, source="emsc", key=f"emsc:{o.id}") for o in (first, second)])) == 2
 
 
 def test_a_reviewed_blast_is_no_reviewed_earthquake() -> None:

@@ -8,8 +8,9 @@ How alike two origins must be follows from how rare earthquakes are. A kilometre
 moves the origin time by about 1/8 s. In that measure two origins may be apart as far as an *unrelated* earthquake of
 at least their magnitude is expected once in two thousand times (`Limits.chance`). Ten times as many earthquakes for
 each magnitude step down (Gutenberg and Richter 1944) give the radius: 478 km at magnitude 4, 48 km and 6 s at
-magnitude 1. So small events, of which there are many and which only near stations see, are held to narrow limits, and
-large ones, which agencies on the other side of the world locate with a few stations, to wide ones.
+magnitude 1; and never more than a minute. So small events, of which there are many and which only near stations see,
+are held to narrow limits, and large ones, which agencies on the other side of the world locate with a few stations, to
+wide ones.
 
 Then the best pairs are joined first, never two events of one agency, and not where a rival fits nearly as well: that
 is how what else is near tightens the limits in an aftershock sequence.
@@ -55,7 +56,7 @@ def neighbours(index: OriginIndex, origin: Origin, limits: Limits = LIMITS) -> l
     reach_km = limits.max_distance_km(origin)
     linked += [
         o
-        for o in index.near(origin, 2.0 * reach_km / limits.p_velocity_km_s, reach_km)
+        for o in index.near(origin, limits.max_time_s(origin), reach_km)
         if o.key not in keys and could_be_same(origin, o, limits) is not None
     ]
     return linked

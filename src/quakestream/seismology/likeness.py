@@ -13,9 +13,6 @@ from typing import Final
 from quakestream.seismology.geodesy import KM_PER_DEGREE, distance_km
 from quakestream.seismology.origin import Origin
 
-ASSOCIATING_SOURCES: Final = frozenset({"usgs", "emsc"})
-"""Sources that publish the events of many agencies and have grouped them before: what they keep apart rarely is one."""
-
 _MAN_MADE: Final = ("blast", "explosion", "mining", "quarry", "collapse", "rock burst", "nuclear")
 
 
@@ -48,6 +45,8 @@ class Limits:
     """Magnitudes of two agencies and two scales differ by this without meaning anything (ML, mb, MS, Mw)."""
     magnitude_weight: float = 0.2
     """What each further magnitude step takes from the radius."""
+    most_apart_s: float = 60.0
+    """However large and deep: 1 % of agencies' differences are beyond 49 s."""
     max_magnitude_difference: float = 3.0
     """Agencies have been seen to differ by 2.7 about one earthquake."""
     certain: float = 0.1
@@ -59,11 +58,15 @@ class Limits:
     associated_time_s: float = 16.0
     associated_distance_km: float = 100.0
     """The rule of ANSS (Guy et al. 2015, USGS OFR 2015-1120): beyond it ComCat itself never groups."""
+    relayed_time_s: float = 20.0
+    """Two events that USGS passes on: its own rule looks at 16 s, and here too where its `ids` are not at hand."""
     relay_km: float = 10.0
     """Two sources that relay one agency's solution give its numbers, in this measure, not others."""
     stated_errors: float = 10.0
-    """Where both state their horizontal error: this many times both (formal errors are small), at least `stated_km`."""
-    stated_km: float = 50.0
+    """Where both state their horizontal error: this many times both (formal errors are small) …"""
+    stated_part: float = 0.75
+    """… and at least this part of the radius: a formal error knows nothing of a wrong phase or a poor model of the
+    Earth, and what agencies differ by has heavy tails."""
     max_component: int = 200
     """Where more origins than this hang together all radii are halved, and again, until they do not: what bounds the
     work in a stream denser than nature's. Recorded sequences stay below 30."""
@@ -88,7 +91,7 @@ class Limits:
 
     def max_time_s(self, origin: Origin) -> float:
         """As `max_distance_km`; twice the radius, for a difference in depth explains as much again."""
-        return 2.0 * self.max_distance_km(origin) / self.p_velocity_km_s
+        return min(2.0 * self.max_distance_km(origin) / self.p_velocity_km_s, self.most_apart_s)
 
     def scaled(self, factor: float) -> Limits:
         """All radii times `factor`."""
@@ -115,19 +118,27 @@ def measure_km(a: Origin, b: Origin, limits: Limits = LIMITS) -> float:
     return math.hypot(distance_km(a.latitude, a.longitude, b.latitude, b.longitude), max(0.0, late))
 
 
+def judged(a: Origin, b: Origin) -> bool:
+    """Whether a source that groups the events of many agencies has seen both: what it keeps apart rarely is one.
+
+    EMSC gives each of its groups an id; USGS gives its own `ids`, and an event without has not been through that.
+    """
+    return a.source == b.source and (a.source == "emsc" or (a.source == "usgs" and bool(a.ids and b.ids)))
+
+
 def told_apart(a: Origin, b: Origin, limits: Limits = LIMITS) -> bool:
     """Whether something says that these are two earthquakes, whatever else they have in common.
 
     - another mode;
     - two events of one agency, unless two sources relay the same solution of it;
-    - an associating source gives `ids` with both, one of them naming others, but not this one;
+    - one associating source has `judged` both, and one of them names others, but not this one;
     - an analyst calls one an earthquake and another analyst the other a blast. What is automatic says nothing of it.
     """
     if a.mode != b.mode:
         return True
     if a.agency == b.agency and (a.source == b.source or measure_km(a, b, limits) > limits.relay_km):
         return True
-    if a.source == b.source and a.source in ASSOCIATING_SOURCES and a.ids and b.ids and (a.claims or b.claims):
+    if judged(a, b) and (a.claims or b.claims):
         return True
     return a.status == "reviewed" == b.status and a.type != b.type and _man_made(a.type) != _man_made(b.type)
 
@@ -144,18 +155,22 @@ def could_be_same(a: Origin, b: Origin, limits: Limits = LIMITS) -> float | None
     if radius <= 0.0:
         return None
     time_s = abs(a.time_ms - b.time_ms) / 1000.0
-    if time_s * limits.p_velocity_km_s > 2.0 * radius or abs(a.latitude - b.latitude) * KM_PER_DEGREE > radius:
+    if time_s > limits.most_apart_s or time_s * limits.p_velocity_km_s > 2.0 * radius:
+        return None
+    if abs(a.latitude - b.latitude) * KM_PER_DEGREE > radius:
         return None
     distance = distance_km(a.latitude, a.longitude, b.latitude, b.longitude)
     if distance > radius or told_apart(a, b, limits):
         return None
-    if a.source == b.source and a.source in ASSOCIATING_SOURCES:
+    if a.source == b.source == "usgs" and time_s > limits.relayed_time_s:
+        return None
+    if judged(a, b):
         if time_s > limits.associated_time_s or distance > limits.associated_distance_km:
             return None
         radius *= math.cbrt(limits.associated_chance)
     if a.horizontal_error_km and b.horizontal_error_km:  # 0 is what some write for unknown
         stated = limits.stated_errors * math.hypot(a.horizontal_error_km, b.horizontal_error_km)
-        radius = min(radius, max(stated, limits.stated_km))
+        radius = min(radius, max(stated, limits.stated_part * radius))
     depth = abs(a.depth_km - b.depth_km) if a.depth_km is not None and b.depth_km is not None else 0.0
     late = max(0.0, time_s * limits.p_velocity_km_s - min(depth, radius))
     cost = math.hypot(distance, late) / radius
