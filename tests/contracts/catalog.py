@@ -635,8 +635,26 @@ class CatalogContract:
         assert catalog.find(one["id"]) == catalog.find("usgs:x1") == [one["id"]]
         assert len(catalog.find("x1")) == 2
         assert len(catalog.find("x2")) == 1
+        writer.write(event("x1", mode="exercise"))
+        assert catalog.find("usgs:x1") == [one["id"]]
+        assert catalog.find("usgs:x1", "exercise") == catalog.find("x1", "exercise") != [one["id"]]
+        writer.write(event("smi:x/1", source="qmla"))
+        assert catalog.find("smi:x/1") == catalog.find("qmla:smi:x/1") != []
         assert catalog.find("nothing") == catalog.find("usgs:nothing") == []
         assert catalog.earthquake("eq_nothing") is None
+
+    def test_found_by_what_an_agency_says_that_others_call_it(self, catalog: Catalog, writer: Writer) -> None:
+        claim = {"ids": ["us2000abcd", "3"]}
+        writer.write(event("x1", **claim))
+        (one,) = catalog.find("x1")
+        assert catalog.find("us2000abcd") == catalog.find("usgs:3") == [one]
+        writer.write(event("x2", mode="exercise", **claim))
+        assert len(catalog.find("us2000abcd")) == 2
+        assert catalog.find("us2000abcd", "actual") == [one]
+        writer.write(event("us2000abcd", timestamp=0, mode="exercise", location={"latitude": 1, "longitude": 2}))
+        assert catalog.find("us2000abcd") == catalog.find("x2") != [one]
+        writer.write(event("x1", updated=NOW_MS))
+        assert catalog.find("us2000abcd", "actual") == []
 
     @pytest.mark.parametrize("cursor", ["", "x", "AAAA", "é", "MTUw", "LTEuLTEuLTE"])
     def test_a_foreign_cursor_is_refused(self, catalog: Catalog, cursor: str) -> None:

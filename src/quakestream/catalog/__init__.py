@@ -296,7 +296,11 @@ class Catalog(abc.ABC):
 
     @abc.abstractmethod
     def find(self, name: str, mode: Mode | None = None) -> list[str]:
-        """Ids of the earthquakes called `name`: an earthquake's id, `<source>:<id>`, or an agency's bare id."""
+        """Ids of the earthquakes called `name`: an earthquake's id, `<source>:<id>`, or an agency's bare id.
+
+        `<source>:<id>` is one: the one in `actual` where other modes have it too. Where nobody has the name, it is
+        looked for among those that agencies say others have (`ids`).
+        """
 
     @abc.abstractmethod
     def merged_into(self, earthquake_id: str) -> str | None:

@@ -13,10 +13,11 @@ from sqlalchemy import ColumnElement, Connection, Double, Select, and_, func, or
 from sqlalchemy.dialects import postgresql, sqlite
 
 from quakestream.catalog import MAX_LIMIT, Change, Cursor, EarthquakeFilter, Feed, Follower, Page, Transition
-from quakestream.catalog.schema import CELL, cells_of, changes, earthquakes, events, feed, followers, reports
+from quakestream.catalog.schema import CELL, cells_of, changes, claims, earthquakes, events, feed, followers, reports
 from quakestream.errors import Fenced, Gap, Rejected
-from quakestream.event import Mode
+from quakestream.event import MODES, Mode, decode
 from quakestream.seismology.geodesy import EARTH_RADIUS_KM, bounding_boxes, distance_km
+from quakestream.seismology.origin import origin_of
 from quakestream.seismology.places import country, timezone
 
 MAX_CELLS: Final = 1_000
@@ -174,20 +175,33 @@ def read_span(connection: Connection, wanted: EarthquakeFilter) -> tuple[int, in
 
 
 def read_names(connection: Connection, name: str, mode: Mode | None) -> list[str]:
-    """Ids of the earthquakes called `name`: an earthquake's id, `<source>:<id>`, or an agency's bare id."""
+    """Ids of the earthquakes called `name`: what is nearest to it in this order, each reading only without the others.
+
+    An earthquake's id; `<source>:<id>`, where several modes have it the one nearest to `actual`; an agency's bare id,
+    which may have a colon too; what some agency says that others call its own.
+    """
+    q, r = earthquakes.c, reports.c
+    here = [] if mode is None else [q.mode == mode]
+    if own := connection.execute(select(q.id).where(q.id == name, *here)).scalar_one_or_none():
+        return [own]
+    reported = select(q.id, q.mode).distinct().join(reports, r.earthquake == q.earthquake).order_by(q.id).limit(100)
     source, colon, id_ = name.partition(":")
-    called = and_(reports.c.source == source, reports.c.id == id_) if colon else reports.c.id == name
-    found = (
-        select(earthquakes.c.id)
-        .distinct()
-        .join(reports, reports.c.earthquake == earthquakes.c.earthquake, isouter=True)
-        .where(or_(earthquakes.c.id == name, called))
-        .order_by(earthquakes.c.id)
+    if colon:
+        found = connection.execute(reported.where(r.source == source, r.id == id_, *here)).all()
+        if found:
+            return [min(found, key=lambda one: MODES.index(one.mode)).id]
+    if bare := connection.execute(reported.where(r.id == name, *here)).all():
+        return [one.id for one in bare]
+    claimed = (
+        select(q.id, events.c.document)
+        .join(reports, r.earthquake == q.earthquake)
+        .join(claims, claims.c.report == r.report)
+        .join(events, _is_latest())
+        .where(claims.c.name == name, *here)
         .limit(100)
     )
-    if mode is not None:
-        found = found.where(earthquakes.c.mode == mode)
-    return list(connection.execute(found).scalars())
+    said = connection.execute(claimed).all()  # what was claimed once and is no more is still in the table
+    return sorted({one.id for one in said if name in origin_of(decode(one.document, now_ms=2**62)).claims})
 
 
 def read_merged_into(connection: Connection, earthquake_id: str) -> str | None:
@@ -225,14 +239,9 @@ def read_earthquake(connection: Connection, earthquake_id: str) -> dict[str, Any
     ).one_or_none()
     if row is None:
         return None
-    latest = and_(
-        events.c.report == reports.c.report,
-        events.c.updated_ms == reports.c.updated_ms,
-        events.c.content_hash == reports.c.content_hash,
-    )
     solutions = connection.execute(
         select(events.c.document)
-        .join(reports, latest)
+        .join(reports, _is_latest())
         .where(reports.c.earthquake == row.earthquake)
         .order_by(reports.c.report)
     ).scalars()
@@ -273,6 +282,15 @@ def _family(connection: Connection, earthquake: int) -> list[int]:
     makers = connection.execute(made.where(changes.c.earthquake.in_(there)))
     there -= {one.earthquake for one in makers if one.report not in own}
     return sorted(there | {one.earthquake for one in connection.execute(made.where(events.c.report.in_(own)))})
+
+
+def _is_latest() -> ColumnElement[bool]:
+    """Whether an event is its report's latest."""
+    return and_(
+        events.c.report == reports.c.report,
+        events.c.updated_ms == reports.c.updated_ms,
+        events.c.content_hash == reports.c.content_hash,
+    )
 
 
 def _is_first() -> ColumnElement[bool]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 import numpy as np
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -79,6 +79,7 @@ def earthquakes_router(catalog: Catalog) -> APIRouter:
         summary="Earthquakes, newest first",
         responses={200: {"model": EarthquakeList}, **problems(503)},
     )
+    @router.get("/earthquakes/", include_in_schema=False)
     def earthquakes(wanted: Annotated[ListParameters, Query()]) -> Response:
         """`{"earthquakes": […], "next": cursor or null}`; the cursor is given back as `cursor=`."""
         return _list(catalog.earthquakes(wanted.wanted(), wanted.limit, wanted.cursor))
@@ -89,7 +90,36 @@ def earthquakes_router(catalog: Catalog) -> APIRouter:
         return {"count": catalog.count(wanted.wanted())}
 
     @router.get(
-        "/earthquakes/{name}",
+        "/earthquakes/{name:path}/shaking",
+        summary="What it means for a place: expected intensity, distance, arrival of the waves",
+        response_model=Shaking,
+        responses={307: {"description": "It is another one now"}, **problems(404, 409, 503)},
+    )
+    def shaking(
+        request: Request, name: str, latitude: Latitude, longitude: Longitude, mode: Mode | None = None
+    ) -> Response | Shaking:
+        """All of it is computed: the intensity from the magnitude and the distance, the arrivals from iasp91."""
+        found = named(catalog, request, name, mode, f"/shaking?latitude={latitude}&longitude={longitude}")
+        return found if isinstance(found, Response) else shaking_at(found, latitude, longitude)
+
+    @router.get(
+        "/earthquakes/{name:path}/map.png",
+        summary="It as a small map, for a message or an article",
+        response_class=_Png,
+        responses={307: {"description": "It is another one now"}, **problems(404, 409, 503)},
+    )
+    def map_picture(request: Request, name: str, mode: Mode | None = None) -> Response:
+        """720 × 480. The circles are where an intensity is expected, an estimate. A drill is hatched and says so."""
+        found = named(catalog, request, name, mode, "/map.png")
+        if isinstance(found, Response):
+            return found
+        from quakestream.formats.picture import picture  # noqa: PLC0415 - 10 MB that not every site needs
+
+        tag = f'"{found["id"]}-{found["revision"]}"'
+        return _Png(picture(found), headers={"ETag": tag, "Cache-Control": "no-cache"})
+
+    @router.get(
+        "/earthquakes/{name:path}",  # the last one, for an id may have a `/`
         summary="One earthquake with its solutions and its history",
         responses={
             200: {"model": EarthquakeDetail},
@@ -97,40 +127,15 @@ def earthquakes_router(catalog: Catalog) -> APIRouter:
             **problems(404, 409, 503),
         },
     )
-    def earthquake(name: str, mode: Mode | None = None) -> Response:
+    def earthquake(request: Request, name: str, mode: Mode | None = None) -> Response:
         """By its id, by `<source>:<id>`, or by an agency's bare id where that is unique (else 409, with candidates).
 
-        The id of one that was merged into another redirects to what it became.
+        `<source>:<id>` is the `actual` one unless `mode` says otherwise. A name that nobody has is looked for among
+        those that agencies say others have (`ids`). An id that has a `/` may be escaped or not. The id of one that was
+        merged into another redirects to what it became.
         """
-        found = named(catalog, name, mode)
+        found = named(catalog, request, name, mode)
         return found if isinstance(found, Response) else JSONResponse(found)
-
-    @router.get(
-        "/earthquakes/{name}/shaking",
-        summary="What it means for a place: expected intensity, distance, arrival of the waves",
-        response_model=Shaking,
-        responses={307: {"description": "It is another one now"}, **problems(404, 409, 503)},
-    )
-    def shaking(name: str, latitude: Latitude, longitude: Longitude, mode: Mode | None = None) -> Response | Shaking:
-        """All of it is computed: the intensity from the magnitude and the distance, the arrivals from iasp91."""
-        found = named(catalog, name, mode, f"../{{}}/shaking?latitude={latitude}&longitude={longitude}")
-        return found if isinstance(found, Response) else shaking_at(found, latitude, longitude)
-
-    @router.get(
-        "/earthquakes/{name}/map.png",
-        summary="It as a small map, for a message or an article",
-        response_class=_Png,
-        responses={307: {"description": "It is another one now"}, **problems(404, 409, 503)},
-    )
-    def map_picture(name: str, mode: Mode | None = None) -> Response:
-        """720 × 480. The circles are where an intensity is expected, an estimate. A drill is hatched and says so."""
-        found = named(catalog, name, mode, "../{}/map.png")
-        if isinstance(found, Response):
-            return found
-        from quakestream.formats.picture import picture  # noqa: PLC0415 - 10 MB that not every site needs
-
-        tag = f'"{found["id"]}-{found["revision"]}"'
-        return _Png(picture(found), headers={"ETag": tag, "Cache-Control": "no-cache"})
 
     @router.get("/travel-times", tags=["earthquakes"], summary="Travel times of the first P and S waves")
     def travel_time_curves(
@@ -197,8 +202,12 @@ def _told(expected: intensity.Estimate) -> ExpectedIntensity:
     )
 
 
-def named(catalog: Catalog, name: str, mode: Mode | None, moved: str = "{}") -> dict[str, Any] | Response:
+def named(
+    catalog: Catalog, request: Request, name: str, mode: Mode | None, part: str = ""
+) -> dict[str, Any] | Response:
     """The earthquake that is called so; else the answer that says why there is none, or where it is now.
+
+    `part`: what follows the name in the path of what is asked for, and its query.
 
     Raises:
         HTTPException: there is none of that name.
@@ -208,7 +217,9 @@ def named(catalog: Catalog, name: str, mode: Mode | None, moved: str = "{}") -> 
         detail = f"{name} is what {len(found)} earthquakes are called: ask for one by its id, or say the mode"
         return problem(409, detail, candidates=found)
     if found and (home := catalog.merged_into(found[0])) is not None:
-        return RedirectResponse(moved.format(home), 307)
+        # relative, for a proxy may have us below a path of its own; a name that is not escaped may have steps itself
+        asked = request.scope.get("raw_path", b"").partition(b"/earthquakes/")[2]
+        return RedirectResponse(f"{'../' * asked.count(b'/')}{home}{part}", 307)
     document = catalog.earthquake(found[0]) if found else None
     if document is None:
         raise HTTPException(404, f"there is no earthquake called {name}")

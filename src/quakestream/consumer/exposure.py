@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from quakestream.alerts import hindsight, scenario
@@ -32,17 +32,20 @@ HONESTY: Final = (
 
 
 def exposure_router(catalog: Catalog, now_ms: Callable[[], int]) -> APIRouter:
-    """`/api/v1/earthquakes/{name}/exposure`, `/api/v1/scenario`, `/api/v1/exceedances`."""
+    """`/api/v1/earthquakes/{name}/exposure`, `/api/v1/scenario`, `/api/v1/exceedances`.
+
+    Include it before what answers for `/api/v1/earthquakes/{name}`.
+    """
     router = APIRouter(prefix="/api/v1", tags=["exposure"])
 
     @router.get(
-        "/earthquakes/{name}/exposure",
+        "/earthquakes/{name:path}/exposure",
         summary="People in cities by expected intensity",
         responses={307: {"description": "It is another one now"}, **problems(404, 409, 503)},
     )
-    def exposed(name: str, mode: Mode | None = None) -> Response:
+    def exposed(request: Request, name: str, mode: Mode | None = None) -> Response:
         """`priority` orders earthquakes for responders: log10(1 + Σ people × 10^(class − 7)), IV and more."""
-        found = named(catalog, name, mode, "../{}/exposure")
+        found = named(catalog, request, name, mode, "/exposure")
         if isinstance(found, Response):
             return found
         quake = earthquake_of(found)

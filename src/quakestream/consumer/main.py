@@ -128,9 +128,9 @@ async def _serve(
         )
         routers += (
             push_router(hub),  # before what takes `stream` for an earthquake's name
+            exposure_router(catalog, _now_ms),  # before what takes all that follows for a name: an id may have a `/`
             earthquakes_router(catalog),
             status_router(catalog, board, state, _now_ms),
-            exposure_router(catalog, _now_ms),
             feeds_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender),
             dashboard_router(settings.basemap_style, settings.basemap_origins.split(",")),
         )
