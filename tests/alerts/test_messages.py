@@ -104,3 +104,62 @@ def test_an_update_says_what_moved_and_that_it_is_no_longer_what_was_asked_for(c
     assert "It is no longer what you asked for" in english.text
     assert "Es ist nicht mehr, wonach Sie gefragt haben" in german.text
     assert "no longer" not in data(german)["reason"]
+
+
+def test_an_estimate_has_its_range_and_its_source(catalog: SqliteCatalog) -> None:
+    world = World(catalog, *speaking(*LANGUAGES))
+    world.happen(revision(0, magnitude=6.0))
+    english, german = messages(world)
+    assert "an estimate by Allen, Wald & Worden (2012), " in english.text
+    assert "geschätzt nach Allen, Wald & Worden (2012), " in german.text
+    assert data(english)["expected"]["intensity"]["source"] == "Allen, Wald & Worden (2012), active crust"
+
+
+def test_a_shakemap_is_linked_where_there_is_one(catalog: SqliteCatalog) -> None:
+    url = "https://earthquake.usgs.gov/earthquakes/eventpage/nn1"
+    world = World(catalog, *speaking(*LANGUAGES))
+    world.happen(revision(0, magnitude=6.0, url=url))
+    assert all("ShakeMap" not in one.text for one in messages(world)), "no `mmi`, no ShakeMap"
+    world.happen(revision(1, magnitude=6.4, url=f"{url}?x=1", mmi=7.1))
+    for one in messages(world):
+        assert f"{url}/shakemap\n" in one.text
+        assert data(one)["links"]["shakemap"] == f"{url}/shakemap"
+    world.happen(revision(2, status="deleted", url=url, mmi=7.1))
+    assert all("ShakeMap" not in one.text for one in messages(world)), "what did not happen shook nothing"
+
+
+def test_details_are_the_page_and_a_picture_goes_along(catalog: SqliteCatalog) -> None:
+    mail = {"channel": "apprise", "url": "mailto://user:pass@example.org?to=me@example.org"}
+    hook = {"channel": "webhook", "url": URL}
+    world = World(catalog, {"how": {"channels": [hook, mail]}})
+    world.happen(revision(0, magnitude=6.0))
+    (one,) = messages(world)
+    assert data(one)["links"]["details"] == f"https://quakes.example.org/?id={one.subject}"
+    assert one.picture == f"https://quakes.example.org/api/v1/earthquakes/{one.subject}/map.png"
+    assert one.image == b"", "a webhook has its address"
+
+    class Showing(WebhookChannel):
+        def shows_pictures(self, target: str) -> bool:
+            return bool(target)
+
+    composer = Composer(catalog, world.registry, {"webhook": Showing()}, "", lambda: world.now_ms)
+    (parcel,) = composer(world.sent)
+    assert parcel.message is not None
+    assert parcel.message.image.startswith(b"\x89PNG")
+
+
+def test_a_digest_links_each_of_its_earthquakes(catalog: SqliteCatalog) -> None:
+    digest = {"after": 1, "within_minutes": 600, "radius_km": 100, "every_minutes": 60}
+    how = {"channels": [{"channel": "webhook", "url": URL}], "digest": digest}
+    world = World(catalog, {"how": how})
+    shocks = [revision(n, f"nn{n}", timestamp=TIME_MS + n * 60_000, magnitude=4.0 + n / 10) for n in range(4)]
+    for one in shocks:
+        world.happen(one)
+        messages(world)
+    world.now_ms += 3_600_000
+    (together,) = messages(world)
+    told = data(together)
+    assert (together.kind, len(told["earthquakes"])) == ("digest", 3)
+    assert told["pages"] == [f"https://quakes.example.org/?id={one['id']}" for one in told["earthquakes"]]
+    assert all(page in together.text for page in told["pages"])
+    assert "estimate by Allen, Wald & Worden (2012)" in together.text

@@ -155,6 +155,18 @@ def test_an_email_can_be_ended_with_one_click() -> None:
     assert "not an official warning" in str(mail)
 
 
+def test_an_email_has_the_map_in_it() -> None:
+    png = b"\x89PNG\r\n\x1a\n" + bytes(100)
+    with mail_server() as (port, mails):
+        target = f"mailto://127.0.0.1:{port}?to=reader@example.org&from=quakes@example.org"
+        channel = AppriseChannel(allow_private=True)
+        assert channel.shows_pictures(target)
+        assert not channel.shows_pictures("json://example.org/x")
+        assert send(channel, message(target=target, image=png)) == [Accepted(by_receiver=False)]
+    (picture,) = [part for part in email.message_from_bytes(mails[0]).walk() if part.get_content_type() == "image/png"]
+    assert (picture.get_filename(), picture.get_payload(decode=True)) == ("map.png", png)
+
+
 def test_a_service_that_does_not_take_it_is_asked_again() -> None:
     with Receiver({"error": 1}) as service:
         target = f"json://127.0.0.1:{service.port}/x"

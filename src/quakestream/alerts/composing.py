@@ -18,8 +18,10 @@ from quakestream.alerts.registry import Registry
 from quakestream.catalog.schema import changes, earthquakes
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.channels import Channel, Message
+from quakestream.seismology.intensity import CITATIONS
 
 MAX_DOCUMENTS: Final = 256
+MAX_PICTURES: Final = 16
 MAX_VIEWS: Final = 20_000
 
 _facts = msgspec.json.Decoder(Facts)
@@ -46,6 +48,7 @@ class Composer:
         self._url = public_url.rstrip("/")
         self._now_ms = now_ms
         self._views: OrderedDict[str, tuple[int, frozenset[str], View]] = OrderedDict()
+        self._pictures: OrderedDict[tuple[str, int], bytes] = OrderedDict()
         self._documents: OrderedDict[tuple[str, int], tuple[bytes, Mapping[str, Any]]] = OrderedDict()
 
     def __call__(self, leased: Sequence[Leased]) -> list[Parcel]:
@@ -85,7 +88,7 @@ class Composer:
 
     def _message(self, one: Leased, facts: Facts, view: View, now_ms: int) -> Message:
         raw, quake = self._earthquake(one, facts)
-        links = self._links(one, "" if facts.why is None else facts.why.into)
+        links = self._links(one, "" if facts.why is None else facts.why.into, quake)
         title, text = messages.words(one.kind, one.mode, quake, facts, view, links, now_ms)
         data = {
             "kind": one.kind,
@@ -104,14 +107,18 @@ class Composer:
             "attribution": quake.get("agency") or quake.get("source"),
             "notice": messages.notice(view.how.language),
         }
-        return self._envelope(one, view, title, text, data, links)
+        message = self._envelope(one, view, title, text, data, links)
+        if self._channels[one.channel].shows_pictures(one.target):
+            return msgspec.structs.replace(message, image=self._picture(quake))
+        return message
 
     def _digest(self, members: Sequence[tuple[Leased, Facts, View]]) -> Parcel:
         first, _, view = members[0]
         known = [(self._earthquake(one, facts), facts) for one, facts, _ in members]
-        links = self._links(first)
+        links = msgspec.structs.replace(self._links(first), details="")
         quakes = [(quake, facts) for (_, quake), facts in known]
-        title, text = messages.digest_words(first.mode, quakes, view, links)
+        pages = [self._page(one.earthquake) for one, _, _ in members]
+        title, text = messages.digest_words(first.mode, quakes, pages, view, links)
         data = {
             "kind": "digest",
             "mode": first.mode,
@@ -121,6 +128,8 @@ class Composer:
             "language": view.how.language,
             "earthquakes": [msgspec.Raw(raw) for (raw, _), _ in known],
             "expected": [_expected(facts, quake) for quake, facts in quakes],
+            "pages": pages,
+            "shakemaps": [messages.shakemap_url(quake) for quake, _ in quakes],
             "links": links,
             "attribution": sorted({str(quake.get("agency") or quake.get("source")) for quake, _ in quakes}),
             "notice": messages.notice(view.how.language),
@@ -158,18 +167,36 @@ class Composer:
             priority=one.priority,
             secret=self._registry.webhook_secret(one.subscription, fields) if one.channel == "webhook" else "",
             unsubscribe_url=links.unsubscribe,
+            picture=links.picture,
         )
 
-    def _links(self, one: Leased, into: str = "") -> Links:
+    def _links(self, one: Leased, into: str = "", quake: Mapping[str, Any] | None = None) -> Links:
         """`into`: the earthquake that the one that is told of turned out to be."""
+        standing = quake is not None and one.kind != "cancellation"
+        shakemap = messages.shakemap_url(quake) if quake is not None and standing else ""
         if not self._url:
-            return Links()
+            return Links(shakemap=shakemap)
+        picture = f"{self._url}/api/v1/earthquakes/{one.earthquake}/map.png" if one.earthquake and standing else ""
         receiver = f"{one.subscription} {self._registry.receiver(one.channel, one.target)}"
         return Links(
             self._page(into or one.earthquake) if one.earthquake else "",
             f"{self._url}/alerts/acknowledge/{self._registry.token('acknowledge', one.key)}",
             f"{self._url}/alerts/unsubscribe/{self._registry.token('unsubscribe', receiver)}",
+            shakemap,
+            picture,
         )
+
+    def _picture(self, quake: Mapping[str, Any]) -> bytes:
+        """A map of it as PNG; of one earthquake all who are told get the same."""
+        at = (str(quake["id"]), int(quake["revision"]))
+        known = self._pictures.get(at)
+        if known is None:
+            from quakestream.formats.picture import picture  # noqa: PLC0415 - 10 MB that not every site needs
+
+            known = self._pictures[at] = picture(dict(quake))
+            if len(self._pictures) > MAX_PICTURES:
+                self._pictures.popitem(last=False)
+        return known
 
     def _page(self, earthquake_id: str) -> str:
         """The dashboard, with that earthquake open."""
@@ -230,6 +257,7 @@ def _expected(facts: Facts, quake: Mapping[str, Any]) -> dict[str, Any] | None:
             "low": round(e.low, 2),
             "high": round(e.high, 2),
             "model": e.model,
+            "source": f"{CITATIONS[e.model].name}, {CITATIONS[e.model].where}",
             "extrapolated": e.extrapolated,
             "estimate": True,
         }

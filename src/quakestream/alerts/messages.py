@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -21,7 +21,7 @@ from quakestream.alerts.rules import Match
 from quakestream.alerts.sentences import SENTENCES
 from quakestream.channels import Kind
 from quakestream.event import Mode, utc
-from quakestream.seismology.intensity import Estimate, intensity_class
+from quakestream.seismology.intensity import CITATIONS, Estimate, intensity_class
 from quakestream.seismology.travel_times import s_arrival_s
 
 UNKNOWN_DEPTH_KM: Final = 10.0
@@ -83,6 +83,9 @@ class Links(Struct, frozen=True):
     details: str = ""
     acknowledge: str = ""
     unsubscribe: str = ""
+    shakemap: str = ""
+    picture: str = ""
+    """A map, as PNG."""
 
 
 def words(
@@ -124,21 +127,32 @@ def reason(facts: Facts, quake: Mapping[str, Any], view: View) -> str:
 
 
 def digest_words(
-    mode: Mode, quakes: list[tuple[Mapping[str, Any], Facts]], view: View, links: Links
+    mode: Mode, quakes: Sequence[tuple[Mapping[str, Any], Facts]], pages: Sequence[str], view: View, links: Links
 ) -> tuple[str, str]:
-    """Title and text of one message about several earthquakes, the largest first."""
+    """Title and text of one message about several earthquakes, the largest first; `pages`: where each leads to."""
     w = SENTENCES[view.how.language]
-    ordered = sorted(quakes, key=lambda one: -(one[0].get("magnitude") or -10.0))
-    title = w["digest"].format(count=len(ordered), size=_size(ordered[0][0].get("magnitude"), w))
-    lines = []
-    for quake, facts in ordered:
+    ordered = sorted(zip(quakes, pages, strict=True), key=lambda one: -(one[0][0].get("magnitude") or -10.0))
+    title = w["digest"].format(count=len(ordered), size=_size(ordered[0][0][0].get("magnitude"), w))
+    lines, models = [], set()
+    for (quake, facts), page in ordered:
         felt = ""
         if facts.match is not None and facts.match.intensity is not None:
-            felt = f", {intensity_class(facts.match.intensity.mmi).roman}"
-        lines.append(
-            f"{_in_utc(quake['timestamp'])} {_size(quake.get('magnitude'), w)} {quake.get('place') or ''}{felt}"
-        )
+            found = facts.match.intensity
+            low, high = intensity_class(found.low).roman, intensity_class(found.high).roman
+            felt = f", {intensity_class(found.mmi).roman} ({low}–{high})"
+            models.add(CITATIONS[found.model].name)
+        line = f"{_in_utc(quake['timestamp'])} {_size(quake.get('magnitude'), w)} {quake.get('place') or ''}{felt}"
+        lines.append(f"{line} {page}".rstrip())
+    if models:
+        lines.append(w["estimates"].format(models="; ".join(sorted(models))))
     return _wrapped(mode, title, lines, links, w)
+
+
+def shakemap_url(quake: Mapping[str, Any]) -> str:
+    """The page of USGS's ShakeMap, where the preferred event names one; empty: there is none."""
+    url = str(quake.get("url") or "").partition("?")[0].partition("#")[0].rstrip("/")
+    there = quake.get("source") == "usgs" and quake.get("mmi") is not None and url.startswith("https://")
+    return f"{url}/shakemap" if there else ""
 
 
 def confirmation_words(view: View, url: str) -> tuple[str, str]:
@@ -156,7 +170,12 @@ def _wrapped(mode: Mode, title: str, lines: list[str], links: Links, w: Mapping[
     if mode != "actual":
         title = f"{w[mode]}: {title}"
         lines = [w[mode], *lines]
-    ends = (("details", links.details), ("acknowledge", links.acknowledge), ("unsubscribe", links.unsubscribe))
+    ends = (
+        ("shakemap", links.shakemap),
+        ("details", links.details),
+        ("acknowledge", links.acknowledge),
+        ("unsubscribe", links.unsubscribe),
+    )
     lines += [w[name].format(url=url) for name, url in ends if url]
     lines.append(w["notice"])
     return title, "\n".join(line for line in lines if line)
@@ -191,7 +210,14 @@ def _expected(estimate: Estimate, where: str, w: Mapping[str, Any]) -> str:
     number = max(1, min(10, int(estimate.mmi + 0.5)))
     low, high = intensity_class(estimate.low).roman, intensity_class(estimate.high).roman
     return str(
-        w["expected"].format(where=where, roman=degree.roman, shaking=w["shaking"][number - 1], low=low, high=high)
+        w["expected"].format(
+            where=where,
+            roman=degree.roman,
+            shaking=w["shaking"][number - 1],
+            model=CITATIONS[estimate.model].name,
+            low=low,
+            high=high,
+        )
     )
 
 

@@ -57,6 +57,8 @@ class Message(Struct, frozen=True, kw_only=True):
     unsubscribe_url: str = ""
     picture: str = ""
     """Address of a picture of where it is; empty: there is none."""
+    image: bytes = b""
+    """The picture itself, a PNG, for a channel that `shows_pictures`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,10 @@ class Channel(abc.ABC):
 
     def needs_yes(self, target: str) -> bool:  # noqa: ARG002 - it depends on the channel
         """Whether a target has to say yes before it gets anything else: somebody's mailbox or telephone."""
+        return False
+
+    def shows_pictures(self, target: str) -> bool:  # noqa: ARG002
+        """Whether a target is sent the picture itself, in the same message as the text."""
         return False
 
     async def open(self) -> None:  # noqa: B027 - not every channel holds something

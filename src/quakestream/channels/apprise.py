@@ -97,6 +97,9 @@ class AppriseChannel(Channel):
     def needs_yes(self, target: str) -> bool:
         return _scheme(target) not in ROOMS
 
+    def shows_pictures(self, target: str) -> bool:
+        return _scheme(target) in MAIL  # elsewhere it is a message of its own, which may fail when the first arrived
+
     async def open(self) -> None:
         self._threads = ThreadPoolExecutor(self.max_sends, thread_name_prefix="apprise")
 
@@ -128,6 +131,7 @@ class AppriseChannel(Channel):
                 body=message.text,
                 notify_type=apprise.NotifyType(kind),
                 body_format=apprise.NotifyFormat.TEXT,
+                attach=_attachment(message.image) if message.image else None,
             )
         return bool(sent)
 
@@ -157,6 +161,12 @@ class AppriseChannel(Channel):
         if host and not self._allow_private and not _is_public_host(host):
             raise Rejected(f"url: {host} is in this machine's own network, or is not known")
         return service
+
+
+def _attachment(image: bytes) -> Any:
+    from apprise.attachment.memory import AttachMemory  # noqa: PLC0415
+
+    return AttachMemory(image, name="map.png", mimetype="image/png")  # type: ignore[no-untyped-call]
 
 
 def _scheme(url: str) -> str:

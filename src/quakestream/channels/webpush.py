@@ -92,6 +92,7 @@ class WebPushChannel(PostingChannel):
             "body": message.text[:MAX_TEXT],
             "tag": message.subject or message.key,
             "earthquake": message.subject,
+            "image": message.picture,
         }
         body = http_ece.encrypt(
             msgspec.json.encode(shown),
