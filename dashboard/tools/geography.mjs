@@ -2,7 +2,7 @@
 // polygons that cross it draw bands across a flat map, and written as quantised TopoJSON, which is small.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { geoEquirectangular } from "d3-geo";
+import { geoArea, geoContains, geoEquirectangular } from "d3-geo";
 import { geoProject } from "d3-geo-projection";
 import { feature, mesh } from "topojson-client";
 import { topology } from "topojson-server";
@@ -25,7 +25,7 @@ for (const [scale, quantum] of [
 ]) {
   const atlas = JSON.parse(readFileSync(require.resolve(`world-atlas/countries-${scale}.json`), "utf8"));
   write(`world-${scale}`, quantum, {
-    land: geoProject(feature(atlas, atlas.objects.land), cut),
+    land: nested(geoProject(feature(atlas, atlas.objects.land), cut)),
     coast: geoProject(
       mesh(atlas, atlas.objects.countries, (a, b) => a === b),
       cut,
@@ -41,6 +41,25 @@ const { boundaries } = JSON.parse(readFileSync(plates, "utf8"));
 write("plates", 1e4, {
   plates: geoProject({ type: "MultiLineString", coordinates: boundaries.map(([, flat]) => pairs(flat)) }, cut),
 });
+
+/** geoProject takes each hole for a polygon of its own: the Caspian Sea would be all the Earth but itself. A ring that
+ * goes round more than half of the sphere is a hole, and is given back to the smallest polygon that it lies in. */
+function nested(land) {
+  const polygons = land.features.flatMap(({ geometry }) =>
+    geometry.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates,
+  );
+  const rings = polygons
+    .flat()
+    .map((ring) => ({ ring, steradians: geoArea({ type: "Polygon", coordinates: [ring] }) }));
+  const [outer, holes] = [false, true].map((large) => rings.filter((one) => one.steradians > 2 * Math.PI === large));
+  const whole = outer.sort((a, b) => a.steradians - b.steradians).map(({ ring }) => [ring]);
+  for (const { ring } of holes) {
+    const around = whole.find(([edge]) => geoContains({ type: "Polygon", coordinates: [edge] }, ring[0]));
+    if (!around) throw new Error(`no land lies around the reversed ring at ${ring[0]}`);
+    around.push(ring);
+  }
+  return { type: "Feature", properties: {}, geometry: { type: "MultiPolygon", coordinates: whole } };
+}
 
 function pairs(flat) {
   return Array.from({ length: flat.length / 2 }, (_, n) => [flat[2 * n], flat[2 * n + 1]]);

@@ -284,12 +284,32 @@ def test_reduced_motion_and_forced_colours_work(chromium: Browser, full_system: 
         assert dashboard.complaints == []
 
 
+def pixel(dashboard: Dashboard, latitude: float, longitude: float) -> list[int]:
+    """What the flat canvas has at that place, with its middle at 0, 0 and zoom 0.2."""
+    script = """([longitude, latitude]) => {
+        const canvas = document.querySelector("#map canvas");
+        const degree = (512 * 2 ** 0.2 * devicePixelRatio) / 360;
+        const [x, y] = [canvas.width / 2 + longitude * degree, canvas.height / 2 - latitude * degree];
+        const one = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+        one.drawImage(canvas, -Math.floor(x), -Math.floor(y));
+        return [...one.getImageData(0, 0, 1, 1).data];
+    }"""
+    return list(dashboard.page.evaluate(script, [longitude, latitude]))
+
+
 def test_without_webgl_a_canvas_takes_over(launch: Launch, full_system: System) -> None:
     with launch("--disable-3d-apis") as browser:
         dashboard = Dashboard(browser.new_page(), full_system.url)
         dashboard.open("?period=all&projection=flat&camera=0,0,0.2&minmagnitude=4")
         assert dashboard.page.evaluate("quakestream.map") == "canvas"
         eventually(lambda: len(dashboard.drawn() or ()) == full_system.count(minmagnitude=4))
+        dashboard.open("?starttime=2000-01-01&endtime=2000-01-02&projection=flat&camera=0,0,0.2&plates=0")
+
+        def sea_and_land() -> bool:
+            atlantic, caspian, sahara = (pixel(dashboard, *at) for at in ((33, -45), (38, 52), (23, 13)))
+            return atlantic == caspian != sahara
+
+        eventually(sea_and_land)
         dashboard.page.locator("#map canvas").focus()
         dashboard.page.keyboard.press("+")
         eventually(lambda: "camera=0,0,1.2" in dashboard.query())
