@@ -3,7 +3,7 @@
 import { Announcer } from "./announce.ts";
 import { askStatus, askTravelTimes, MOST, type Scope, type Status } from "./api.ts";
 import { Catalogue } from "./catalogue.ts";
-import { type Change, type Earthquake, isDrill, isRecorded } from "./earthquake.ts";
+import { type Change, type Drill, drillOf, type Earthquake, isDrill } from "./earthquake.ts";
 import { matches, sortBy, type Window, windowOf } from "./filter.ts";
 import { type Format, formatter } from "./format.ts";
 import { Inspector } from "./inspector.ts";
@@ -53,8 +53,10 @@ export class App {
   map: MapView | null = null;
   readonly inspector = new Inspector(
     () => this.invalidate(),
-    (id) => this.set({ id }, false),
+    (asked, id) => this.#rename(asked, id),
   );
+  /** Something was just opened, and this earthquake left for it: where the focus goes, see focus.ts. */
+  arrival: { left: string | null } | null = null;
   /** What the pointer rests on, and where on the map. */
   pointed: { id: string; x: number; y: number } | null = null;
   #isReady: () => void = () => undefined;
@@ -102,6 +104,7 @@ export class App {
         this.#isReady();
         this.invalidate();
       },
+      status: (status) => this.#stands(status),
       change: (change) => this.#changed(change),
       connection: (connection) => {
         this.connection = connection;
@@ -114,7 +117,9 @@ export class App {
   async start(): Promise<void> {
     await speak(this.preferences.language);
     addEventListener("popstate", () => {
+      const before = this.state;
       this.state = readState(new URLSearchParams(location.search));
+      this.#arrive(before);
       this.#follow();
       this.invalidate();
     });
@@ -126,7 +131,6 @@ export class App {
     for (const media of [darkMedia, motionMedia]) media.addEventListener("change", () => this.invalidate());
     setInterval(() => this.#tick(), 1000);
     setInterval(() => void this.#askStatus(), STATUS_EVERY_MS);
-    void this.#askStatus();
     this.#follow();
     this.invalidate();
   }
@@ -162,24 +166,40 @@ export class App {
     return this.catalogue.get(id) ?? (this.inspector.detail?.id === id ? this.inspector.detail : null);
   }
 
-  /** Kinds of what is shown that is not real, for banner and title. */
-  get drills(): Set<"exercise" | "test" | "recorded"> {
-    const kinds = new Set<"exercise" | "test" | "recorded">();
-    for (const one of this.shown) {
-      if (one.mode === "test") kinds.add("test");
-      else if (one.mode === "exercise") kinds.add(isRecorded(one) ? "recorded" : "exercise");
-    }
+  /** Kinds of what is on the page, which the filters let through or which is open; null: what is real. */
+  get kinds(): Set<Drill | null> {
+    const { selected } = this;
+    const kinds = new Set(this.shown.map(drillOf));
+    if (selected) kinds.add(drillOf(selected));
     return kinds;
   }
 
-  /** Show something else. `push`: the way back leads to what was shown before. */
+  /** Show something else, as the reader asks. `push`: the way back leads to what was shown before. */
   set(change: Partial<State>, push = "view" in change || "id" in change): void {
-    this.state = { ...this.state, ...change };
+    const before = this.state;
+    this.#write({ ...before, ...change }, push);
+    this.#arrive(before);
+  }
+
+  #write(state: State, push: boolean): void {
+    this.state = state;
     const address = location.pathname + writeQuery(this.state, this.preferences, this.defaults);
     if (push) history.pushState(null, "", address);
     else history.replaceState(null, "", address);
     this.#follow();
     this.invalidate();
+  }
+
+  /** Another page was opened: the focus goes there, or a keyboard and a screen reader would be left with nothing. */
+  #arrive(before: State): void {
+    if (before.view !== this.state.view || before.id !== this.state.id) this.arrival = { left: before.id };
+  }
+
+  /** What was asked for by another name, or by the id of one that is now a part of it. */
+  #rename(asked: string, id: string): void {
+    if (this.state.id !== asked) return;
+    if (this.#turnTo === asked) this.#turnTo = id;
+    this.#write({ ...this.state, id }, false);
   }
 
   async prefer(change: Partial<Preferences>): Promise<void> {
@@ -223,12 +243,6 @@ export class App {
     const after = readState(new URLSearchParams(search));
     if (after.id !== before.id) this.#turnTo = after.id;
     this.set({ ...after, camera: before.camera }, true);
-  }
-
-  leaveEarthquake(): void {
-    const { id } = this.state;
-    this.set({ id: null });
-    requestAnimationFrame(() => document.querySelector<HTMLElement>(`[data-id="${CSS.escape(id ?? "")}"]`)?.focus());
   }
 
   point(at: { id: string; x: number; y: number } | null): void {
@@ -439,11 +453,15 @@ export class App {
   async #askStatus(): Promise<void> {
     if (document.hidden) return;
     try {
-      this.status = await askStatus();
-      this.#clockOffsetMs = this.status.now - Date.now();
+      this.#stands(await askStatus());
     } catch {
-      return; // the connection's own badge says that the server is away
+      // the connection's own badge says that the server is away
     }
+  }
+
+  #stands(status: Status): void {
+    this.status = status;
+    this.#clockOffsetMs = status.now - Date.now();
     this.invalidate();
   }
 }

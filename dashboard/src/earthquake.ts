@@ -15,8 +15,13 @@ export type Mode = Earthquake["mode"];
 
 export const isDrill = (event: { mode: Mode }): boolean => event.mode !== "actual";
 
-export const isRecorded = (event: { recordedTimestamp?: number | null }): boolean =>
-  typeof event.recordedTimestamp === "number";
+/** What is not real, by how it is named to readers. */
+export type Drill = "exercise" | "test" | "recorded";
+
+export function drillOf(event: { mode: Mode; recordedTimestamp?: number | null }): Drill | null {
+  if (event.mode === "actual") return null;
+  return event.mode === "exercise" && typeof event.recordedTimestamp === "number" ? "recorded" : event.mode;
+}
 
 /** Its name for people: the source's words, else the region, else nothing. */
 export const placeOf = (event: { place?: string | null; region?: string | null }): string | null =>

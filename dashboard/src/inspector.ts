@@ -16,10 +16,10 @@ export class Inspector {
   #asked = "";
   #abort = new AbortController();
 
-  /** `moved`: it was merged into another one, whose id this is. */
+  /** `moved`: what was asked for has this id now; it was merged into another one, or asked for by a source's name. */
   constructor(
     private readonly loaded: () => void,
-    private readonly moved: (id: string) => void,
+    private readonly moved: (asked: string, id: string) => void,
   ) {}
 
   /** Look at this one, as of this revision, from this place. */
@@ -45,7 +45,10 @@ export class Inspector {
       if (signal.aborted) return;
       this.detail = detail;
       this.loaded();
-      if (detail.id !== id && detail.preferred !== id) this.moved(detail.id);
+      if (detail.id !== id) {
+        this.moved(id, detail.id);
+        return; // it is looked at anew under that id
+      }
       if (place) this.shaking = await askShaking(detail.id, place, signal);
       this.exposure = await askExposure(detail.id, signal);
     } catch (error) {

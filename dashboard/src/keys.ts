@@ -8,7 +8,7 @@ export function listenToKeys(app: App): void {
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     if (event.key === "Escape" && app.state.id !== null) {
-      app.leaveEarthquake();
+      app.set({ id: null });
       return;
     }
     const target = event.target as HTMLElement;

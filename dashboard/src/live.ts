@@ -1,7 +1,7 @@
 // The connection: first a list, then every change since, for ever. No hole: the list is read after noting where the feed
 // stands, and changes are asked for from there. No double: the catalogue here drops what it knows already.
 
-import { askAll, askStatus, Refused, refusal, type Scope } from "./api.ts";
+import { askAll, askStatus, Refused, refusal, type Scope, type Status } from "./api.ts";
 import type { Change, ChangeType, Earthquake } from "./earthquake.ts";
 import { EventParser, type ServerEvent } from "./sse.ts";
 
@@ -20,6 +20,7 @@ export interface Connection {
 
 export interface Listener {
   snapshot(list: Earthquake[], seq: number, cut: boolean, anotherEpoch: boolean): void;
+  status(status: Status): void;
   change(change: Change): void;
   connection(connection: Connection): void;
 }
@@ -82,7 +83,9 @@ export class Live {
   }
 
   async #load(signal: AbortSignal): Promise<void> {
-    const { epoch, seq } = await askStatus(signal);
+    const status = await askStatus(signal);
+    const { epoch, seq } = status;
+    this.listener.status(status);
     const { list, cut } = await askAll(this.#scope, signal);
     if (signal.aborted) return;
     const another = this.#epoch !== null && this.#epoch !== epoch;

@@ -3,6 +3,7 @@
 import "./style.css";
 import { render } from "lit-html";
 import { App, motionMedia } from "./app.ts";
+import { settleFocus } from "./focus.ts";
 import { listenToKeys } from "./keys.ts";
 import { globeZoom, hasWebGL, type MapListener } from "./map/map.ts";
 import type { Camera } from "./state.ts";
@@ -18,6 +19,7 @@ app.draw = () => {
   render(shell(app), root);
   if (measureList()) render(shell(app), root);
   document.title = title(app);
+  settleFocus(app);
   if (app.loaded && performance.getEntriesByName("list").length === 0) performance.mark("list");
 };
 

@@ -44,7 +44,7 @@ export function chartsView(app: App): TemplateResult {
   return html`
     ${filters(app)}
     <div class="scroll page charts" tabindex="-1" id="rows">
-      <h1 class="hidden">${text("view.charts")}</h1>
+      <h1 class="hidden" tabindex="-1">${text("view.charts")}</h1>
       ${left > 0 ? html`<p class="note">${counted("charts.left-out", left)}</p>` : nothing}
       ${
         counts.length === 0

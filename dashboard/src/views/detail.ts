@@ -23,10 +23,15 @@ export function detailView(app: App, id: string): TemplateResult {
       }
     </div>
     <article class="scroll detail" tabindex="-1" id="rows">
-      ${known ? head(app, known) : html`<p class="empty">${text(trouble === "missing" ? "detail.missing" : trouble ? "list.no-answer" : "list.loading")}</p>`}
+      ${known ? head(app, known) : unknown(trouble)}
       ${detail ? [here(app, detail), exposureView(app, detail), agencies(app, detail), history(app, detail)] : nothing}
     </article>
   `;
+}
+
+function unknown(trouble: App["inspector"]["trouble"]): TemplateResult {
+  if (trouble === "missing") return html`<h1 class="empty" tabindex="-1">${text("detail.missing")}</h1>`;
+  return html`<p class="empty">${text(trouble === "away" ? "list.no-answer" : "list.loading")}</p>`;
 }
 
 function head(app: App, earthquake: EarthquakeEvent & Partial<EarthquakeDetail>): TemplateResult {
@@ -42,7 +47,7 @@ function head(app: App, earthquake: EarthquakeEvent & Partial<EarthquakeDetail>)
         <span>${earthquake.magnitude === null ? text("detail.no-magnitude") : (earthquake.magnitudeType ?? text("magnitude"))}</span>
       </div>
       <div>
-        <h1>${place ?? format.position(location)}</h1>
+        <h1 tabindex="-1">${place ?? format.position(location)}</h1>
         <p>
           ${modeTag(earthquake)}
           <span class="tag status ${earthquake.status}">${textIfKnown(`status.${earthquake.status}`) ?? earthquake.status}</span>

@@ -26,7 +26,7 @@ export function listView(app: App): TemplateResult {
   if (focused !== null && (focused < first || focused >= last)) indices.push(focused);
   const entry = focused ?? Math.min(first === 0 ? 0 : first + BEYOND, listed.length - 1);
   return html`
-    <h1 class="hidden">${text("list.label")}</h1>
+    <h1 class="hidden" tabindex="-1">${text("list.label")}</h1>
     ${filters(app)}
     <div class="scroll" id="rows" tabindex="-1" @scroll=${(event: Event) => onScroll(app, event)}>
       ${

@@ -3,7 +3,7 @@
 import { html, nothing, type SVGTemplateResult, svg, type TemplateResult } from "lit-html";
 import { ref } from "lit-html/directives/ref.js";
 import type { App } from "../app.ts";
-import { type EarthquakeEvent, isRecorded } from "../earthquake.ts";
+import { drillOf, type EarthquakeEvent } from "../earthquake.ts";
 import { type State, writeQuery } from "../state.ts";
 import { draw, type Glyph, reach } from "../symbols.ts";
 import { text } from "../texts.ts";
@@ -32,8 +32,8 @@ export function picture(symbol: Glyph, most = 15): TemplateResult {
 
 /** EXERCISE, RECORDED or TEST; nothing for what is real. */
 export function modeTag(event: Pick<EarthquakeEvent, "mode" | "recordedTimestamp">): TemplateResult | typeof nothing {
-  if (event.mode === "actual") return nothing;
-  return html`<span class="tag drill">${text(isRecorded(event as EarthquakeEvent) ? "mode.recorded" : `mode.${event.mode}`)}</span>`;
+  const drill = drillOf(event);
+  return drill === null ? nothing : html`<span class="tag drill">${text(`mode.${drill}`)}</span>`;
 }
 
 /** Buttons of which one is chosen. */

@@ -2,6 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { App } from "../app.ts";
+import { drillOf } from "../earthquake.ts";
 import { VIEWS, type View } from "../state.ts";
 import { counted, type Key, text } from "../texts.ts";
 import { detailView } from "./detail.ts";
@@ -107,15 +108,16 @@ function badge(app: App): TemplateResult {
 }
 
 function banner(app: App): TemplateResult | typeof nothing {
-  const { drills } = app;
+  const { kinds } = app;
+  const drills = [...kinds].filter((kind) => kind !== null);
   const parts: TemplateResult[] = [];
   if (app.state.replay !== null) {
     parts.push(html`<p class="replaying" id="replaying"><b>${text("replay.tag")}</b> ${text("replay.banner")}</p>`);
   }
-  if (drills.size > 0) {
-    const all = !app.shown.some((one) => one.mode === "actual");
-    const names = [...drills].map((kind) => text(`mode.${kind}`)).join(" · ");
-    const why: Key = drills.has("recorded") && drills.size === 1 ? "banner.recorded" : "banner.drill";
+  if (drills.length > 0) {
+    const all = !kinds.has(null);
+    const names = drills.map((kind) => text(`mode.${kind}`)).join(" · ");
+    const why: Key = drills.every((kind) => kind === "recorded") ? "banner.recorded" : "banner.drill";
     parts.push(
       html`<p class="drills" id="drills" role="note"><b>${names}</b> <span>${text(why)} ${all ? nothing : text("banner.some")}</span></p>`,
     );
@@ -123,11 +125,12 @@ function banner(app: App): TemplateResult | typeof nothing {
   return parts.length > 0 ? html`${parts}` : nothing;
 }
 
-/** "[EXERCISE] M 5.2 Fiji – Quakestream" */
+/** "[EXERCISE] M 5.2 Fiji – Quakestream". With one open, the mark is its own and no other's. */
 export function title(app: App): string {
-  const marks = [...app.drills].map((kind) => `[${text(`mode.${kind}`)}] `).join("");
-  const replay = app.state.replay === null ? "" : `[${text("replay.tag")}] `;
   const { selected } = app;
+  const kinds = selected ? [drillOf(selected)] : [...app.kinds];
+  const marks = kinds.map((kind) => (kind === null ? "" : `[${text(`mode.${kind}`)}] `)).join("");
+  const replay = app.state.replay === null ? "" : `[${text("replay.tag")}] `;
   const what = selected
     ? `M ${app.format.magnitude(selected.magnitude)} ${selected.place ?? selected.region ?? ""} – `
     : "";

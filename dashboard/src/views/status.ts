@@ -14,7 +14,7 @@ export function statusView(app: App): TemplateResult {
     html`<div class="tile"><dt>${name}</dt><dd>${value}</dd></div>`;
   return html`<div class="scroll page" tabindex="-1" id="rows">
     <section>
-      <h1>${text("view.status")}</h1>
+      <h1 tabindex="-1">${text("view.status")}</h1>
       <dl class="tiles">
         ${tile(text("status.connection"), html`<span class="badge ${kind}"><i aria-hidden="true"></i>${label}</span>`)}
         ${tile(text("status.rate"), status ? format.number(status.eventsPerSecond, 1) : "–")}
