@@ -12,6 +12,7 @@ import base64
 import functools
 import hashlib
 import html
+import re
 import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -65,7 +66,7 @@ def create_app(
     max_body_bytes: int = MAX_BODY_BYTES,
     larger_bodies: Mapping[str, int] | None = None,
 ) -> FastAPI:
-    """An app with everything but the program's own routes. `larger_bodies`: their bounds, by how paths begin."""
+    """An app with everything but the program's own routes. `larger_bodies`: their bounds, by patterns of paths."""
     app = _App(
         title=title,
         description=description,
@@ -146,7 +147,7 @@ class BodyLimit:
     def __init__(self, app: ASGIApp, max_bytes: int, larger: Mapping[str, int] | None = None) -> None:
         self._app = app
         self._max_bytes = max_bytes
-        self._larger = larger or {}
+        self._larger = [(re.compile(pattern), n) for pattern, n in (larger or {}).items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse by the length that is announced, else while it comes."""
@@ -154,7 +155,7 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         path: str = scope["path"]
-        max_bytes = max((n for begin, n in self._larger.items() if path.startswith(begin)), default=self._max_bytes)
+        max_bytes = max((n for pattern, n in self._larger if pattern.fullmatch(path)), default=self._max_bytes)
         detail = f"a body has at most {max_bytes} bytes"
         announced = dict(scope["headers"]).get(b"content-length", b"")
         if announced.isdigit() and int(announced) > max_bytes:

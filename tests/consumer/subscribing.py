@@ -13,6 +13,7 @@ from quakestream.alerts.outbox import Leased, Settled
 from quakestream.catalog.followers import News
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.config import ConsumerSettings
+from quakestream.consumer import bodies
 from quakestream.consumer.alerts import Alerts
 from quakestream.consumer.alerts_routes import alerts_router
 from quakestream.consumer.app import consumer_app
@@ -55,8 +56,7 @@ class Client:
         self.log = EmbeddedLog(folder)
         self.log.ensure_topics([Topic(STREAM)])
         router = alerts_router(self.catalog, self.alerts, Drills(self.log, STREAM), token, now_ms)
-        larger = {PATH: 1024 * 1024}
-        self.app = consumer_app(self.catalog, dict, lambda: True, [router], larger)
+        self.app = consumer_app(self.catalog, dict, lambda: True, [router], bodies.PATHS)
 
     def ask(self, method: str, path: str, key: str | None = TOKEN, **more: Any) -> httpx.Response:
         async def work() -> httpx.Response:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from quakestream.alerts import follower as following
 from quakestream.alerts.follower import AlertFollower
 from tests.consumer.subscribing import MAIL, PATH, Client, asked, by
 
@@ -197,6 +198,30 @@ def test_an_ended_address_is_forgotten(client: Client) -> None:
     assert client.ask("POST", message.unsubscribe_url.removeprefix(HOST), None).status_code == 200
     assert addresses(client) == []
     assert MAIL not in json.dumps(client.ask("GET", f"{PATH}/{one}").json())
+
+
+def test_the_geofence_is_there_before_the_first_subscription_where_one_may_come(client: Client, tmp_path: Path) -> None:
+    client.alerts.follower.prepare()
+    assert client.alerts.follower.state()["subscriptions"] == 0
+    (tmp_path / "closed").mkdir()
+    closed = Client(tmp_path / "closed", token="")
+    with closing(closed.catalog):
+        closed.alerts.follower.prepare()
+        assert closed.alerts.follower.state()["subscriptions"] is None
+
+
+def test_subscriptions_are_kept_parsed_by_their_bytes(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = [client.add()["id"] for _ in range(3)]
+    follower = client.alerts.follower
+    follower._learn()
+    weight = len(client.alerts.registry.get(small[0]).document)  # type: ignore[union-attr]
+    monkeypatch.setattr(following, "MAX_PARSED_BYTES", 2 * weight)
+    assert follower._subscriptions(small).keys() == set(small), "all that are needed are there"
+    assert len(follower._parsed) == 2
+    client.ask("PUT", f"{PATH}/{small[2]}", json=asked(name="Changed"))
+    follower._learn()
+    assert follower._subscriptions(small[2:])[small[2]].subscription.name == "Changed"
+    assert follower._parsed_bytes == sum(one.weight for one in follower._parsed.values())
 
 
 # --- documents ----------------------------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from quakestream.alerts.outbox import Settled
+from quakestream.alerts.subscription import parse
+from quakestream.consumer import subscriptions as routes
 from quakestream.errors import ConfigError
 from tests.channels.test_others import Browser
 from tests.consumer.subscribing import MAIL, PATH, Client, asked, by, now_ms
@@ -126,8 +128,38 @@ def test_each_fault_is_told_with_the_field_that_is_at_fault(client: Client) -> N
 
 def test_a_body_that_is_too_large_or_no_json_is_refused(client: Client) -> None:
     assert client.ask("POST", PATH, content=b"x" * (2 * 1024 * 1024)).status_code == 413
+    one = client.add()["id"]
+    for path in ("test", "drill", "snooze"):
+        assert client.ask("POST", f"{PATH}/{one}/{path}", content=b"1" * 100_000).status_code == 413
     assert client.ask("POST", PATH, content=b"{").status_code == 400
     assert client.ask("POST", "/api/v1/notifications/resend", content=b"x" * 100_000).status_code == 413
+
+
+def test_a_large_body_is_weighed_before_anything_is_made_of_it(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing but a portfolio is large, and of a portfolio the parts are counted first."""
+    parsed: list[int] = []
+    monkeypatch.setattr(routes, "parse", lambda body: parsed.append(len(body)) or parse(body))
+    polygon = b'{"where":{"kind":"polygon","geometry":{"type":"Polygon","coordinates":[[%s]]}},"how":{}}'
+    portfolio = b'{"where":{"sites":[%s],"kind":"portfolio"},"how":{}}'
+    for body in (
+        polygon % b",".join([b"[1,2]"] * 300_000),
+        portfolio % b",".join([b"[1]"] * 600_000),
+        portfolio % b",".join([b"1"] * 3_100_000),
+        b'{"name":"portfolio","x":"%s"}' % (b"x" * 2_000_000),
+    ):
+        answer = client.ask("POST", PATH, content=body)
+        assert answer.status_code == 413, answer.text
+    assert parsed == []
+    sites = [{"name": f"site {n:0100}", "latitude": 1, "longitude": 1} for n in range(10_000)]
+    one = client.add(where={"kind": "portfolio", "sites": sites, "within_km": 5})
+    assert len(one["where"]["sites"]) == 10_000
+    assert parsed[0] > 1024 * 1024
+    lines = "".join(f"site {n:0100},1,1\n" for n in range(11_000))
+    assert (
+        client.ask("PUT", f"{PATH}/{one['id']}/portfolio", content=f"name,latitude,longitude\n{lines}").status_code
+        == 200
+    )
+    assert client.ask("PUT", f"{PATH}/{one['id']}/portfolio", content="," * 3_100_000).status_code == 413
 
 
 def test_a_portfolio_is_put_in_as_csv(client: Client) -> None:

@@ -97,8 +97,12 @@ class AlertFollower(FollowerThread):
         *,
         max_age_ms: int,
         on_put: Callable[[], None] = lambda: None,
+        expects: bool = False,
     ) -> None:
-        """`owner`: this instance's name; `max_age_ms`: no first alert of what is older; `on_put`: something is due."""
+        """`owner`: this instance's name; `max_age_ms`: no first alert of what is older; `on_put`: something is due.
+
+        `expects`: subscriptions may come: what takes a second or two is loaded at the start, not at the first of them.
+        """
         self._catalog = catalog
         self._registry = registry
         self._outbox = Outbox(catalog)
@@ -106,6 +110,7 @@ class AlertFollower(FollowerThread):
         self._now_ms = now_ms
         self._max_age_ms = max_age_ms
         self._on_put = on_put
+        self._expects = expects
         super().__init__(FeedFollower(catalog, FOLLOWER, owner, now_ms), news, "alerts")
         self._geofence: Geofence | None = None
         self._version = 0
@@ -148,9 +153,9 @@ class AlertFollower(FollowerThread):
     # --- subscriptions ----------------------------------------------------------------------------------------------
 
     def _learn(self) -> None:
-        """Know what subscriptions there are now. Until there is one, there is no geofence, which takes memory."""
+        """Know what subscriptions there are now. Where none is expected there is no geofence, which takes memory."""
         if self._geofence is None:
-            if not self._registry.count():
+            if not self._expects and not self._registry.count():
                 return
             fence = Geofence()
             version, foreign = 0, []

@@ -17,6 +17,7 @@ from quakestream.catalog.followers import News
 from quakestream.catalog.opening import open_catalog
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.config import ConsumerSettings
+from quakestream.consumer import bodies
 from quakestream.consumer.app import consumer_app
 from quakestream.consumer.dashboard import dashboard_router
 from quakestream.consumer.drills import Drills
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from quakestream.consumer.alerts import Alerts
 
 CATALOG_RETRY_S: Final = 1.0
-MAX_PORTFOLIO_BYTES: Final = 33 * 1024 * 1024
 MAX_REQUESTS: Final = 1000
 """Connections beside those that live push holds."""
 
@@ -134,8 +134,7 @@ async def _serve(
             feeds_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender),
             dashboard_router(settings.basemap_style, settings.basemap_origins.split(",")),
         )
-        larger_bodies = {"/api/v1/subscriptions": MAX_PORTFOLIO_BYTES}
-        app = consumer_app(catalog, state, lambda: pipeline.healthy, routers, larger_bodies)
+        app = consumer_app(catalog, state, lambda: pipeline.healthy, routers, bodies.PATHS)
         async with program.listening(
             app,
             name=settings.program,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 
@@ -17,8 +16,9 @@ from quakestream.alerts.registry import Stored
 from quakestream.alerts.subscription import Portfolio, Subscription, encode, parse
 from quakestream.channels.webpush import WebPushChannel
 from quakestream.consumer.alerts import Alerts
+from quakestream.consumer.bodies import with_csv, with_subscription
 from quakestream.errors import Rejected
-from quakestream.web import json_answer, key_guard, problems, read_body
+from quakestream.web import json_answer, key_guard, problems
 
 PATH: Final = "/api/v1/subscriptions"
 BODY: Final[dict[str, Any]] = {
@@ -79,15 +79,14 @@ def subscriptions_router(alerts: Alerts, token: str, now_ms: Callable[[], int]) 
     )
     async def add(request: Request, subscriber: Annotated[str, Query(max_length=200)] = "") -> Response:
         """The body is a subscription; `docs/alerts.md` says what each field means. Addresses are asked to confirm."""
-        body = await read_body(request)
 
-        def work() -> Response:
+        def work(body: bytes) -> Response:
             subscription = parse(body)
             if subscription.id is not None and alerts.registry.get(subscription.id) is not None:
                 raise HTTPException(409, f"there is a subscription {subscription.id} already")
             return json_answer(subscription_document(alerts, alerts.put(subscription, subscriber)), 201)
 
-        return await asyncio.to_thread(work)
+        return await with_subscription(request, work)
 
     @router.get(f"{PATH}/{{id_}}", dependencies=guard, summary="One subscription", responses=errors)
     def one(id_: str) -> Response:
@@ -98,9 +97,8 @@ def subscriptions_router(alerts: Alerts, token: str, now_ms: Callable[[], int]) 
                 openapi_extra=BODY)  # fmt: skip
     async def change(id_: str, request: Request) -> Response:
         """The body is the whole subscription."""
-        body = await read_body(request)
 
-        def work() -> Response:
+        def work(body: bytes) -> Response:
             before = changeable(id_)
             subscription = parse(body)
             if subscription.id not in {None, id_}:
@@ -108,7 +106,7 @@ def subscriptions_router(alerts: Alerts, token: str, now_ms: Callable[[], int]) 
             changed = alerts.put(subscription.model_copy(update={"id": id_}), before.subscriber)
             return json_answer(subscription_document(alerts, changed))
 
-        return await asyncio.to_thread(work)
+        return await with_subscription(request, work)
 
     @router.delete(f"{PATH}/{{id_}}", dependencies=guard, summary="End a subscription", status_code=204,
                    responses=errors)  # fmt: skip
@@ -122,9 +120,8 @@ def subscriptions_router(alerts: Alerts, token: str, now_ms: Callable[[], int]) 
                 responses=errors, openapi_extra={"requestBody": {"content": {"text/csv": {}}}})  # fmt: skip
     async def portfolio(id_: str, request: Request) -> Response:
         """The body is a CSV: name, latitude, longitude, and value, min_intensity, min_magnitude, within_km."""
-        body = await read_body(request)
 
-        def work() -> Response:
+        def work(body: bytes) -> Response:
             before = changeable(id_)
             try:
                 sites = read_csv(body.decode("utf-8-sig"))
@@ -139,7 +136,7 @@ def subscriptions_router(alerts: Alerts, token: str, now_ms: Callable[[], int]) 
             changed = parse(encode(subscription.model_copy(update={"where": where})))
             return json_answer(subscription_document(alerts, alerts.put(changed, before.subscriber), brief=True))
 
-        return await asyncio.to_thread(work)
+        return await with_csv(request, work)
 
     @router.post(f"{PATH}/{{id_}}/snooze", dependencies=guard, summary="Silence for a while", responses=errors)
     def snooze(id_: str, wanted: Snooze) -> Response:

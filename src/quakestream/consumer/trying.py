@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Callable
 from itertools import islice
@@ -23,11 +22,12 @@ from quakestream.alerts.rules import asked, check, measure
 from quakestream.alerts.subscription import Subscription, parse
 from quakestream.catalog import Catalog, EarthquakeFilter
 from quakestream.consumer.alerts import Alerts
+from quakestream.consumer.bodies import with_subscription
 from quakestream.consumer.drills import Drills
 from quakestream.consumer.subscriptions import BODY, PATH, PROBLEMS, guarded, stored_as
 from quakestream.event import EarthquakeEvent, utc
 from quakestream.seismology.places import describe
-from quakestream.web import json_answer, read_body
+from quakestream.web import json_answer
 
 DAY_MS: Final = 86_400_000
 PREVIEW_DAYS: Final = 30
@@ -63,13 +63,12 @@ def trying_router(catalog: Catalog, alerts: Alerts, drills: Drills, token: str, 
 
         Whether its channels can be is not looked at: who is still choosing sees at once how much would come.
         """
-        body = await read_body(request)
 
-        def work() -> Response:
+        def work(body: bytes) -> Response:
             subscription = parse(body)
             return json_answer(_preview(catalog, subscription, now_ms(), days))
 
-        return await asyncio.to_thread(work)
+        return await with_subscription(request, work)
 
     @router.post(f"{PATH}/{{id_}}/test", dependencies=guard, summary="Send a test message", status_code=202,
                  responses=errors)  # fmt: skip
