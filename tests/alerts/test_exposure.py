@@ -71,15 +71,16 @@ def test_a_portfolio_by_site_and_by_class() -> None:
     assert sum(one.sites for one in classes) == 3
     assert sum(one.value for one in classes) == pytest.approx(7_000_000.5)
     assert classes[0].number > classes[-1].number
-    rows = list(csv.DictReader(io.StringIO(exposure.as_csv(shaken))))
+    rows = list(csv.DictReader(io.StringIO(exposure.as_csv(shaken, NAPA))))
     assert [row["name"] for row in rows] == ["Near", "'=cmd()", "Far, away"]
     assert rows[0]["value"] == ""
     assert rows[1]["value"] == "2000000.5"
     assert float(rows[0]["intensity_low"]) < float(rows[0]["intensity"]) < float(rows[0]["intensity_high"])
     assert rows[0]["class"] == classes[0].roman
+    assert {(row["earthquake"], row["mode"]) for row in rows} == {("eq_napa", "actual")}
     deep = exposure.shaken_sites(SITES, DEEP)
     assert exposure.classes_of_sites(deep) == ()
-    assert all(row["intensity"] == "" for row in csv.DictReader(io.StringIO(exposure.as_csv(deep))))
+    assert all(row["intensity"] == "" for row in csv.DictReader(io.StringIO(exposure.as_csv(deep, DEEP))))
 
 
 def test_how_often_a_site_was_shaken() -> None:

@@ -62,6 +62,24 @@ def test_who_is_shaken_orders_earthquakes(client: Client) -> None:
     assert client.get("/api/v1/earthquakes/nothing/exposure").status_code == 404
 
 
+def test_earthquakes_by_priority_for_responders(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    all_of = {"starttime": NOW_MS - 5 * YEAR_MS}
+    told = client.get("/api/v1/exposure", params=all_of).json()
+    strong, weak = told["earthquakes"]
+    assert (strong["magnitude"], weak["magnitude"]) == (6.5, 4.0)
+    assert strong["priority"] > weak["priority"] > 0
+    assert strong["classes"][0]["people"] > 0
+    assert (told["lookedAt"], told["unranked"], told["complete"]) == (3, 1, True)
+    assert client.get("/api/v1/exposure").json()["lookedAt"] == 0, "of the last week"
+    (first,) = client.get("/api/v1/exposure", params=all_of | {"limit": 1}).json()["earthquakes"]
+    assert first == strong
+    monkeypatch.setattr("quakestream.consumer.exposure.MAX_RANKED", 1)
+    some = client.get("/api/v1/exposure", params=all_of).json()
+    assert (some["lookedAt"], some["complete"]) == (1, False)
+    monkeypatch.setattr("quakestream.consumer.exposure.RANKING_S", -1.0)
+    assert client.get("/api/v1/exposure", params=all_of).json()["complete"] is False
+
+
 def test_a_scenario_is_an_exercise_and_leaves_nothing(client: Client) -> None:
     made_up = client.get("/api/v1/scenario", params=ATHENS | {"magnitude": 7}).json()
     assert made_up["mode"] == "exercise"

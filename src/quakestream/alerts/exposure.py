@@ -21,7 +21,7 @@ from quakestream.alerts.earthquake import Earthquake
 from quakestream.alerts.portfolio import Site
 from quakestream.alerts.rules import expected, expected_values, is_deep
 from quakestream.seismology.geodesy import distances_km
-from quakestream.seismology.intensity import CLASSES, Estimate, intensity_class, model_at, radius_km
+from quakestream.seismology.intensity import CITATIONS, CLASSES, Estimate, intensity_class, model_at, radius_km
 from quakestream.seismology.places import City, cities_within, people_within
 
 LEAST_CLASS: Final = 3
@@ -41,6 +41,9 @@ CSV_COLUMNS: Final = (
     "intensity_high",
     "class",
     "extrapolated",
+    "source",
+    "earthquake",
+    "mode",
 )
 
 
@@ -173,8 +176,11 @@ def classes_of_sites(shaken: Iterable[ShakenSite]) -> tuple[ClassOfSites, ...]:
     return tuple(ClassOfSites(number, counts[number], values[number]) for number in numbers if counts[number])
 
 
-def as_csv(shaken: Iterable[ShakenSite]) -> str:
-    """A portfolio's sites as CSV with a header, for a spreadsheet; what is unknown is empty."""
+def as_csv(shaken: Iterable[ShakenSite], quake: Earthquake) -> str:
+    """A portfolio's sites as CSV with a header, for a spreadsheet; what is unknown is empty.
+
+    Every row says of which earthquake it is, and its mode: a drill's is never mistaken.
+    """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(CSV_COLUMNS)
@@ -183,11 +189,12 @@ def as_csv(shaken: Iterable[ShakenSite]) -> str:
         value = "" if site.value is None else f"{site.value:.15g}"
         row = [_as_text(site.name), site.latitude, site.longitude, value, f"{one.distance_km:.1f}"]
         if found is None:
-            writer.writerow([*row, "", "", "", "", ""])
+            writer.writerow([*row, "", "", "", "", "", "", quake.id, quake.mode])
         else:
             numbers = [f"{number:.1f}" for number in (found.mmi, found.low, found.high)]
             extrapolated = "yes" if found.extrapolated else "no"
-            writer.writerow([*row, *numbers, intensity_class(found.mmi).roman, extrapolated])
+            roman, source = intensity_class(found.mmi).roman, CITATIONS[found.model].name
+            writer.writerow([*row, *numbers, roman, extrapolated, source, quake.id, quake.mode])
     return text.getvalue()
 
 

@@ -11,6 +11,7 @@ from quakestream.consumer.alerts import Alerts
 from quakestream.consumer.drills import Drills
 from quakestream.consumer.links import links_router
 from quakestream.consumer.notifications import notifications_router
+from quakestream.consumer.portfolios import portfolios_router
 from quakestream.consumer.subscribers import subscribers_router
 from quakestream.consumer.subscriptions import subscriptions_router
 from quakestream.consumer.trying import trying_router
@@ -22,6 +23,7 @@ def alerts_router(catalog: Catalog, alerts: Alerts, drills: Drills, token: str, 
     for part in (
         subscriptions_router(alerts, token, now_ms),
         trying_router(catalog, alerts, drills, token, now_ms),
+        portfolios_router(catalog, alerts, token, now_ms),
         notifications_router(alerts, token, now_ms),
         subscribers_router(alerts, token),
         links_router(alerts, now_ms),

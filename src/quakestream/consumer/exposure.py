@@ -5,34 +5,49 @@ Estimates at points, which order and never count: see `alerts/exposure.py`.
 
 from __future__ import annotations
 
+import functools
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
+from pydantic import Field
 
 from quakestream.alerts import hindsight, scenario
 from quakestream.alerts.earthquake import Earthquake, earthquake_of
-from quakestream.alerts.exposure import Exposure, exposure
+from quakestream.alerts.exposure import Exposure, classes_of_people, exposure, priority_of
 from quakestream.catalog import Catalog, EarthquakeFilter
 from quakestream.consumer.earthquakes import named
-from quakestream.consumer.parameters import Latitude, Longitude, Time
+from quakestream.consumer.parameters import FilterParameters, Latitude, Longitude, Time
 from quakestream.event import Mode
 from quakestream.seismology.intensity import intensity_class
 from quakestream.web import problems
 
 MAX_LOOKED_AT: Final = 100_000
 """Earthquakes, at most, that are looked at for one site: the newest."""
+MAX_RANKED: Final = 2_000
+"""Earthquakes that are put in the order of priority at once: mostly some tenths of a second."""
+RANKING_S: Final = 2.0
+"""How long that may take: one of M 8 takes 20 ms. The rest is left out, and said."""
+PRIORITY_MS: Final = 7 * 86_400_000
 HONESTY: Final = (
     "Expected intensity at cities of 1,000 inhabitants or more, each at one point: an estimate that orders and counts "
     "nobody."
 )
 
 
+class PriorityParameters(FilterParameters):
+    """Which earthquakes, and how many of the first."""
+
+    limit: Annotated[int, Field(ge=1, le=200)] = 20
+
+
 def exposure_router(catalog: Catalog, now_ms: Callable[[], int]) -> APIRouter:
-    """`/api/v1/earthquakes/{name}/exposure`, `/api/v1/scenario`, `/api/v1/exceedances`.
+    """`/api/v1/earthquakes/{name}/exposure`, `/api/v1/exposure`, `/api/v1/scenario`, `/api/v1/exceedances`.
 
     Include it before what answers for `/api/v1/earthquakes/{name}`.
     """
@@ -50,7 +65,39 @@ def exposure_router(catalog: Catalog, now_ms: Callable[[], int]) -> APIRouter:
             return found
         quake = earthquake_of(found)
         return JSONResponse(
-            {"earthquake": quake.id, "revision": quake.revision, "mode": quake.mode} | _shown(exposure(quake))
+            {"earthquake": quake.id, "revision": quake.revision, "mode": quake.mode}
+            | exposure_document(exposure(quake))
+        )
+
+    @router.get("/exposure", summary="Earthquakes by priority, for responders", responses=problems(400, 503))
+    def by_priority(asked: Annotated[PriorityParameters, Query()]) -> Response:
+        """What to look at first: those of the last week, unless `starttime` says otherwise, by who is shaken.
+
+        Of `actual` ones, unless `mode` says otherwise, the newest 2,000 that match are looked at; `complete` says
+        whether these are all. Those without a magnitude or deeper than 70 km have no estimate, so no place in the
+        order: `unranked` counts them.
+        """
+        wanted = replace(asked.wanted(), mode=asked.mode or "actual")
+        if wanted.starttime_ms is None:
+            wanted = replace(wanted, starttime_ms=(wanted.endtime_ms or now_ms()) - PRIORITY_MS)
+        page = catalog.earthquakes(wanted, MAX_RANKED)
+        found: list[dict[str, Any] | None] = []
+        begun_s = time.monotonic()
+        for document in page.earthquakes:
+            if time.monotonic() - begun_s > RANKING_S:
+                break
+            found.append(_ranked(earthquake_of(msgspec.json.decode(document))))
+        ranked = [one for one in found if one is not None]
+        ranked.sort(key=lambda one: -one["priority"])  # of equals the newest first
+        return JSONResponse(
+            {
+                "earthquakes": ranked[: asked.limit],
+                "since": wanted.starttime_ms,
+                "lookedAt": len(found),
+                "unranked": len(found) - len(ranked),
+                "complete": page.next_cursor is None and len(found) == len(page.earthquakes),
+                "note": HONESTY,
+            }
         )
 
     @router.get("/scenario", summary="What an earthquake that never was would do: an exercise", responses=problems(400))
@@ -63,7 +110,7 @@ def exposure_router(catalog: Catalog, now_ms: Callable[[], int]) -> APIRouter:
         """Nothing is stored and nobody is told; a subscription's drill goes end to end."""
         event = scenario.made_up("scenario", magnitude, latitude, longitude, depthkm, now_ms())
         done = scenario.run(event, {})
-        return JSONResponse({"mode": "exercise", "place": event.place} | _shown(done.exposure))
+        return JSONResponse({"mode": "exercise", "place": event.place} | exposure_document(done.exposure))
 
     @router.get("/exceedances", summary="How often each intensity was expected at a site", responses=problems(400, 503))
     def exceeded(latitude: Latitude, longitude: Longitude, starttime: Time | None = None) -> Response:
@@ -115,7 +162,30 @@ def _near(catalog: Catalog, latitude: float, longitude: float, from_ms: int) -> 
         yield earthquake_of(msgspec.json.decode(document))
 
 
-def _shown(found: Exposure) -> dict[str, Any]:
+@functools.lru_cache(maxsize=2 * MAX_RANKED)
+def _ranked(quake: Earthquake) -> dict[str, Any] | None:
+    """What the list by priority shows of an earthquake; None: there is no estimate of who is shaken."""
+    people = classes_of_people(quake)
+    if people is None:
+        return None
+    return {
+        "id": quake.id,
+        "revision": quake.revision,
+        "priority": round(priority_of(people), 2),
+        "magnitude": quake.magnitude,
+        "place": quake.place,
+        "timestamp": quake.time_ms,
+        "mode": quake.mode,
+        "status": quake.status,
+        "classes": [{"class": one.number, "roman": one.roman, "people": one.people} for one in people],
+    }
+
+
+def exposure_document(found: Exposure) -> dict[str, Any]:
+    """As the interface shows it, with the note on what it is worth.
+
+    `priority` is None, and nobody is in it, where there is no estimate.
+    """
     return {
         "priority": None if found.priority is None else round(found.priority, 2),
         "classes": [
