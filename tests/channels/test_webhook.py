@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -163,3 +164,17 @@ def test_public_is_what_the_whole_world_can_reach() -> None:
     assert is_public("64:ff9b::808:808")
     assert not is_public("224.0.0.1")
     assert not is_public("fe80::1%eth0")
+
+
+def test_the_check_that_the_docs_show_holds_for_what_is_sent() -> None:
+    docs = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text()
+    shown: dict[str, Any] = {}
+    exec(docs.partition("```python\n")[2].partition("```")[0], shown)  # noqa: S102 - the docs are ours
+    with Receiver() as service:
+        one = message(target=service.url)
+        send(WebhookChannel(allow_private=True), one)
+    (got,) = service.accepted.values()
+    headers = got.headers
+    assert shown["is_genuine"](one.secret, headers, got.body)
+    assert not shown["is_genuine"](one.secret, headers, got.body + b" ")
+    assert not shown["is_genuine"](one.secret, headers | {"webhook-timestamp": "1"}, got.body)
