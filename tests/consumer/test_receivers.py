@@ -13,6 +13,7 @@ import pytest
 
 from quakestream.alerts import follower as following
 from quakestream.alerts.follower import AlertFollower
+from quakestream.consumer import subscribers
 from tests.consumer.subscribing import MAIL, PATH, Client, asked, by
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # Apprise still loads it
@@ -222,6 +223,43 @@ def test_subscriptions_are_kept_parsed_by_their_bytes(client: Client, monkeypatc
     follower._learn()
     assert follower._subscriptions(small[2:])[small[2]].subscription.name == "Changed"
     assert follower._parsed_bytes == sum(one.weight for one in follower._parsed.values())
+
+
+# --- a person's data ----------------------------------------------------------------------------------------------
+
+
+def test_an_export_has_the_confirmed_addresses_and_all_that_was_told(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscribers, "PAGE", 2)
+    for _ in range(3):
+        client.ask("POST", f"{PATH}?subscriber=me", json=asked(**by({"channel": "apprise", "url": MAIL})))
+    (question,) = questions(client)
+    client.ask("POST", link_of(question), None)
+    for one in client.ask("GET", PATH).json()["subscriptions"]:
+        client.ask("POST", f"{PATH}/{one['id']}/test")
+    answer = client.ask("GET", "/api/v1/subscribers/me").json()
+    assert [one["confirmed"] for one in answer["subscriptions"]] == [[MAIL]] * 3
+    assert sorted(one["kind"] for one in answer["notifications"]) == ["confirmation", "test", "test", "test"]
+
+
+def test_an_address_is_exported_and_erased_whoever_subscribed_it(client: Client) -> None:
+    address = {
+        "channel": "apprise",
+        "url": MAIL.replace("to=me@", "to=Me%40"),
+    }
+    other = {"channel": "apprise", "url": MAIL.replace("to=me@", "to=not.me@")}
+    alone, shared = client.add(**by(address))["id"], client.add(**by(address, HOOKS[0], other))["id"]
+    path = "/api/v1/addresses?address=me@example.org"
+    answer = client.ask("GET", path).json()
+    uses = sorted((one["subscription"], one["target"], one["confirmed"]) for one in answer["subscriptions"])
+    assert uses == sorted((id_, address["url"], None) for id_ in (alone, shared))
+    assert [one["kind"] for one in answer["notifications"]] == ["confirmation"]
+    assert client.ask("DELETE", path).json() == {"subscriptions": 2, "notifications": 1, "in_file": []}
+    assert client.ask("GET", path).status_code == 404
+    assert client.ask("GET", f"{PATH}/{alone}").status_code == 404
+    assert receivers(client, shared) == [HOOKS[0]["url"], other["url"]]
+    assert [target for target, _ in addresses(client)] == [other["url"]]
 
 
 # --- documents ----------------------------------------------------------------------------------------------------

@@ -254,15 +254,26 @@ class Outbox:
         self,
         *,
         subscription: str | None = None,
+        receiver: tuple[str, str] | None = None,
         earthquake: str | None = None,
         state: State | None = None,
         before: int | None = None,
         limit: int = 100,
     ) -> list[dict[str, Any]]:
-        """Notifications with all that is known of them, newest first; `before` one's number goes on."""
+        """Notifications with all that is known of them, newest first; `before` one's number goes on.
+
+        `receiver`: its channel and target.
+        """
+        channel, target = receiver or (None, None)
         wanted = [
             column == value
-            for column, value in ((_n.subscription, subscription), (_n.earthquake, earthquake), (_n.state, state))
+            for column, value in (
+                (_n.subscription, subscription),
+                (_n.channel, channel),
+                (_n.target, target),
+                (_n.earthquake, earthquake),
+                (_n.state, state),
+            )
             if value is not None
         ]
         if before is not None:

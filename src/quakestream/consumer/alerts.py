@@ -136,23 +136,23 @@ class Alerts:
         self._ask()
         return stored
 
-    def end_for(self, id_: str, receiver: str) -> None:
+    def end_for(self, id_: str, receiver: str) -> int:
         """One receiver, as `Registry.receiver` names it, wants no more of a subscription; nobody else loses it.
 
         It is taken out, and stays out. Without any other, the subscription ends; one of the file stays there, silent.
+        Returns how many notifications to it were forgotten.
         """
         stored = self.registry.get(id_)
         if stored is None:
-            return
+            return 0
         names = {self.registry.receiver(*pair): pair for pair in self.targets(stored.subscription())}
         if receiver not in names:
-            return
+            return 0
         if stored.origin == "api" and names.keys() <= {receiver, *stored.ended.split()}:
-            self.forget([id_])
-            return
+            return self.forget([id_])
         use = Use(id_, *names[receiver])
         self.registry.end(use, self._without(use) if stored.origin == "api" else None, self._now_ms())
-        self.outbox.erase([id_], (use.channel, use.target))
+        return self.outbox.erase([id_], (use.channel, use.target))
 
     def _without(self, use: Use) -> Callable[[Subscription], Subscription]:
         """Takes a receiver out of a subscription; leaves it where none but one to escalate to would stay."""
