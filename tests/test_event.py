@@ -101,6 +101,11 @@ def test_history_and_nulls_are_good() -> None:
     assert (event.timestamp_ms, event.magnitude, event.location.depth_km) == (-2_000_000_000_000, None, -3.0)
 
 
+@pytest.mark.parametrize(("given_", "kept"), [(None, ()), ([""], ()), (["a", "", "b"], ("a", "b"))])
+def test_names_that_are_none_are_left_out(given_: list[str] | None, kept: tuple[str, ...]) -> None:
+    assert read(ids=given_).ids == kept
+
+
 def test_unknown_fields_are_kept_whatever_they_are_called() -> None:
     fields = {"instrument": {"serial": 7}, "extra": [1, None], "__extra__": "mine", "updated_ms": 5}
     event = read(**fields)
@@ -165,7 +170,11 @@ def test_longitudes_of_sources_are_brought_into_range(given_: float, wrapped: fl
 def test_headers_are_cloudevents_binary_mode() -> None:
     headers = dict(cloudevent_headers(read(source="usgs", mode="actual", updated=1_517_966_996_303)))
     assert headers["ce_specversion"] == b"1.0"
-    assert headers["ce_id"] == b"actual:usgs:x1:1517966996303"
+    identity, digest = headers["ce_id"].rsplit(b":", 1)
+    assert (identity, len(digest)) == (b"actual:usgs:x1:1517966996303", 32)
+    other = dict(cloudevent_headers(read(source="usgs", mode="actual", updated=1_517_966_996_303, magnitude=9)))
+    assert other["ce_id"].startswith(identity)
+    assert other["ce_id"] != headers["ce_id"], "another revision, though `updated` is the same"
     assert headers["ce_source"] == b"/quakestream/usgs"
     assert headers["ce_time"] == b"2018-02-07T01:29:56.303Z"
     assert headers["content-type"] == b"application/json"

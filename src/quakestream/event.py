@@ -157,6 +157,9 @@ def from_document(document: dict[str, Any], *, now_ms: int, default_mode: Mode =
     for name, default in _WIRE_DEFAULTS.items():
         if document.get(name) is None:
             document[name] = default
+    ids = document.get("ids", ())
+    if ids is None or (isinstance(ids, list) and "" in ids):  # says nothing: no reason to refuse the rest
+        document["ids"] = [name for name in ids or () if name != ""]
     if document.get("mode") is None:
         document["mode"] = default_mode
     unknown = document.keys() - WIRE_FIELDS
@@ -205,14 +208,15 @@ def cloudevent_headers(
 ) -> tuple[tuple[str, bytes], ...]:
     """CloudEvents 1.0, Kafka binary mode, and W3C Trace Context.
 
-    `ce_id` is the event's identity, so that a consumer that knows only CloudEvents can drop doubles. `backfill`: it was
-    read when its source was read for the first time, and is no news: the extension `ce_backfill`.
+    `ce_id` is the event's identity and its content's hash: a consumer that knows only CloudEvents can drop doubles, and
+    drops no revision whose source left `updated` as it was. `backfill`: it was read when its source was read for the
+    first time, and is no news: the extension `ce_backfill`.
     """
     updated_ms = event.updated_ms if event.updated_ms is not None else event.timestamp_ms
     mark = ((BACKFILL_HEADER, b"true"),) if backfill else ()
     return (
         ("ce_specversion", b"1.0"),
-        ("ce_id", f"{event.mode}:{event.key}:{updated_ms}".encode()),
+        ("ce_id", f"{event.mode}:{event.key}:{updated_ms}:{event.content_hash().hex()}".encode()),
         ("ce_source", f"/quakestream/{event.source}".encode()),
         ("ce_type", b"org.quakestream.earthquake-event"),
         ("ce_time", iso_time(updated_ms).encode()),

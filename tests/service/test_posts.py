@@ -283,12 +283,18 @@ def test_a_log_that_does_not_take_it_in_time_is_503_and_the_next_post_goes_throu
         for answer in answers:
             assert (answer.status_code, answer.headers["content-type"]) == (503, PROBLEM)
             assert answer.headers["retry-after"] == "5"
+        (http,) = (await client.get(f"{PATH}/status")).json()["sources"]
+        assert (http["name"], http["state"]) == ("http", "failing")
+        assert "did not take" in http["lastError"]
         log.away, log.holding, log.full_times = False, False, 0
         log.let_go()
         monkeypatch.setattr(posts_module, "WAIT_S", 5.0)
         answer = await client.post(PATH, json=[event(n) for n in range(3)], headers=KEY)
         assert (answer.status_code, answer.json()["accepted"]) == (202, 3), "it was not acknowledged: said again"
         assert {"mine:e0", "mine:e1", "mine:e2"} == set(log.keys())
+        (http,) = (await client.get(f"{PATH}/status")).json()["sources"]
+        assert (http["state"], http["lastError"], http["acknowledged"]) == ("live", None, len(log.keys()))
+        assert http["lastEventAt"] is not None
 
     log = FakeLog(away=trouble == "away")
     ask(test, log)

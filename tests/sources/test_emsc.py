@@ -175,13 +175,14 @@ def test_frames_are_events_of_the_real_world(tmp_path: Path) -> None:
     run(test)
 
 
-def test_the_same_again_and_older_is_nothing_new(tmp_path: Path) -> None:
+def test_the_same_again_is_nothing_new_and_what_comes_late_is_not_lost(tmp_path: Path) -> None:
     async def test() -> None:
         new, old = feature(1, updated_ms=NOW_MS + 5), feature(1)
-        frames = [frame(new), frame(new, "update"), frame(old), frame(feature(2))]
+        frames = [frame(new), frame(new, "update"), frame(old), frame(old), frame(new), frame(feature(2))]
         async with at_work(tmp_path, centre(plays(*frames))) as outlet:
-            await outlet.until(lambda: len(outlet.events) >= 2)
-        assert ids(outlet.events) == [new["id"], feature(2)["id"]]
+            await outlet.until(lambda: len(outlet.events) >= 3)
+        assert ids(outlet.events) == [new["id"], old["id"], feature(2)["id"]]
+        assert [event.updated_ms for event in outlet.events[:2]] == [NOW_MS + 5, NOW_MS]
         async with at_work(tmp_path, centre(plays(*frames, frame(feature(3))))) as later:
             await later.until(lambda: later.events)
         assert ids(later.events) == [feature(3)["id"]]

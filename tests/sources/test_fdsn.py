@@ -413,6 +413,11 @@ def test_several_run_side_by_side_under_labels_of_their_own(tmp_path: Path) -> N
     assert sources.build(renamed, context(tmp_path)).label == "fdsn:ingv-mirror"
 
 
+def test_a_preset_has_other_names(tmp_path: Path) -> None:
+    for alias in ("eth", "ethz"):
+        assert sources.build({"name": "fdsn", "preset": alias}, context(tmp_path)).label == "fdsn:sed"
+
+
 def test_presets_are_whole() -> None:
     assert list(PRESETS) == sorted(PRESETS)
     for preset in PRESETS.values():

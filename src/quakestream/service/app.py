@@ -140,7 +140,9 @@ def service_app(stream: Stream, posts: Posts, token: str) -> FastAPI:
 
     @app.get("/earthquake-events/status", tags=["stream"], summary="How the stream is", response_model=Status)
     async def status() -> dict[str, Any]:
-        return stream.status()
+        """The sources of the stream; where events may be posted, what is posted is one of them, the last."""
+        document = stream.status()
+        return document | {"sources": [*document["sources"], posts.document()]} if token else document
 
     return app
 

@@ -18,7 +18,7 @@ from quakestream.errors import Backpressure, Rejected, Unreachable
 from quakestream.event import MAX_EVENT_BYTES, EarthquakeEvent, Mode, encode, from_document
 from quakestream.service.publisher import Publisher
 from quakestream.sources.memory import FORGET_AFTER_MS, Memory
-from quakestream.sources.presets import PRESETS
+from quakestream.sources.presets import ALIASES, PRESETS
 from quakestream.telemetry import EVENTS_POSTED
 
 LABEL: Final = "http"
@@ -29,7 +29,7 @@ WAIT_S: Final = 5.0
 """How long a post waits for its turn and for the log."""
 RETRY_AFTER_S: Final = 5
 MAX_FAULTS: Final = 100
-RESERVED: Final = frozenset({*sources.names(), *PRESETS})
+RESERVED: Final = frozenset({*sources.names(), *PRESETS, *ALIASES})
 """Sources that speak for an agency, or for a drill: a post may not use their names unless a setting says so."""
 
 POST_SCHEMA: Final[dict[str, Any]] = {
@@ -75,6 +75,7 @@ class Posts:
         self._default_mode = default_mode
         self._now_ms = now_ms
         self._turn = asyncio.Lock()
+        self._error: str | None = None
 
     async def take(self, body: bytes) -> tuple[int, int]:
         """Publish the events of a body; how many were accepted, and how many were known already.
@@ -93,11 +94,20 @@ class Posts:
             async with asyncio.timeout(WAIT_S), self._turn:
                 accepted = await self._publish(events)
         except TimeoutError:
-            raise Backpressure(f"the log did not take the events within {WAIT_S:g} s: post them again") from None
+            self._error = f"the log did not take the events within {WAIT_S:g} s: post them again"
+            raise Backpressure(self._error) from None
+        except Unreachable as error:
+            self._error = str(error)
+            raise
+        self._error = None
         duplicates = len(events) - accepted
         EVENTS_POSTED.labels("accepted").inc(accepted)
         EVENTS_POSTED.labels("duplicate").inc(duplicates)
         return accepted, duplicates
+
+    def document(self) -> dict[str, Any]:
+        """How it is, as the status has a source: `failing` until a post succeeds again."""
+        return self._publisher.tally(LABEL).document(LABEL, "live" if self._error is None else "failing", self._error)
 
     async def _publish(self, events: Sequence[EarthquakeEvent]) -> int:
         now_ms = self._now_ms()

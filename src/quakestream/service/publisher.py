@@ -9,13 +9,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from quakestream import telemetry
 from quakestream.errors import Backpressure, Fatal, QuakestreamError, Rejected, Retryable
-from quakestream.event import MAX_EVENT_BYTES, EarthquakeEvent, cloudevent_headers, encode, new_traceparent
+from quakestream.event import MAX_EVENT_BYTES, EarthquakeEvent, cloudevent_headers, encode, iso_time, new_traceparent
 from quakestream.log import EventLog, Record, Topic
 
 BATCH: Final = 500
@@ -46,6 +46,18 @@ class Tally:
     """When the newest acknowledgement came."""
     lag_ms: int | None = None
     """From the newest acknowledged event's `updated` to its acknowledgement."""
+
+    def document(self, name: str, state: str, error: str | None) -> dict[str, Any]:
+        """The source's entry in the status."""
+        return {
+            "name": name,
+            "state": state,
+            "published": self.published,
+            "acknowledged": self.acknowledged,
+            "lastEventAt": None if self.last_event_ms is None else iso_time(self.last_event_ms),
+            "lagMs": self.lag_ms,
+            "lastError": error,
+        }
 
 
 @dataclass(frozen=True, slots=True)

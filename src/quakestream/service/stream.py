@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from quakestream import telemetry
 from quakestream.errors import Fatal, Rejected, Retryable
-from quakestream.event import EarthquakeEvent, iso_time
+from quakestream.event import EarthquakeEvent
 from quakestream.service.publisher import RETRY_S, Publisher
 from quakestream.sources import Source, State
 from quakestream.sources.memory import Memory
@@ -294,16 +294,7 @@ class _Run:
             self.report("stopped", error=self._error)
 
     def document(self) -> dict[str, Any]:
-        tally = self._stream.publisher.tally(self.name)
-        return {
-            "name": self.name,
-            "state": self.state,
-            "published": tally.published,
-            "acknowledged": tally.acknowledged,
-            "lastEventAt": None if tally.last_event_ms is None else iso_time(tally.last_event_ms),
-            "lagMs": tally.lag_ms,
-            "lastError": self._error,
-        }
+        return self._stream.publisher.tally(self.name).document(self.name, self.state, self._error)
 
     async def _work(self, source: Source) -> None:
         pause_s = RETRY_S[0]

@@ -98,10 +98,13 @@ class Source(abc.ABC):
     async def run(self, outlet: Outlet) -> None:
         """Publish through `outlet`."""
 
-    async def deliver(self, outlet: Outlet, events: Sequence[EarthquakeEvent], *, backfill: bool = False) -> None:
+    async def deliver(
+        self, outlet: Outlet, events: Sequence[EarthquakeEvent], *, backfill: bool = False, pushed: bool = False
+    ) -> None:
         """Publish what is new of these, in the order of `updated`, and remember it when it is acknowledged.
 
-        `backfill`: they are of the source's very first read, of which nothing was known before.
+        `backfill`: they are of the source's very first read, of which nothing was known before. `pushed`: each is told
+        once, not shown again and again; so one that is older than what was published came late, and is published too.
 
         Several calls take turns, a chunk each: what is new now does not wait for a long back-fill, and what is older
         than what another call has published is nothing new.
@@ -114,10 +117,14 @@ class Source(abc.ABC):
         dated.sort(key=lambda event: (event.updated_ms or 0, event.id))
         for start in range(0, len(dated), CHUNK):
             async with self._turn:
-                fresh = memory.unpublished(dated[start : start + CHUNK])
+                chunk = dated[start : start + CHUNK]
+                fresh = memory.unacknowledged(chunk) if pushed else memory.unpublished(chunk)
                 if fresh:
                     await outlet.publish(fresh, backfill=backfill)
-                    memory.mark(fresh, now_ms())
+                    newest = memory.unpublished(fresh) if pushed else fresh
+                    memory.mark(newest, now_ms())
+                    if late := [event for event in fresh if event not in newest] if pushed else []:
+                        memory.acknowledge(late, now_ms())
             await asyncio.sleep(0)
 
     def well(self, outlet: Outlet, part: str, *, main: str) -> None:

@@ -154,7 +154,7 @@ class EmscSource(Source):
         if isinstance(entry, Problem):
             self._refuse(str(entry), frame)
             return
-        await self.deliver(outlet, [entry])
+        await self.deliver(outlet, [entry], pushed=True)
 
     def _refuse(self, reason: str, frame: str | bytes) -> None:
         EVENTS_REFUSED.labels(self.label).inc()
@@ -208,6 +208,7 @@ class EmscSource(Source):
         before_ms = self.context.now_ms() - FORGET_AFTER_MS
         try:
             self.context.memory.forget(self.name, before_ms)
+            self.context.memory.forget_older(before_ms)
         except Retryable as error:
             log.warning("could not forget", source=self.name, error=str(error))
 

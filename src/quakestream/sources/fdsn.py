@@ -13,7 +13,7 @@ from typing import Final, Literal, Self
 
 import msgspec
 import structlog
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from quakestream import sources
 from quakestream.errors import Rejected, Retryable
@@ -22,7 +22,7 @@ from quakestream.sources import Outlet, Source, SourceContext, SourceOptions
 from quakestream.sources.client import Client, Pace, Refused, is_loopback
 from quakestream.sources.event_service import DAY_MS, Archive, EventService, Reach
 from quakestream.sources.memory import FORGET_AFTER_MS
-from quakestream.sources.presets import PRESETS, Preset
+from quakestream.sources.presets import ALIASES, PRESETS, Preset
 
 MIN_POLL_INTERVAL_S: Final = 60.0
 POLL_INTERVAL_S: Final = 300.0
@@ -65,6 +65,11 @@ class FdsnOptions(SourceOptions):
     deep_days: float = Field(7, ge=1, le=365, description="How far back a deep look goes, without `updatedafter`.")
     deep_interval_s: float = Field(6 * 3600, ge=600, le=30 * 86_400, description="Between deep looks.")
     backfill_days: float = Field(1, ge=0, le=366 * 200, description="How far back to read at the first start.")
+
+    @field_validator("preset")
+    @classmethod
+    def _by_its_own_name(cls, preset: str | None) -> str | None:
+        return ALIASES.get(preset, preset) if preset else preset
 
     @model_validator(mode="after")
     def _names_a_service(self) -> Self:

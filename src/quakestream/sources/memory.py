@@ -1,7 +1,8 @@
 """What the sources remember across restarts: what they have published, and where they were. SQLite, durable.
 
 - `published`: the newest that the log has acknowledged of each report, for sources that show the same again and again.
-- `acknowledged`: every revision by its identity and content, for those who send theirs once, in any order.
+- `acknowledged`: revisions by their identity and content: all of those who send theirs once, in any order; of a source
+  that is pushed, those that came after a newer one.
 - `seen`: since when a source that does not say `updated` has shown what it shows.
 - `watched`: the reports that a feed shows now, whole, so that one that leaves it can be asked for.
 - `state`: whatever else a source keeps.
@@ -136,14 +137,16 @@ class Memory:
         return dated
 
     def unacknowledged(self, events: Sequence[EarthquakeEvent]) -> list[EarthquakeEvent]:
-        """Those of `events` that were not acknowledged before with the same identity and content; each once."""
+        """Those of `events` that are not known with the same identity and content; each once."""
         fresh = {(e.mode, e.source, e.id, e.updated_ms or 0, e.content_hash()): e for e in events}
         with _errors_translated():
             for key in list(fresh):
                 if self._db.execute(
-                    """SELECT 1 FROM acknowledged WHERE stream = ? AND mode = ? AND source = ? AND id = ?
-                    AND updated_ms = ? AND content_hash = ?""",
-                    (self._stream, *key),
+                    """SELECT 1 FROM acknowledged
+                    WHERE (stream, mode, source, id, updated_ms, content_hash) = (?, ?, ?, ?, ?, ?)
+                    UNION ALL SELECT 1 FROM published
+                    WHERE (stream, mode, source, id, updated_ms, content_hash) = (?, ?, ?, ?, ?, ?)""",
+                    (self._stream, *key, self._stream, *key),
                 ).fetchone():
                     del fresh[key]
         return list(fresh.values())

@@ -1,8 +1,8 @@
 """FDSN event services that are open to all, by the names that `fdsn` knows them by.
 
 Addresses are those that the agencies and ObsPy's list of data centres give; none could be tried while this was
-written. The Kandilli Observatory (KOERI) has no event service: its reports come through `emsc`. EarthScope's (IRIS) was
-closed in 2024 in favour of the USGS's.
+written. The Kandilli Observatory (KOERI) has no event service: its node of EIDA gives waveforms and stations
+alone, and its reports come through `emsc`. EarthScope's (IRIS) was closed in 2024 in favour of the USGS's.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ class Preset:
     poll_interval_s: float = 300
 
 
+ALIASES: Final[Mapping[str, str]] = {"eth": "sed", "ethz": "sed"}
+"""Other names of presets, by which an agency is looked for."""
 _ASK = "see its site for the terms; name"
 
 PRESETS: Final[Mapping[str, Preset]] = {
