@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from quakestream.alerts import area
 from quakestream.alerts.area import Area
 from quakestream.seismology import places
+from quakestream.seismology.country_names import ALPHA_3, OTHERS
 from quakestream.seismology.geodesy import distance_km
 from tests.alerts.brute_force import _edges, _to_edges
 
@@ -140,3 +142,42 @@ def test_a_regions_name_is_its_number() -> None:
     number = area.region_number("southern ALASKA")
     assert places.regions()[number - 1] == "Southern Alaska"
     assert area.region_area(number).holds(61.2, -149.9)
+
+
+@pytest.mark.parametrize(
+    ("names", "code"),
+    [
+        (("USA", "us", "United States", "U.S.", "the united states of america"), "US"),
+        (("Türkiye", "TURKIYE", "Turkey", "TUR"), "TR"),
+        (("Côte d'Ivoire", "Cote d’Ivoire", "Ivory Coast"), "CI"),
+        (("Netherlands", "The Netherlands", "Holland"), "NL"),
+        (("Curaçao", "curacao"), "CW"),
+        (("St. Lucia", "Saint Lucia"), "LC"),
+        (("Timor-Leste", "Timor Leste"), "TL"),
+    ],
+)
+def test_a_country_is_known_by_what_it_is_called(names: tuple[str, ...], code: str) -> None:
+    assert {area.country_code(name) for name in names} == {code}
+
+
+def test_every_name_leads_to_its_own_country_and_region() -> None:
+    for land in places.countries():
+        for name in (land.name, land.code, ALPHA_3.get(land.code, land.code), *OTHERS.get(land.code, ())):
+            assert area.country_code(name) == land.code, name
+    assert ALPHA_3.keys() | {"XK"} >= {land.code for land in places.countries()}
+    assert len(set(ALPHA_3.values())) == len(ALPHA_3)
+    for number, name in enumerate(places.regions(), 1):
+        assert area.region_number(name) == number
+
+
+@pytest.mark.parametrize(
+    ("find", "name", "near"),
+    [
+        (area.country_code, "Germny", "Germany"),
+        (area.region_number, "California", "Southern California"),
+        (area.region_number, "Southern Alasca", "Southern Alaska"),
+    ],
+)
+def test_what_is_not_known_is_answered_with_near_names(find: Callable[[str], object], name: str, near: str) -> None:
+    with pytest.raises(ValueError, match=rf"perhaps .*\b{near}"):
+        find(name)

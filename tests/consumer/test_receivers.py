@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Iterator
@@ -9,11 +10,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
 from quakestream.alerts import follower as following
 from quakestream.alerts.follower import AlertFollower
+from quakestream.alerts.subscription import parse
 from quakestream.consumer import subscribers
+from quakestream.consumer.places import places_router
 from tests.consumer.subscribing import MAIL, PATH, Client, asked, by
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # Apprise still loads it
@@ -260,6 +265,22 @@ def test_an_address_is_exported_and_erased_whoever_subscribed_it(client: Client)
     assert client.ask("GET", f"{PATH}/{alone}").status_code == 404
     assert receivers(client, shared) == [HOOKS[0]["url"], other["url"]]
     assert [target for target, _ in addresses(client)] == [other["url"]]
+
+
+def test_the_names_of_places_are_there_for_forms() -> None:
+    app = FastAPI()
+    app.include_router(places_router())
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+            return await http.get("/api/v1/places")
+
+    names = asyncio.run(ask()).json()
+    turkey = next(one for one in names["countries"] if one["code"] == "TR")
+    assert turkey == {"code": "TR", "alpha3": "TUR", "name": "Turkey", "others": ["Türkiye"]}
+    for kind, listed in (("country", [one["name"] for one in names["countries"]]), ("region", names["regions"])):
+        assert len(listed) > 200
+        parse(asked(where={"kind": kind, "name": listed[0]}))
 
 
 # --- documents ----------------------------------------------------------------------------------------------------

@@ -8,9 +8,11 @@ goes the short way, but for one of 360°, which goes around the Earth. A ring ar
 
 from __future__ import annotations
 
+import difflib
 import functools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 
 from quakestream.event import wrap_longitude
 from quakestream.seismology import places
+from quakestream.seismology.country_names import ALPHA_3, OTHERS, folded
 from quakestream.seismology.geodesy import EARTH_RADIUS_KM
 
 MAX_VERTICES: Final = 10_000
@@ -34,6 +37,9 @@ _NARROW: Final = 1.3
 _BULGE: Final = 1e-4
 """An arc of 1° bulges by 4e-5 beyond the chord between its ends."""
 _FARTHEST_LONGITUDE: Final = 540.0
+_SUGGESTED: Final = 5
+_SHORT: Final = 3
+_LISTED: Final = "GET /api/v1/places lists all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,29 +248,59 @@ def _fault(reason: str) -> str:
 
 
 def country_code(name: str) -> str:
-    """The code of a country that is called so, or has that code.
+    """The code of a country that is called so, or has that code of ISO 3166-1.
 
     Raises:
-        ValueError: there is none that has land on the map.
+        ValueError: there is none that has land on the map; the message has the nearest.
     """
-    wanted = name.strip().casefold()
-    for land in places.countries():
-        if wanted in {land.code.casefold(), land.name.casefold()}:
-            return land.code
-    raise ValueError("no such country: its English name or ISO 3166-1 alpha-2 code is wanted, as Greece or GR")
+    names = _countries()
+    code = names.get(folded(name))
+    if code is None:
+        shown = {land.code: land.name for land in places.countries()}
+        near = list(dict.fromkeys(shown[names[one]] for one in _near(folded(name), names)))
+        raise ValueError(f"no such country{_perhaps(near)}: a name or a code of ISO 3166-1 is wanted; {_LISTED}")
+    return code
 
 
 def region_number(name: str) -> int:
     """The number of the Flinn-Engdahl region of that name, 1…757.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none; the message has the nearest.
     """
-    wanted = name.strip().casefold()
-    for number, known in enumerate(places.regions(), 1):
-        if known.casefold() == wanted:
-            return number
-    raise ValueError("no such Flinn-Engdahl region, as Southern Alaska is one")
+    names = _regions()
+    number = names.get(folded(name))
+    if number is None:
+        near = [places.regions()[names[one] - 1] for one in _near(folded(name), names)]
+        raise ValueError(f"no such Flinn-Engdahl region{_perhaps(near)}; {_LISTED}")
+    return number
+
+
+@functools.cache
+def _countries() -> dict[str, str]:
+    """Codes by folded names; a country's own name goes before another's other name."""
+    lands = places.countries()
+    found = {folded(land.name): land.code for land in lands}
+    for land in lands:
+        for other in (land.code, ALPHA_3.get(land.code, land.code), *OTHERS.get(land.code, ())):
+            found.setdefault(folded(other), land.code)
+    return found
+
+
+@functools.cache
+def _regions() -> dict[str, int]:
+    return {folded(name): number for number, name in reversed(list(enumerate(places.regions(), 1)))}
+
+
+def _near(wanted: str, names: Iterable[str]) -> list[str]:
+    """Names that have it as a word, the shortest first, and then those that are nearly it."""
+    within = [name for name in names if len(wanted) > _SHORT and re.search(rf"\b{re.escape(wanted)}\b", name)]
+    nearly = difflib.get_close_matches(wanted, names, _SUGGESTED, 0.7)
+    return list(dict.fromkeys([*sorted(within, key=len), *nearly]))[:_SUGGESTED]
+
+
+def _perhaps(near: Sequence[str]) -> str:
+    return f" (perhaps {'; '.join(near)})" if near else ""
 
 
 @functools.lru_cache(maxsize=300)

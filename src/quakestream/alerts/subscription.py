@@ -80,7 +80,7 @@ class Polygon(Strict):
 
 
 class Country(Strict):
-    """A country's land, by its name or ISO 3166-1 alpha-2 code; otherwise as a polygon."""
+    """A country's land, by a name or code of ISO 3166-1; otherwise as a polygon."""
 
     kind: Literal["country"]
     name: Word

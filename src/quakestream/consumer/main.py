@@ -25,6 +25,7 @@ from quakestream.consumer.earthquakes import earthquakes_router
 from quakestream.consumer.exposure import exposure_router
 from quakestream.consumer.feeds import feeds_router
 from quakestream.consumer.pipeline import Pipeline, PipelineSettings
+from quakestream.consumer.places import places_router
 from quakestream.consumer.printing import EventPrinter
 from quakestream.consumer.push.handing_over import HandingOver
 from quakestream.consumer.push.hub import Hub
@@ -132,6 +133,7 @@ async def _serve(
             earthquakes_router(catalog),
             status_router(catalog, board, state, _now_ms),
             feeds_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender),
+            places_router(),
             dashboard_router(settings.basemap_style, settings.basemap_origins.split(",")),
         )
         app = consumer_app(catalog, state, lambda: pipeline.healthy, routers, bodies.PATHS)
