@@ -170,6 +170,22 @@ def test_export_in_each_form_with_filters(shell: Shell) -> None:
     assert "2 events stored" in shell("import", "out.csv").stderr
 
 
+@pytest.mark.parametrize("command", ["verify", "export", "prune", "vacuum", "rebuild", "new-epoch"])
+def test_a_catalogue_that_is_not_there_is_not_made(shell: Shell, command: str) -> None:
+    assert "there is no catalogue" in shell(command, code=2).stderr
+    assert list(shell.folder.iterdir()) == []
+
+
+def test_bad_arguments_are_told_in_one_line(shell: Shell, sound: Path) -> None:
+    shell.path.write_bytes(sound.read_bytes())
+    for days in ("nan", "-5", "inf", "1e300"):
+        assert shell("prune", "--days", days, code=2).stderr == "--days: from 0 to 36,500\n"
+    said = shell("export", "-o", "/nonexistent/x", code=1).stderr
+    assert said == "/nonexistent/x can't be written: No such file or directory\n"
+    with closing(shell.catalog()) as catalog:
+        assert catalog.feed().first_seq == 1
+
+
 FAULTS = {
     "DELETE FROM changes WHERE seq = 2": "the feed's counter",
     "UPDATE changes SET document = x'' WHERE seq = 4": "has no document",

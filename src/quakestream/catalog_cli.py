@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 
 from quakestream import formats
 from quakestream.catalog import EarthquakeFilter, LoggedEvent, LogPartition, exporting, rebuilding
-from quakestream.catalog.opening import open_catalog
+from quakestream.catalog.opening import file_of, open_catalog
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.catalog.verifying import faults
@@ -34,6 +34,7 @@ PRUNE_STEP: Final = 1000
 MOST_PROBLEMS: Final = 20
 MOST_FAULTS: Final = 100
 DAY_MS: Final = 86_400_000
+MOST_DAYS: Final = 36_500
 
 app = typer.Typer(no_args_is_help=True, help="The catalogue: import, export, verify, prune, vacuum, rebuild.")
 
@@ -53,7 +54,7 @@ def import_(
         fail(f"there is no file {', '.join(missing)}", 2)
     settings = _settings(env_file, data_dir)
     bad = 0
-    with _writing(settings) as catalog:
+    with _writing(settings, make=True) as catalog:
         for file in files:
             bad += _import(catalog, file, again=again)
     raise typer.Exit(1 if bad else 0)
@@ -85,7 +86,10 @@ def export(
     except ValidationError as error:
         fail("; ".join(f"{'.'.join(map(str, e['loc']))} {e['msg']}".strip() for e in error.errors()), 2)
     with _reading(_settings(env_file, data_dir)) as catalog, ExitStack() as stack:
-        stream = sys.stdout.buffer if output is None else stack.enter_context(output.open("wb"))
+        try:
+            stream = sys.stdout.buffer if output is None else stack.enter_context(output.open("wb"))
+        except OSError as error:
+            fail(f"{output} can't be written: {error.strerror}", 1)
         for piece in exporting.FORMS[form](catalog.every(wanted)):
             stream.write(piece)
         stream.flush()
@@ -119,6 +123,8 @@ def prune(
     env_file: EnvFile = None,
 ) -> None:
     """Cut the change feed by age, as the consumer does by itself. Earthquakes and their history stay."""
+    if days is not None and not 0 <= days <= MOST_DAYS:
+        fail(f"--days: from 0 to {MOST_DAYS:,}", 2)
     settings = _settings(env_file, data_dir)
     before_ms = _now_ms() - round((settings.changes_retention_days if days is None else days) * DAY_MS)
     pruned = 0
@@ -218,18 +224,27 @@ def _settings(env_file: Path | None, data_dir: Path | None) -> ConsumerSettings:
 
 @contextmanager
 def _reading(settings: ConsumerSettings) -> Iterator[SqlCatalog]:
+    _must_exist(settings)
     with reporting(), closing(open_catalog(settings)) as catalog:
         yield catalog
 
 
 @contextmanager
-def _writing(settings: ConsumerSettings) -> Iterator[SqlCatalog]:
-    """Alone, where only one may write: refused while the consumer is at work."""
+def _writing(settings: ConsumerSettings, *, make: bool = False) -> Iterator[SqlCatalog]:
+    """Alone, where only one may write: refused while the consumer is at work. `make`: also one not there yet."""
+    if not make:
+        _must_exist(settings)
     with ExitStack() as stack:
         stack.enter_context(reporting())
         if not settings.database_url.startswith("postgresql"):
             stack.enter_context(sole_instance(settings.data_dir / f"{settings.program}.lock"))
-        yield stack.enter_context(_reading(settings))
+        yield stack.enter_context(closing(open_catalog(settings)))
+
+
+def _must_exist(settings: ConsumerSettings) -> None:
+    """An empty catalogue, made where a path has a typing error, would be called good."""
+    if not settings.database_url.startswith("postgresql") and not file_of(settings).is_file():
+        fail(f"there is no catalogue {file_of(settings)}", 2)
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import sqlalchemy as sa
 
 from quakestream.catalog.sql import SqlCatalog
@@ -21,5 +23,10 @@ def open_catalog(settings: ConsumerSettings) -> SqlCatalog:
         return PostgresqlCatalog(settings.database_url)
     from quakestream.catalog.sqlite import SqliteCatalog  # noqa: PLC0415
 
+    return SqliteCatalog(file_of(settings))
+
+
+def file_of(settings: ConsumerSettings) -> Path:
+    """The catalogue's file, where it is on SQLite."""
     named = sa.make_url(settings.database_url).database if settings.database_url else None
-    return SqliteCatalog(settings.data_dir / (named or "catalogue.sqlite3"))
+    return settings.data_dir / (named or "catalogue.sqlite3")
