@@ -47,6 +47,13 @@ def test_the_recorded_frames() -> None:
         assert (event.source, event.type) == ("emsc", "earthquake")
 
 
+def test_a_geojson_export_that_has_one_of_its_events_is_none_of_its_files() -> None:
+    exported = {"type": "Feature", "id": "eq_1", "geometry": {"type": "Point", "coordinates": [1, 2, 3]}}
+    properties = {"mag": 1, "time": 1, "source_id": "1779128", "source_catalog": "EMSC-RTS", "source": "emsc"}
+    [event], problems = entries(collection(exported | {"properties": properties}))
+    assert (event.id, problems) == ("eq_1", [])
+
+
 def test_a_frame_a_feature_and_a_collection_say_the_same() -> None:
     frame = json.dumps({"action": "update", "data": feature()})
     read = [entries(text)[0][0] for text in (frame, json.dumps(feature()), collection(feature()))]

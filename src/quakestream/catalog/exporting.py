@@ -1,6 +1,9 @@
 """Earthquakes as files: GeoJSON and CSV as the USGS makes them, and JSON lines, an Earthquake each.
 
-What is written can be read again by this program's formats, and by what reads the agencies' files.
+What reads the agencies' files reads the first two. `quakestream catalog import` reads all three, and gets of each
+earthquake its preferred event: from JSON lines as its source said it, with its source and id; from GeoJSON and CSV as a
+report of `usgs` under the earthquake's own id, with what those formats have room for. None has the other reports or the
+history: for those, back the catalogue up.
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ _MALFORMED: Final = (KeyError, IndexError, TypeError, ValueError, AttributeError
 
 
 def looks_like(head: bytes) -> bool:
-    """JSON with the names that only the EMSC uses."""
-    return head.startswith(b"{") and (b'"flynn_region"' in head or b'"source_catalog"' in head)
+    """JSON with the name that only the EMSC uses for its ids; others pass on what it says beside."""
+    return head.startswith(b"{") and b'"unid"' in head
 
 
 def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator[Entry]:

@@ -1,0 +1,64 @@
+"""JSON lines of this program: what `quakestream catalog export --format jsonl` writes, or events as on the stream.
+
+Of an Earthquake its preferred event is read, as its source said it: with its source, its id and all of its fields. What
+the catalogue adds (its own id, revision, history, a place in words) is not the source's, and is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Final
+
+import msgspec
+
+from quakestream.errors import Rejected
+from quakestream.event import MAX_EVENT_BYTES, Mode
+from quakestream.formats import Entry, Problem
+from quakestream.formats.fields import event
+from quakestream.seismology.places import describe
+
+_THE_CATALOGUE_S: Final = ("revision", "seq", "firstSeen", "changed", "preferred", "events", "region")
+_BEGINS: Final = re.compile(rb'\{"id":\s*"[^"]*",\s*"(?:revision|magnitude)":')
+_MALFORMED: Final = (KeyError, TypeError, ValueError, AttributeError)
+
+
+def looks_like(head: bytes) -> bool:
+    """An Earthquake or an event, as this program writes them."""
+    return _BEGINS.match(head) is not None
+
+
+def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator[Entry]:
+    """Each line. One of another mode than `actual` is refused where `actual` is read: no drill becomes real."""
+    for n, line in enumerate(stream, 1):
+        if not line.strip():
+            continue
+        where = f"line {n}"
+        try:
+            yield _entry(line, where, mode=mode, now_ms=now_ms)
+        except (Rejected, *_MALFORMED, msgspec.DecodeError, RecursionError) as error:
+            yield Problem(where, f"neither an earthquake nor an event: {error}")
+
+
+def _entry(line: bytes, where: str, *, mode: Mode, now_ms: int | None) -> Entry:
+    if len(line) > 2 * MAX_EVENT_BYTES:
+        return Problem(where, f"{len(line)} bytes: an event has at most {MAX_EVENT_BYTES}")
+    document: dict[str, Any] = msgspec.json.decode(line, type=dict[str, Any])
+    said = document.get("mode")
+    if mode == "actual" and said not in (None, "actual"):
+        return Problem(where, f"is {said!r}, and can't become `actual`")
+    if "preferred" in document:
+        document = _preferred(document)
+    longitude = document["location"]["longitude"]
+    document["location"]["longitude"] = float(longitude) if type(longitude) is int else longitude
+    return event(document, where, mode=mode, now_ms=now_ms)
+
+
+def _preferred(earthquake: dict[str, Any]) -> dict[str, Any]:
+    """The event that speaks for an Earthquake, as it was on the stream."""
+    document = {name: value for name, value in earthquake.items() if name not in _THE_CATALOGUE_S}
+    document["source"], _, document["id"] = earthquake["preferred"].partition(":")
+    location = earthquake["location"]
+    if document.get("place") == describe(location["latitude"], location["longitude"]):
+        del document["place"]
+    return document
