@@ -58,6 +58,13 @@ export default defineConfig({
     assetsInlineLimit: 0, // inlined files would need `data:` in the Content-Security-Policy
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1200,
+    rolldownOptions: {
+      input: { index: join(import.meta.dirname, "index.html"), sw: join(import.meta.dirname, "worker/sw.ts") },
+      output: {
+        // Browsers know a service worker by its address, and its scope is where it lies: at the root, always so called.
+        entryFileNames: (chunk) => (chunk.name === "sw" ? "sw.js" : "assets/[name]-[hash].js"),
+      },
+    },
   },
   server: { proxy: { "/api": process.env["QUAKESTREAM"] ?? "http://localhost:3002" } },
 });

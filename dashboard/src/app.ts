@@ -9,7 +9,7 @@ import { type Format, formatter } from "./format.ts";
 import { Inspector } from "./inspector.ts";
 import { type Connection, covers, Live } from "./live.ts";
 import type { MapView, Marked } from "./map/map.ts";
-import { circle, type Point } from "./sphere.ts";
+import { circle, type Point, type Position } from "./sphere.ts";
 import { type Preferences, readPreferences, readState, type State, writePreferences, writeQuery } from "./state.ts";
 import { radiusOf, symbolOf, type Theme } from "./symbols.ts";
 import { preferredLanguage, speak } from "./texts.ts";
@@ -225,6 +225,26 @@ export class App {
     this.invalidate();
   }
 
+  /** What an alert is asked for, drawn while the view of alerts is shown. */
+  outline(lines: Position[][]): void {
+    this.#outline = lines;
+    this.invalidate();
+  }
+  #outline: Position[][] = [];
+
+  /** A click on the map; true: it was waited for. */
+  choose(point: Point): boolean {
+    if (this.choosing === null || !this.#atAlerts) return false;
+    this.choosing(point);
+    return true;
+  }
+  /** Waits for a place on the map. */
+  choosing: ((point: Point) => void) | null = null;
+
+  get #atAlerts(): boolean {
+    return this.state.view === "alerts" && this.state.id === null;
+  }
+
   attach(map: MapView): void {
     this.map = map;
     map.home(this.place);
@@ -374,8 +394,13 @@ export class App {
     });
     const { selected } = this;
     this.map?.select(selected?.location ?? null, selected ? radiusOf(selected.magnitude) + 8 : 0);
+    const outline = this.#atAlerts ? this.#outline : [];
+    if (outline !== this.#outlined && !(outline.length === 0 && this.#outlined.length === 0))
+      this.map?.outline(outline);
+    if (this.map) this.#outlined = outline;
     this.#drawWaves();
   }
+  #outlined: Position[][] = [];
 
   #filter(): void {
     const { state } = this;

@@ -33,6 +33,8 @@ root.addEventListener("click", (event) => {
 });
 
 listenToKeys(app);
+// A click on a notification opens its earthquake here, where the page is open already.
+navigator.serviceWorker?.addEventListener("message", ({ data }: MessageEvent<{ go: string }>) => app.go(data.go));
 await app.start();
 app.draw();
 await showMap();
@@ -66,6 +68,7 @@ async function showMap(): Promise<void> {
   const { projection, plates, camera } = app.state;
   const listener: MapListener = {
     picked: (id) => app.set({ id }),
+    chosen: (point) => app.choose(point),
     pointed: (id, at) => app.point(id === null ? null : { id, ...at }),
     moved: (moved) => app.set({ camera: moved }, false),
   };

@@ -1,6 +1,6 @@
 // What the page shows, as the address says it: reading the URL and writing it. Pure.
 
-export const VIEWS = ["map", "list", "charts", "status"] as const;
+export const VIEWS = ["map", "list", "charts", "status", "alerts"] as const;
 export const SORTS = ["newest", "largest", "nearest"] as const;
 export const PERIODS = ["hour", "day", "week", "month", "all"] as const;
 export const COLOURS = ["age", "depth"] as const;
@@ -29,6 +29,8 @@ export interface State {
   view: View;
   /** The earthquake whose page is open. */
   id: string | null;
+  /** In the view of alerts, the subscription that is open; `new`: one that is being made. */
+  alert: string | null;
   sort: Sort;
   /** Only what the map shows. */
   onmap: boolean;
@@ -66,6 +68,7 @@ export interface Preferences {
 export const INITIAL: State = {
   view: "list",
   id: null,
+  alert: null,
   sort: "newest",
   onmap: false,
   period: "week",
@@ -145,6 +148,7 @@ const camera: Codec<Camera> = {
 const STATE_CODECS: { [K in keyof State]: Codec<State[K]> } = {
   view: oneOf(...VIEWS),
   id: orNull(id),
+  alert: orNull(id),
   sort: oneOf(...SORTS),
   onmap: flag,
   period: oneOf(...PERIODS),

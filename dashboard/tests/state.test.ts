@@ -22,6 +22,7 @@ test("everything survives the way to the address and back", () => {
   const state: State = {
     view: "charts",
     id: "eq_01M82VB6RMX6F43E08R3R2BMNX",
+    alert: "sub_01M82VB6RMX6F43E08R3R2BMNX",
     sort: "largest",
     onmap: true,
     period: "month",

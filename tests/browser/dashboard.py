@@ -26,8 +26,8 @@ REFUSED: Final = re.compile(
 class System:
     """earthquake-service and earthquake-consumer on one embedded log; the consumer can be killed and comes back."""
 
-    def __init__(self, folder: Path, port: int, token: str) -> None:
-        self._site = Site(folder, EVENT_LOG="embedded", INGEST_TOKEN=token, LOG_EVENTS="false")
+    def __init__(self, folder: Path, port: int, token: str, **settings: str) -> None:
+        self._site = Site(folder, EVENT_LOG="embedded", INGEST_TOKEN=token, LOG_EVENTS="false", **settings)
         self._token = token
         self._port = str(port)
         self.url = f"http://localhost:{port}"

@@ -18,6 +18,8 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "assets").mkdir()
     (tmp_path / "index.html").write_text('<meta name="basemap-style" content=""><title>Quakestream</title>')
     (tmp_path / "icon.svg").write_text("<svg/>")
+    (tmp_path / "sw.js").write_bytes(SCRIPT)
+    (tmp_path / "sw.js.br").write_bytes(b"brotli")
     (tmp_path / "assets/index-1a2b.js").write_bytes(SCRIPT)
     (tmp_path / "assets/index-1a2b.js.br").write_bytes(b"brotli")
     (tmp_path / "assets/index-1a2b.js.gz").write_bytes(b"gzip")
@@ -74,6 +76,14 @@ def test_a_file_that_was_not_compressed_comes_as_it_is(folder: Path) -> None:
     assert "content-encoding" not in answer.headers
     assert answer.headers["content-type"].startswith("text/javascript")
     assert answer.body == SCRIPT
+
+
+def test_the_service_worker_is_at_the_root_and_never_an_old_one(folder: Path) -> None:
+    answer = ask(folder, "/sw.js", "br")
+    assert (answer.status, answer.body) == (200, b"brotli")
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert answer.headers["cache-control"] == "no-cache"
+    assert "worker-src 'self'" in ask(folder, "/").headers["content-security-policy"]
 
 
 @pytest.mark.parametrize("path", ["/assets/none.js", "/assets/index-1a2b.js.br", "/assets/..%2Findex.html", "/assets/"])

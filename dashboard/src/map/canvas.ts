@@ -9,7 +9,7 @@ import {
   geoOrthographic,
   geoPath,
 } from "d3-geo";
-import { type Point, wrapped } from "../sphere.ts";
+import { type Point, type Position, wrapped } from "../sphere.ts";
 import type { Camera } from "../state.ts";
 import { draw, reach } from "../symbols.ts";
 import { type Geography, loadPlates, loadWorld, NOTHING } from "./geography.ts";
@@ -41,6 +41,7 @@ class CanvasMap implements MapView {
   #fronts: WaveFront[] = [];
   #selected: { point: Point; radius: number } | null = null;
   #home: Point | null = null;
+  #outline: Position[][] = [];
   #pulses: Point[] = [];
   #pulseStart = Number.NEGATIVE_INFINITY;
   #land: Geography = NOTHING;
@@ -103,6 +104,11 @@ class CanvasMap implements MapView {
 
   home(place: Point | null): void {
     this.#home = place;
+    this.#later();
+  }
+
+  outline(lines: Position[][]): void {
+    this.#outline = lines;
     this.#later();
   }
 
@@ -203,6 +209,7 @@ class CanvasMap implements MapView {
     shape(this.#land as Parameters<GeoPath>[0], palette.coast, palette.land);
     shape(this.#borders as Parameters<GeoPath>[0], palette.border, null);
     if (this.#look.plates) shape(this.#plates as Parameters<GeoPath>[0], palette.plate, null, 1.2);
+    shape({ type: "MultiLineString", coordinates: this.#outline }, palette.accent, null, 2.5);
     for (const { phase, lines } of this.#fronts) {
       shape(
         { type: "MultiLineString", coordinates: lines },
@@ -288,9 +295,13 @@ class CanvasMap implements MapView {
       this.#pan(dx, dy, false);
     });
     on("pointerup", (event) => {
-      const id = dragged?.far ? null : this.#under(event);
-      if (dragged?.far) this.listener.moved(this.#camera);
+      const far = dragged?.far ?? false;
+      if (far) this.listener.moved(this.#camera);
       dragged = null;
+      if (far) return;
+      const at = this.#projection().invert?.([event.offsetX, event.offsetY]);
+      if (at && this.listener.chosen({ longitude: at[0], latitude: at[1] })) return;
+      const id = this.#under(event);
       if (id) this.listener.picked(id);
     });
     on("pointerleave", () => this.listener.pointed(null, { x: 0, y: 0 }));

@@ -39,6 +39,8 @@ export interface MapView {
   /** A ring of this radius, px, around the earthquake that is open. */
   select(point: Point | null, radius: number): void;
   home(place: Point | null): void;
+  /** A line around what an alert is asked for; none: []. */
+  outline(lines: Position[][]): void;
   fly(to: Point, zoom?: number): void;
   camera(): Camera;
   zoomBy(steps: number): void;
@@ -50,6 +52,8 @@ export interface MapView {
 
 export interface MapListener {
   picked(id: string): void;
+  /** A click at this point; true: it was waited for, and picks nothing. */
+  chosen(point: Point): boolean;
   /** The pointer rests on this one, at these px of the map; null: on none. */
   pointed(id: string | null, at: { x: number; y: number }): void;
   moved(camera: Camera): void;

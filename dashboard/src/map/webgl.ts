@@ -14,7 +14,7 @@ import {
   setWorkerUrl,
 } from "maplibre-gl";
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?url";
-import { distanceKm, KM_PER_DEGREE, type Point, wrapped } from "../sphere.ts";
+import { distanceKm, KM_PER_DEGREE, type Point, type Position, wrapped } from "../sphere.ts";
 import type { Camera } from "../state.ts";
 import { draw, namedSymbol, nameOf, reach } from "../symbols.ts";
 import { loadPlates, loadWorld, NOTHING } from "./geography.ts";
@@ -161,6 +161,11 @@ class WebGLMap implements MapView {
     this.#source("home").setData(place ? collection([at(place)]) : NOTHING);
   }
 
+  outline(lines: Position[][]): void {
+    const geometry = { type: "MultiLineString" as const, coordinates: lines };
+    this.#source("outline").setData(collection([{ type: "Feature", properties: {}, geometry }]));
+  }
+
   fly(to: Point, zoom?: number): void {
     const target = {
       center: [to.longitude, to.latitude] as [number, number],
@@ -234,6 +239,8 @@ class WebGLMap implements MapView {
   }
 
   #clicked(event: MapMouseEvent): void {
+    const { lng, lat } = event.lngLat;
+    if (this.listener.chosen({ longitude: wrapped(lng), latitude: lat })) return;
     const [found] = this.#under(event);
     if (!found) return;
     const cluster = found.properties["cluster_id"] as number | undefined;
@@ -285,6 +292,7 @@ const OWN_SOURCES: StyleSpecification["sources"] = {
   pulse: { type: "geojson", data: NOTHING },
   selected: { type: "geojson", data: NOTHING },
   home: { type: "geojson", data: NOTHING },
+  outline: { type: "geojson", data: NOTHING },
 };
 
 function clustered(): StyleSpecification["sources"][string] {
@@ -440,6 +448,12 @@ function layers(look: Look): LayerSpecification[] {
     symbols("actual"),
     symbols("drill"),
     symbols("large"),
+    {
+      id: "outline",
+      type: "line",
+      source: "outline",
+      paint: { "line-color": palette.accent, "line-width": 2.5 },
+    },
     {
       id: "home",
       type: "circle",

@@ -31,7 +31,6 @@ function people(app: App, exposure: Exposure): TemplateResult {
   const { format } = app;
   if (exposure.priority === null) return html`<p class="soft">${text("exposure.none")}</p>`;
   if (exposure.classes.length === 0) return html`<p class="soft">${text("exposure.nobody")}</p>`;
-  const most = Math.max(...exposure.classes.map((one) => Math.log10(1 + one.people)));
   return html`<table class="exposure">
       <thead>
         <tr>
@@ -43,7 +42,7 @@ function people(app: App, exposure: Exposure): TemplateResult {
       <tbody>
         ${exposure.classes.map(
           (one) => html`<tr>
-            <th scope="row"><i class="bar-of m${one.class}" .style=${`width: ${(2 + (4 * Math.log10(1 + one.people)) / most).toFixed(2)}rem`}></i><b>${one.roman}</b> ${textIfKnown(`mmi.${one.roman}`) ?? ""}</th>
+            <th scope="row"><i class="swatch m${one.class}"></i><b>${one.roman}</b> ${textIfKnown(`mmi.${one.roman}`) ?? ""}</th>
             <td class="number">${format.number(Number(one.people.toPrecision(2)))}</td>
             <td class="number">${format.number(one.cities)}</td>
           </tr>`,

@@ -74,6 +74,7 @@ const ICONS = {
   map: svg`<path d="M9 5L3.5 7v12L9 17l6 2 5.5-2V5L15 7zM9 5v12M15 7v12" />`,
   list: svg`<path d="M8 7h12M8 12h12M8 17h12M4 7h.1M4 12h.1M4 17h.1" />`,
   charts: svg`<path d="M4 20h16M7 16v-4M12 16V6M17 16V9" />`,
+  alerts: svg`<path d="M6 16V11a6 6 0 0112 0v5l1.500 2h-15zM10 20.500a2.200 2.200 0 004 0" />`,
   status: svg`<path d="M3 12h4l3-7 4 14 3-7h4" />`,
   back: svg`<path d="M14 6l-6 6 6 6" />`,
   link: svg`<path d="M10 6H6v12h12v-4M13 5h6v6M19 5l-8 8" />`,

@@ -8,7 +8,7 @@ import { choice, icon, toggle } from "./parts.ts";
 
 const ANNOUNCED = [2.5, 3.5, 4.5, 5.5, 6.5, 7.5] as const;
 /** Each language by its own name, whatever is spoken now. */
-const NAMES = { en: "English", de: "Deutsch" } as const;
+export const LANGUAGE_NAMES = { en: "English", de: "Deutsch" } as const;
 
 export function settings(app: App): TemplateResult {
   const { preferences, format } = app;
@@ -25,7 +25,7 @@ export function settings(app: App): TemplateResult {
         text("settings.language"),
         choice(
           text("settings.language"),
-          LANGUAGES.map((value) => ({ value, label: NAMES[value] })),
+          LANGUAGES.map((value) => ({ value, label: LANGUAGE_NAMES[value] })),
           preferences.language,
           (language) => void app.prefer({ language }),
         ),

@@ -3,7 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { App } from "../app.ts";
 import { drillOf } from "../earthquake.ts";
-import { VIEWS, type View } from "../state.ts";
+import { VIEWS } from "../state.ts";
 import { counted, type Key, text } from "../texts.ts";
 import { detailView } from "./detail.ts";
 import { listView } from "./list.ts";
@@ -12,16 +12,20 @@ import { address, icon } from "./parts.ts";
 import { settings } from "./settings.ts";
 import { statusView } from "./status.ts";
 
-/** Charts come with a library of their own: fetched when first looked at. */
-type ChartsView = (app: App) => TemplateResult;
-let charts: ChartsView | null = null;
+/** Views that are fetched when first looked at: charts come with a library of their own, alerts are for few. */
+type View = (app: App) => TemplateResult;
+const LATER = {
+  charts: async (): Promise<View> => (await import("./charts.ts")).chartsView,
+  alerts: async (): Promise<View> => (await import("./alerts.ts")).alertsView,
+};
+const here = new Map<keyof typeof LATER, View>();
 
 export function shell(app: App): TemplateResult {
   const { state } = app;
   return html`
     <a class="skip" href="#rows">${text("skip")}</a>
     ${banner(app)} ${header(app)}
-    <main class="layout" data-view=${state.id === null ? state.view : "detail"}>
+    <main class="layout" data-view=${state.id !== null ? "detail" : state.view === "alerts" && state.alert ? "alert" : state.view}>
       <section class="stage" aria-label=${text("map.label")}>
         <div id="map"></div>
         ${mapControls(app)}
@@ -36,7 +40,8 @@ function panel(app: App): TemplateResult {
   if (app.state.id !== null) return detailView(app, app.state.id);
   switch (app.state.view) {
     case "charts":
-      return chartsView(app);
+    case "alerts":
+      return later(app, app.state.view);
     case "status":
       return statusView(app);
     default:
@@ -44,10 +49,11 @@ function panel(app: App): TemplateResult {
   }
 }
 
-function chartsView(app: App): TemplateResult {
-  if (charts) return charts(app);
-  void import("./charts.ts").then((module) => {
-    charts = module.chartsView;
+function later(app: App, name: keyof typeof LATER): TemplateResult {
+  const view = here.get(name);
+  if (view) return view(app);
+  void LATER[name]().then((loaded) => {
+    here.set(name, loaded);
     app.invalidate();
   });
   return html`<p class="empty">${text("list.loading")}</p>`;
@@ -63,8 +69,8 @@ function header(app: App): TemplateResult {
     ${badge(app)}
     <nav aria-label=${text("nav")}>
       ${VIEWS.map(
-        (view: View) => html`<a
-          href=${address(app, { view, id: null })}
+        (view) => html`<a
+          href=${address(app, { view, id: null, alert: null })}
           aria-current=${state.view === view && state.id === null ? "page" : nothing}
           >${icon(view)}<span>${text(`view.${view}`)}</span></a
         >`,

@@ -242,7 +242,9 @@ def _single(id_: str, channel: str, target: str, kind: Kind, mode: Mode, facts: 
 
 
 def _channels(settings: ConsumerSettings, registry: Registry) -> dict[str, Channel]:
-    contact = settings.public_url or f"mailto:{settings.cap_sender}"
+    # RFC 8292 knows https: and mailto: alone.
+    public = settings.public_url.startswith("https:")
+    contact = settings.public_url if public else f"mailto:{settings.cap_sender}"
     context = ChannelContext(contact, registry.key, settings.alert_private_targets)
     try:
         return {name: channels.load(name).made(context) for name in settings.alert_channels.split(",")}

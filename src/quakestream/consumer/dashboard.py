@@ -52,6 +52,11 @@ def dashboard_router(basemap_style: str = "", basemap_origins: Sequence[str] = (
     def asset(name: str, request: Request) -> FileResponse:
         return _file(files.get(f"assets/{name}"), request, headers, "public, max-age=31536000, immutable")
 
+    @router.api_route("/sw.js", methods=["GET", "HEAD"])
+    def service_worker(request: Request) -> FileResponse:
+        # At the root, so that its scope is the page; asked for anew, so that a new one takes over.
+        return _file(files.get("sw.js"), request, headers, "no-cache")
+
     @router.api_route("/icon.svg", methods=["GET", "HEAD"])
     def icon(request: Request) -> FileResponse:
         return _file(files.get("icon.svg"), request, headers, "public, max-age=86400")
