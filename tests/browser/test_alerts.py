@@ -148,6 +148,16 @@ def test_what_is_wrong_stands_beside_its_field(page: Dashboard) -> None:
     assert page.violations() == []
 
 
+def test_a_country_or_region_is_offered_by_its_name(page: Dashboard) -> None:
+    page.open("?view=alerts&alert=new&projection=flat")
+    offered = page.page.locator("#place-names option")
+    for kind, name in (("Country", "Greece"), ("Region", "Southern Greece")):
+        page.page.get_by_role("button", name=kind).click()
+        eventually(lambda name=name: offered.locator(f"xpath=self::*[@value='{name}']").count() == 1)  # type: ignore[misc]
+        labelled(page, kind).fill(name)
+        previewed(page, "Would have fired")
+
+
 def test_its_buttons(page: Dashboard, receiver: Receiver) -> None:
     made(page, "Buttons", receiver, Only_epicentres_within="300")
     page.page.get_by_role("button", name="Send a test message").click()

@@ -52,6 +52,8 @@ export class Desk {
   /** Whether the removal of the open one waits for a second click. */
   removing = false;
   endpoint: string | null = null;
+  /** Help with typing; empty until it is here. */
+  places: server.Places = { countries: [], regions: [] };
 
   #key = sessionStorage.getItem(KEY) ?? "";
   #shown: string | null = null;
@@ -61,6 +63,13 @@ export class Desk {
 
   constructor(private readonly app: App) {
     if (this.#key !== "") void this.enter(this.#key);
+    server.askPlaces().then(
+      (places) => {
+        this.places = places;
+        app.invalidate();
+      },
+      () => undefined, // without them a name is typed whole
+    );
     void ownEndpoint().then((endpoint) => {
       this.endpoint = endpoint;
       app.invalidate();

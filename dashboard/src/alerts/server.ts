@@ -65,6 +65,14 @@ export const playDrill = (key: string, id: string, drill: Record<string, number>
 export const snooze = (key: string, id: string, untilMs: number | null): Promise<Subscription> =>
   ask(key, "POST", at(id, "/snooze"), untilMs === null ? {} : { until_ms: untilMs });
 
+/** The names that a country and a region may have. */
+export interface Places {
+  countries: { code: string; name: string }[];
+  regions: string[];
+}
+
+export const askPlaces = (): Promise<Places> => ask("", "GET", "places");
+
 /** What a browser needs to subscribe (VAPID); 404: Web Push is not among the channels. */
 export const askPushKey = async (): Promise<string> =>
   (await ask<{ key: string }>("", "GET", "alerts/webpush-key")).key;

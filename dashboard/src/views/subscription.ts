@@ -83,13 +83,19 @@ function where(app: App, desk: Desk, draft: Draft): TemplateResult {
             </div>`
         : draft.kind === "country" || draft.kind === "region"
           ? html`<div class="fields">
-              ${part("where.name", `alerts.where.${draft.kind}`, draft.kind, { hint: `alerts.${draft.kind}.hint` })} ${within}
-            </div>`
+              ${part("where.name", `alerts.where.${draft.kind}`, draft.kind, { hint: `alerts.${draft.kind}.hint`, list: "place-names" })} ${within}
+            </div>
+            <datalist id="place-names">${namesOf(desk, draft.kind).map(([name, code]) => html`<option value=${name}>${code}</option>`)}</datalist>`
           : html`<p class="soft">${text(draft.kind === "world" ? "alerts.world.what" : "alerts.kept.where")}</p>`
     }
     ${faultOf(desk.faults, "where.geometry")}
   </fieldset>`;
 }
+
+const namesOf = ({ places }: Desk, kind: string): (readonly [name: string, code: string])[] =>
+  kind === "country"
+    ? places.countries.map(({ name, code }) => [name, code] as const)
+    : places.regions.map((name) => [name, ""] as const);
 
 /** For those who don't click: the place that the middle of the map shows. */
 function middle(app: App): void {
