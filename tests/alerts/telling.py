@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -42,6 +43,8 @@ class Teller:
         self.waiting: dict[tuple[str, str], Told] = {}
         self.mainshocks: dict[str, Earthquake] = {}
         self.last: list[Decision] = []
+        self.carried_away: Counter[tuple[str, str]] = Counter()
+        """How often what was told of an earthquake went on under another's id: should it come back, it is a new one."""
 
     def hear(self, changes: Iterable[Change], now_ms: int | None = None) -> None:
         for change in changes:
@@ -59,7 +62,9 @@ class Teller:
         at = (name, news.quake.id)
         if news.from_id is not None and news.type == "merged":
             for store in (self.told, self.waiting):
-                survivor, gone = carried(store.get(at), store.get((name, news.from_id)))
+                before = store.get((name, news.from_id))
+                survivor, gone = carried(store.get(at), before)
+                self.carried_away[name, news.from_id] += before is not None and gone is None
                 self._keep(store, at, survivor)
                 self._keep(store, (name, news.from_id), gone)
         recent = [one for (who, _), one in (self.told | self.waiting).items() if who == name and one.kind == "alert"]
