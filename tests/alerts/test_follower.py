@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from quakestream.alerts import follower as following
 from quakestream.alerts.earthquake import earthquake_of
@@ -24,6 +25,7 @@ from quakestream.alerts.subscription import parse
 from quakestream.catalog import EarthquakeFilter
 from quakestream.catalog.followers import News
 from quakestream.catalog.postgresql import PostgresqlCatalog
+from quakestream.catalog.schema import subscriptions
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.channels.webhook import WebhookChannel
@@ -302,6 +304,26 @@ def test_subscriptions_come_and_go_while_it_works(catalog: SqlCatalog) -> None:
     world.happen(revision(0))
     world.deliver()
     assert [one.subscription for one in world.sent] == ["later"]
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_subscription_that_cannot_be_read_silences_no_other(catalog: SqlCatalog, *, is_known: bool) -> None:
+    world = World(catalog, {}, {})
+    if is_known:
+        world.look()  # the geofence has both
+    world.subscribe("sub0")  # a version that the geofence has not seen
+    with catalog.writing() as connection:
+        spoilt = sa.update(subscriptions).where(subscriptions.c.id == "sub0")
+        connection.execute(spoilt.values(document=b'{"where": {"kind": "moon"}}'))
+    world.happen(revision(0))
+    world.deliver()
+    assert (world.told("sub0"), len(world.told("sub1"))) == ([], 1)
+    assert world.follower.state()["unreadable"] == 1
+    world.subscribe("sub0")
+    world.happen(revision(1))
+    world.deliver()
+    assert len(world.told("sub0")) == 1
+    assert world.follower.state()["unreadable"] == 0
 
 
 def test_nobody_acknowledges_so_another_is_told(catalog: SqlCatalog) -> None:

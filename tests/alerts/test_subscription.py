@@ -60,6 +60,8 @@ def test_what_is_said_comes_back_the_same() -> None:
     assert parse(json.dumps(WHOLE)) == one
     assert json.loads(encode(one))["how"]["channels"][0] == {"channel": "webhook", "url": "https://example.org/quakes"}
     assert json.loads(encode(parse(subscription()))) == {"where": HOME, "how": HOW}
+    never = parse(subscription(how=HOW | {"quiet_hours": {"unless_intensity": None}}))
+    assert parse(encode(never)) == never, "null is said too, where something else would be taken"
 
 
 SQUARE = [[0, 0], [4, 0], [4, 4], [0, 4], [0, 0]]

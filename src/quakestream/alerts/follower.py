@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
+import structlog
 from sqlalchemy import Connection
 
 from quakestream import telemetry
@@ -45,7 +46,7 @@ from quakestream.catalog.followers import LOOK_INTERVAL_S, FeedFollower, Followe
 from quakestream.catalog.followers import News as FeedNews
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.channels import Channel
-from quakestream.errors import Fenced
+from quakestream.errors import Fenced, Rejected
 from quakestream.seismology.intensity import model_at
 from quakestream.seismology.travel_times import s_arrival_s
 
@@ -56,6 +57,8 @@ CHUNK: Final = 1000
 MAX_PARSED_BYTES: Final = 16 * 1024 * 1024
 """Of JSON, of subscriptions that are kept parsed: some 50,000 small ones, or one large portfolio."""
 DAY_MS: Final = 86_400_000
+
+log = structlog.get_logger(__name__)
 
 _document = msgspec.json.Decoder(dict[str, Any])
 _facts = msgspec.json.Decoder(Facts)
@@ -116,10 +119,12 @@ class AlertFollower(FollowerThread):
         self._version = 0
         self._parsed: OrderedDict[str, _Known] = OrderedDict()
         self._parsed_bytes = 0
+        self._unreadable: set[str] = set()
 
     def state(self) -> dict[str, object]:
         """How it is, for the health page."""
-        return super().state() | {"subscriptions": None if self._geofence is None else len(self._geofence)}
+        known = None if self._geofence is None else len(self._geofence)
+        return super().state() | {"subscriptions": known, "unreadable": len(self._unreadable)}
 
     def prepare(self) -> None:
         """Know the subscriptions before the place is taken."""
@@ -170,8 +175,8 @@ class AlertFollower(FollowerThread):
                         yield stored.id, stored.compiled
 
             others = fence.load(compiled())
-            for id_, stored in self._registry.get_all([*foreign, *others]).items():
-                fence.put(id_, stored.subscription())
+            for stored in self._registry.get_all([*foreign, *others]).values():
+                self._admit(fence, stored)
             model_at(0.0, 0.0), s_arrival_s(1.0, 10.0)  # their tables are read now, not when it matters
             self._geofence, self._version = fence, version
         while changed := self._registry.since(self._version):
@@ -179,23 +184,44 @@ class AlertFollower(FollowerThread):
                 self._drop(stored.id)
                 if stored.removed:
                     self._geofence.remove(stored.id)
+                    self._unreadable.discard(stored.id)
                 else:
-                    self._geofence.put(stored.id, stored.subscription())
+                    self._admit(self._geofence, stored)
             self._version = changed[-1].version
         if self._geofence.needs_rebuild():
             self._geofence.rebuild()
 
+    def _admit(self, fence: Geofence, stored: Stored) -> None:
+        subscription = self._readable(stored)
+        if subscription is None:
+            fence.remove(stored.id)
+        else:
+            fence.put(stored.id, subscription)
+
+    def _readable(self, stored: Stored) -> Subscription | None:
+        """What was asked for. One that can't be read, as another release let in, must not silence the others."""
+        try:
+            subscription = stored.subscription()
+        except Rejected as error:
+            self._unreadable.add(stored.id)
+            log.warning("a subscription can't be read", subscription=stored.id, reason=str(error))
+            return None
+        self._unreadable.discard(stored.id)
+        return subscription
+
     def _subscriptions(self, ids: Sequence[str]) -> dict[str, _Known]:
         found = {id_: self._parsed[id_] for id_ in ids if id_ in self._parsed}
         for id_, stored in self._registry.get_all([id_ for id_ in ids if id_ not in found]).items():
-            found[id_] = self._parsed[id_] = self._known(stored)
-            self._parsed_bytes += found[id_].weight
+            subscription = self._readable(stored)
+            if subscription is not None:
+                found[id_] = self._parsed[id_] = self._known(stored, subscription)
+                self._parsed_bytes += found[id_].weight
         while self._parsed_bytes > MAX_PARSED_BYTES:
             self._drop(next(iter(self._parsed)))
         return found
 
-    def _known(self, stored: Stored) -> _Known:
-        subscription, ended = stored.subscription(), set(stored.ended.split())
+    def _known(self, stored: Stored, subscription: Subscription) -> _Known:
+        ended = set(stored.ended.split())
         receivers = tuple(
             one
             for one in self._receivers(subscription)

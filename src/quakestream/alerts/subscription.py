@@ -288,8 +288,8 @@ def parse(document: Any) -> Subscription:
 
 
 def encode(subscription: Subscription) -> bytes:
-    """The subscription as JSON, what is not said left out; `parse` gives the same one back."""
-    return subscription.model_dump_json(exclude_none=True, exclude_defaults=True).encode()
+    """The subscription as JSON, what is as it would be anyway left out; `parse` gives the same one back."""
+    return subscription.model_dump_json(exclude_defaults=True).encode()
 
 
 _INNER: Final = frozenset(["circle", "polygon", "country", "region", "world", "portfolio", "rule"])

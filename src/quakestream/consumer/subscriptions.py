@@ -159,7 +159,10 @@ def subscriptions_router(alerts: Alerts, token: str, now_ms: Callable[[], int]) 
 
 def subscription_document(alerts: Alerts, one: Stored, *, brief: bool = False) -> dict[str, Any]:
     """A subscription as the interface shows it; in a list, a portfolio's sites are left out."""
-    subscription = one.subscription()
+    try:
+        subscription = one.subscription()
+    except Rejected as error:  # let in by another release: to be put in anew, or ended
+        return _document.decode(one.document) | {"id": one.id, "origin": one.origin, "unreadable": str(error)}
     document = _document.decode(encode(subscription))
     if brief and subscription.where.kind == "portfolio":
         document["where"] = {"kind": "portfolio", "sites": len(subscription.where.sites)}
