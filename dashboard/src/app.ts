@@ -3,12 +3,12 @@
 import { Announcer } from "./announce.ts";
 import { askStatus, askTravelTimes, MOST, type Scope, type Status } from "./api.ts";
 import { Catalogue } from "./catalogue.ts";
-import { type Change, type Drill, drillOf, type Earthquake, isDrill } from "./earthquake.ts";
+import { type Change, type Drill, drillOf, type Earthquake } from "./earthquake.ts";
 import { matches, sortBy, type Window, windowOf } from "./filter.ts";
 import { type Format, formatter } from "./format.ts";
 import { Inspector } from "./inspector.ts";
 import { type Connection, covers, Live } from "./live.ts";
-import type { MapView, Marked } from "./map/map.ts";
+import type { MapView, Marked, Pulse } from "./map/map.ts";
 import { circle, type Point, type Position } from "./sphere.ts";
 import { type Preferences, readPreferences, readState, type State, writePreferences, writeQuery } from "./state.ts";
 import { radiusOf, symbolOf, type Theme } from "./symbols.ts";
@@ -27,6 +27,8 @@ const MOST_WAVES = 8;
 const MOST_PULSES = 40;
 /** A pulse or a word is for what is new in the world, not for what an agency adds to the past. */
 const NEWS_MS = 3_600_000;
+/** A recording is played faster than the clock goes: what is new in it is some hours old. */
+const RECORDED_NEWS_MS = 12 * NEWS_MS;
 const MANY = 5_000;
 
 export const darkMedia = matchMedia("(prefers-color-scheme: dark)");
@@ -76,7 +78,7 @@ export class App {
   #frame = 0;
   #seen = "";
   #lastCompute = 0;
-  #arrivals: Point[] = [];
+  #arrivals: Pulse[] = [];
 
   constructor() {
     const query = new URLSearchParams(location.search);
@@ -337,9 +339,12 @@ export class App {
     const wanted = matches(earthquake, this.state, this.window);
     if (effect === "new" && wanted) {
       if (this.paused) this.waiting++;
-      const fresh = change.type === "created" && !change.imported && this.realNow() - earthquake.timestamp < NEWS_MS;
-      if (fresh || (change.type === "created" && isDrill(earthquake))) {
-        this.#arrivals = [...this.#arrivals.slice(1 - MOST_PULSES), earthquake.location];
+      const ageMs = this.realNow() - earthquake.timestamp;
+      const isNews = change.type === "created" && !change.imported;
+      const fresh = isNews && ageMs < NEWS_MS;
+      if (fresh || (isNews && drillOf(earthquake) === "recorded" && ageMs < RECORDED_NEWS_MS)) {
+        const { colour } = symbolOf(earthquake, this.now(), this.state.colour, this.theme);
+        this.#arrivals = [...this.#arrivals.slice(1 - MOST_PULSES), { ...earthquake.location, colour }];
       }
       if (fresh && !this.paused) this.#announcer.tell(earthquake, this.preferences, this.format, this.realNow());
     }

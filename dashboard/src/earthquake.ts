@@ -27,10 +27,16 @@ export function drillOf(event: { mode: Mode; recordedTimestamp?: number | null }
 export const placeOf = (event: { place?: string | null; region?: string | null }): string | null =>
   event.place || event.region || null;
 
+/** How its size was measured; nothing where the size is not known. */
+export const sizeTypeOf = (event: { magnitude: number | null; magnitudeType?: string | null }): string =>
+  event.magnitude === null ? "" : (event.magnitudeType ?? "");
+
 /** Depth classes by the usual bounds: shallow to 70 km, intermediate to 300 km, deep. */
-export type DepthClass = "shallow" | "intermediate" | "deep";
+export const DEPTH_CLASSES = ["shallow", "intermediate", "deep", "unknown"] as const;
+export type DepthClass = (typeof DEPTH_CLASSES)[number];
 
 export function depthClass(depthKm: number | null | undefined): DepthClass {
-  if (depthKm === null || depthKm === undefined || depthKm < 70) return "shallow";
+  if (depthKm === null || depthKm === undefined) return "unknown";
+  if (depthKm < 70) return "shallow";
   return depthKm < 300 ? "intermediate" : "deep";
 }

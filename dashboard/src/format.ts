@@ -5,21 +5,30 @@ import { KM_PER_MILE } from "./sphere.ts";
 import type { Preferences } from "./state.ts";
 import { counted, text } from "./texts.ts";
 
+const HOUR_MS = 3_600_000;
+
 type Liking = Pick<Preferences, "language" | "zone" | "units">;
 
 export interface Format {
   magnitude(value: number | null): string;
   /** Day and time to the second, without the zone. */
   moment(ms: number): string;
+  /** Day, hour and minute, without year and zone. */
+  minute(ms: number): string;
   /** Hours, minutes, seconds. */
   clock(ms: number): string;
   /** "UTC", or what the reader's own zone is called at that moment. */
   zone(ms: number): string;
   /** "3 min ago"; in the future "in 10 s". */
   ago(ms: number, nowMs: number): string;
+  /** For lists: "3 min ago" of the past hour, before that the clock's time as well: "7 Feb, 01:12 UTC · 2 days ago". */
+  when(ms: number, nowMs: number): string;
   duration(ms: number): string;
   distance(km: number): string;
   depth(km: number | null | undefined): string;
+  /** A length in the reader's unit, and what that is called. */
+  inUnit(km: number): number;
+  unit: string;
   position(point: Point): string;
   number(value: number, digits?: number): string;
 }
@@ -29,25 +38,39 @@ export function formatter({ language, zone, units }: Liking): Format {
   const timeZone = zone === "utc" ? "UTC" : undefined;
   const day = new Intl.DateTimeFormat(locale, { timeZone, year: "numeric", month: "short", day: "numeric" });
   const time = new Intl.DateTimeFormat(locale, { timeZone, hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const minute = new Intl.DateTimeFormat(locale, {
+    timeZone,
+    month: "short",
+    day: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+  });
   const named = new Intl.DateTimeFormat(locale, { timeZoneName: "short" });
   const number = (value: number, digits = 0): string =>
     value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
-  const length = (km: number, digits: number): string =>
-    units === "mi" ? `${number(km / KM_PER_MILE, digits)} mi` : `${number(km, digits)} km`;
+  const inUnit = (km: number): number => (units === "mi" ? km / KM_PER_MILE : km);
+  const length = (km: number, digits: number): string => `${number(inUnit(km), digits)} ${units}`;
   const clock = (ms: number): string => time.format(ms);
+  const zoneOf = (ms: number): string =>
+    zone === "utc" ? "UTC" : (named.formatToParts(ms).find((part) => part.type === "timeZoneName")?.value ?? "");
+  const ago = (ms: number, nowMs: number): string => {
+    const gone = nowMs - ms;
+    if (gone < 0) return text("time.in", { span: span(-gone) });
+    return gone < 5_000 ? text("time.now") : text("time.ago", { span: span(gone) });
+  };
 
   return {
     clock,
+    minute: (ms) => minute.format(ms),
     number,
-    zone: (ms) =>
-      zone === "utc" ? "UTC" : (named.formatToParts(ms).find((part) => part.type === "timeZoneName")?.value ?? ""),
+    inUnit,
+    unit: units,
+    zone: zoneOf,
     magnitude: (value) => (value === null ? "–" : number(value, 1)),
     moment: (ms) => `${day.format(ms)}, ${clock(ms)}`,
-    ago(ms, nowMs) {
-      const gone = nowMs - ms;
-      if (gone < 0) return text("time.in", { span: span(-gone) });
-      return gone < 5_000 ? text("time.now") : text("time.ago", { span: span(gone) });
-    },
+    ago,
+    when: (ms, nowMs) =>
+      nowMs - ms < HOUR_MS ? ago(ms, nowMs) : `${minute.format(ms)} ${zoneOf(ms)} · ${ago(ms, nowMs)}`,
     duration: span,
     distance: (km) => length(km, km < 10 ? 1 : 0),
     depth: (km) => (km === null || km === undefined ? text("depth.unknown") : length(km, km < 10 ? 1 : 0)),

@@ -2,7 +2,7 @@
 
 export interface GutenbergRichter {
   b: number;
-  /** Standard error of b, after K. Aki (1965): b / √n. */
+  /** Standard error of b, after Y. Shi & B. A. Bolt (1982, Bull. Seismol. Soc. Am. 72, 1677). */
   error: number;
   /** log10 of the number per catalogue at magnitude 0. */
   a: number;
@@ -15,31 +15,61 @@ export interface GutenbergRichter {
 export const BIN = 0.1;
 /** Fewer say little about b: its error is then above 14 %. */
 export const MIN_FOR_FIT = 50;
+/** Nearly all regions of the Earth lie between. */
+export const USUAL_B = [0.6, 1.5] as const;
+/** b must be the same for so much of the magnitudes above the completeness. */
+const STEADY_BINS = 5;
 
 /** Which bin a magnitude is in: the nearest multiple of 0.1, as agencies round. */
 export const binOf = (magnitude: number): number => Math.round(magnitude / BIN);
 
 /** b of log10 N(≥M) = a − b M: maximum likelihood (K. Aki 1965, Bull. Earthq. Res. Inst. 43, 237) with T. Utsu's (1966)
- * correction for bins. Completeness: maximum curvature plus 0.2 (S. Wiemer & M. Wyss 2000, Bull. Seismol. Soc. Am. 90,
- * 859; J. Woessner & S. Wiemer 2005, BSSA 95, 684). null where fewer than 50 are complete, or all are of one size. */
-export function gutenbergRichter(magnitudes: number[]): GutenbergRichter | null {
-  if (magnitudes.length < MIN_FOR_FIT) return null;
-  const bins = new Map<number, number>();
-  for (const magnitude of magnitudes) bins.set(binOf(magnitude), (bins.get(binOf(magnitude)) ?? 0) + 1);
-  let fullest = 0;
-  let most = 0;
-  for (const [bin, count] of bins) {
-    if (count > most || (count === most && bin > fullest)) [fullest, most] = [bin, count];
+ * correction for bins. Completeness: at least maximum curvature plus 0.2 (S. Wiemer & M. Wyss 2000, Bull. Seismol. Soc.
+ * Am. 90, 859), and from there on the first magnitude where b stays the same (A. Cao & S. S. Gao 2002, Geophys. Res. Lett.
+ * 29, 1286): it differs from the mean of the b of the next half magnitude by no more than its error (J. Woessner & S.
+ * Wiemer 2005, BSSA 95, 684). What many networks know, each near itself, bends the curve at several magnitudes; then b is
+ * steady only where it is unusual, or nowhere, and there is none: "mixed". "few": fewer than 50 are complete, or all are
+ * of one size. */
+export function gutenbergRichter(magnitudes: number[]): GutenbergRichter | "few" | "mixed" {
+  const bins = magnitudes.map(binOf);
+  const from = fullestBin(bins) + 2;
+  const candidates: GutenbergRichter[] = [];
+  for (let least = from; ; least++) {
+    const fit = fitFrom(bins, least);
+    if (fit === null) break;
+    candidates.push(fit);
   }
-  const least = fullest + 2;
-  const complete = magnitudes.map(binOf).filter((bin) => bin >= least);
+  if (candidates.length === 0) return "few";
+  const steady = candidates.find(({ b, error }, n) => {
+    const next = candidates.slice(n, n + STEADY_BINS);
+    const mean = next.reduce((sum, one) => sum + one.b, 0) / next.length;
+    return b >= USUAL_B[0] && b <= USUAL_B[1] && Math.abs(mean - b) <= error;
+  });
+  return steady ?? "mixed";
+}
+
+/** The bin with the most magnitudes, the larger of two alike: there the frequency–magnitude curve bends most. */
+function fullestBin(bins: number[]): number {
+  const counts = new Map<number, number>();
+  for (const bin of bins) counts.set(bin, (counts.get(bin) ?? 0) + 1);
+  let [fullest, most] = [0, 0];
+  for (const [bin, count] of counts)
+    if (count > most || (count === most && bin > fullest)) [fullest, most] = [bin, count];
+  return fullest;
+}
+
+/** The fit of what is in the bin `least` and above; null where that is too few, or all of one size. */
+function fitFrom(bins: number[], least: number): GutenbergRichter | null {
+  const complete = bins.filter((bin) => bin >= least).map((bin) => bin * BIN);
   const n = complete.length;
   if (n < MIN_FOR_FIT) return null;
-  const mean = (complete.reduce((sum, bin) => sum + bin, 0) / n) * BIN;
+  const mean = complete.reduce((sum, magnitude) => sum + magnitude, 0) / n;
   const above = mean - (least * BIN - BIN / 2);
   if (above <= BIN / 2 + 1e-9) return null; // all in one bin: any b would do
   const b = Math.LOG10E / above;
-  return { b, error: b / Math.sqrt(n), a: Math.log10(n) + b * least * BIN, completeness: round1(least * BIN), n };
+  const variance = complete.reduce((sum, magnitude) => sum + (magnitude - mean) ** 2, 0) / (n * (n - 1));
+  const error = Math.LN10 * b ** 2 * Math.sqrt(variance);
+  return { b, error, a: Math.log10(n) + b * least * BIN, completeness: round1(least * BIN), n };
 }
 
 /** Numbers of magnitude M and more, for each 0.1 from the least to the largest. */

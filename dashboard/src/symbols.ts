@@ -1,7 +1,7 @@
 // How an earthquake looks, the same on both maps, in the legend and in the list: size by magnitude, colour by age or
 // depth, shape by depth (so that nothing is said by colour alone), hatching for what is not real.
 
-import { type DepthClass, depthClass, type Earthquake, isDrill } from "./earthquake.ts";
+import { DEPTH_CLASSES, type DepthClass, depthClass, type Earthquake, isDrill } from "./earthquake.ts";
 import type { Colour } from "./state.ts";
 
 export interface Glyph {
@@ -31,7 +31,12 @@ const SCALES: Record<"light" | "dark", Record<Colour, readonly string[]>> = {
   },
 };
 
+/** An unknown depth is on no scale: it is grey. */
+const UNKNOWN: Record<keyof typeof SCALES, string> = { light: "#66727d", dark: "#a9b5c0" };
+
 export type Theme = keyof typeof SCALES;
+
+export const unknownOf = (theme: Theme): string => UNKNOWN[theme];
 
 export const scaleOf = (theme: Theme, colour: Colour): readonly string[] => SCALES[theme][colour];
 
@@ -45,8 +50,9 @@ export function ageStep(ageMs: number): number {
   return AGE_STEPS_MS.findIndex((step) => ageMs < step);
 }
 
+/** Its place on the scale; −1 where the depth is not known. */
 export function depthStep(depthKm: number | null | undefined): number {
-  return DEPTH_STEPS_KM.findIndex((step) => (depthKm ?? 0) < step);
+  return depthKm === null || depthKm === undefined ? -1 : DEPTH_STEPS_KM.findIndex((step) => depthKm < step);
 }
 
 export function symbolOf(earthquake: Earthquake, nowMs: number, colour: Colour, theme: Theme): Glyph {
@@ -57,7 +63,7 @@ export function symbolOf(earthquake: Earthquake, nowMs: number, colour: Colour, 
     shape: depthClass(depth),
     drill: isDrill(earthquake),
     radius: radiusOf(earthquake.magnitude),
-    colour: scaleOf(theme, colour)[step] as string,
+    colour: scaleOf(theme, colour)[step] ?? unknownOf(theme),
     ringed: age === 0,
   };
 }
@@ -67,7 +73,7 @@ export const nameOf = (s: Glyph): string => [s.shape, s.drill ? 1 : 0, s.radius,
 
 export function namedSymbol(name: string): Glyph | null {
   const [shape, drill, radius, colour, ringed] = name.split("|");
-  if (!colour || !/^(shallow|intermediate|deep)$/.test(shape ?? "")) return null;
+  if (!colour || !DEPTH_CLASSES.includes(shape as DepthClass)) return null;
   return { shape: shape as DepthClass, drill: drill === "1", radius: Number(radius), colour, ringed: ringed === "1" };
 }
 
@@ -109,11 +115,13 @@ export function draw(context: CanvasRenderingContext2D, symbol: Glyph, x: number
 /** Room that a symbol needs around its middle, px. */
 export const reach = (symbol: Glyph): number => Math.ceil(symbol.radius * 1.2 + (symbol.ringed ? 6 : 3));
 
-/** Circle, diamond and triangle of about the same area. */
+/** Circle, diamond and triangle of about the same area; a square where the depth is not known. */
 function outline(context: CanvasRenderingContext2D, shape: DepthClass, radius: number): void {
   context.beginPath();
   if (shape === "shallow") {
     context.arc(0, 0, radius, 0, 2 * Math.PI);
+  } else if (shape === "unknown") {
+    context.rect(-0.88 * radius, -0.88 * radius, 1.76 * radius, 1.76 * radius);
   } else {
     const r = radius * (shape === "intermediate" ? 1.18 : 1.2);
     const corners = shape === "intermediate" ? [0, 90, 180, 270] : [90, 210, 330]; // a triangle that points down

@@ -15,7 +15,9 @@ test("numbers for people", () => {
   expect(english.depth(9.66)).toBe("9.7 km");
   expect(english.depth(null)).toBe("unknown depth");
   expect(english.position({ latitude: -41.3, longitude: 174.75 })).toBe("41.30° S, 174.75° E");
-  expect(formatter({ language: "en", zone: "utc", units: "mi" }).distance(160.9344)).toBe("100 mi");
+  const inMiles = formatter({ language: "en", zone: "utc", units: "mi" });
+  expect(inMiles.distance(160.9344)).toBe("100 mi");
+  expect([inMiles.inUnit(160.9344), inMiles.unit]).toEqual([100, "mi"]);
 });
 
 test("times for people", () => {
@@ -33,6 +35,10 @@ test("times for people", () => {
     "2 days ago",
   ]);
   expect(ago(-30)).toBe("in 30 s");
+  const when = (s: number): string => english.when(noon - s * 1000, noon);
+  expect(when(3_540)).toBe("59 min ago");
+  expect(when(3_600)).toBe("1 Jul, 11:00 UTC · 1 h ago");
+  expect(when(6 * 86_400)).toBe("25 Jun, 12:00 UTC · 6 days ago");
 });
 
 test("German speaks German", async () => {

@@ -160,7 +160,7 @@ def test_an_earthquake_opens_from_the_map(dashboard: Dashboard) -> None:
     dashboard.open("?period=all&projection=flat&minmagnitude=5&camera=0,0,1")
     eventually(dashboard.drawn)
     wanted = next(iter(dashboard.rows()))
-    dashboard.row(dashboard.rows()[wanted].splitlines()[-2]).click()
+    dashboard.page.locator(f'.row a[data-id="{wanted}"]').click()
     eventually(lambda: f"id={wanted}" in dashboard.query())
     eventually(lambda: dashboard.page.locator(".hero").is_visible())
     box = dashboard.page.locator("#map").bounding_box()
@@ -199,6 +199,16 @@ def test_a_brush_on_a_chart_filters_all_the_rest(full_system: System, dashboard:
     wanted = {name: bounds[name] for name in ("minmagnitude", "maxmagnitude")}
     eventually(lambda: shows_count(dashboard, full_system.count(**wanted)))
     eventually(lambda: dashboard.drawn_in_all() <= full_system.count(**wanted))
+
+
+def test_large_numbers_have_room_beside_a_chart(dashboard: Dashboard) -> None:
+    dashboard.open("?view=charts&period=all&projection=flat")
+    plot = dashboard.page.locator(".plot").nth(1)
+    eventually(lambda: plot.locator(".u-over").count() == 1)
+    whole, over = plot.bounding_box(), plot.locator(".u-over").bounding_box()
+    assert whole is not None
+    assert over is not None
+    assert over["x"] - whole["x"] >= 7 * len("10,000") + 14
 
 
 def test_the_past_is_replayed_by_its_own_clock(full_system: System, dashboard: Dashboard) -> None:

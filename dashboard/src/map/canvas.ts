@@ -20,6 +20,7 @@ import {
   type Marked,
   PALETTES,
   type Palette,
+  type Pulse,
   type WaveFront,
 } from "./map.ts";
 
@@ -42,7 +43,7 @@ class CanvasMap implements MapView {
   #selected: { point: Point; radius: number } | null = null;
   #home: Point | null = null;
   #outline: Position[][] = [];
-  #pulses: Point[] = [];
+  #pulses: Pulse[] = [];
   #pulseStart = Number.NEGATIVE_INFINITY;
   #land: Geography = NOTHING;
   #borders: Geography = NOTHING;
@@ -90,7 +91,7 @@ class CanvasMap implements MapView {
     this.#later();
   }
 
-  pulse(points: Point[]): void {
+  pulse(points: Pulse[]): void {
     this.#pulses = points;
     this.#pulseStart = performance.now();
     this.#later();
@@ -222,25 +223,26 @@ class CanvasMap implements MapView {
   }
 
   #rings(context: CanvasRenderingContext2D, projection: GeoProjection, palette: Palette, now: number): void {
-    const ring = (point: Point, radius: number, opacity: number, fill = false): void => {
+    const ring = (point: Point, radius: number, opacity: number, colour: string, fill = false): void => {
       const at = projection([point.longitude, point.latitude]);
       if (!at || (this.#look.projection === "globe" && !this.#near([point.longitude, point.latitude]))) return;
       context.globalAlpha = opacity;
       context.beginPath();
       context.arc(at[0], at[1], radius, 0, 2 * Math.PI);
       context.lineWidth = 2.5;
-      context.strokeStyle = palette.accent;
+      context.strokeStyle = colour;
       context.stroke();
-      context.fillStyle = palette.accent;
+      context.fillStyle = colour;
       if (fill) context.fill();
       context.globalAlpha = 1;
     };
-    if (this.#home) ring(this.#home, 4, 1, true);
-    if (this.#selected) ring(this.#selected.point, this.#selected.radius, 1);
+    if (this.#home) ring(this.#home, 4, 1, palette.accent, true);
+    if (this.#selected) ring(this.#selected.point, this.#selected.radius, 1, palette.accent);
     const share = (now - this.#pulseStart) / PULSE_MS;
     if (share >= 1) return;
-    for (const point of this.#pulses)
-      ring(point, this.#look.reducedMotion ? 26 : 8 + 46 * share, this.#look.reducedMotion ? 0.9 : 0.9 * (1 - share));
+    const still = this.#look.reducedMotion;
+    for (const pulse of this.#pulses)
+      ring(pulse, still ? 26 : 8 + 46 * share, still ? 0.9 : 0.9 * (1 - share), pulse.colour);
     this.#later();
   }
 

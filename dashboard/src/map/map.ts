@@ -15,6 +15,11 @@ export interface Marked {
   symbol: Glyph;
 }
 
+/** A ring in the symbol's own colour, so that nobody takes it for a wave. */
+export interface Pulse extends Point {
+  colour: string;
+}
+
 export interface WaveFront {
   phase: "P" | "S";
   lines: Position[][];
@@ -35,7 +40,7 @@ export interface MapView {
   look(look: Look): void;
   waves(fronts: WaveFront[]): void;
   /** A ring that grows and fades where something is new. */
-  pulse(points: Point[]): void;
+  pulse(points: Pulse[]): void;
   /** A ring of this radius, px, around the earthquake that is open. */
   select(point: Point | null, radius: number): void;
   home(place: Point | null): void;

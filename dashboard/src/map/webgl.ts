@@ -25,6 +25,7 @@ import {
   type Marked,
   PALETTES,
   type Palette,
+  type Pulse,
   type WaveFront,
 } from "./map.ts";
 
@@ -133,9 +134,9 @@ class WebGLMap implements MapView {
     this.#source("waves").setData(collection(features));
   }
 
-  pulse(points: Point[]): void {
+  pulse(points: Pulse[]): void {
     if (points.length === 0) return;
-    this.#source("pulse").setData(collection(points.map((point) => at(point))));
+    this.#source("pulse").setData(collection(points.map((point) => at(point, { colour: point.colour }))));
     const began = performance.now();
     cancelAnimationFrame(this.#pulseFrame);
     const step = (now: number): void => {
@@ -263,9 +264,9 @@ class WebGLMap implements MapView {
 
 const collection = (features: Feature[]): FeatureCollection => ({ type: "FeatureCollection", features });
 
-const at = ({ longitude, latitude }: Point): Feature => ({
+const at = ({ longitude, latitude }: Point, properties: Record<string, string> = {}): Feature => ({
   type: "Feature",
-  properties: {},
+  properties,
   geometry: { type: "Point", coordinates: [longitude, latitude] },
 });
 
@@ -472,7 +473,7 @@ function layers(look: Look): LayerSpecification[] {
       paint: {
         "circle-radius": 8,
         "circle-color": "transparent",
-        "circle-stroke-color": palette.accent,
+        "circle-stroke-color": ["get", "colour"],
         "circle-stroke-width": 2,
         "circle-stroke-opacity": 0,
       },

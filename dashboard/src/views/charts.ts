@@ -5,17 +5,11 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { ref } from "lit-html/directives/ref.js";
 import uPlot, { type AlignedData, type Axis, type Options, type Series } from "uplot";
 import type { App } from "../app.ts";
-import { type Earthquake, isDrill } from "../earthquake.ts";
+import { type Earthquake, isDrill, placeOf } from "../earthquake.ts";
 import { PALETTES } from "../map/map.ts";
 import { KM_PER_MILE, wrapped } from "../sphere.ts";
 import type { State } from "../state.ts";
-import {
-  binWidthMs,
-  cumulativeByMagnitude,
-  type GutenbergRichter,
-  gutenbergRichter,
-  ratePerBin,
-} from "../statistics.ts";
+import { binWidthMs, cumulativeByMagnitude, gutenbergRichter, ratePerBin } from "../statistics.ts";
 import { counted, text } from "../texts.ts";
 import { filters } from "./filters.ts";
 
@@ -32,8 +26,8 @@ interface Chart {
 }
 
 const HEIGHT_PX = 210;
-/** Nearly all regions of the Earth lie between. */
-const USUAL_B = [0.6, 1.5] as const;
+const NEAR_PX = 14;
+const CHARACTER_PX = 7;
 const MOST_ROWS = 200;
 
 export function chartsView(app: App): TemplateResult {
@@ -42,7 +36,7 @@ export function chartsView(app: App): TemplateResult {
   const counts = real.length > 0 ? real : app.listed;
   const left = app.listed.length - counts.length;
   return html`
-    ${filters(app)}
+    ${filters(app, false)}
     <div class="scroll page charts" tabindex="-1" id="rows">
       <h1 class="hidden" tabindex="-1">${text("view.charts")}</h1>
       ${left > 0 ? html`<p class="note">${counted("charts.left-out", left)}</p>` : nothing}
@@ -139,7 +133,16 @@ function rate(app: App, list: Earthquake[]): Chart {
     key: `${from}|${to}`,
     data: [start.map((ms) => (ms + width / 2) / 1000), count],
     options: {
-      ...common([timeAxis(app), countAxis(app)], (u) => brush(app, u, "x", ["starttime", "endtime"], 1000)),
+      ...common(
+        [timeAxis(app), countAxis(app)],
+        (u) => brush(app, u, "x", ["starttime", "endtime"], 1000),
+        (_, n) => {
+          const ms = start[n];
+          if (ms === undefined) return "";
+          const values = { from: format.minute(ms), until: format.minute(ms + width), n: format.number(count[n] ?? 0) };
+          return text("charts.read.bin", values);
+        },
+      ),
       series: [{}, { ...bars(app), paths: uPlot.paths.bars?.({ size: [0.8, 60] }) } as Series],
       scales: {
         x: { time: true, range: [from / 1000, to / 1000] },
@@ -170,7 +173,15 @@ function cumulative(app: App, list: Earthquake[]): Chart {
     key: `${from}|${to}`,
     data: [kept.map(([x]) => x), kept.map(([, y]) => y)],
     options: {
-      ...common([timeAxis(app), countAxis(app)], (u) => brush(app, u, "x", ["starttime", "endtime"], 1000)),
+      ...common(
+        [timeAxis(app), countAxis(app)],
+        (u) => brush(app, u, "x", ["starttime", "endtime"], 1000),
+        (_, n) => {
+          const [s, total] = kept[n] ?? [];
+          if (s === undefined || total === undefined) return "";
+          return text("charts.read.until", { moment: format.minute(s * 1000), n: format.number(total) });
+        },
+      ),
       series: [{}, { ...line(app), paths: uPlot.paths.stepped?.({ align: 1 }) } as Series],
       scales: {
         x: { time: true, range: [from / 1000, to / 1000] },
@@ -194,7 +205,8 @@ function cumulative(app: App, list: Earthquake[]): Chart {
 function magnitudes(app: App, list: Earthquake[]): Chart {
   const known = list.flatMap((one) => (one.magnitude === null ? [] : [one.magnitude]));
   const { magnitude, count, atLeast } = cumulativeByMagnitude(known);
-  const fit = gutenbergRichter(known);
+  const found = gutenbergRichter(known);
+  const fit = typeof found === "string" ? null : found;
   const line10 = magnitude.map((m) => (fit && m >= fit.completeness - 1e-9 ? 10 ** (fit.a - fit.b * m) : null));
   const { format } = app;
   const palette = PALETTES[app.theme];
@@ -212,9 +224,15 @@ function magnitudes(app: App, list: Earthquake[]): Chart {
       ...common(
         [
           axis(app, (value) => format.number(value, 1)),
-          { ...countAxis(app), size: 56, splits: () => [1, 10, 100, 1_000, 10_000, 100_000] },
+          { ...countAxis(app), splits: () => [1, 10, 100, 1_000, 10_000, 100_000] },
         ],
         (u) => brush(app, u, "x", ["minmagnitude", "maxmagnitude"], 0, 1),
+        (_, n) => {
+          const m = magnitude[n];
+          if (m === undefined) return "";
+          const [n1, more] = [format.number(count[n] ?? 0), format.number(atLeast[n] ?? 0)];
+          return text("charts.read.magnitude", { magnitude: format.number(m, 1), n: n1, more });
+        },
       ),
       series: [
         {},
@@ -227,7 +245,7 @@ function magnitudes(app: App, list: Earthquake[]): Chart {
         y: { distr: 3, range: (_, __, max) => [0.7, Math.max(10, 10 ** Math.ceil(Math.log10(max)))] },
       },
     },
-    caption: `${text("charts.magnitudes.says")} ${says(app, fit)}`,
+    caption: `${text("charts.magnitudes.says")} ${says(app, found)}`,
     table: {
       head: [text("magnitude"), text("charts.count"), text("charts.at-least")],
       rows: magnitude.map((m, n) => [format.number(m, 1), count[n] as number, atLeast[n] as number]),
@@ -235,8 +253,9 @@ function magnitudes(app: App, list: Earthquake[]): Chart {
   };
 }
 
-function says(app: App, fit: GutenbergRichter | null): string {
-  if (!fit) return text("charts.no-fit");
+function says(app: App, fit: ReturnType<typeof gutenbergRichter>): string {
+  if (fit === "few") return text("charts.no-fit");
+  if (fit === "mixed") return text("charts.fit.mixed");
   const { format } = app;
   const values = {
     b: format.number(fit.b, 2),
@@ -244,8 +263,7 @@ function says(app: App, fit: GutenbergRichter | null): string {
     completeness: format.number(fit.completeness, 1),
     n: format.number(fit.n),
   };
-  const unusual = fit.b < USUAL_B[0] || fit.b > USUAL_B[1];
-  return `${text("charts.fit", values)}${unusual ? ` ${text("charts.fit.unusual")}` : ""}`;
+  return text("charts.fit", values);
 }
 
 function section(app: App, list: Earthquake[]): Chart {
@@ -253,7 +271,7 @@ function section(app: App, list: Earthquake[]): Chart {
   // Around the middle of the map, so that no row of earthquakes is torn apart at 180°.
   const middle = Math.round(app.map?.camera().longitude ?? 0);
   const points = known
-    .map((one) => [wrapped(one.location.longitude - middle), one.location.depth as number] as const)
+    .map((one) => [wrapped(one.location.longitude - middle), one.location.depth as number, one] as const)
     .sort((a, b) => a[0] - b[0]);
   const { format } = app;
   const palette = PALETTES[app.theme];
@@ -273,6 +291,15 @@ function section(app: App, list: Earthquake[]): Chart {
           axis(app, (value) => format.number(app.preferences.units === "mi" ? value / KM_PER_MILE : value)),
         ],
         (u) => brush(app, u, "y", ["mindepth", "maxdepth"], 0, 0),
+        (u) => {
+          const [left, top] = [u.cursor.left ?? -1, u.cursor.top ?? -1];
+          const near = nearest(u, points, left, top);
+          if (near === null)
+            return `${degrees(u.posToVal(left, "x"))} · ${format.depth(Math.round(u.posToVal(top, "y")))}`;
+          const { magnitude, location } = near;
+          const where = placeOf(near) ?? format.position(location);
+          return `M ${format.magnitude(magnitude)} · ${where} · ${format.depth(location.depth)}`;
+        },
         "y",
       ),
       series: [
@@ -333,9 +360,27 @@ function brush(
   app.set({ [names[0]]: least, [names[1]]: most, ...(names[0] === "starttime" ? { replay: null } : {}) }, true);
 }
 
+/** The earthquake whose dot is under the pointer, or next to it. */
+function nearest(
+  u: uPlot,
+  points: (readonly [x: number, y: number, earthquake: Earthquake])[],
+  left: number,
+  top: number,
+): Earthquake | null {
+  let found: Earthquake | null = null;
+  let closest = NEAR_PX;
+  for (const [x, y, earthquake] of points) {
+    const apart = Math.hypot(u.valToPos(x, "x") - left, u.valToPos(y, "y") - top);
+    if (apart < closest) [found, closest] = [earthquake, apart];
+  }
+  return found;
+}
+
+/** `read`: what the pointer rests on, in words; the table has the same for those without one. */
 function common(
   axes: Axis[],
   brushed: (u: uPlot) => void,
+  read: (u: uPlot, index: number) => string,
   along: "x" | "y" = "x",
 ): Pick<Options, "axes" | "cursor" | "legend" | "hooks" | "padding"> {
   return {
@@ -343,8 +388,26 @@ function common(
     padding: [10, 26, 0, 0],
     legend: { show: false },
     cursor: { drag: { x: along === "x", y: along === "y", setScale: false }, points: { show: false } },
-    hooks: { setSelect: [brushed] },
+    hooks: { setSelect: [brushed], init: [addReadout], setCursor: [(u) => readOut(u, read)] },
   };
+}
+
+function addReadout(u: uPlot): void {
+  const readout = document.createElement("div");
+  readout.className = "readout";
+  readout.hidden = true;
+  readout.setAttribute("aria-hidden", "true");
+  u.over.append(readout);
+}
+
+function readOut(u: uPlot, read: (u: uPlot, index: number) => string): void {
+  const readout = u.over.querySelector<HTMLElement>(".readout");
+  if (!readout) return;
+  const { left = -1, idx } = u.cursor;
+  const words = left < 0 || idx === null || idx === undefined ? "" : read(u, idx);
+  readout.hidden = words === "";
+  readout.textContent = words;
+  readout.classList.toggle("left", left > u.over.clientWidth / 2); // not under the pointer
 }
 
 function axis(app: App, write: (value: number) => string): Axis {
@@ -357,7 +420,7 @@ function axis(app: App, write: (value: number) => string): Axis {
     font,
     grid: line,
     ticks: { ...line, size: 4 },
-    size: 44,
+    size: (_, values) => Math.max(44, 18 + CHARACTER_PX * Math.max(0, ...(values ?? []).map((value) => value.length))),
     values: (_, splits) => splits.map((value) => (value === null ? "" : write(value))),
   };
 }
@@ -372,11 +435,18 @@ function timeAxis(app: App): Axis {
   const base = axis(app, String);
   return {
     ...base,
-    size: 30,
+    size: 44,
     space: 64,
     values: (_, splits) => {
       const step = (splits[1] ?? 0) - (splits[0] ?? 0);
-      return splits.map((s) => (step >= 43_200 ? day : hour).format(s * 1000));
+      let before = "";
+      return splits.map((s) => {
+        const date = day.format(s * 1000);
+        if (step >= 43_200) return date;
+        const shown = date === before ? "" : `\n${date}`; // the day below the first hour of it
+        before = date;
+        return `${hour.format(s * 1000)}${shown}`;
+      });
     },
   };
 }

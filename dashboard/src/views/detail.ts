@@ -2,7 +2,8 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { App } from "../app.ts";
-import { type EarthquakeDetail, type EarthquakeEvent, placeOf, type Step } from "../earthquake.ts";
+import { type EarthquakeDetail, type EarthquakeEvent, placeOf, type Step, sizeTypeOf } from "../earthquake.ts";
+import { inWords } from "../reasons.ts";
 import { distanceKm } from "../sphere.ts";
 import { symbolOf } from "../symbols.ts";
 import { counted, type Key, text, textIfKnown } from "../texts.ts";
@@ -96,7 +97,9 @@ function here(app: App, detail: EarthquakeDetail): TemplateResult {
             intensity
               ? html`<b class="roman">${intensity.roman}</b> ${textIfKnown(`mmi.${intensity.roman}`) ?? ""}
                   <small>${text("here.range", { low: format.number(intensity.low, 1), high: format.number(intensity.high, 1) })}</small>`
-              : (shaking?.why ?? "…")
+              : shaking?.why
+                ? inWords(shaking.why, format)
+                : "…"
           }
         </dd>
       </div>
@@ -119,7 +122,7 @@ function agencies(app: App, detail: EarthquakeDetail): TemplateResult {
     return `${seconds < 0 ? "−" : "+"}${format.number(Math.abs(seconds), 1)} s`;
   };
   const rows: [Key, (one: EarthquakeEvent) => unknown][] = [
-    ["agencies.magnitude", (one) => html`<b>${format.magnitude(one.magnitude)}</b> ${one.magnitudeType ?? ""}`],
+    ["agencies.magnitude", (one) => html`<b>${format.magnitude(one.magnitude)}</b> ${sizeTypeOf(one)}`],
     ["agencies.depth", (one) => html`${format.depth(one.location.depth)}${plusMinus(app, one.depthError)}`],
     ["agencies.time", (one) => (preferred(one) ? format.clock(one.timestamp) : later(one))],
     [
@@ -171,7 +174,7 @@ function history(app: App, detail: EarthquakeDetail): TemplateResult {
     <time datetime=${new Date(one.time).toISOString()}>${format.moment(one.time)}</time>
     <span
       ><b>${textIfKnown(`what.${one.what}`) ?? one.what}</b>${one.event ? html` · M ${format.magnitude(one.event.magnitude)} · ${agencyName(one.event)}` : nothing}
-      <small>${one.why}</small></span
+      <small>${inWords(one.why, format)}</small></span
     >
   </li>`;
   return html`<section>

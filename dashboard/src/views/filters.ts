@@ -9,7 +9,8 @@ import { choice, icon, toggle } from "./parts.ts";
 
 const MAGNITUDES = [null, 1, 2.5, 4.5, 6] as const;
 
-export function filters(app: App): TemplateResult {
+/** `ordered`: what is shown has an order; charts have none. */
+export function filters(app: App, ordered = true): TemplateResult {
   const { state, format } = app;
   const set = (change: Partial<State>): void => app.set(change, false);
   const period = state.starttime === null && state.endtime === null ? state.period : null;
@@ -42,19 +43,7 @@ export function filters(app: App): TemplateResult {
         >
       </div>
       <div class="line">
-        ${choice(
-          text("sort.label"),
-          SORTS.map((value) => ({
-            value,
-            label: text(`sort.${value}`),
-            ...(value === "nearest" && !app.place ? { hint: text("sort.needs-place") } : {}),
-          })),
-          state.sort,
-          (value) => {
-            if (value === "nearest" && !app.place) document.querySelector<HTMLDialogElement>("#settings")?.showModal();
-            else set({ sort: value });
-          },
-        )}
+        ${ordered ? order(app, set) : nothing}
         ${toggle(text("filters.onmap"), state.onmap, (onmap) => set({ onmap }))}
       </div>
       ${chips(app, set)}
@@ -66,7 +55,23 @@ export function filters(app: App): TemplateResult {
   `;
 }
 
-function more({ state, preferences }: App, set: (change: Partial<State>) => void): TemplateResult {
+function order(app: App, set: (change: Partial<State>) => void): TemplateResult {
+  return choice(
+    text("sort.label"),
+    SORTS.map((value) => ({
+      value,
+      label: text(`sort.${value}`),
+      ...(value === "nearest" && !app.place ? { hint: text("sort.needs-place") } : {}),
+    })),
+    app.state.sort,
+    (value) => {
+      if (value === "nearest" && !app.place) document.querySelector<HTMLDialogElement>("#settings")?.showModal();
+      else set({ sort: value });
+    },
+  );
+}
+
+function more({ state, preferences, format }: App, set: (change: Partial<State>) => void): TemplateResult {
   const utc = preferences.zone === "utc";
   const time = (name: "starttime" | "endtime"): TemplateResult => html`<label
     ><span>${text(`filters.${name}`)}</span
@@ -75,25 +80,28 @@ function more({ state, preferences }: App, set: (change: Partial<State>) => void
       .value=${inputTime(state[name], utc)}
       @change=${(event: Event) => set({ [name]: readTime((event.target as HTMLInputElement).value, utc), replay: null })}
   /></label>`;
+  // `inOne`: how much one of the reader's units is of the address's.
   const bound = (
     name: "minmagnitude" | "maxmagnitude" | "mindepth" | "maxdepth",
     step: number,
+    inOne = 1,
   ): TemplateResult => html`<label
-    ><span>${text(`filters.${name}`)}</span
+    ><span>${text(`filters.${name}`, { unit: format.unit })}</span
     ><input
       type="number"
-      step=${step}
-      .value=${state[name] === null ? "" : String(state[name])}
+      step=${inOne === 1 ? step : "any"}
+      .value=${state[name] === null ? "" : String(Number((state[name] / inOne).toFixed(1)))}
       @change=${(event: Event) => {
         const { valueAsNumber } = event.target as HTMLInputElement;
-        set({ [name]: Number.isFinite(valueAsNumber) ? valueAsNumber : null });
+        set({ [name]: Number.isFinite(valueAsNumber) ? Number((valueAsNumber * inOne).toFixed(2)) : null });
       }}
   /></label>`;
+  const unitKm = 1 / format.inUnit(1);
   return html`<details class="more">
     <summary>${text("filters.more")}</summary>
     <div class="fields">
-      ${time("starttime")} ${time("endtime")} ${bound("minmagnitude", 0.1)} ${bound("maxmagnitude", 0.1)} ${bound("mindepth", 1)}
-      ${bound("maxdepth", 1)}
+      ${time("starttime")} ${time("endtime")} ${bound("minmagnitude", 0.1)} ${bound("maxmagnitude", 0.1)} 
+      ${bound("mindepth", 1, unitKm)} ${bound("maxdepth", 1, unitKm)}
       <label
         ><span>${text("filters.mode")}</span
         ><select @change=${(event: Event) => set({ mode: (event.target as HTMLSelectElement).value as State["mode"] })}>

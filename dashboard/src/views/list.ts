@@ -3,14 +3,14 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import type { App } from "../app.ts";
-import { type Earthquake, placeOf } from "../earthquake.ts";
+import { type Earthquake, placeOf, sizeTypeOf } from "../earthquake.ts";
 import { distanceKm } from "../sphere.ts";
 import { symbolOf } from "../symbols.ts";
 import { counted, text } from "../texts.ts";
 import { filters } from "./filters.ts";
 import { address, modeTag, picture } from "./parts.ts";
 
-const ROW_PX = 66;
+const ROW_PX = 78;
 const BEYOND = 6;
 
 /** Rows in sight; read back from the scrolling element at each drawing. */
@@ -52,9 +52,9 @@ export function listView(app: App): TemplateResult {
 function row(app: App, earthquake: Earthquake, index: number, reachable: boolean): TemplateResult {
   const { format } = app;
   const { depth } = earthquake.location;
+  const known = depth !== null && depth !== undefined;
   const facts = [
-    format.ago(earthquake.timestamp, app.now()),
-    text("list.deep", { depth: format.depth(depth) }),
+    known ? text("list.deep", { depth: format.depth(depth) }) : format.depth(depth),
     ...(app.place
       ? [text("list.away", { distance: format.distance(distanceKm(app.place, earthquake.location)) })]
       : []),
@@ -76,11 +76,16 @@ function row(app: App, earthquake: Earthquake, index: number, reachable: boolean
     >
       <span class="magnitude"
         ><span class="hidden">${text("magnitude")} </span><b>${format.magnitude(earthquake.magnitude)}</b
-        ><small>${earthquake.magnitudeType ?? ""}</small></span
+        ><small>${sizeTypeOf(earthquake)}</small></span
       >
       <span class="what">
         <span class="place">${placeOf(earthquake) ?? format.position(earthquake.location)}</span>
-        <span class="facts">${modeTag(earthquake)}<span>${facts.join(" · ")}</span></span>
+        <span class="facts"
+          >${modeTag(earthquake)}<time datetime=${new Date(earthquake.timestamp).toISOString()}
+            >${format.when(earthquake.timestamp, app.now())}</time
+          ></span
+        >
+        <span class="facts"><span>${facts.join(" · ")}</span></span>
       </span>
       ${picture(symbolOf(earthquake, app.now(), app.state.colour, app.theme), 14)}
     </a>

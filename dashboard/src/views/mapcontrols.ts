@@ -2,10 +2,10 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { App } from "../app.ts";
-import { placeOf } from "../earthquake.ts";
+import { DEPTH_CLASSES, placeOf } from "../earthquake.ts";
 import { distanceKm, KM_PER_DEGREE } from "../sphere.ts";
 import { CLUSTERS, COLOURS, PROJECTIONS } from "../state.ts";
-import { AGE_STEPS_MS, DEPTH_STEPS_KM, type Glyph, radiusOf, scaleOf } from "../symbols.ts";
+import { AGE_STEPS_MS, DEPTH_STEPS_KM, type Glyph, radiusOf, scaleOf, unknownOf } from "../symbols.ts";
 import { type Key, text } from "../texts.ts";
 import { arrivalS } from "../waves.ts";
 import { choice, icon, modeTag, picture, toggle } from "./parts.ts";
@@ -40,7 +40,10 @@ function legend(app: App): TemplateResult {
   });
   const steps = scaleOf(theme, state.colour);
   const labels =
-    state.colour === "age" ? AGE_STEPS_MS.map((_, n) => text(`legend.age.${n as 0 | 1 | 2 | 3}`)) : depthLabels(app);
+    state.colour === "age"
+      ? AGE_STEPS_MS.map((_, n) => text(`legend.age.${n as 0 | 1 | 2 | 3}`))
+      : [...depthLabels(app), text("depth.unknown")];
+  const legendSteps = state.colour === "age" ? steps : [...steps, unknownOf(theme)];
   return html`<details class="legend" ?open=${innerWidth > 900 && innerHeight > 600}>
     <summary>${text("legend")}</summary>
     <div class="keys">
@@ -51,13 +54,13 @@ function legend(app: App): TemplateResult {
         (colour) => app.set({ colour }, false),
       )}
       <ul class="scale">
-        ${steps.map((colour, n) => html`<li>${picture(plain({ colour, ringed: state.colour === "age" && n === 0, radius: 6 }))}${labels[n]}</li>`)}
+        ${legendSteps.map((colour, n) => html`<li>${picture(plain({ colour, ringed: state.colour === "age" && n === 0, radius: 6 }))}${labels[n]}</li>`)}
       </ul>
       <ul class="sizes" aria-label=${text("legend.sizes")}>
         ${[2, 4, 6, 8].map((m) => html`<li>${picture(plain({ radius: radiusOf(m) }), 24)}<span>M ${m}</span></li>`)}
       </ul>
       <ul class="scale shapes">
-        ${(["shallow", "intermediate", "deep"] as const).map(
+        ${DEPTH_CLASSES.map(
           (shape) => html`<li>${picture(plain({ shape, radius: 6 }))}${text(`legend.${shape}`, shapeBounds(app))}</li>`,
         )}
         <li>${picture(plain({ drill: true, radius: 7 }))}${text("legend.drill")}</li>
@@ -137,6 +140,6 @@ function pointed(app: App): TemplateResult | typeof nothing {
   const { format } = app;
   return html`<div class="tip" .style=${`left: ${at.x}px; top: ${at.y}px`}>
     <b>M ${format.magnitude(earthquake.magnitude)}</b> ${placeOf(earthquake) ?? format.position(earthquake.location)}
-    <small>${format.ago(earthquake.timestamp, app.now())} · ${format.depth(earthquake.location.depth)}</small> ${modeTag(earthquake)}
+    <small>${format.when(earthquake.timestamp, app.now())} · ${format.depth(earthquake.location.depth)}</small> ${modeTag(earthquake)}
   </div>`;
 }

@@ -59,10 +59,10 @@ export function revisionChart(app: App, detail: EarthquakeDetail): TemplateResul
       digits: 1,
     },
     {
-      label: text("history.apart"),
-      value: (dot: Dot) => dot.apartKm,
+      label: text("history.apart", { unit: format.unit }),
+      value: (dot: Dot) => format.inUnit(dot.apartKm),
       low: 0,
-      high: Math.max(5, ...dots.map((dot) => dot.apartKm)) * 1.1,
+      high: format.inUnit(Math.max(5, ...dots.map((dot) => dot.apartKm)) * 1.1),
       digits: 0,
     },
   ];

@@ -39,6 +39,7 @@ export function settings(app: App): TemplateResult {
           (theme) => void app.prefer({ theme }),
         ),
       )}
+      <p class="soft small">${text("settings.places")}</p>
       ${row(
         text("settings.zone"),
         choice(
