@@ -70,7 +70,7 @@ export const askEarthquake = (id: string, signal: AbortSignal): Promise<Earthqua
 
 export const askTravelTimes = (depthKm: number): Promise<TravelTimes> => ask("travel-times", { depthkm: depthKm });
 
-export const askShaking = (id: string, { latitude, longitude }: Point, signal: AbortSignal): Promise<Shaking> =>
+export const askShaking = (id: string, { latitude, longitude }: Point, signal?: AbortSignal): Promise<Shaking> =>
   ask(`earthquakes/${encodeURIComponent(id)}/shaking`, { latitude, longitude }, signal);
 
 export const askExposure = (id: string, signal: AbortSignal): Promise<Exposure> =>

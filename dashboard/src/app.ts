@@ -1,17 +1,18 @@
 // The page put together: what is known (catalogue), what is asked for (state), what is shown, and the one loop that draws it.
 
 import { Announcer } from "./announce.ts";
-import { askStatus, askTravelTimes, MOST, type Scope, type Status } from "./api.ts";
+import { askShaking, askStatus, askTravelTimes, MOST, type Scope, type Shaking, type Status } from "./api.ts";
 import { Catalogue } from "./catalogue.ts";
 import { type Change, type Drill, drillOf, type Earthquake } from "./earthquake.ts";
 import { matches, sortBy, type Window, windowOf } from "./filter.ts";
 import { type Format, formatter } from "./format.ts";
 import { Inspector } from "./inspector.ts";
 import { type Connection, covers, Live } from "./live.ts";
-import type { MapView, Marked, Pulse } from "./map/map.ts";
+import type { Look, MapView, Marked, Pulse } from "./map/map.ts";
+import { isArrival, isPlayed, newsOf } from "./news.ts";
 import { circle, type Point, type Position } from "./sphere.ts";
 import { type Preferences, readPreferences, readState, type State, writePreferences, writeQuery } from "./state.ts";
-import { radiusOf, symbolOf, type Theme } from "./symbols.ts";
+import { radiusOf, symbolOf, symbolScale, type Theme } from "./symbols.ts";
 import { preferredLanguage, speak } from "./texts.ts";
 import { frontDeg, type TravelTimes, tableDepthKm, WAVES_LAST_S } from "./waves.ts";
 
@@ -25,13 +26,13 @@ const LARGE_MAGNITUDE = 4.5;
 const WAVES_FROM_MAGNITUDE = 4.5;
 const MOST_WAVES = 8;
 const MOST_PULSES = 40;
-/** A pulse or a word is for what is new in the world, not for what an agency adds to the past. */
-const NEWS_MS = 3_600_000;
-/** A recording is played faster than the clock goes: what is new in it is some hours old. */
-const RECORDED_NEWS_MS = 12 * NEWS_MS;
 const MANY = 5_000;
+const MOST_ANSWERS = 100;
+const ASK_AGAIN_MS = 10_000;
 
 export const darkMedia = matchMedia("(prefers-color-scheme: dark)");
+/** As in style.css: a phone on its side, or a page that is zoomed into. */
+export const lowMedia = matchMedia("(max-height: 34rem)");
 export const motionMedia = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class App {
@@ -71,8 +72,13 @@ export class App {
   draw: () => void = () => undefined;
 
   readonly #live: Live;
-  readonly #announcer = new Announcer();
-  readonly #tables = new Map<number, TravelTimes | null>();
+  readonly #announcer = new Announcer(() => ({
+    preferences: this.preferences,
+    format: this.format,
+    nowMs: this.realNow(),
+  }));
+  readonly #tables = new Map<string, TravelTimes | null>();
+  readonly #shaking = new Map<string, Shaking | null>();
   #scope: Scope | null = null;
   #clockOffsetMs = 0;
   #frame = 0;
@@ -130,7 +136,7 @@ export class App {
       if (!document.hidden) this.#live.hurry();
       this.invalidate();
     });
-    for (const media of [darkMedia, motionMedia]) media.addEventListener("change", () => this.invalidate());
+    for (const media of [darkMedia, lowMedia, motionMedia]) media.addEventListener("change", () => this.invalidate());
     setInterval(() => this.#tick(), 1000);
     setInterval(() => void this.#askStatus(), STATUS_EVERY_MS);
     this.#follow();
@@ -224,6 +230,7 @@ export class App {
   pause(paused: boolean): void {
     this.paused = paused;
     this.waiting = 0;
+    this.#announcer.hold(paused);
     this.invalidate();
   }
 
@@ -245,6 +252,13 @@ export class App {
 
   get #atAlerts(): boolean {
     return this.state.view === "alerts" && this.state.id === null;
+  }
+
+  /** How the map is to look. */
+  get look(): Look {
+    const { projection, plates } = this.state;
+    const [clusters, reducedMotion] = [this.clustered, motionMedia.matches];
+    return { theme: this.theme, projection, plates, clusters, reducedMotion, scale: symbolScale() };
   }
 
   attach(map: MapView): void {
@@ -306,15 +320,29 @@ export class App {
   /** The travel-time table for a depth; null until it is here. */
   table(depthKm: number): TravelTimes | null {
     const depth = tableDepthKm(depthKm);
-    const known = this.#tables.get(depth);
-    if (known !== undefined) return known;
-    this.#tables.set(depth, null);
-    askTravelTimes(depth).then(
-      (table) => {
-        this.#tables.set(depth, table);
+    return this.#answer(this.#tables, String(depth), () => askTravelTimes(depth));
+  }
+
+  /** What is expected of an earthquake at "my place"; null until it is here. */
+  shakingHere({ id, seq }: Earthquake): Shaking | null {
+    const { place } = this;
+    if (place === null) return null;
+    const key = `${id}|${seq}|${place.latitude},${place.longitude}`;
+    return this.#answer(this.#shaking, key, () => askShaking(id, place));
+  }
+
+  /** What is known already, or is asked for now and again after a failure. */
+  #answer<T>(known: Map<string, T | null>, key: string, ask: () => Promise<T>): T | null {
+    const answer = known.get(key);
+    if (answer !== undefined) return answer;
+    if (known.size >= MOST_ANSWERS) known.delete(known.keys().next().value ?? "");
+    known.set(key, null);
+    ask().then(
+      (answer) => {
+        known.set(key, answer);
         this.invalidate();
       },
-      () => setTimeout(() => this.#tables.delete(depth), 10_000),
+      () => setTimeout(() => known.delete(key), ASK_AGAIN_MS),
     );
     return null;
   }
@@ -333,21 +361,21 @@ export class App {
   }
 
   #changed(change: Change): void {
+    const { earthquake } = change;
+    const was = this.catalogue.get(earthquake.id) ?? null;
     const effect = this.catalogue.apply(change);
     if (effect === "none") return;
-    const { earthquake } = change;
-    const wanted = matches(earthquake, this.state, this.window);
-    if (effect === "new" && wanted) {
-      if (this.paused) this.waiting++;
-      const ageMs = this.realNow() - earthquake.timestamp;
-      const isNews = change.type === "created" && !change.imported;
-      const fresh = isNews && ageMs < NEWS_MS;
-      if (fresh || (isNews && drillOf(earthquake) === "recorded" && ageMs < RECORDED_NEWS_MS)) {
+    const isWanted = (one: Earthquake | null): boolean => one !== null && matches(one, this.state, this.window);
+    const news = newsOf(change, was, this.realNow());
+    if (effect !== "gone" && isWanted(earthquake)) {
+      if (effect === "new" && this.paused) this.waiting++;
+      const arrived = news && (news.was === null || isArrival(news, this.preferences.announce));
+      if (arrived || isPlayed(change, this.realNow())) {
         const { colour } = symbolOf(earthquake, this.now(), this.state.colour, this.theme);
         this.#arrivals = [...this.#arrivals.slice(1 - MOST_PULSES), { ...earthquake.location, colour }];
       }
-      if (fresh && !this.paused) this.#announcer.tell(earthquake, this.preferences, this.format, this.realNow());
     }
+    if (news && (isWanted(earthquake) || isWanted(was))) this.#announcer.tell(news);
     if (this.catalogue.size > MOST * 1.2) this.catalogue.keepNewest(MOST);
     this.invalidate();
   }
@@ -390,15 +418,9 @@ export class App {
         this.#filter();
       }
     }
-    this.map?.look({
-      theme: this.theme,
-      projection: state.projection,
-      plates: state.plates,
-      clusters: this.clustered,
-      reducedMotion: motionMedia.matches,
-    });
+    this.map?.look(this.look);
     const { selected } = this;
-    this.map?.select(selected?.location ?? null, selected ? radiusOf(selected.magnitude) + 8 : 0);
+    this.map?.select(selected?.location ?? null, selected ? (radiusOf(selected.magnitude) + 8) * symbolScale() : 0);
     const outline = this.#atAlerts ? this.#outline : [];
     if (outline !== this.#outlined && !(outline.length === 0 && this.#outlined.length === 0))
       this.map?.outline(outline);
@@ -420,13 +442,7 @@ export class App {
     if (!this.paused) this.#frozen = [...this.catalogue.all()];
     const { map } = this;
     this.listed = state.onmap && map ? this.shown.filter((one) => map.contains(one.location)) : this.shown;
-    map?.look({
-      theme: this.theme,
-      projection: state.projection,
-      plates: state.plates,
-      clusters: this.clustered,
-      reducedMotion: motionMedia.matches,
-    });
+    map?.look(this.look);
     map?.show(this.shown.map((one) => this.#mark(one)));
     if (this.#arrivals.length > 0 && !this.paused) map?.pulse(this.#arrivals.splice(0));
   }

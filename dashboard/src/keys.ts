@@ -17,11 +17,17 @@ export function listenToKeys(app: App): void {
     if (view) app.set({ view, id: null });
     else if (event.key === "j" || event.key === "k") step(app, event.key === "j" ? 1 : -1);
     else if (event.key === "p") app.pause(!app.paused);
-    else if (event.key === "f") document.getElementById("minmagnitude")?.focus();
+    else if (event.key === "f") toFilters();
     else if (event.key === "s") document.querySelector<HTMLDialogElement>("#settings")?.showModal();
     else return;
     event.preventDefault();
   });
+}
+
+function toFilters(): void {
+  const first = document.getElementById("minmagnitude");
+  first?.closest("details")?.setAttribute("open", "");
+  first?.focus();
 }
 
 /** To the next earthquake of the list, or the one before: its page if one is open, else its row. */

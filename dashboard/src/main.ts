@@ -2,7 +2,7 @@
 
 import "./style.css";
 import { render } from "lit-html";
-import { App, motionMedia } from "./app.ts";
+import { App } from "./app.ts";
 import { settleFocus } from "./focus.ts";
 import { listenToKeys } from "./keys.ts";
 import { globeZoom, hasWebGL, type MapListener } from "./map/map.ts";
@@ -65,14 +65,14 @@ async function showMap(): Promise<void> {
   const container = document.getElementById("map") as HTMLElement;
   const webgl = hasWebGL() ? import("./map/webgl.ts") : null;
   await app.ready;
-  const { projection, plates, camera } = app.state;
+  const { camera } = app.state;
   const listener: MapListener = {
     picked: (id) => app.set({ id }),
     chosen: (point) => app.choose(point),
     pointed: (id, at) => app.point(id === null ? null : { id, ...at }),
     moved: (moved) => app.set({ camera: moved }, false),
   };
-  const look = { theme: app.theme, projection, plates, clusters: app.clustered, reducedMotion: motionMedia.matches };
+  const { look } = app;
   const start = camera ?? firstSight(container);
   const basemap = await usableBasemap();
   if (webgl) {

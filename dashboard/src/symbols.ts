@@ -40,6 +40,10 @@ export const unknownOf = (theme: Theme): string => UNKNOWN[theme];
 
 export const scaleOf = (theme: Theme, colour: Colour): readonly string[] => SCALES[theme][colour];
 
+/** What 1rem of the page is, px: 16, and more on a wall. A symbol's px are of a page with 16. */
+export const remPx = (): number => Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+export const symbolScale = (): number => remPx() / 16;
+
 /** Area grows with magnitude, so that M 8 is seen at once and M 1 still is. */
 export function radiusOf(magnitude: number | null): number {
   const m = Math.min(Math.max(magnitude ?? 0, 0), 9.5);
@@ -77,11 +81,12 @@ export function namedSymbol(name: string): Glyph | null {
   return { shape: shape as DepthClass, drill: drill === "1", radius: Number(radius), colour, ringed: ringed === "1" };
 }
 
-/** Draw it around (x, y). */
-export function draw(context: CanvasRenderingContext2D, symbol: Glyph, x: number, y: number): void {
+/** Draw it around (x, y), `scale` times its size. */
+export function draw(context: CanvasRenderingContext2D, symbol: Glyph, x: number, y: number, scale = 1): void {
   const { radius, colour, drill, ringed } = symbol;
   context.save();
   context.translate(x, y);
+  context.scale(scale, scale);
   outline(context, symbol.shape, radius);
   context.globalAlpha = drill ? 0.12 : 0.42;
   context.fillStyle = colour;

@@ -121,6 +121,10 @@ class Dashboard:
         script = "(({ ids, clustered }) => ids.length + clustered)(quakestream.drawn())"
         return int(self.page.evaluate(script))
 
+    def lines(self) -> set[str]:
+        """Which lines the map draws: plates, P, S."""
+        return set(self.page.evaluate("window.quakestream?.drawn()?.lines ?? []"))
+
     def query(self) -> str:
         """The address's query, asked of the page: what Playwright remembers of it is older."""
         return str(self.page.evaluate("location.search.slice(1)"))
@@ -131,13 +135,13 @@ class Dashboard:
         return len(found) == 1 and found[0] in (self.drawn() or ())
 
     def violations(self) -> Sequence[str]:
-        """What axe finds serious or critical."""
+        """What axe finds serious or critical, or outside of all landmarks."""
         self.page.evaluate(AXE.read_text())
         found: list[dict[str, Any]] = self.page.evaluate("axe.run().then((result) => result.violations)")
         return [
             f"{one['id']}: {one['help']}: {[node['html'][:160] for node in one['nodes'][:3]]}"
             for one in found
-            if one["impact"] in {"serious", "critical"}
+            if one["impact"] in {"serious", "critical"} or one["id"] == "region"
         ]
 
     def _heard(self, message: ConsoleMessage) -> None:

@@ -6,9 +6,10 @@ import random
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Response
+from playwright.sync_api import Browser, BrowserContext, Page, Response, Route
 
 from tests.browser.conftest import Launch, event, free_port
 from tests.browser.dashboard import Dashboard, System
@@ -211,6 +212,116 @@ def test_large_numbers_have_room_beside_a_chart(dashboard: Dashboard) -> None:
     assert over["x"] - whole["x"] >= 7 * len("10,000") + 14
 
 
+def bounds(dashboard: Dashboard) -> dict[str, str]:
+    pairs = (pair.split("=", 1) for pair in dashboard.query().split("&"))
+    return {name: value for name, value in pairs if name not in {"view", "period", "projection", "camera"}}
+
+
+@pytest.mark.parametrize(
+    ("figure", "begin", "end", "names"),
+    [
+        (0, (0.3, 0.5), (0.6, 0.5), {"starttime", "endtime"}),
+        (1, (0.3, 0.5), (0.6, 0.5), {"starttime", "endtime"}),
+        (3, (0.5, 0.3), (0.5, 0.7), {"mindepth", "maxdepth"}),
+    ],
+)
+def test_time_and_depth_are_brushed_too(
+    full_system: System,
+    dashboard: Dashboard,
+    figure: int,
+    begin: tuple[float, float],
+    end: tuple[float, float],
+    names: set[str],
+) -> None:
+    dashboard.open("?view=charts&period=all&projection=flat")
+    plot = dashboard.page.locator(".plot").nth(figure).locator(".u-over")
+    eventually(lambda: plot.count() == 1)
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    assert box is not None
+    (x0, y0), (x1, y1) = ((box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in (begin, end))
+    dashboard.page.mouse.move(x0, y0)
+    dashboard.page.mouse.down()
+    dashboard.page.mouse.move(x1, y1, steps=4)
+    dashboard.page.mouse.up()
+    eventually(lambda: bounds(dashboard).keys() == names, tell=dashboard.query)
+    left = full_system.count(**bounds(dashboard))
+    assert 0 < left < MANY / 2
+    dashboard.page.locator("nav a", has_text="List").click()
+    eventually(lambda: shows_count(dashboard, left), tell=dashboard.count)
+
+
+def test_a_replay_plays_and_halts(full_system: System, dashboard: Dashboard) -> None:
+    ended = max(one["timestamp"] for one in full_system.earthquakes(limit=1))
+    start = ended - 60_000_000
+    dashboard.open(f"?projection=flat&starttime={start}&endtime={ended}&replay={start}")
+    slider = dashboard.page.get_by_label("Moment of the replay")
+
+    def at() -> int:
+        return int(slider.input_value())
+
+    assert at() == start
+    dashboard.page.get_by_role("button", name="Play").click()
+    eventually(lambda: at() > start + 2_000_000)
+    dashboard.page.get_by_role("button", name="Halt").click()
+    eventually(
+        lambda: "replay=" in dashboard.query() and dashboard.page.get_by_role("button", name="Play").count() == 1
+    )
+    halted = at()
+    eventually(lambda: shows_count(dashboard, full_system.count(starttime=start, endtime=halted)), tell=dashboard.count)
+    assert at() == halted < ended
+
+
+def test_a_cluster_opens(chromium: Browser, shared_system: System) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    near = [{"latitude": 10.0 + n % 2, "longitude": 19.0 + n, "depth": 10.0} for n in range(4)]
+    shared_system.post(
+        *(
+            event(f"c{n}", now_ms, magnitude=3.0, location=at, timestamp=now_ms - 3_600_000 * (n + 2))
+            for n, at in enumerate(near)
+        )
+    )
+    eventually(lambda: shared_system.count() == len(near))
+    with chromium.new_context(viewport={"width": 1100, "height": 720}) as context:
+        dashboard = Dashboard(context.new_page(), shared_system.url)
+        dashboard.open("?projection=flat&clusters=on&camera=10.5,20.5,1")
+        script = "(({ ids, clustered }) => [ids.length, clustered])(quakestream.drawn())"
+        eventually(lambda: dashboard.page.evaluate(script) == [0, len(near)])
+        box = dashboard.page.locator("#map").bounding_box()
+        assert box is not None
+        dashboard.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        eventually(lambda: dashboard.page.evaluate(script)[0] > 0)
+        eventually(lambda: "camera=10.5,20.5,1&" not in f"{dashboard.query()}&")
+        assert dashboard.complaints == []
+
+
+def test_50_000_rows(chromium: Browser, shared_system: System) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    pages, size = 5, 10_000
+
+    def listed(n: int) -> dict[str, Any]:
+        made = event(f"eq_{n}", now_ms, timestamp=now_ms - 100_000 - n * 1000, magnitude=3.0, place=f"Place {n}")
+        return made | {"seq": 0, "revision": 1, "status": "automatic", "type": "earthquake", "events": ["partner:x"]}
+
+    def answer(route: Route) -> None:
+        page = int(dict(parse_qsl(urlsplit(route.request.url).query)).get("cursor", "0"))
+        earthquakes = [listed(page * size + n) for n in range(size)]
+        route.fulfill(json={"earthquakes": earthquakes, "next": str(page + 1) if page + 1 < pages else None})
+
+    with chromium.new_context(viewport={"width": 1100, "height": 720}, locale="en-GB") as context:
+        dashboard = Dashboard(context.new_page(), shared_system.url)
+        dashboard.page.route("**/api/v1/earthquakes?*", answer)
+        dashboard.open("?view=list&projection=flat", ready=False)
+        eventually(lambda: shows_count(dashboard, pages * size), within_s=30)
+        assert len(dashboard.rows()) < 60
+        dashboard.page.locator(".row a").first.focus()
+        dashboard.page.keyboard.press("End")
+        last = dashboard.page.locator(":focus")
+        eventually(lambda: f"Place {pages * size - 1}" in last.inner_text())
+        assert len(dashboard.rows()) < 60
+        assert dashboard.complaints == []
+
+
 def test_the_past_is_replayed_by_its_own_clock(full_system: System, dashboard: Dashboard) -> None:
     ended = max(one["timestamp"] for one in full_system.earthquakes(limit=1))
     start, middle = ended - 4_000_000, ended - 2_000_000
@@ -249,10 +360,24 @@ def test_in_german(dashboard: Dashboard) -> None:
     assert dashboard.page.get_by_role("button", name="Neueste").is_visible()
 
 
-def test_status_tells_of_the_sources(dashboard: Dashboard) -> None:
+def test_status_tells_of_the_sources_their_lag_and_their_error(dashboard: Dashboard) -> None:
+    sources = [
+        {"name": "usgs", "state": "live", "published": 1234, "lagMs": 190_000, "lastError": None},
+        {"name": "emsc", "state": "failing", "published": 7, "lagMs": None, "lastError": "503 <b>Busy</b>"},
+    ]
+
+    def answer(route: Route) -> None:
+        real = route.fetch()
+        route.fulfill(response=real, json=real.json() | {"sources": sources})
+
+    dashboard.page.route("**/api/v1/status", answer)
     dashboard.open("?view=status&projection=flat")
     eventually(lambda: "10,000" in dashboard.page.locator(".tiles").inner_text())
-    assert "Sources" in dashboard.page.locator(".page").inner_text()
+    well, troubled = (dashboard.page.locator(".source", has_text=name) for name in ("usgs", "emsc"))
+    assert {"live", "3 min", "1,234"} <= set(well.inner_text().splitlines())
+    assert "troubled" not in str(well.get_attribute("class"))
+    assert {"failing", "503 <b>Busy</b>"} <= set(troubled.inner_text().splitlines())
+    assert "troubled" in str(troubled.get_attribute("class"))
 
 
 @pytest.mark.parametrize("view", ["map", "list", "charts", "status", "detail", "settings"])
@@ -289,8 +414,16 @@ def test_a_phone(chromium: Browser, full_system: System) -> None:
 def test_reduced_motion_and_forced_colours_work(chromium: Browser, full_system: System) -> None:
     with chromium.new_context(reduced_motion="reduce", forced_colors="active") as context:
         dashboard = Dashboard(context.new_page(), full_system.url)
-        dashboard.open("?projection=flat&minmagnitude=5")
+        dashboard.open("?projection=flat&minmagnitude=5&camera=0,0,2")
         assert dashboard.rows()
+        assert "camera=0,0,2" in dashboard.query()
+        # The map leaps to what is opened: eased, it would be on its way for 900 ms.
+        moved = dashboard.page.evaluate("""async () => {
+            document.querySelector(".row a").click();
+            for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+            return !location.search.includes("camera=0,0,2");
+        }""")
+        assert moved
         assert dashboard.complaints == []
 
 

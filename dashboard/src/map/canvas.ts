@@ -14,6 +14,7 @@ import type { Camera } from "../state.ts";
 import { draw, reach } from "../symbols.ts";
 import { type Geography, loadPlates, loadWorld, NOTHING } from "./geography.ts";
 import {
+  type Drawn,
   type Look,
   type MapListener,
   type MapView,
@@ -133,8 +134,13 @@ class CanvasMap implements MapView {
     return at !== null && at[0] >= 0 && at[1] >= 0 && at[0] <= clientWidth && at[1] <= clientHeight;
   }
 
-  drawn(): { ids: string[]; clustered: number } {
-    return { ids: this.#placed.map(({ id }) => id), clustered: 0 };
+  drawn(): Drawn {
+    const lines = [...new Set(this.#fronts.map(({ phase }) => phase))];
+    return {
+      ids: this.#placed.map(({ id }) => id),
+      clustered: 0,
+      lines: this.#look.plates ? ["plates", ...lines] : lines,
+    };
   }
 
   #projection(): GeoProjection {
@@ -172,13 +178,14 @@ class CanvasMap implements MapView {
     const palette = PALETTES[this.#look.theme];
     this.#ground(context, geoPath(projection, context), palette);
     this.#placed = [];
+    const { scale: size } = this.#look;
     for (const { id, longitude, latitude, symbol } of this.#marks) {
       if (this.#look.projection === "globe" && !this.#near([longitude, latitude])) continue;
       const at = projection([longitude, latitude]);
-      const room = reach(symbol);
+      const room = reach(symbol) * size;
       if (!at || at[0] < -room || at[1] < -room || at[0] > clientWidth + room || at[1] > clientHeight + room) continue;
-      draw(context, symbol, at[0], at[1]);
-      this.#placed.push({ id, x: at[0], y: at[1], radius: symbol.radius });
+      draw(context, symbol, at[0], at[1], size);
+      this.#placed.push({ id, x: at[0], y: at[1], radius: symbol.radius * size });
     }
     this.#rings(context, projection, palette, now);
   }

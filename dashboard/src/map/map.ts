@@ -31,6 +31,8 @@ export interface Look {
   plates: boolean;
   clusters: boolean;
   reducedMotion: boolean;
+  /** How large symbols are, 1 on a desk: more on a wall. */
+  scale: number;
 }
 
 export interface MapView {
@@ -51,8 +53,16 @@ export interface MapView {
   zoomBy(steps: number): void;
   /** Whether this point is in sight. */
   contains(point: Point): boolean;
-  /** Ids of the earthquakes that are drawn, and how many more stand in clusters: what tests look at. */
-  drawn(): { ids: string[]; clustered: number };
+  /** What tests look at. */
+  drawn(): Drawn;
+}
+
+export interface Drawn {
+  /** Ids of the earthquakes that are drawn one by one, and how many more stand in clusters. */
+  ids: string[];
+  clustered: number;
+  /** Which lines are to be seen. */
+  lines: ("plates" | WaveFront["phase"])[];
 }
 
 export interface MapListener {

@@ -19,6 +19,7 @@ import type { Camera } from "../state.ts";
 import { draw, namedSymbol, nameOf, reach } from "../symbols.ts";
 import { loadPlates, loadWorld, NOTHING } from "./geography.ts";
 import {
+  type Drawn,
   type Look,
   type MapListener,
   type MapView,
@@ -117,6 +118,9 @@ class WebGLMap implements MapView {
     if (look.plates !== before.plates) {
       this.map.setLayoutProperty("plates", "visibility", look.plates ? "visible" : "none");
     }
+    if (look.scale !== before.scale) {
+      for (const name of SYMBOL_LAYERS) this.map.setLayoutProperty(name, "icon-size", iconSize(look.scale));
+    }
     if (look.theme !== before.theme) {
       for (const layer of layers(look)) {
         if (!this.map.getLayer(layer.id) || !("paint" in layer)) continue;
@@ -198,13 +202,15 @@ class WebGLMap implements MapView {
     });
   }
 
-  drawn(): { ids: string[]; clustered: number } {
+  drawn(): Drawn {
     const single = this.map.queryRenderedFeatures({ layers: [...SYMBOL_LAYERS] });
     const clusters = this.map.queryRenderedFeatures({ layers: ["actual-clusters", "drill-clusters"] });
     const sizes = new Map(
       clusters.map((one) => [`${one.source}${one.properties["cluster_id"]}`, one.properties["point_count"] as number]),
     );
+    const lines = this.map.queryRenderedFeatures({ layers: ["plates", "waves-p", "waves-s"] });
     return {
+      lines: [...new Set(lines.map((one) => (one.properties["phase"] ?? "plates") as Drawn["lines"][number]))],
       ids: [...new Set(single.map((one) => one.properties["id"] as string))],
       clustered: [...sizes.values()].reduce((a, b) => a + b, 0),
     };
@@ -325,6 +331,18 @@ function addOwnLayers(map: MapLibre, look: Look): void {
   }
 }
 
+const iconSize = (scale: number): ExpressionSpecification => [
+  "interpolate",
+  ["linear"],
+  ["zoom"],
+  0,
+  0.72 * scale,
+  4,
+  scale,
+  9,
+  1.25 * scale,
+];
+
 function layers(look: Look): LayerSpecification[] {
   const palette: Palette = PALETTES[look.theme];
   const single: FilterSpecification = ["!", ["has", "point_count"]];
@@ -337,7 +355,6 @@ function layers(look: Look): LayerSpecification[] {
     6,
     near,
   ];
-  const size: ExpressionSpecification = ["interpolate", ["linear"], ["zoom"], 0, 0.72, 4, 1, 9, 1.25];
   const symbols = (name: (typeof SYMBOL_LAYERS)[number]): LayerSpecification => ({
     id: name,
     type: "symbol",
@@ -345,7 +362,7 @@ function layers(look: Look): LayerSpecification[] {
     filter: single,
     layout: {
       "icon-image": ["get", "image"],
-      "icon-size": size,
+      "icon-size": iconSize(look.scale),
       "icon-allow-overlap": true,
       "icon-ignore-placement": true,
       "symbol-sort-key": ["get", "order"],

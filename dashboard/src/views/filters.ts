@@ -2,7 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import { MOST } from "../api.ts";
-import type { App } from "../app.ts";
+import { type App, lowMedia } from "../app.ts";
 import { MODES, PERIODS, SORTS, type State } from "../state.ts";
 import { counted, text } from "../texts.ts";
 import { choice, icon, toggle } from "./parts.ts";
@@ -18,6 +18,8 @@ export function filters(app: App, ordered = true): TemplateResult {
   const count = counted("list.count", app.listed.length, { count: format.number(app.listed.length) });
   return html`
     <form class="filters" aria-label=${text("filters.label")} @submit=${(event: Event) => event.preventDefault()}>
+      <details class="choices" ?open=${!lowMedia.matches}>
+      <summary>${text("filters.label")}</summary>
       <div class="line">
         ${choice(
           text("filters.period"),
@@ -47,6 +49,7 @@ export function filters(app: App, ordered = true): TemplateResult {
         ${toggle(text("filters.onmap"), state.onmap, (onmap) => set({ onmap }))}
       </div>
       ${chips(app, set)}
+      </details>
       <div class="line foot">
         <p class="count" id="count">${count}${app.cut ? html` <em>${text("list.cut", { most: format.number(MOST) })}</em>` : nothing}</p>
         ${more(app, set)}

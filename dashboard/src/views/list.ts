@@ -5,21 +5,25 @@ import { repeat } from "lit-html/directives/repeat.js";
 import type { App } from "../app.ts";
 import { type Earthquake, placeOf, sizeTypeOf } from "../earthquake.ts";
 import { distanceKm } from "../sphere.ts";
-import { symbolOf } from "../symbols.ts";
+import { remPx, symbolOf } from "../symbols.ts";
 import { counted, text } from "../texts.ts";
 import { filters } from "./filters.ts";
 import { address, modeTag, picture } from "./parts.ts";
 
-const ROW_PX = 78;
+const ROW_REM = 4.875;
 const BEYOND = 6;
+
+/** A row's height, px: letters are larger on a wall. */
+const rowPx = (): number => ROW_REM * remPx();
 
 /** Rows in sight; read back from the scrolling element at each drawing. */
 let scrolled = { top: 0, height: 800 };
 
 export function listView(app: App): TemplateResult {
   const { listed } = app;
-  const first = Math.max(0, Math.floor(scrolled.top / ROW_PX) - BEYOND);
-  const last = Math.min(listed.length, Math.ceil((scrolled.top + scrolled.height) / ROW_PX) + BEYOND);
+  const height = rowPx();
+  const first = Math.max(0, Math.floor(scrolled.top / height) - BEYOND);
+  const last = Math.min(listed.length, Math.ceil((scrolled.top + scrolled.height) / height) + BEYOND);
   const focused = focusedIndex(listed);
   const indices = Array.from({ length: Math.max(0, last - first) }, (_, n) => first + n);
   // The row that has the focus stays in the page wherever one scrolls, or the focus would be lost.
@@ -35,7 +39,7 @@ export function listView(app: App): TemplateResult {
           : html`<ol
               class="rows"
               aria-label=${text("list.label")}
-              .style=${`height: ${listed.length * ROW_PX}px`}
+              .style=${`height: ${listed.length * height}px`}
               @keydown=${(event: KeyboardEvent) => onKey(app, event)}
             >
               ${repeat(
@@ -64,7 +68,7 @@ function row(app: App, earthquake: Earthquake, index: number, reachable: boolean
     class="row"
     aria-setsize=${app.listed.length}
     aria-posinset=${index + 1}
-    .style=${`top: ${index * ROW_PX}px; height: ${ROW_PX}px`}
+    .style=${`top: ${index * ROW_REM}rem; height: ${ROW_REM}rem`}
   >
     <a
       href=${address(app, { id: earthquake.id })}
@@ -131,7 +135,7 @@ function onKey(app: App, event: KeyboardEvent): void {
   const index = focusedIndex(app.listed);
   if (!step || index === null || event.ctrlKey || event.altKey || event.metaKey) return;
   event.preventDefault();
-  const page = Math.max(1, Math.floor(scrolled.height / ROW_PX) - 1);
+  const page = Math.max(1, Math.floor(scrolled.height / rowPx()) - 1);
   focusRow(app, step(index, page, app.listed.length - 1));
 }
 
@@ -140,9 +144,9 @@ export function focusRow(app: App, index: number): void {
   const wanted = Math.max(0, Math.min(app.listed.length - 1, index));
   const rows = document.getElementById("rows");
   if (!rows) return;
-  const top = wanted * ROW_PX;
+  const [top, bottom] = [wanted * rowPx(), (wanted + 1) * rowPx()];
   if (top < rows.scrollTop) rows.scrollTop = top;
-  else if (top + ROW_PX > rows.scrollTop + rows.clientHeight) rows.scrollTop = top + ROW_PX - rows.clientHeight;
+  else if (bottom > rows.scrollTop + rows.clientHeight) rows.scrollTop = bottom - rows.clientHeight;
   scrolled = { top: rows.scrollTop, height: rows.clientHeight };
   app.redraw();
   rows.querySelector<HTMLElement>(`[data-index="${wanted}"]`)?.focus({ preventScroll: true });

@@ -2,7 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { App } from "../app.ts";
-import { DEPTH_CLASSES, placeOf } from "../earthquake.ts";
+import { DEPTH_CLASSES, isDrill, placeOf } from "../earthquake.ts";
 import { distanceKm, KM_PER_DEGREE } from "../sphere.ts";
 import { CLUSTERS, COLOURS, PROJECTIONS } from "../state.ts";
 import { AGE_STEPS_MS, DEPTH_STEPS_KM, type Glyph, radiusOf, scaleOf, unknownOf } from "../symbols.ts";
@@ -109,7 +109,10 @@ const shapeBounds = (app: App): { upper: string; lower: string } => ({
   lower: app.format.depth(300),
 });
 
-/** Waves on their way are computed, and said to be; a countdown only where it is truly ahead. */
+/** The nearest class is III, the weakest that people feel. */
+const FELT_FROM = 2.5;
+
+/** Waves on their way are computed, and said to be; a countdown only where it is truly ahead and is expected to be felt. */
 function waveNote(app: App): TemplateResult | typeof nothing {
   if (!app.state.waves) return nothing;
   const sources = app.waveSources();
@@ -118,16 +121,21 @@ function waveNote(app: App): TemplateResult | typeof nothing {
   const ahead = sources.flatMap(({ earthquake, table, elapsedS }) => {
     if (!place || app.state.replay !== null) return [];
     const s = arrivalS(table.distanceDeg, table.sS, distanceKm(place, earthquake.location) / KM_PER_DEGREE);
-    return s !== null && s > elapsedS ? [{ earthquake, inS: s - elapsedS }] : [];
+    if (s === null || s <= elapsedS) return [];
+    const intensity = app.shakingHere(earthquake)?.intensity;
+    return intensity && intensity.value >= FELT_FROM ? [{ earthquake, inS: s - elapsedS, roman: intensity.roman }] : [];
   });
   const key: Key = app.state.replay === null ? "waves.note" : "waves.replayed";
   return html`<div class="wave-note" id="waves">
-    <p>${text(key)}</p>
+    <details ?open=${innerWidth > 900 && innerHeight > 600}>
+      <summary>${text(app.state.replay === null ? "waves.brief" : "waves.brief.replayed")}</summary>
+      <p>${text(key)}</p>
+    </details>
     ${ahead.map(
-      ({ earthquake, inS }) =>
-        html`<p class="ahead">
+      ({ earthquake, inS, roman }) =>
+        html`<p class=${isDrill(earthquake) ? "ahead" : "ahead real"}>
           ${modeTag(earthquake)}
-          ${text("waves.ahead", { span: format.duration(inS * 1000), magnitude: format.magnitude(earthquake.magnitude), place: placeOf(earthquake) ?? "" })}
+          ${text("waves.ahead", { roman, span: format.duration(inS * 1000), magnitude: format.magnitude(earthquake.magnitude), place: placeOf(earthquake) ?? "" })}
         </p>`,
     )}
   </div>`;

@@ -5,7 +5,7 @@ import { ref } from "lit-html/directives/ref.js";
 import type { App } from "../app.ts";
 import { drillOf, type EarthquakeEvent } from "../earthquake.ts";
 import { type State, writeQuery } from "../state.ts";
-import { draw, type Glyph, reach } from "../symbols.ts";
+import { draw, type Glyph, reach, symbolScale } from "../symbols.ts";
 import { text } from "../texts.ts";
 
 /** The address that shows something else: links are real, so that they open in another tab too. */
@@ -18,10 +18,10 @@ export function picture(symbol: Glyph, most = 15): TemplateResult {
   const small = { ...symbol, radius: Math.min(symbol.radius, most) };
   const paint = (element: Element | undefined): void => {
     if (!(element instanceof HTMLCanvasElement)) return;
-    const scale = Math.max(2, window.devicePixelRatio);
+    const scale = Math.max(2, window.devicePixelRatio) * symbolScale();
     const side = 2 * reach(small);
     element.width = element.height = side * scale;
-    element.style.width = element.style.height = `${side}px`;
+    element.style.width = element.style.height = `${side / 16}rem`;
     const context = element.getContext("2d");
     if (!context) return;
     context.scale(scale, scale);

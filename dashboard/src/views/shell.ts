@@ -24,7 +24,7 @@ export function shell(app: App): TemplateResult {
   const { state } = app;
   return html`
     <a class="skip" href="#rows">${text("skip")}</a>
-    ${banner(app)} ${header(app)}
+    <header class="top">${banner(app)} ${bar(app)}</header>
     <main class="layout" data-view=${state.id !== null ? "detail" : state.view === "alerts" && state.alert ? "alert" : state.view}>
       <section class="stage" aria-label=${text("map.label")}>
         <div id="map"></div>
@@ -59,9 +59,9 @@ function later(app: App, name: keyof typeof LATER): TemplateResult {
   return html`<p class="empty">${text("list.loading")}</p>`;
 }
 
-function header(app: App): TemplateResult {
+function bar(app: App): TemplateResult {
   const { state } = app;
-  return html`<header class="bar">
+  return html`<div class="bar">
     <a class="brand" href=${address(app, { view: "list", id: null })} aria-label="Quakestream">
       <svg viewBox="0 0 32 32" aria-hidden="true"><circle cx="16" cy="16" r="3.500" /><circle cx="16" cy="16" r="8.500" /><circle cx="16" cy="16" r="14" /></svg>
       <span>Quakestream</span>
@@ -91,7 +91,7 @@ function header(app: App): TemplateResult {
     <button type="button" class="quiet" id="open-settings" @click=${() => document.querySelector<HTMLDialogElement>("#settings")?.showModal()}>
       ${icon("settings")}<span class="hidden">${text("settings")}</span>
     </button>
-  </header>`;
+  </div>`;
 }
 
 /** Whether what is shown is up to date. */
