@@ -200,7 +200,8 @@ export class App {
 
   /** Another page was opened: the focus goes there, or a keyboard and a screen reader would be left with nothing. */
   #arrive(before: State): void {
-    if (before.view !== this.state.view || before.id !== this.state.id) this.arrival = { left: before.id };
+    const { view, id, alert } = this.state;
+    if (before.view !== view || before.id !== id || before.alert !== alert) this.arrival = { left: before.id };
   }
 
   /** What was asked for by another name, or by the id of one that is now a part of it. */

@@ -73,7 +73,7 @@ def test_the_focus_goes_to_what_is_opened(system: System, dashboard: Dashboard, 
     eventually(lambda: focused() == "H1 Near Other", tell=focused)
     press("Escape")
     eventually(lambda: "Near Other" in focused() and focus.get_attribute("data-id") is not None, tell=focused)
-    for key, view in (("3", "Charts"), ("4", "Status"), ("2", "Earthquakes")):
+    for key, view in (("3", "Charts"), ("4", "Status"), ("5", "Alerts"), ("2", "Earthquakes")):
         press(key)
         eventually(lambda: focused() == f"H1 {view}", tell=focused)  # noqa: B023 - called at once
     press("1")

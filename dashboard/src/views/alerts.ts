@@ -28,7 +28,7 @@ function door(desk: Desk): TemplateResult {
     void desk.enter(String(key ?? "").trim());
   };
   const shut = desk.access === "off" || desk.access === "closed";
-  return html`<h1>${text("view.alerts")}</h1>
+  return html`<h1 tabindex="-1">${text("view.alerts")}</h1>
     <p class="lead">${text("alerts.lead")}</p>
     ${desk.access === "asks" || desk.access === "open" ? nothing : html`<p class="note bad" role="alert">${text(`alerts.access.${desk.access}`)}</p>`}
     ${
@@ -47,7 +47,7 @@ function door(desk: Desk): TemplateResult {
 
 function listing(app: App, desk: Desk): TemplateResult {
   return html`<header class="head">
-      <h1>${text("view.alerts")}</h1>
+      <h1 tabindex="-1">${text("view.alerts")}</h1>
       <a class="button solid" id="new-alert" href=${address(app, { alert: "new" })}>${icon("plus")}${text("alerts.new")}</a>
     </header>
     ${said(desk)}
@@ -139,7 +139,7 @@ function one(app: App, desk: Desk): TemplateResult {
   if (!draft) return html`${back}<p class="empty">${text("list.loading")}</p>`;
   const fixed = open !== null && open.origin !== "api";
   return html`${back}
-    <h1>${open ? nameOf(app, open) : text("alerts.new")}</h1>
+    <h1 tabindex="-1">${open ? nameOf(app, open) : text("alerts.new")}</h1>
     ${open ? html`<p>${states(app, open)}</p>` : html`<p class="lead">${text("alerts.new.what")}</p>`}
     ${fixed ? html`<p class="note">${text("alerts.file.what")}</p>` : nothing}
     ${open ? actions(app, desk, open, draft) : nothing} ${said(desk)}

@@ -112,8 +112,9 @@ function span(app: App, list: Earthquake[]): { from: number; to: number } {
         app.now(),
         times.reduce((a, b) => Math.max(a, b)),
       );
-  // In steps of the span, so that a window that moves on with the clock does not make new plots all the time.
-  const step = Math.max(1, Math.floor((to - from) / 500));
+  // In steps of the span, so that a window that moves on with the clock does not make new plots all the time, which would
+  // take a brush out of somebody's hand: a power of two, since a window that grows would have other steps each second.
+  const step = 2 ** Math.floor(Math.log2(Math.max(1, (to - from) / 500)));
   return { from: Math.floor(from / step) * step, to: Math.ceil(to / step) * step };
 }
 
