@@ -85,7 +85,8 @@ export class Catalogue {
 
 /** Whether the earthquake is no more to be shown: withdrawn, merged into another, or outside of what was asked for. */
 function endsIt(change: Change): boolean {
-  return (
-    change.type === "deleted" || (change.type === "merged" && change.into !== undefined) || change.matches === false
-  );
+  const { type, earthquake, into, matches } = change;
+  // What is withdrawn may change on: by a late revision, or when a split leaves it with withdrawn reports alone.
+  const isWithdrawn = type === "deleted" || earthquake.status === "deleted";
+  return isWithdrawn || (type === "merged" && into !== undefined) || matches === false;
 }

@@ -20,7 +20,7 @@ export function newsOf(change: Change, was: Earthquake | null, nowMs: number): N
   const { type, earthquake, imported, into } = change;
   if (imported || nowMs - earthquake.timestamp >= NEWS_MS) return null;
   if (type === "merged" && into !== undefined) return null; // the other one tells of it
-  if (type === "deleted") return was && { was, now: null };
+  if (type === "deleted" || earthquake.status === "deleted") return was && { was, now: null };
   if (type === "merged" || type === "split") return was && { was, now: earthquake };
   return { was, now: earthquake };
 }

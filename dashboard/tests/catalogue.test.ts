@@ -53,6 +53,15 @@ function* orders<T>(list: T[]): Generator<T[]> {
 }
 
 describe("changes", () => {
+  test("do not bring back what is withdrawn", () => {
+    for (const type of ["updated", "split"] as const) {
+      const catalogue = new Catalogue();
+      expect(catalogue.apply(change("created", quake("c", 1)))).toBe("new");
+      expect(catalogue.apply(change(type, quake("c", 2, { status: "deleted" })))).toBe("gone");
+      expect(catalogue.apply(change("updated", quake("c", 3, { status: "deleted" })))).toBe("none");
+    }
+  });
+
   test("tell the story in order", () => {
     const catalogue = new Catalogue();
     const effects = STORY.map((one) => catalogue.apply(one));

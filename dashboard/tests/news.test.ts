@@ -42,5 +42,6 @@ test("of the past and of parts of others there are no news", () => {
   expect(newsOf(change("split", of(6)), null, NOW)).toBeNull();
   expect(newsOf(change("deleted", of(6)), null, NOW)).toBeNull();
   expect(newsOf(change("deleted", of(6)), of(6), NOW)).toEqual({ was: of(6), now: null });
+  expect(newsOf(change("split", { ...of(6), status: "deleted" }), of(6), NOW)).toEqual({ was: of(6), now: null });
   expect(newsOf(change("created", of(6)), null, NOW)).toEqual({ was: null, now: of(6) });
 });
