@@ -53,7 +53,7 @@ lint: setup ## style, types and the direction of imports
 
 test: lint ## all tests; starts a real Kafka of its own
 	$(NPM) test --silent
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist worksteal
 
 screenshots: setup ## pictures of every view, light and dark, in build/screenshots; two of them for the README
 	$(BIN)/python -m tests.browser.screenshots
