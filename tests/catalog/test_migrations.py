@@ -56,7 +56,7 @@ def test_migrations_make_what_the_schema_says(engine: sa.Engine) -> None:
         assert differences == []
 
 
-@pytest.mark.parametrize("version", ["0001", "0002", "0003", "0004", "0005"])
+@pytest.mark.parametrize("version", ["0001", "0002", "0003", "0004", "0005", "0006", "0007"])
 def test_what_an_earlier_version_stored_is_there(engine: sa.Engine, url: str, version: str) -> None:
     """Two earthquakes, one of them revised once, with the position after them."""
     migrate(engine, version)
@@ -139,6 +139,7 @@ def fill(engine: sa.Engine) -> None:
         own = {"earthquake": number, "id": f"eq_{number}", "mode": event.mode, "revision": revision, "seq": seq}
         place = {"latitude": event.location.latitude, "longitude": event.location.longitude}
         values = {"timestamp_ms": event.timestamp_ms, "magnitude": event.magnitude, "depth_km": 12.0}
+        values["largest_magnitude"] = event.magnitude
         return own | place | values | {"first_seen_ms": NOW_MS, "deleted": False, "merged_into": None}
 
     def document(event: Any, number: int, revision: int, seq: int) -> bytes:

@@ -7,11 +7,12 @@ what those before it did. An earthquake is always known whole, with all of its r
 from __future__ import annotations
 
 import bisect
+import functools
 import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -583,8 +584,17 @@ class Surroundings:
 
 
 def new_earthquake_id(_first: ReportName) -> str:
-    """`eq_` and a ULID: 48 bits of time in ms, 80 of chance; encoded without an object, which costs ten times that."""
-    return f"eq_{base32.encode((time.time_ns() // 1_000_000).to_bytes(6, 'big') + os.urandom(10))}"
+    """`eq_` and a ULID: 48 bits of time in ms, 80 of chance, which are 16 letters of 5 bits."""
+    return f"eq_{_ulid_time(time.time_ns() // 1_000_000)}{os.urandom(16).translate(_LETTERS).decode()}"
+
+
+@functools.lru_cache(maxsize=1)
+def _ulid_time(now_ms: int) -> str:
+    return base32.encode(now_ms.to_bytes(6, "big") + bytes(10))[:10]
+
+
+_LETTERS: Final = (base32.ENCODE * 8).encode()
+"""For each byte, the letter of its last five bits."""
 
 
 def _merged(ranges: Sequence[TimeRange]) -> list[TimeRange]:

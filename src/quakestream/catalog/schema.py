@@ -81,8 +81,7 @@ reports = Table(
     Column("content_hash", LargeBinary, nullable=False),
     # its origin time, by which association finds what is near
     Column("timestamp_ms", BigInteger, nullable=False),
-    UniqueConstraint("source", "id", "mode", name="reports_by_name"),
-    Index("reports_by_id", "id"),
+    UniqueConstraint("id", "source", "mode", name="reports_by_name"),
     Index("reports_by_time", "mode", "timestamp_ms"),
     Index("reports_by_earthquake", "earthquake"),
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -80,10 +81,15 @@ class Limits:
         rate = self.yearly_m4 / (365.25 * 86_400.0) / self.belt_area_km2
         return math.cbrt(3.0 * self.p_velocity_km_s * self.chance / (4.0 * math.pi * rate))
 
-    def radius_km(self, magnitude: float) -> float:
-        """How far apart two origins may be, the smaller of which has that magnitude."""
-        radius: float = self.radius_m4_km * 10.0 ** (self.b_value * (magnitude - 4.0) / 3.0)
-        return min(max(radius, self.min_radius_km), self.max_radius_km)
+    @functools.cached_property
+    def radius_km(self) -> Callable[[float], float]:
+        """How far apart two origins may be, the smaller of which has that magnitude; kept, for it is asked often."""
+
+        def radius_km(magnitude: float) -> float:
+            radius: float = self.radius_m4_km * 10.0 ** (self.b_value * (magnitude - 4.0) / 3.0)
+            return min(max(radius, self.min_radius_km), self.max_radius_km)
+
+        return functools.lru_cache(maxsize=4096)(radius_km)
 
     def max_distance_km(self, origin: Origin) -> float:
         """Nothing farther away could be the same earthquake: the window to search."""

@@ -320,9 +320,9 @@ class _Cities:
         _, _, _, population, chosen = near[products.index(best)]
         most = max(1, population) * LARGER_TIMES
         least = math.cos((_arc_km(best) + LARGER_KM) / EARTH_RADIUS_KM)
-        for product, (_, _, _, people, number) in zip(products, near, strict=True):
-            if product >= least and people >= most:
-                chosen, most = number, people
+        for product, city in zip(products, near, strict=True):
+            if product >= least and city[3] >= most:
+                _, _, _, most, chosen = city
         return chosen
 
     def nearest(self, latitude: float, longitude: float, limit_km: float) -> int:
