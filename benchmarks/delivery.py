@@ -1,10 +1,12 @@
 """Alerts of one earthquake to 100,000 subscriptions, by webhooks: `python -m benchmarks.delivery`.
 
-One process has the catalogue, the follower and the delivery, as earthquake-consumer has them; another receives on
-loopback, checks nothing and answers 204. Measured from the commit of the earthquake: matched, decided, put in the box
-(SQLite, `synchronous=FULL`), composed, signed, posted, answered and written down. Each subscription has a place and a
-threshold of its own; all name one webhook, whose limits are raised. It is one machine: sender and receiver share it.
+One process has the catalogue, the follower and the delivery, as earthquake-consumer has them; a second is `quakestream
+deliver`; another receives on loopback, checks nothing and answers 204. Measured from the commit of the earthquake:
+matched, decided, put in the box (SQLite, `synchronous=FULL`), composed, signed, posted, answered and written down. Each
+subscription has a place and a threshold of its own; all name one webhook, whose limits are raised. It is one machine:
+senders and receiver share it.
 
+    --beside 0 the first process alone
     --kills    20,000 deliveries by workers that are killed 50 times, to a receiver that fails in every way
 """
 
@@ -13,7 +15,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import multiprocessing
+import os
 import random
+import resource
+import subprocess
+import sys
 import tempfile
 import time
 from contextlib import closing
@@ -24,6 +30,7 @@ from typing import Any, Final
 import httptools
 import uvloop
 
+from quakestream import program
 from quakestream.alerts.compiling import compile_rows
 from quakestream.alerts.composing import Composer
 from quakestream.alerts.delivery import Delivery, DeliverySettings
@@ -104,16 +111,33 @@ def earthquake(moment_ms: int) -> EarthquakeEvent:
     return from_document(document, now_ms=moment_ms)
 
 
-def deliver(count: int) -> tuple[float, float, float]:
-    """Seconds from the commit to the first post received, to the last one written down; CPU seconds of the sender."""
+def beside(folder: str) -> subprocess.Popen[bytes]:
+    """`quakestream deliver` on the same catalogue."""
+    own = {
+        "DATA_DIR": folder,
+        "EVENT_LOG": "embedded",
+        "ALERT_CHANNELS": "webhook",
+        "ALERT_PRIVATE_TARGETS": "true",
+        "LOG_FORMAT": "json",
+    }
+    command = [Path(sys.executable).with_name("quakestream"), "deliver"]
+    return subprocess.Popen(command, env=os.environ | own | {"ALERT_TARGET_RATE": "1000000"}, stderr=subprocess.PIPE)
+
+
+def deliver(count: int, others: int) -> tuple[float, float, float]:
+    """Seconds from the commit to the first post received, to the last one written down; CPU seconds of all senders."""
     ours, theirs = multiprocessing.Pipe()
     received: Synchronized[int] = multiprocessing.Value("q", 0, lock=False)  # type: ignore[assignment]
     first_s: Synchronized[float] = multiprocessing.Value("d", 0.0, lock=False)  # type: ignore[assignment]
     receiver = multiprocessing.Process(target=receive, args=(theirs, received, first_s), daemon=True)
     receiver.start()
+    running: list[subprocess.Popen[bytes]] = []
     try:
         url = f"http://127.0.0.1:{ours.recv()}/hook"
-        with tempfile.TemporaryDirectory() as folder, closing(SqliteCatalog(Path(folder) / "c.sqlite3")) as catalog:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            closing(SqliteCatalog(Path(folder) / "catalogue.sqlite3")) as catalog,
+        ):
             registry = Registry(catalog, compile_rows)
             subscribe(registry, count, url)
             news = News()
@@ -124,6 +148,10 @@ def deliver(count: int) -> tuple[float, float, float]:
             follower = AlertFollower(
                 catalog, registry, channels, news, "bench", now_ms, max_age_ms=HOUR_MS, on_put=delivery.nudge
             )
+            running += [beside(folder) for _ in range(others)]
+            for one in running:
+                assert one.stderr is not None
+                assert any(b"delivering" in line for line in one.stderr), "it has ended"
             delivery.start()
             follower.start()
             while follower.state()["seq"] is None:
@@ -140,12 +168,19 @@ def deliver(count: int) -> tuple[float, float, float]:
                 time.sleep(0.05)
             took_s = time.time() - began_s
             cpu_s = time.process_time() - cpu_s
+            before_s = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+            for one in running:
+                one.terminate()
+                assert one.wait(20) == 0
+            cpu_s += sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - before_s
             follower.stop(10)
             delivery.stop(10)
             counts = outbox.counts()
             assert counts == {"accepted": count}, counts
             assert received.value == count, f"{received.value} posts"
     finally:
+        for one in running:
+            one.kill()
         receiver.kill()
         receiver.join()
     return first_s.value - began_s, took_s, cpu_s
@@ -154,6 +189,7 @@ def deliver(count: int) -> tuple[float, float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--beside", type=int, default=1)
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--kills", action="store_true")
     options = parser.parse_args()
@@ -161,8 +197,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             print(run(str(Path(folder) / "catalogue.sqlite3"), 20_000, 50))
         return
+    program.collect_seldom()  # as earthquake-consumer does
     for _ in range(options.runs):
-        first, last, cpu = deliver(options.count)
+        first, last, cpu = deliver(options.count, options.beside)
         rate = options.count / last
         print(
             f"{options.count} webhooks: first {first * 1000:.0f} ms, all {last:.1f} s ({rate:.0f}/s), CPU {cpu:.1f} s"

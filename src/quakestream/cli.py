@@ -146,6 +146,16 @@ def dead_letters(
 
 
 @app.command()
+def deliver(data_dir: DataDir = None, env_file: EnvFile = None) -> None:
+    """Send alerts beside earthquake-consumer, with its settings: one more process, or many, where many are told."""
+    from quakestream.consumer import delivering  # noqa: PLC0415 - the other commands need none of it
+
+    settings = settings_of(ConsumerSettings, env_file, **({"data_dir": data_dir} if data_dir else {}))
+    code = program.run(lambda stop: delivering.deliver(settings, stop), settings.shutdown_timeout_s)
+    raise typer.Exit(code)
+
+
+@app.command()
 def check_config(env_file: EnvFile = None) -> None:
     """Check the settings of both services; every fault is named at once."""
     code = 0

@@ -178,6 +178,22 @@ def test_what_is_digested_comes_in_one_message(
     assert received.event["data"]["title"] == "5 earthquakes, up to M 5.6"
 
 
+def test_what_cannot_be_written_is_dead_and_holds_up_no_other(
+    catalog: SqliteCatalog, outbox: Outbox, registry: Registry, quake: str
+) -> None:
+    with Receiver() as receiver:
+        subscribe(registry, ["s1", "s2", "s3"], receiver.url)
+        notify(outbox, quake, ["s1", "s3"], receiver.url)
+        notify(outbox, quake, ["s2"], receiver.url, facts=b"no facts at all")
+        worker = delivery(catalog)
+        worker.start()
+        eventually(lambda: outbox.counts() == {"accepted": 2, "dead": 1}, tell=outbox.listed)
+        assert worker.stop(10)
+    (dead,) = outbox.listed(state="dead")
+    assert dead["subscription"] == "s2"
+    assert "could not be written" in dead["why"]
+
+
 def test_what_is_late_is_not_sent(catalog: SqliteCatalog, outbox: Outbox, registry: Registry, quake: str) -> None:
     with Receiver() as receiver:
         subscribe(registry, ["s1"], receiver.url)

@@ -206,14 +206,15 @@ class Composer:
 
     def _refresh(self, leased: Sequence[Leased]) -> None:
         """Know the subscriptions of these as they are now."""
-        ids = sorted({one.subscription for one in leased})
-        versions = self._registry.versions(ids)
-        for id_ in ids:
-            if id_ in self._views and self._views[id_][0] != versions.get(id_):
-                del self._views[id_]
-            elif id_ in self._views:
+        ids = {one.subscription for one in leased}
+        known = [id_ for id_ in ids if id_ in self._views]
+        versions = self._registry.versions(known)
+        for id_ in known:
+            if self._views[id_][0] == versions.get(id_):
                 self._views.move_to_end(id_)  # what is needed now is not what goes
-        for id_, stored in self._registry.get_all([id_ for id_ in versions if id_ not in self._views]).items():
+            else:
+                del self._views[id_]
+        for id_, stored in self._registry.get_all([id_ for id_ in ids if id_ not in self._views]).items():
             self._views[id_] = (stored.version, frozenset(stored.ended.split()), _view.decode(stored.document))
         while len(self._views) > MAX_VIEWS + len(ids):
             self._views.popitem(last=False)

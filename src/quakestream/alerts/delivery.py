@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 import structlog
 import uvloop
@@ -59,11 +59,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """One message, and the notifications that are settled by it; `why` not, where there is none any more."""
+    """One message, and the notifications that are settled by it; `why` not, where there is none."""
 
     of: Sequence[Leased]
     message: Message | None
     why: str = ""
+    instead: Literal["superseded", "dead"] = "superseded"
+    """What they are, without a message."""
 
 
 Compose = Callable[[Sequence[Leased]], Sequence[Parcel]]
@@ -115,6 +117,7 @@ class Delivery:
     ) -> None:
         """`owner`: this instance's name, of its own among those that share the outbox."""
         self.outbox = outbox
+        self.channels = channels
         self.compose = compose
         self.owner = owner
         self.now_ms = now_ms
@@ -129,6 +132,11 @@ class Delivery:
     def start(self) -> None:
         """Begin."""
         self._thread.start()
+
+    @property
+    def working(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._thread.is_alive()
 
     def nudge(self) -> None:
         """Something was put in the outbox. Safe from any thread."""
@@ -221,8 +229,11 @@ class _Worker:
                 try:
                     await self._turn()
                     wait_s = LOOK_INTERVAL_S
-                except Retryable as error:
-                    log.warning("will try again", what=f"deliver by {self._name}", wait_s=wait_s, reason=str(error))
+                except Exception as error:
+                    if isinstance(error, Retryable):
+                        log.warning("will try again", what=f"deliver by {self._name}", wait_s=wait_s, reason=str(error))
+                    else:  # whatever it is, the others are told
+                        log.exception("delivery failed, and will try again", channel=self._name, wait_s=wait_s)
                     await asyncio.sleep(wait_s)
                     wait_s = min(2 * wait_s, MAINTAIN_INTERVAL_S)
             await self._finish()
@@ -257,19 +268,19 @@ class _Worker:
                 lease_ms=self._settings.lease_ms,
                 busy=busy,
             )
-            return leased, delivery.compose(leased) if leased else ()
+            return leased, self._composed(leased) if leased else ()
 
         begin_by = time.monotonic() + self._settings.lease_ms / 1000 - self._channel.timeout_s
         try:
             leased, parcels = await delivery.database(work)
-        except Retryable:
+        except Exception:
             self._settled = settled + self._settled
             raise
         self._held += len(leased) - len(settled)
         touched: dict[str, _Target] = {}
         for parcel in parcels:
             if parcel.message is None:
-                self._settled += [Settled(one.notification, "superseded", parcel.why) for one in parcel.of]
+                self._settled += [Settled(one.notification, parcel.instead, parcel.why) for one in parcel.of]
                 continue
             target = touched[parcel.message.target] = self._target(parcel.message.target)
             target.queue.append((parcel, begin_by))
@@ -278,6 +289,19 @@ class _Worker:
                 self._give_back(target.queue.pop()[0])
             self._pump(target)
         return leased
+
+    def _composed(self, leased: Sequence[Leased]) -> list[Parcel]:
+        """The messages. One that can't be written, by whatever fault of ours, must not hold up the others."""
+        try:
+            return list(self._delivery.compose(leased))
+        except Retryable:
+            raise
+        except Exception as error:
+            log.exception("messages could not be written", channel=self._name, keys=[one.key for one in leased][:10])
+            if len(leased) > 1:
+                return [parcel for one in leased for parcel in self._composed([one])]
+            why = f"it could not be written: {type(error).__name__}: {error}"[:MAX_WHY]
+            return [Parcel(leased, None, why, "dead")]
 
     @property
     def _backlog(self) -> int:

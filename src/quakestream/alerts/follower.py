@@ -251,9 +251,9 @@ class AlertFollower(FollowerThread):
             self.follower.done(change.seq)
             return
         matches = self._geofence.match(quake, now_ms)
-        numbers = {id_: number for number, id_ in enumerate(matches.ids())}
-        shaken = np.argsort(-np.nan_to_num(matches.mmi, nan=0.0), kind="stable").tolist()
         ids = matches.ids()
+        numbers = dict(zip(ids, range(len(ids)), strict=True))
+        shaken = np.argsort(-np.nan_to_num(matches.mmi, nan=0.0), kind="stable").tolist()
         ordered = [ids[number] for number in shaken if may_be_first or ids[number] in told]
         ordered += sorted(told - numbers.keys())
         if quake.exercise_for:
@@ -263,8 +263,7 @@ class AlertFollower(FollowerThread):
             return
         # when it is dealt with, not when it was committed: nobody is alarmed late either
         news = News(change.seq, change.type, quake, now_ms, change.from_id, change.into_id, change.imported)
-        chunks = [ordered[:FIRST_CHUNK]]
-        chunks += [ordered[begin : begin + CHUNK] for begin in range(FIRST_CHUNK, len(ordered), CHUNK)]
+        chunks = _chunks(ordered)
         for chunk in chunks:
             if self.stopping.is_set():
                 raise Fenced("stopped within a change, which is dealt with again")
@@ -352,6 +351,16 @@ class AlertFollower(FollowerThread):
         since_ms = now_ms - subscription.how.digest.within_minutes * 60_000
         told = (_facts.decode(facts).told for facts in told_lately(connection, id_, since_ms))
         return list({one.earthquake_id: one for one in told if one is not None}.values())
+
+
+def _chunks(ordered: Sequence[str]) -> list[Sequence[str]]:
+    """The first ones alone, then ever more at once: while they are put in, nobody else may write on SQLite."""
+    chunks: list[Sequence[str]] = []
+    begin, size = 0, FIRST_CHUNK
+    while begin < len(ordered):
+        chunks.append(ordered[begin : begin + size])
+        begin, size = begin + size, min(2 * size, CHUNK)
+    return chunks
 
 
 def _told(rows: Sequence[Standing]) -> Told | None:

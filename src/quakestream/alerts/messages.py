@@ -7,6 +7,7 @@ warning; what is no real event says so before anything else. English and German;
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import zoneinfo
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -112,7 +113,9 @@ def words(
         lines += _shaking(quake, facts, view, w, now_ms)
     if kind == "update":
         lines.append(reason(facts, quake, view))
-    lines.append(_time(quake, view, w))
+    lines.append(
+        _time(quake["timestamp"], quake["location"].get("depth"), view.time_zone, view.how.units, view.how.language)
+    )
     lines.append(w["status"].get(quake.get("status") or "automatic", ""))
     agency = quake.get("agency") or ""
     source = str(quake.get("source") or "")
@@ -221,19 +224,19 @@ def _expected(estimate: Estimate, where: str, w: Mapping[str, Any]) -> str:
     )
 
 
+@functools.lru_cache(maxsize=4096)
 def s_arrival_ms(time_ms: int, distance_km: float, depth_km: float | None) -> int:
     """When the S waves arrive at that distance; ms since 1970."""
     depth = UNKNOWN_DEPTH_KM if depth_km is None else depth_km
     return time_ms + round(s_arrival_s(distance_km, depth) * 1000)
 
 
-def _time(quake: Mapping[str, Any], view: View, w: Mapping[str, Any]) -> str:
-    time_ms = quake["timestamp"]
-    local = ""
-    if view.time_zone != "UTC":
-        local = f", {_local(time_ms, view.time_zone):%H:%M:%S} {view.time_zone}"
-    depth = quake["location"].get("depth")
-    shown = w["unknown"] if depth is None else distance(depth, view.how.units)
+@functools.lru_cache(maxsize=4096)
+def _time(time_ms: int, depth_km: float | None, time_zone: str, units: str, language: str) -> str:
+    """When and how deep: the same for many who are told of one earthquake."""
+    w = SENTENCES[language]
+    local = "" if time_zone == "UTC" else f", {_local(time_ms, time_zone):%H:%M:%S} {time_zone}"
+    shown = w["unknown"] if depth_km is None else distance(depth_km, units)
     return str(w["time"].format(utc=_in_utc(time_ms), local=local, depth=shown))
 
 

@@ -27,7 +27,7 @@ from contextlib import contextmanager
 from typing import Any, Final, Literal
 
 import sqlalchemy as sa
-from msgspec import Struct
+from msgspec import Struct, structs
 from sqlalchemy import Connection, and_, case, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -380,11 +380,7 @@ def put(connection: Connection, new: Sequence[Notification], now_ms: int) -> Non
     if not new:
         return
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    names = Notification.__struct_fields__
-    rows = [
-        {name: getattr(one, name) for name in names} | {"key": one.key, "state": "queued", "created_ms": now_ms}
-        for one in new
-    ]
+    rows = [structs.asdict(one) | {"key": one.key, "state": "queued", "created_ms": now_ms} for one in new]
     connection.execute(insert(notifications).on_conflict_do_nothing(), rows)
 
 

@@ -130,7 +130,7 @@ class Registry:
         with self._catalog.reading() as connection:
             for begin in range(0, len(ids), MAX_PAGE):
                 some = select(*_STORED).where(_s.id.in_(ids[begin : begin + MAX_PAGE]), _s.removed.is_(False))
-                found |= {row.id: Stored(*row) for row in connection.execute(some)}
+                found |= {row[0]: Stored(*row) for row in connection.execute(some)}
         return found
 
     def versions(self, ids: Sequence[str]) -> dict[str, int]:
@@ -139,7 +139,7 @@ class Registry:
         with self._catalog.reading() as connection:
             for begin in range(0, len(ids), MAX_PAGE):
                 some = select(_s.id, _s.version).where(_s.id.in_(ids[begin : begin + MAX_PAGE]), _s.removed.is_(False))
-                found |= {row.id: row.version for row in connection.execute(some)}
+                found |= {row[0]: row[1] for row in connection.execute(some)}
         return found
 
     def remove(self, ids: Sequence[str], now_ms: int) -> int:

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from pathlib import Path
+from typing import Final
 
 import sqlalchemy as sa
+import structlog
 
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.config import ConsumerSettings
+from quakestream.errors import Fatal, Unreachable
+
+RETRY_S: Final = 1.0
+
+logger = structlog.get_logger(__name__)
+
+
+async def wait_for_catalog(settings: ConsumerSettings, stop: asyncio.Event) -> SqlCatalog:
+    """The catalogue, as soon as its database answers.
+
+    Raises:
+        Fatal: it can't be opened, or the program was to stop before its database answered.
+    """
+    while True:
+        try:
+            return await asyncio.to_thread(open_catalog, settings)
+        except Unreachable as error:
+            logger.warning("waiting for the catalogue", reason=str(error))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), RETRY_S)
+            raise Fatal("stopped while the catalogue's database was away")
 
 
 def open_catalog(settings: ConsumerSettings) -> SqlCatalog:

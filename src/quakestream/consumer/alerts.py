@@ -29,6 +29,8 @@ from quakestream.errors import ConfigError, QuakestreamError, Rejected
 from quakestream.event import Mode
 
 FILE_INTERVAL_S: Final = 5.0
+SENDS_AT_ONCE: Final = (32, 256)
+"""To one target, least and most: a third of a second's worth."""
 HOUR_MS: Final = 3_600_000
 TEST_EXPIRES_MS: Final = 600_000
 QUESTION_EXPIRES_MS: Final = 7 * 24 * HOUR_MS
@@ -49,10 +51,8 @@ class Alerts:
         """
         self.registry = Registry(catalog, compile_rows, self.addresses)
         self.outbox = Outbox(catalog)
-        self.channels = _channels(settings, self.registry)
-        composer = Composer(catalog, self.registry, self.channels, settings.link_url(), now_ms)
-        rate = DeliverySettings(target_rate_per_s=settings.alert_target_rate, keep_days=settings.changes_retention_days)
-        self.delivery = Delivery(self.outbox, self.channels, composer, owner, now_ms, rate)
+        self.delivery = made_delivery(settings, catalog, self.registry, owner, now_ms)
+        self.channels = self.delivery.channels
         self.follower = AlertFollower(
             catalog,
             self.registry,
@@ -221,6 +221,22 @@ class Alerts:
         changed, removed = subscriptions_file.sync(wanted, self.registry, self._now_ms())
         self._ask()
         log.info("read the file of subscriptions", subscriptions=len(wanted), changed=changed, removed=removed)
+
+
+def made_delivery(
+    settings: ConsumerSettings, catalog: SqlCatalog, registry: Registry, owner: str, now_ms: Callable[[], int]
+) -> Delivery:
+    """What sends the outbox's notifications, by the settings' channels; not started.
+
+    Raises:
+        ConfigError: a channel is not known.
+    """
+    made = _channels(settings, registry)
+    composer = Composer(catalog, registry, made, settings.link_url(), now_ms)
+    rate = settings.alert_target_rate
+    at_once = min(SENDS_AT_ONCE[1], max(SENDS_AT_ONCE[0], round(rate / 3)))
+    limits = DeliverySettings(target_sends=at_once, target_rate_per_s=rate, keep_days=settings.changes_retention_days)
+    return Delivery(Outbox(catalog), made, composer, owner, now_ms, limits)
 
 
 def _single(id_: str, channel: str, target: str, kind: Kind, mode: Mode, facts: Facts, now_ms: int) -> Notification:

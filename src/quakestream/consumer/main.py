@@ -10,11 +10,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
 from quakestream import program
 from quakestream.catalog.followers import News
-from quakestream.catalog.opening import open_catalog
+from quakestream.catalog.opening import wait_for_catalog
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.config import ConsumerSettings
 from quakestream.consumer import bodies
@@ -33,7 +31,7 @@ from quakestream.consumer.push.routes import push_router
 from quakestream.consumer.republisher import Republisher
 from quakestream.consumer.retention import Retention
 from quakestream.consumer.status import StatusBoard, status_router
-from quakestream.errors import Fatal, Unreachable
+from quakestream.errors import Fatal
 from quakestream.instance import sole_instance
 from quakestream.log import EventLog
 from quakestream.log.opening import SOURCE_STATUS_TOPIC, catalog_topic, stream_topics
@@ -43,11 +41,8 @@ if TYPE_CHECKING:
 
     from quakestream.consumer.alerts import Alerts
 
-CATALOG_RETRY_S: Final = 1.0
 MAX_REQUESTS: Final = 1000
 """Connections beside those that live push holds."""
-
-logger = structlog.get_logger(__name__)
 
 
 async def serve(
@@ -74,7 +69,7 @@ async def _serve(
 
     with (
         sole_instance(settings.data_dir / f"{settings.program}.lock"),
-        contextlib.closing(await _catalog(settings, stop)) as catalog,
+        contextlib.closing(await wait_for_catalog(settings, stop)) as catalog,
     ):
         instance_id = _instance_id(settings, catalog)
         news = News()
@@ -168,22 +163,6 @@ def _now_ms() -> int:
 def _fail(future: asyncio.Future[None], error: BaseException) -> None:
     if not future.done():
         future.set_exception(error)
-
-
-async def _catalog(settings: ConsumerSettings, stop: program.Stop) -> SqlCatalog:
-    """The catalogue, as soon as its database answers.
-
-    Raises:
-        Fatal: it can't be opened, or the program was to stop before its database answered.
-    """
-    while True:
-        try:
-            return await asyncio.to_thread(open_catalog, settings)
-        except Unreachable as error:
-            logger.warning("waiting for the catalogue", reason=str(error))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), CATALOG_RETRY_S)
-            raise Fatal("stopped while the catalogue's database was away")
 
 
 def _instance_id(settings: ConsumerSettings, catalog: SqlCatalog) -> str:

@@ -1,0 +1,53 @@
+"""`quakestream deliver`: delivery as a program of its own, where one process is not enough for all who are told.
+
+It sends what the outbox holds, beside the consumer and any number like itself: a lease says who has what. It neither
+follows the feed nor answers HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from typing import Final
+
+import structlog
+
+from quakestream import program
+from quakestream.alerts.registry import Registry
+from quakestream.catalog.opening import wait_for_catalog
+from quakestream.config import ConsumerSettings
+from quakestream.consumer.alerts import made_delivery
+from quakestream.errors import ConfigError, Fatal
+
+LOOK_INTERVAL_S: Final = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+async def deliver(settings: ConsumerSettings, stop: program.Stop) -> int:
+    """Deliver until `stop` is set; the exit code. What is on its way is finished, the rest given back."""
+    return await program.exit_code(_deliver(settings, stop))
+
+
+async def _deliver(settings: ConsumerSettings, stop: program.Stop) -> int:
+    if not settings.alerts:
+        raise ConfigError("Config validation error: ALERTS is off: there is nothing to deliver")
+    with contextlib.closing(await wait_for_catalog(settings, stop)) as catalog:
+        owner = f"deliver-{secrets.token_hex(8)}"
+        delivery = made_delivery(settings, catalog, Registry(catalog), owner, _now_ms)
+        delivery.start()
+        log.info("delivering", channels=sorted(delivery.channels), owner=owner)
+        while not stop.is_set() and delivery.working:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), LOOK_INTERVAL_S)
+        if not stop.is_set():
+            raise Fatal("delivery ended by itself; its trace stands above")
+        if not await asyncio.to_thread(delivery.stop, settings.shutdown_timeout_s):
+            raise Fatal(f"delivery did not stop within {settings.shutdown_timeout_s:g} s")
+    return 0
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
