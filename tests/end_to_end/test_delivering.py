@@ -70,6 +70,17 @@ def test_several_send_each_once_and_end_in_order(place: Place) -> None:
         assert sum(receiver.did.values()) == COUNT
 
 
+def test_it_makes_no_catalogue_of_its_own(tmp_path: Path) -> None:
+    settings = {"DATA_DIR": str(tmp_path / "nothing"), "EVENT_LOG": "embedded", "LOG_FORMAT": "json"}
+    waiting = Program(["quakestream", "deliver"], settings, tmp_path, "waiting")
+    try:
+        waiting.wait_for_line("waiting for earthquake-consumer")
+        assert waiting.terminate() == 0
+        assert not (tmp_path / "nothing").exists()
+    finally:
+        waiting.kill()
+
+
 def test_where_alerts_are_off_there_is_nothing_to_deliver(place: Place) -> None:
     off = place.start("off", ALERTS="false")
     assert off.ends() == 2

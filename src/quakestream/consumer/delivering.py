@@ -16,7 +16,7 @@ import structlog
 
 from quakestream import program
 from quakestream.alerts.registry import Registry
-from quakestream.catalog.opening import wait_for_catalog
+from quakestream.catalog.opening import file_of, wait_for_catalog
 from quakestream.config import ConsumerSettings
 from quakestream.consumer.alerts import made_delivery
 from quakestream.errors import ConfigError, Fatal
@@ -34,19 +34,29 @@ async def deliver(settings: ConsumerSettings, stop: program.Stop) -> int:
 async def _deliver(settings: ConsumerSettings, stop: program.Stop) -> int:
     if not settings.alerts:
         raise ConfigError("Config validation error: ALERTS is off: there is nothing to deliver")
+    on_sqlite = not settings.database_url.startswith("postgresql")
+    while on_sqlite and not file_of(settings).is_file() and not stop.is_set():
+        log.warning("waiting for earthquake-consumer to make the catalogue", file=str(file_of(settings)))
+        await _a_while(stop)
+    if stop.is_set():
+        return 0
     with contextlib.closing(await wait_for_catalog(settings, stop)) as catalog:
         owner = f"deliver-{secrets.token_hex(8)}"
         delivery = made_delivery(settings, catalog, Registry(catalog), owner, _now_ms)
         delivery.start()
         log.info("delivering", channels=sorted(delivery.channels), owner=owner)
         while not stop.is_set() and delivery.working:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), LOOK_INTERVAL_S)
+            await _a_while(stop)
         if not stop.is_set():
             raise Fatal("delivery ended by itself; its trace stands above")
         if not await asyncio.to_thread(delivery.stop, settings.shutdown_timeout_s):
             raise Fatal(f"delivery did not stop within {settings.shutdown_timeout_s:g} s")
     return 0
+
+
+async def _a_while(stop: program.Stop) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), LOOK_INTERVAL_S)
 
 
 def _now_ms() -> int:
