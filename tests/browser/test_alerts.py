@@ -314,7 +314,10 @@ def test_a_push_is_shown_and_leads_to_its_earthquake(
     pushes = [browser.read(taken(receiver))]
     where = {"latitude": -30.1, "longitude": 100.1, "depth": 10.0}
     alerting.post(event("Pushed", now_ms, magnitude=6.6, location=where))
-    pushes.append(browser.read(taken(receiver)))
+    told = browser.read(taken(receiver))
+    while "TEST" in json.dumps(told):  # it may come twice, and takes its own place then
+        told = browser.read(taken(receiver))
+    pushes.append(told)
 
     # What the push service got is what a browser would get of it.
     tools = context.new_cdp_session(page.page)
@@ -327,7 +330,9 @@ def test_a_push_is_shown_and_leads_to_its_earthquake(
     for shown, push in enumerate(pushes, 1):  # one by one: Chromium's tools lose one that comes while another is shown
         sent = {"origin": origin, "registrationId": registration, "data": json.dumps(push)}
         tools.send("ServiceWorker.deliverPushMessage", sent)
-        eventually(lambda shown=shown: len(notifications(worker)) == shown, tell=lambda: notifications(worker))
+        eventually(
+            lambda shown=shown: len(notifications(worker)) == shown, tell=lambda: (pushes, notifications(worker))
+        )
     titles = sorted(one["title"] for one in notifications(worker))
     assert titles[0] == "M 6.6 earthquake, Near Pushed"
     assert titles[1].startswith("TEST TEST TEST: ")
