@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import sqlite3
 import tarfile
 import time
@@ -118,6 +117,7 @@ class Place:
             "INGEST_TOKEN": KEY,
             "ALERT_PRIVATE_TARGETS": "true",
         }
+        self.http = httpx.Client(trust_env=False, timeout=20, headers={"Authorization": f"Bearer {KEY}"})
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         if self.database_url:
@@ -141,9 +141,7 @@ class Place:
         )
 
     def command(self, *arguments: str) -> Result:
-        handlers = logging.root.handlers[:]
         done = CliRunner().invoke(app, list(arguments), env=self.settings)
-        logging.root.handlers[:] = handlers  # the command's own writes to what is closed now
         assert done.exit_code == 0, (done.output, done.exception)
         return done
 
@@ -232,10 +230,12 @@ def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         pytest.MonkeyPatch.context() as patch,
         Receiver() as receiver,
         Agencies(place.left["shown"]) as agencies,
+        closing(place.http),
     ):
         patch.chdir(place.data_dir)
         patch.setattr(time, "time_ns", clock.ns)
         patch.setattr(time, "time", clock.s)
+        patch.setattr("quakestream.command.configure_logging", lambda *_: None)  # it is the test's own
         patch.setattr(pycurl, "Curl", _directed(receiver.port))
         place.settings |= agencies.settings
         yield _told(place, clock, receiver, agencies)
@@ -254,9 +254,9 @@ def _told(place: Place, clock: Clock, receiver: Receiver, agencies: Agencies) ->
     note("opened")
 
     def go_on(urls: Mapping[str, str]) -> None:
-        status = _sources(urls)
+        status = _sources(place, urls)
         story.sources = [name for name in status if name != "http"]  # what was posted
-        eventually(lambda: _sources(urls)["replay"]["acknowledged"] > 0, every_s=LOOK_S)
+        eventually(lambda: _sources(place, urls)["replay"]["acknowledged"] > 0, every_s=LOOK_S)
         place.wait()
         while due := [one["next_ms"] for one in place.stand().open().values()]:
             clock.move_to(min(due) + 10_000)  # quiet hours end, a digest is due, nobody has acknowledged
@@ -283,8 +283,10 @@ def _told(place: Place, clock: Clock, receiver: Receiver, agencies: Agencies) ->
 def _until_sent(place: Place, now_ms: int) -> None:
     """Wait until nothing waits that is due by then."""
 
-    def due() -> list[dict[str, Any]]:
-        return [one for one in place.stand().open().values() if one["next_ms"] <= now_ms]
+    waiting = "SELECT key FROM notifications WHERE state IN ('queued', 'sending') AND channel = 'webhook'"
+
+    def due() -> list[tuple[Any, ...]]:
+        return place.rows(f"{waiting} AND next_ms <= {now_ms}")
 
     eventually(lambda: not due(), every_s=LOOK_S, tell=due)
 
@@ -300,8 +302,8 @@ def _directed(port: int) -> type[pycurl.Curl]:
     return Curl
 
 
-def _sources(urls: Mapping[str, str]) -> dict[str, Any]:
-    status = httpx.get(f"{urls['service']}/earthquake-events/status", trust_env=False).json()
+def _sources(place: Place, urls: Mapping[str, str]) -> dict[str, Any]:
+    status = place.http.get(f"{urls['service']}/earthquake-events/status").json()
     return {one["name"]: one for one in status["sources"]}
 
 
@@ -312,7 +314,7 @@ def _show_again(story: Story, urls: Mapping[str, str], agencies: Agencies) -> No
         if "url" in one:
             one["url"] = agencies.fdsn_url
     agencies.asked.clear()
-    started = httpx.post(f"{urls['service']}/earthquake-events/start", json={"sources": own}, trust_env=False)
+    started = story.place.http.post(f"{urls['service']}/earthquake-events/start", json={"sources": own})
     assert started.status_code == httpx.codes.OK, started.text
     frames = len(agencies.shown["frames"])
     eventually(
@@ -321,15 +323,10 @@ def _show_again(story: Story, urls: Mapping[str, str], agencies: Agencies) -> No
         tell=lambda: agencies.asked,
     )
     for body in story.place.left["posted"]:
-        answer = httpx.post(
-            f"{urls['service']}/earthquake-events",
-            json=body,
-            headers={"Authorization": f"Bearer {KEY}"},
-            trust_env=False,
-        )
+        answer = story.place.http.post(f"{urls['service']}/earthquake-events", json=body)
         story.posted.append({"status": answer.status_code, "body": answer.json(), "of": len(body)})
-    story.published = {name: one["published"] for name, one in _sources(urls).items()}
-    httpx.post(f"{urls['service']}/earthquake-events/stop", trust_env=False)
+    story.published = {name: one["published"] for name, one in _sources(story.place, urls).items()}
+    story.place.http.post(f"{urls['service']}/earthquake-events/stop")
 
 
 def _send_again(place: Place, story: Story) -> None:
@@ -434,9 +431,7 @@ def test_a_rebuild_keeps_every_id(story: Story) -> None:
     assert after.catalog_id == before.catalog_id
 
 
-@pytest.mark.xfail(
-    strict=False, reason="a change that is read anew carries what was told after it to another earthquake"
-)
+@pytest.mark.xfail(strict=False, reason="a merge that is read anew carries off what was told after it")
 def test_a_rebuild_tells_nobody_anything(story: Story) -> None:
     before, after = story.stands["came again"], story.stands["rebuilt"]
     assert {key: one["state"] for key, one in after.notifications.items()} == {

@@ -61,7 +61,7 @@ class Agencies:
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._server.handle_error = lambda *_: None  # type: ignore[method-assign] # programs that are killed hang up
-        self._socket = serve(self._play, "127.0.0.1", 0)
+        self._socket = serve(self._play, "127.0.0.1", 0, close_timeout=1)
         self.port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.fdsn_url = f"{self.url}/fdsn/"
