@@ -2,6 +2,9 @@
 
 This is the message on the stream (`earthquake-service-topic`): its fields and their limits, its identity, the order of
 its revisions, JSON both ways and its CloudEvents headers. Pure: nothing here reads a clock or opens a socket.
+
+Its texts are plain lines (`plain.one_line`) from the moment that it is read, whoever wrote them. Its names, `id` and
+`source`, are not touched: they are its identity.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import hashlib
+import re
 import secrets
 from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal, cast
@@ -17,6 +21,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from quakestream.errors import Rejected
+from quakestream.plain import one_line, read_json
 
 Mode = Literal["actual", "exercise", "test"]
 Status = Literal["automatic", "reviewed", "deleted"]
@@ -108,9 +113,10 @@ class EarthquakeEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, for
 BACKFILL_HEADER: Final = "ce_backfill"
 WIRE_FIELDS: Final = frozenset(f.encode_name for f in msgspec.structs.fields(EarthquakeEvent)) - {"__extra__"}
 _WIRE_DEFAULTS: Final = {"source": DEFAULT_SOURCE, "status": "automatic", "type": DEFAULT_TYPE}
+_TEXTS: Final = ("type", "magnitudeType", "place", "agency", "url", "alert")
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
 _encoder = msgspec.json.Encoder()
 _sorted_encoder = msgspec.json.Encoder(order="sorted")
-_decoder = msgspec.json.Decoder(dict[str, Any])
 _event_decoder = msgspec.json.Decoder(EarthquakeEvent)
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -135,31 +141,45 @@ def decode(value: bytes | None, *, now_ms: int, default_mode: Mode = "test") -> 
         raise Rejected(f"{len(value)} bytes: an event has at most {MAX_EVENT_BYTES}")
     if (event := _decode_whole(value)) is not None:
         return _in_time(event, now_ms)
-    try:
-        document = _decoder.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Rejected(f"not a JSON object: {error}") from error
-    return from_document(document, now_ms=now_ms, default_mode=default_mode)
+    return from_document(_parsed(value), now_ms=now_ms, default_mode=default_mode)
 
 
 def _decode_whole(value: bytes) -> EarthquakeEvent | None:
-    """The usual event, which lacks nothing and has no unknown fields, in one pass; None: `decode` must look closer."""
+    """The usual event, which lacks nothing, has no unknown fields and texts that are plain lines, in one pass.
+
+    None: `decode` must look closer.
+    """
     if b"\\" in value or (b"_" in value and b"__extra__" in value):  # might be somebody's own field of that name
         return None
     try:
-        return _event_decoder.decode(value)
+        event = _event_decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+    if value.isascii() and not (b"  " in value or b'" ' in value or b' "' in value or b"\x7f" in value):
+        return event
+    texts = (event.type, event.magnitude_type, event.place, event.agency, event.url, event.alert)
+    return event if all(text is None or one_line(text) == text for text in texts) else None
+
+
+def _parsed(value: bytes) -> dict[str, Any]:
+    try:
+        document = read_json(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Rejected(f"not a JSON object: {error}") from error
+    if not isinstance(document, dict):
+        raise Rejected(f"not a JSON object, but {type(document).__name__}")
+    return document
 
 
 def from_document(document: dict[str, Any], *, now_ms: int, default_mode: Mode = "test") -> EarthquakeEvent:
     """Check one event that is already a JSON object; as `decode`."""
+    make_plain(document)
     for name, default in _WIRE_DEFAULTS.items():
         if document.get(name) is None:
             document[name] = default
     ids = document.get("ids", ())
-    if ids is None or (isinstance(ids, list) and "" in ids):  # says nothing: no reason to refuse the rest
-        document["ids"] = [name for name in ids or () if name != ""]
+    if ids is None or isinstance(ids, list):  # one that says nothing, or not plainly, is no reason to refuse the rest
+        document["ids"] = [name for name in map(_plain_name, ids or ()) if name != ""]
     if document.get("mode") is None:
         document["mode"] = default_mode
     unknown = document.keys() - WIRE_FIELDS
@@ -170,6 +190,19 @@ def from_document(document: dict[str, Any], *, now_ms: int, default_mode: Mode =
     except (msgspec.ValidationError, RecursionError) as error:
         raise Rejected(str(error)) from error
     return _in_time(event, now_ms)
+
+
+def _plain_name(name: Any) -> Any:
+    """As it stands, but for control characters: no name has them."""
+    return one_line(name) if isinstance(name, str) and _CONTROL.search(name) else name
+
+
+def make_plain(document: dict[str, Any]) -> None:
+    """Make plain lines of an event's texts; one of which nothing is left says nothing, and is None."""
+    for name in _TEXTS:
+        text = document.get(name)
+        if isinstance(text, str) and (plain := one_line(text)) != text:
+            document[name] = plain or None
 
 
 def _in_time(event: EarthquakeEvent, now_ms: int) -> EarthquakeEvent:

@@ -81,6 +81,7 @@ NOTIFICATIONS = Gauge("quakestream_notifications", "Notifications in the outbox,
 NOTIFIED = Counter(
     "quakestream_notified", "Notifications put in the outbox: alert, update, cancellation, reminder.", ["kind"]
 )
+PICTURES_FAILED = Counter("quakestream_pictures_failed", "Messages' pictures that could not be drawn, or not in time.")
 DELIVERIES = Counter("quakestream_deliveries", "Attempts to deliver: accepted, retry, refused.", ["channel", "outcome"])
 DELIVERY_SECONDS = Histogram(
     "quakestream_delivery_seconds",

@@ -14,6 +14,7 @@ from quakestream.alerts import messages
 from quakestream.alerts.delivery import Parcel
 from quakestream.alerts.messages import Facts, Links, View
 from quakestream.alerts.outbox import Leased
+from quakestream.alerts.pictures import Pictures
 from quakestream.alerts.registry import Registry
 from quakestream.catalog.schema import changes, earthquakes
 from quakestream.catalog.sql import SqlCatalog
@@ -21,7 +22,6 @@ from quakestream.channels import Channel, Message
 from quakestream.seismology.intensity import CITATIONS
 
 MAX_DOCUMENTS: Final = 256
-MAX_PICTURES: Final = 16
 MAX_VIEWS: Final = 20_000
 
 _facts = msgspec.json.Decoder(Facts)
@@ -48,7 +48,7 @@ class Composer:
         self._url = public_url.rstrip("/")
         self._now_ms = now_ms
         self._views: OrderedDict[str, tuple[int, frozenset[str], View]] = OrderedDict()
-        self._pictures: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._pictures = Pictures()
         self._documents: OrderedDict[tuple[str, int], tuple[bytes, Mapping[str, Any]]] = OrderedDict()
 
     def __call__(self, leased: Sequence[Leased]) -> list[Parcel]:
@@ -109,7 +109,7 @@ class Composer:
         }
         message = self._envelope(one, view, title, text, data, links)
         if self._channels[one.channel].shows_pictures(one.target):
-            return msgspec.structs.replace(message, image=self._picture(quake))
+            return msgspec.structs.replace(message, image=self._pictures.of(quake))
         return message
 
     def _digest(self, members: Sequence[tuple[Leased, Facts, View]]) -> Parcel:
@@ -185,18 +185,6 @@ class Composer:
             shakemap,
             picture,
         )
-
-    def _picture(self, quake: Mapping[str, Any]) -> bytes:
-        """A map of it as PNG; of one earthquake all who are told get the same."""
-        at = (str(quake["id"]), int(quake["revision"]))
-        known = self._pictures.get(at)
-        if known is None:
-            from quakestream.formats.picture import picture  # noqa: PLC0415 - 10 MB that not every site needs
-
-            known = self._pictures[at] = picture(dict(quake))
-            if len(self._pictures) > MAX_PICTURES:
-                self._pictures.popitem(last=False)
-        return known
 
     def _page(self, earthquake_id: str) -> str:
         """The dashboard, with that earthquake open."""

@@ -22,10 +22,13 @@ from quakestream.alerts.rules import Match
 from quakestream.alerts.sentences import SENTENCES
 from quakestream.channels import Kind
 from quakestream.event import Mode, utc
+from quakestream.plain import one_line
 from quakestream.seismology.intensity import CITATIONS, Estimate, intensity_class
 from quakestream.seismology.travel_times import s_arrival_s
 
 UNKNOWN_DEPTH_KM: Final = 10.0
+MAX_TITLE: Final = 200
+"""Characters: an e-mail's subject or a notification's title has no room for more."""
 
 
 class Facts(Struct, frozen=True, omit_defaults=True):
@@ -161,12 +164,23 @@ def shakemap_url(quake: Mapping[str, Any]) -> str:
 def confirmation_words(view: View, url: str) -> tuple[str, str]:
     """Title and text of the question whether an address may be told."""
     w = SENTENCES[view.how.language]
-    return w["confirm"], "\n".join([w["confirming"].format(name=_named(view), url=url), w["ignore"]])
+    return _title(w["confirm"]), _text([w["confirming"].format(name=_named(view), url=url), w["ignore"]])
 
 
 def notice(language: str) -> str:
     """That it is no official warning."""
     return str(SENTENCES[language]["notice"])
+
+
+def _title(text: str) -> str:
+    """One line, whatever names and places are in it; what is said first stays where it is too long."""
+    text = one_line(text)
+    return text if len(text) <= MAX_TITLE else f"{text[: MAX_TITLE - 1]}…"
+
+
+def _text(lines: Sequence[str]) -> str:
+    """Each of the lines that say something, as one line."""
+    return "\n".join(plain for line in lines if (plain := one_line(line)))
 
 
 def _wrapped(mode: Mode, title: str, lines: list[str], links: Links, w: Mapping[str, Any]) -> tuple[str, str]:
@@ -181,7 +195,7 @@ def _wrapped(mode: Mode, title: str, lines: list[str], links: Links, w: Mapping[
     )
     lines += [w[name].format(url=url) for name, url in ends if url]
     lines.append(w["notice"])
-    return title, "\n".join(line for line in lines if line)
+    return _title(title), _text(lines)
 
 
 def _shaking(quake: Mapping[str, Any], facts: Facts, view: View, w: Mapping[str, Any], now_ms: int) -> list[str]:

@@ -239,8 +239,10 @@ class Plan:
             self._near.add(report)
             self.new_reports[report.report] = report
             self._apply(report, None, f"first report, {event.key}")
-        elif (report.report, revision) in self._revisions or (
-            not arrival.stated and (report.report, revision[1]) in self._first_seen
+        elif (
+            (report.report, revision) in self._revisions
+            or (not arrival.stated and (report.report, revision[1]) in self._first_seen)
+            or _stands(arrival, report)
         ):
             self.duplicates += 1
             return
@@ -488,6 +490,13 @@ def arrival(logged: LoggedEvent) -> Arrival:
     name = (event.source, event.id, event.mode)
     place = words(event)
     return Arrival(event, stated, logged.logged_ms, name, revision, origin_of(event), place, logged.imported)
+
+
+def _stands(arrival: Arrival, report: Report) -> bool:
+    """Whether it is the report's latest event again, stored with another hash: before texts were made plain lines."""
+    (updated_ms, digest), stored = arrival.revision, report.revision
+    same_time = updated_ms == stored[0] or not arrival.stated
+    return same_time and digest != stored[1] and report.event.content_hash() == digest
 
 
 def words(event: EarthquakeEvent) -> str | None:

@@ -26,7 +26,7 @@ from quakestream.catalog.ingest import (
     preferred_report,
 )
 from quakestream.catalog.schema import changes, claims, earthquakes, events, reports
-from quakestream.event import decode
+from quakestream.event import decode, make_plain
 from quakestream.seismology.association import components, group_component
 from quakestream.seismology.likeness import LIMITS, Limits
 
@@ -181,6 +181,7 @@ def _documents(connection: Connection, quakes: Sequence[Earthquake]) -> Iterator
         event, location = quake.event, quake.event.location
         expected = msgspec.json.decode(earthquake_document(quake, row.at_ms))
         document = msgspec.json.decode(row.document)
+        make_plain(document)  # as its events are read; it may be older than that
         differing = sorted(name for name in expected | document if expected.get(name) != document.get(name))
         if differing:
             yield f"the document of {quake.id} is not what its events make: {', '.join(differing)}"

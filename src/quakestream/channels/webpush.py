@@ -23,8 +23,8 @@ from quakestream.channels import SEND_TIMEOUT_S, Accepted, ChannelContext, Messa
 from quakestream.channels.posting import PostingChannel, check_url
 from quakestream.errors import Rejected
 
-MAX_TEXT: Final = 2000
-"""Characters; a push service takes some 4 kB."""
+MAX_TEXT_BYTES: Final = 2000
+"""A push service takes some 4 kB, in whatever script."""
 GONE: Final = frozenset([404, 410])
 TOKEN_HOURS: Final = 12
 KEY_LENGTHS: Final = (65, 16)
@@ -89,7 +89,7 @@ class WebPushChannel(PostingChannel):
             "kind": message.kind,
             "mode": message.mode,
             "title": message.title,
-            "body": message.text[:MAX_TEXT],
+            "body": message.text.encode()[:MAX_TEXT_BYTES].decode(errors="ignore"),
             "tag": message.subject or message.key,
             "earthquake": message.subject,
             "image": message.picture,

@@ -15,7 +15,7 @@ from lxml import etree
 from msgspec import Struct
 
 from quakestream.event import iso_time
-from quakestream.formats.cap import headline, xml_text
+from quakestream.formats.cap import headline, xml_line
 
 ATOM: Final = "http://www.w3.org/2005/Atom"
 GEORSS: Final = "http://www.georss.org/georss"
@@ -68,7 +68,7 @@ def _entry(root: etree._Element, entry: Entry, id_: str) -> None:
     for link in entry.links:
         _link(element, link)
     for scheme, term in (("mode", one["mode"]), ("status", one["status"]), ("type", one["type"])):
-        etree.SubElement(element, _atom("category"), scheme=f"{id_}#{scheme}", term=xml_text(str(term)))
+        etree.SubElement(element, _atom("category"), scheme=f"{id_}#{scheme}", term=xml_line(str(term)))
     location = one["location"]
     depth_km = location.get("depth")
     depth = "depth unknown" if depth_km is None else f"depth {depth_km:.0f} km"
@@ -81,12 +81,12 @@ def _entry(root: etree._Element, entry: Entry, id_: str) -> None:
 
 
 def _link(parent: etree._Element, link: Link) -> None:
-    about = {"rel": link.rel, "href": xml_text(link.href)} | ({"type": link.type} if link.type else {})
+    about = {"rel": link.rel, "href": xml_line(link.href)} | ({"type": link.type} if link.type else {})
     etree.SubElement(parent, _atom("link"), about)
 
 
 def _add(parent: etree._Element, name: str, text: str) -> None:
-    etree.SubElement(parent, _atom(name)).text = xml_text(text)
+    etree.SubElement(parent, _atom(name)).text = xml_line(text)
 
 
 def _atom(name: str) -> str:

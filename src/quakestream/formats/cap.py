@@ -21,6 +21,7 @@ from lxml import etree
 from msgspec import Struct
 
 from quakestream.event import utc
+from quakestream.plain import one_line
 from quakestream.seismology import intensity
 from quakestream.seismology.geodesy import longitude_reach, moved
 
@@ -102,13 +103,13 @@ def headline(earthquake: dict[str, Any], into: str | None = None) -> str:
     gone = "Withdrawn: " if earthquake["status"] == "deleted" else ""
     if into is not None:
         gone = "One and the same as another: "
-    text = f"{drill}{gone}{earthquake['type'].capitalize()} {size}, {_place(earthquake)}"
+    text = one_line(f"{drill}{gone}{earthquake['type'].capitalize()} {size}, {_place(earthquake)}")
     return text if len(text) <= 160 else f"{text[:159]}…"
 
 
-def xml_text(text: str) -> str:
-    """Without the characters that XML has no room for."""
-    return _NOT_XML.sub("\ufffd", text)
+def xml_line(text: str) -> str:
+    """One line of plain text, without the characters that XML has no room for."""
+    return _NOT_XML.sub("\ufffd", one_line(text))
 
 
 def _info(
@@ -241,7 +242,7 @@ def _precise(epoch_ms: int) -> str:
 
 
 def _add(parent: etree._Element, name: str, text: str) -> None:
-    etree.SubElement(parent, _name(name)).text = xml_text(text)
+    etree.SubElement(parent, _name(name)).text = xml_line(text)
 
 
 def _name(name: str) -> str:

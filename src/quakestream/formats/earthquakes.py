@@ -16,6 +16,7 @@ from quakestream.errors import Rejected
 from quakestream.event import MAX_EVENT_BYTES, Mode
 from quakestream.formats import Entry, Problem
 from quakestream.formats.fields import event
+from quakestream.plain import read_json
 from quakestream.seismology.places import describe
 
 _THE_CATALOGUE_S: Final = ("revision", "seq", "firstSeen", "changed", "preferred", "events", "region")
@@ -43,7 +44,7 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
 def _entry(line: bytes, where: str, *, mode: Mode, now_ms: int | None) -> Entry:
     if len(line) > 2 * MAX_EVENT_BYTES:
         return Problem(where, f"{len(line)} bytes: an event has at most {MAX_EVENT_BYTES}")
-    document: dict[str, Any] = msgspec.json.decode(line, type=dict[str, Any])
+    document: dict[str, Any] = msgspec.convert(read_json(line), dict[str, Any])
     said = document.get("mode")
     if mode == "actual" and said not in (None, "actual"):
         return Problem(where, f"is {said!r}, and can't become `actual`")

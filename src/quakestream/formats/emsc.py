@@ -16,6 +16,7 @@ from quakestream.errors import Rejected
 from quakestream.event import Mode
 from quakestream.formats import Entry, Problem
 from quakestream.formats.fields import epoch_ms, event, region
+from quakestream.plain import read_json
 
 SOURCE: Final = "emsc"
 
@@ -66,10 +67,10 @@ def entry(feature: Any, where: str, *, action: Any, mode: Mode, now_ms: int | No
 
 def _features(data: bytes) -> Iterator[tuple[Any, Any]]:
     try:
-        documents = [msgspec.json.decode(data)]
+        documents = [read_json(data)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         try:
-            documents = [msgspec.json.decode(line) for line in data.splitlines() if line.strip()]
+            documents = [read_json(line) for line in data.splitlines() if line.strip()]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise Rejected(f"not JSON: {error}; begins with {data[:40]!r}") from error
     for document in documents:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from quakestream.event import utc
+from quakestream.plain import one_line
 from quakestream.seismology import intensity
 from quakestream.seismology.geodesy import EARTH_RADIUS_KM
 from quakestream.seismology.places import cities_within, land_within
@@ -30,6 +31,8 @@ LEAST_KM, MOST_KM = 120.0, 1500.0
 CIRCLES: Final = (("IV", 3.5), ("VI", 5.5), ("VIII", 7.5))
 """The class, and the least intensity of it."""
 MAX_CITIES: Final = 9
+MAX_LINE: Final = 200
+"""Characters of a line that are looked at: fewer have room."""
 SMOOTH: Final = 2
 """Drawn so many times as large, and made smaller: smooth edges."""
 
@@ -184,7 +187,7 @@ class _Map:
         self.pen.rectangle((0, 0, SMOOTH * WIDTH, SMOOTH * HEADER), fill=INK if drill is None else "#6b4a00")
         self.pen.rectangle((0, SMOOTH * (HEIGHT - FOOTER), SMOOTH * WIDTH, SMOOTH * HEIGHT), fill=PAPER)
         self._text((14 * SMOOTH, 22 * SMOOTH), self._fitting(title, 22), 22, PAPER)
-        self._text((14 * SMOOTH, 47 * SMOOTH), " · ".join(facts), 14, "#d5dbe2")
+        self._text((14 * SMOOTH, 47 * SMOOTH), self._fitting(" · ".join(facts), 14), 14, "#d5dbe2")
         source = "Circles: expected intensity, an estimate. " if self.circles else ""
         note = f"{source}Not an official warning. Land: Natural Earth. Cities: GeoNames."
         self._text((14 * SMOOTH, (HEIGHT - FOOTER / 2) * SMOOTH), note, 11, FAINT)
@@ -201,6 +204,10 @@ class _Map:
         self._text((left - 6 * SMOOTH, y), f"{km:g} km", 11, FAINT, anchor="rm")
 
     def _fitting(self, text: str, size: int) -> str:
+        """As much of the text, as one line, as there is room for."""
+        text = one_line(text)
+        if len(text) > MAX_LINE:
+            text = f"{text[:MAX_LINE]}…"
         room = SMOOTH * (WIDTH - 28)
         while self.pen.textlength(text, font=_font(size)) > room and len(text) > 1:
             text = text[:-2].rstrip() + "…"

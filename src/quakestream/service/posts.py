@@ -16,6 +16,7 @@ import msgspec
 from quakestream import sources
 from quakestream.errors import Backpressure, Rejected, Unreachable
 from quakestream.event import MAX_EVENT_BYTES, EarthquakeEvent, Mode, encode, from_document
+from quakestream.plain import read_json
 from quakestream.service.publisher import Publisher
 from quakestream.sources.memory import FORGET_AFTER_MS, Memory
 from quakestream.sources.presets import ALIASES, PRESETS
@@ -152,7 +153,7 @@ class Posts:
 
 def _documents(body: bytes) -> list[Any]:
     try:
-        document = msgspec.json.decode(body)
+        document = read_json(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal([(None, f"not JSON: {error}")]) from error
     if isinstance(document, dict) and "events" in document:

@@ -21,6 +21,7 @@ from websockets.asyncio.client import connect
 from quakestream.errors import Rejected, Retryable, Unreachable
 from quakestream.formats import Problem
 from quakestream.formats import emsc as emsc_format
+from quakestream.plain import read_json
 from quakestream.sources import Outlet, Source, SourceContext, SourceOptions, side_by_side
 from quakestream.sources.client import Client, Pace, is_loopback
 from quakestream.sources.event_service import DAY_MS, Archive, EventService, Reach
@@ -141,7 +142,7 @@ class EmscSource(Source):
     async def _hear(self, frame: str | bytes, outlet: Outlet) -> None:
         """Publish what a frame says. One that can't be read is counted and keeps none of the others out."""
         try:
-            document = msgspec.json.decode(frame)
+            document = read_json(frame)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._refuse(f"not JSON: {error}", frame)
             return
