@@ -42,7 +42,7 @@ from tests.waiting import eventually
 LEFT = Path(__file__).parent / "data/upgrades"
 VERSIONS = sorted(path.name for path in LEFT.iterdir() if path.is_dir())
 KINDS = ("sqlite", "postgresql")
-LOOK_S = 0.1
+LOOK_S, LIMIT_S = 0.1, 60.0
 RESUMED_MS = 60_000
 """How long nobody was at work: leases have run out by then."""
 TOLD = {"sent", "accepted", "acknowledged"}
@@ -162,7 +162,7 @@ class Place:
 
     def wait(self) -> None:
         """Until it has."""
-        eventually(self.caught_up, every_s=LOOK_S, tell=self._behind)
+        eventually(self.caught_up, LIMIT_S, LOOK_S, self._behind)
 
     def _behind(self) -> object:
         return self.position(), self.ends(), self.rows("SELECT * FROM feed"), self.rows("SELECT * FROM followers")
@@ -186,7 +186,7 @@ class Place:
                 tasks = [asyncio.create_task(one) for one in running]
                 try:
                     for _ in tasks:
-                        await asyncio.wait_for(ready.get(), 20)
+                        await asyncio.wait_for(ready.get(), LIMIT_S)
                     await asyncio.to_thread(work, urls)
                 finally:
                     stop.set()
@@ -256,7 +256,7 @@ def _told(place: Place, clock: Clock, receiver: Receiver, agencies: Agencies) ->
     def go_on(urls: Mapping[str, str]) -> None:
         status = _sources(place, urls)
         story.sources = [name for name in status if name != "http"]  # what was posted
-        eventually(lambda: _sources(place, urls)["replay"]["acknowledged"] > 0, every_s=LOOK_S)
+        eventually(lambda: _sources(place, urls)["replay"]["acknowledged"] > 0, LIMIT_S, LOOK_S)
         place.wait()
         while due := [one["next_ms"] for one in place.stand().open().values()]:
             clock.move_to(min(due) + 10_000)  # quiet hours end, a digest is due, nobody has acknowledged
@@ -288,7 +288,7 @@ def _until_sent(place: Place, now_ms: int) -> None:
     def due() -> list[tuple[Any, ...]]:
         return place.rows(f"{waiting} AND next_ms <= {now_ms}")
 
-    eventually(lambda: not due(), every_s=LOOK_S, tell=due)
+    eventually(lambda: not due(), LIMIT_S, LOOK_S, due)
 
 
 def _directed(port: int) -> type[pycurl.Curl]:
@@ -319,8 +319,9 @@ def _show_again(story: Story, urls: Mapping[str, str], agencies: Agencies) -> No
     frames = len(agencies.shown["frames"])
     eventually(
         lambda: min(agencies.asked["usgs"], agencies.asked["fdsn"]) >= 2 and agencies.asked["emsc"] >= frames,
-        every_s=LOOK_S,
-        tell=lambda: agencies.asked,
+        LIMIT_S,
+        LOOK_S,
+        lambda: agencies.asked,
     )
     for body in story.place.left["posted"]:
         answer = story.place.http.post(f"{urls['service']}/earthquake-events", json=body)
