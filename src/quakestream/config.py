@@ -30,6 +30,11 @@ class Settings(BaseModel):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: Port = Field(0, description="Port to listen on; 0 takes a free one.")
+    max_connections_per_address: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        500,
+        description="Most HTTP connections from one address; live push has bounds of its own. "
+        "Behind a proxy all come from the proxy's.",
+    )
     data_dir: Path = Field(Path("data"), description="Folder for all that this program keeps.")
     default_mode: Mode = Field("test", description="Mode of an event that does not say its own.")
 

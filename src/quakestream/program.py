@@ -20,12 +20,13 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from types import FrameType
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import structlog
 import uvicorn
 import uvloop
 
+from quakestream import doors
 from quakestream.errors import ConfigError, Fatal
 
 VANISHED_S: Final = 30.0
@@ -116,11 +117,14 @@ async def listening(
     host: str,
     port: int,
     max_connections: int = 1000,
-    http: Literal["httptools"] | type[asyncio.Protocol] = "httptools",
+    max_per_address: int | None = None,
+    handed_over: Callable[[], int] = lambda: 0,
+    http: type[doors.Guarded] = doors.Guarded,
 ) -> AsyncIterator[Listening]:
     """Answer HTTP while the block runs; `name` is how the program calls itself in its log.
 
-    `http` may be a protocol of the program's own, derived from uvicorn's.
+    `http` may be a protocol of the program's own. `handed_over`: how many connections it has given to others, which are
+    among the `max_connections`, but not among the `max_per_address` (None: as many as in all).
 
     Raises:
         Fatal: the address can't be listened on; one line that says why.
@@ -129,8 +133,9 @@ async def listening(
     listener = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{listener.getsockname()[1]}"
-    config = uvicorn.Config(
+    config = doors.Config(
         app,
+        doors=doors.Doors(max_connections, max_per_address or max_connections, handed_over),
         http=http,
         ws="none",
         lifespan="off",
@@ -138,7 +143,7 @@ async def listening(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=max_connections,
+        timeout_keep_alive=doors.IDLE_S,
         timeout_graceful_shutdown=GRACEFUL_S,
     )
     server = _Server(config)

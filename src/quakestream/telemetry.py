@@ -91,6 +91,12 @@ DELIVERY_SECONDS = Histogram(
 )
 
 # --- both -----------------------------------------------------------------------------------------------------------
+CONNECTIONS_ENDED = Counter(
+    "quakestream_connections_ended",
+    "HTTP connections ended unasked: head too large, head late, half-open (made room for another), too many, "
+    "body late, body unwanted, too many pipelined.",
+    ["reason"],
+)
 LOG_REACHABLE = Gauge("quakestream_log_reachable", "1 while the event log answers.")
 
 

@@ -138,6 +138,9 @@ async def _serve(
             host=settings.host,
             port=settings.port,
             max_connections=MAX_REQUESTS + settings.push_max_connections,
+            # on its way to live push, a client is one of these too
+            max_per_address=settings.max_connections_per_address + settings.push_max_connections_per_address,
+            handed_over=hub.open,
             http=HandingOver,
         ) as server:
             hub.start()

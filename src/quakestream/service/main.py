@@ -73,6 +73,7 @@ async def _serve(
                     name=settings.program,
                     host=settings.host,
                     port=settings.port,
+                    max_per_address=settings.max_connections_per_address,
                 ) as server,
                 _background(publisher.watch()) as watching,
                 _background(status.tell(stream, publisher, SOURCE_STATUS_TOPIC, _now_ms)) as telling,

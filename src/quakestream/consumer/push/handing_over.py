@@ -12,7 +12,9 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from quakestream.doors import Guarded
 
 EXTENSION: Final = "quakestream.hand_over"
 
@@ -26,11 +28,11 @@ def offered(scope: Mapping[str, Any]) -> HandOver | None:
     return found
 
 
-class HandingOver(HttpToolsProtocol):
+class HandingOver(Guarded):
     """uvicorn's protocol, which offers its connection. It knows no WebSocket: those are handed over as well."""
 
     def on_headers_complete(self) -> None:
-        """Begin the app's task, as uvicorn does, with the offer in its scope."""
+        """Begin the app's task, with the offer in its scope."""
         super().on_headers_complete()
         offer: Any = _Offer(self, self.cycle)
         self.scope["extensions"] = {EXTENSION: offer}
@@ -44,6 +46,7 @@ class HandingOver(HttpToolsProtocol):
         if cycle.disconnected or transport.is_closing():
             return False
         self._unset_keepalive_if_required()
+        self.given_away()
         self.flow.resume_reading()
         self.connections.discard(self)
         self.pipeline.clear()

@@ -134,6 +134,10 @@ class Hub:
 
     # --- who comes and goes -------------------------------------------------------------------------------------
 
+    def open(self) -> int:
+        """How many connections there are."""
+        return len(self._connections)
+
     def admit(self, address: str) -> None:
         """Count a client in; `release` or the loss of its connection counts it out.
 
