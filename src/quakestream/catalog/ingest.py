@@ -144,6 +144,10 @@ class Lookup(Protocol):
         """Which of these (report, revision) are stored."""
         ...
 
+    def said_at(self, wanted: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int, EarthquakeEvent]]:
+        """The stored events of these (report, `updated`), as they are read today."""
+        ...
+
     def first_seen(self, wanted: Sequence[tuple[int, bytes]]) -> Iterable[tuple[int, bytes]]:
         """Which of these (report, content hash) are stored with no `updated` of their own."""
         ...
@@ -450,8 +454,20 @@ class Plan:
         known = [(self._near.reports[a.name].report, a) for a in arrivals if a.name in self._near.reports]
         if stated := [(report, a.revision) for report, a in known if a.stated]:
             self._revisions.update(self._lookup.revisions(stated))
+            self._read_as_of_today([one for one in stated if one not in self._revisions])
         if unstated := [(report, a.revision[1]) for report, a in known if not a.stated]:
             self._first_seen.update(self._lookup.first_seen(unstated))
+
+    def _read_as_of_today(self, unknown: Sequence[tuple[int, Revision]]) -> None:
+        """Know what is stored with another hash than it has today: from before texts were made plain lines.
+
+        Only what is no newer than its report's latest can be that.
+        """
+        latest_ms = {report.report: report.revision[0] for report in self._near.reports.values()}
+        old = {(report, updated_ms) for report, (updated_ms, _) in unknown if updated_ms <= latest_ms[report]}
+        if old:
+            for report, updated_ms, event in self._lookup.said_at(sorted(old)):
+                self._revisions.add((report, (updated_ms, event.content_hash())))
 
     def _add_reporter(self, origin: Origin) -> None:
         known = self._reporters.setdefault(origin.mode, set())

@@ -36,7 +36,7 @@ from quakestream.catalog.ingest import (
 )
 from quakestream.catalog.sql import SqlCatalog, SqlLookup
 from quakestream.errors import Fatal, Fenced, OffsetLost, Unreachable
-from quakestream.event import Mode, decode
+from quakestream.event import EarthquakeEvent, Mode, decode
 
 CONNECT_TIMEOUT_S: Final = 5
 LOCK_TIMEOUT_S: Final = 10
@@ -118,6 +118,10 @@ _REVISIONS: Final = """
 SELECT e.report, e.updated_ms, e.content_hash
 FROM unnest(%b::int8[], %b::int8[], %b::bytea[]) AS j(report, updated_ms, content_hash)
 JOIN events AS e ON e.report = j.report AND e.updated_ms = j.updated_ms AND e.content_hash = j.content_hash
+"""
+_SAID_AT: Final = """
+SELECT e.report, e.updated_ms, e.document FROM unnest(%b::int8[], %b::int8[]) AS j(report, updated_ms)
+JOIN events AS e ON e.report = j.report AND e.updated_ms = j.updated_ms
 """
 _FIRST_SEEN: Final = """
 SELECT e.report, e.content_hash FROM unnest(%b::int8[], %b::bytea[]) AS j(report, content_hash)
@@ -321,6 +325,10 @@ class _Lookup(SqlLookup):
     def revisions(self, wanted: Sequence[tuple[int, Revision]]) -> Iterable[tuple[int, Revision]]:
         for report, updated_ms, digest in self._rows(_REVISIONS, [(report, *revision) for report, revision in wanted]):
             yield report, (updated_ms, digest)
+
+    def said_at(self, wanted: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int, EarthquakeEvent]]:
+        for report, updated_ms, document in self._rows(_SAID_AT, wanted):
+            yield report, updated_ms, decode(document, now_ms=_FAR_FUTURE_MS)
 
     def first_seen(self, wanted: Sequence[tuple[int, bytes]]) -> Iterable[tuple[int, bytes]]:
         return self._rows(_FIRST_SEEN, wanted)

@@ -76,6 +76,11 @@ CROSS JOIN events AS e
   ON e.report = json_extract(j.value, '$[0]') AND e.updated_ms = json_extract(j.value, '$[1]')
      AND e.content_hash = unhex_(json_extract(j.value, '$[2]'))
 """
+_SAID_AT = """
+SELECT e.report, e.updated_ms, e.document FROM json_each(?) AS j
+CROSS JOIN events AS e
+  ON e.report = json_extract(j.value, '$[0]') AND e.updated_ms = json_extract(j.value, '$[1]')
+"""
 _FIRST_SEEN = """
 SELECT e.report, e.content_hash FROM json_each(?) AS j
 CROSS JOIN events AS e
@@ -209,6 +214,10 @@ class _Lookup(SqlLookup):
         listed = _listed([(report, updated_ms, digest.hex()) for report, (updated_ms, digest) in wanted])
         for report, updated_ms, digest in self._db.execute(_REVISIONS, (listed,)):
             yield report, (updated_ms, digest)
+
+    def said_at(self, wanted: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int, EarthquakeEvent]]:
+        for report, updated_ms, document in self._db.execute(_SAID_AT, (_listed(wanted),)):
+            yield report, updated_ms, decode(document, now_ms=_FAR_FUTURE_MS)
 
     def first_seen(self, wanted: Sequence[tuple[int, bytes]]) -> Iterable[tuple[int, bytes]]:
         listed = _listed([(report, digest.hex()) for report, digest in wanted])

@@ -26,7 +26,7 @@ from quakestream.catalog.ingest import (
     preferred_report,
 )
 from quakestream.catalog.schema import changes, claims, earthquakes, events, reports
-from quakestream.event import decode, make_plain
+from quakestream.event import EarthquakeEvent, decode, make_plain
 from quakestream.seismology.association import components, group_component
 from quakestream.seismology.likeness import LIMITS, Limits
 
@@ -204,6 +204,9 @@ class _Lookup:
         return ()
 
     def revisions(self, wanted: Sequence[tuple[int, Revision]]) -> Iterable[tuple[int, Revision]]:  # noqa: ARG002
+        return ()
+
+    def said_at(self, wanted: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int, EarthquakeEvent]]:  # noqa: ARG002
         return ()
 
     def first_seen(self, wanted: Sequence[tuple[int, bytes]]) -> Iterable[tuple[int, bytes]]:  # noqa: ARG002
