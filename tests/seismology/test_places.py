@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 import importlib.resources
 import json
@@ -8,10 +9,12 @@ import random
 import re
 import unicodedata
 import zoneinfo
+from pathlib import Path
 
 import numpy as np
 import pytest
 import shapely
+import tzfpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -199,7 +202,7 @@ def test_the_cells_of_one_country_agree_with_its_polygons() -> None:
         (-60.0, 180.0, "Etc/GMT-12"),
         (-60.0, -179.9, "Etc/GMT+12"),
         (90.0, 7.0, "Etc/GMT"),
-        (-90.0, 100.0, "Etc/GMT-7"),
+        (-90.0, 100.0, "Antarctica/McMurdo"),
     ],
 )
 def test_time_zones(latitude: float, longitude: float, zone: str) -> None:
@@ -210,9 +213,9 @@ def test_all_zones_are_known_to_the_time_zone_database() -> None:
     known = zoneinfo.available_timezones()
     if not known:
         pytest.skip("no time zone database here")
-    nautical = {places._nautical(float(longitude)) for longitude in range(-180, 181)}
-    assert len(nautical) == 25
-    assert {*places._cities().zones, *nautical} <= known
+    at_sea = {places._zone(-63.0, longitude - 0.5) for longitude in range(-179, 181)}
+    assert len([zone for zone in at_sea if zone.startswith("Etc/GMT")]) == 25
+    assert set(tzfpy.timezonenames()) <= known
 
 
 def test_the_regions_are_those_of_the_scheme() -> None:
@@ -235,3 +238,45 @@ def test_cities_within_a_circle() -> None:
     assert len(places.cities_within(0.0, 0.0, 20100.0, min_population=5_000_000)) > 50
     largest = max(places.cities_within(34.0, -118.0, 60.0), key=lambda city: city.population)
     assert largest[:3] == ("Los Angeles", "California", "US")
+
+
+def read_zones() -> list[tuple[float, float, str]]:
+    lines = (Path(__file__).parents[1] / "data" / "zones.csv").read_text(encoding="utf-8").splitlines()
+    rows = (line.split(",") for line in lines if line and not line.startswith(("#", "latitude")))
+    return [(float(latitude), float(longitude), zone) for latitude, longitude, zone in rows]
+
+
+def test_zones_go_by_their_boundaries() -> None:
+    """The clock of a point is its zone's, however near a city of another one is."""
+
+    def offsets(zone: str) -> list[dt.timedelta | None]:
+        at = zoneinfo.ZoneInfo(zone)
+        return [dt.datetime(2026, month, 15, 12, tzinfo=at).utcoffset() for month in (1, 4, 7, 10)]
+
+    points = read_zones()
+    assert len(points) == 400
+    wrong = [point for point in points if offsets(places.timezone(*point[:2])) != offsets(point[2])]
+    assert len(wrong) <= 2, wrong
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "zone"),
+    [
+        (43.8, 87.6, "Asia/Urumqi"),  # where there are two, the one of the place
+        (39.9, 116.4, "Asia/Shanghai"),
+        (36.2, -113.2, "America/Phoenix"),  # where the nearest city is Utah's
+        (45.99, -116.4, "America/Los_Angeles"),  # the north of Idaho
+        (25.9, 77.8, "Asia/Kolkata"),
+        (-33.0, -71.9, "America/Santiago"),  # off Valparaíso, inside of the territorial sea
+        (-33.0, -72.1, "America/Santiago"),  # and outside of it: by the sun it were an hour earlier
+        (37.8, 141.5, "Asia/Tokyo"),
+        (-33.0, -75.0, "Etc/GMT+5"),
+    ],
+)
+def test_near_a_coast_the_clock_is_the_coasts(latitude: float, longitude: float, zone: str) -> None:
+    assert places.timezone(latitude, longitude) == zone
+
+
+def test_a_zone_that_no_clock_knows_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places.time_zones, "spelled", lambda _: None)
+    assert places.timezone(52.5, 13.4) == "UTC"
