@@ -7,6 +7,7 @@ import {
   isSomewhere,
   mailUrl,
   newDraft,
+  ownZone,
   pointOf,
   previewOf,
   radiusKmOf,
@@ -32,6 +33,12 @@ function stored(document: Document): Subscription {
   };
   return { ...document, ...own };
 }
+
+test("a browser that tells no time zone has UTC", () => {
+  expect(ownZone("Asia/Calcutta")).toBe("Asia/Calcutta");
+  expect(ownZone("Etc/Unknown")).toBe("UTC");
+  expect(ownZone("")).toBe("UTC");
+});
 
 test("a new one asks for shaking at my place, from wherever it comes", () => {
   const draft = newDraft(ATHENS, "de", "mi", "Europe/Athens");

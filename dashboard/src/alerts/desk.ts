@@ -13,6 +13,7 @@ import {
   faultsByField,
   isSomewhere,
   newDraft,
+  ownZone,
   type Preview,
   pointOf,
   previewOf,
@@ -83,8 +84,7 @@ export class Desk {
     this.#leave();
     if (wanted === "new") {
       const { place, preferences } = this.app;
-      const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-      this.edit(newDraft(place, preferences.language, preferences.units, zone));
+      this.edit(newDraft(place, preferences.language, preferences.units, ownZone()));
     } else if (wanted !== null) {
       void this.#read(wanted);
     }

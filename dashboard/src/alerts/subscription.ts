@@ -124,6 +124,11 @@ export interface Draft {
   base: Document | null;
 }
 
+/** The browser's time zone. Some have none to tell, or call it `Etc/Unknown`: then it is UTC, for all to see. */
+export function ownZone(told: string | undefined = Intl.DateTimeFormat().resolvedOptions().timeZone): string {
+  return told === undefined || told === "" || told === "Etc/Unknown" ? "UTC" : told;
+}
+
 /** The start of a new one: shaking from IV on at "my place", however large or far the earthquake. */
 export function newDraft(place: Point | null, language: string, units: "km" | "mi", zone: string): Draft {
   return {

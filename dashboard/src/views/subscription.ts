@@ -226,7 +226,7 @@ function how(desk: Desk, draft: Draft): TemplateResult {
 
 let known: string[] | null = null;
 const zones = (): string[] => {
-  known ??= Intl.supportedValuesOf("timeZone");
+  known ??= ["UTC", ...Intl.supportedValuesOf("timeZone").filter((zone) => zone !== "UTC")];
   return known;
 };
 

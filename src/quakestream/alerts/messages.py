@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import zoneinfo
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
+from quakestream import time_zones
 from quakestream.alerts import reasons
 from quakestream.alerts.policy import Told
 from quakestream.alerts.reasons import Why, distance, type_name
@@ -218,6 +218,8 @@ def _shaking(quake: Mapping[str, Any], facts: Facts, view: View, w: Mapping[str,
     depth_km = quake["location"].get("depth")
     arrival_ms = s_arrival_ms(quake["timestamp"], km, depth_km)
     clock = f"{_local(arrival_ms, view.time_zone):%H:%M:%S}"
+    if not time_zones.is_known(view.time_zone):
+        clock = f"{clock} UTC"
     lines.append(w["arrival" if arrival_ms > now_ms else "arrived"].format(clock=clock))
     return lines
 
@@ -249,7 +251,10 @@ def s_arrival_ms(time_ms: int, distance_km: float, depth_km: float | None) -> in
 def _time(time_ms: int, depth_km: float | None, time_zone: str, units: str, language: str) -> str:
     """When and how deep: the same for many who are told of one earthquake."""
     w = SENTENCES[language]
-    local = "" if time_zone == "UTC" else f", {_local(time_ms, time_zone):%H:%M:%S} {time_zone}"
+    if not time_zones.is_known(time_zone):
+        local = w["no_zone"].format(zone=time_zone)
+    else:
+        local = "" if time_zone == "UTC" else f", {_local(time_ms, time_zone):%H:%M:%S} {time_zone}"
     shown = w["unknown"] if depth_km is None else distance(depth_km, units)
     return str(w["time"].format(utc=_in_utc(time_ms), local=local, depth=shown))
 
@@ -259,7 +264,7 @@ def _in_utc(time_ms: int) -> str:
 
 
 def _local(time_ms: int, zone: str) -> dt.datetime:
-    return utc(time_ms).astimezone(zoneinfo.ZoneInfo(zone))
+    return utc(time_ms).astimezone(time_zones.clock(zone))
 
 
 def _size(magnitude: float | None, w: Mapping[str, Any]) -> str:

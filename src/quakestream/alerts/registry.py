@@ -51,7 +51,7 @@ class Stored(Struct, frozen=True):
 
     def subscription(self) -> Subscription:
         """What was asked for, with its id."""
-        return parse(self.document).model_copy(update={"id": self.id})
+        return parse(self.document, stored=True).model_copy(update={"id": self.id})
 
 
 _STORED: Final = [subscriptions.c[name] for name in Stored.__struct_fields__]

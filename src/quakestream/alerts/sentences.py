@@ -49,6 +49,7 @@ SENTENCES: Final[Mapping[str, Mapping[str, Any]]] = {
         "arrival": "The strong waves (S) arrive there at {clock}.",
         "arrived": "The strong waves (S) arrived there at {clock}.",
         "time": "Origin time: {utc} UTC{local}. Depth: {depth}.",
+        "no_zone": " (this service does not know the time zone {zone})",
         "unknown": "unknown",
         "status": {
             "automatic": "Computed automatically, not reviewed: it may change.",
@@ -141,6 +142,7 @@ SENTENCES: Final[Mapping[str, Mapping[str, Any]]] = {
         "arrival": "Die starken Wellen (S) treffen dort um {clock} ein.",
         "arrived": "Die starken Wellen (S) trafen dort um {clock} ein.",
         "time": "Herdzeit: {utc} UTC{local}. Tiefe: {depth}.",
+        "no_zone": " (die Zeitzone {zone} ist diesem Dienst unbekannt)",
         "unknown": "unbekannt",
         "status": {
             "automatic": "Automatisch berechnet, ungeprüft: Die Angaben können sich ändern.",

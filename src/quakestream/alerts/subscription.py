@@ -12,12 +12,12 @@ fields are checked by the channel, later.
 from __future__ import annotations
 
 import datetime as dt
-import zoneinfo
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from quakestream import time_zones
 from quakestream.alerts import area
 from quakestream.alerts.conditions import Rule, What, alternatives
 from quakestream.alerts.fields import (
@@ -242,10 +242,13 @@ class Subscription(Strict):
 
     @field_validator("time_zone")
     @classmethod
-    def _is_a_zone(cls, value: str) -> str:
-        if not _is_zone(value):
-            raise ValueError("no such IANA time zone, as Europe/Athens is one")
-        return value
+    def _is_a_zone(cls, value: str, info: ValidationInfo) -> str:
+        known = time_zones.spelled(value)
+        if known is not None:
+            return known
+        if info.context == _STORED:
+            return value  # was one once: its messages say that they are in UTC
+        raise ValueError("no such IANA time zone, as Europe/Athens is one")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -270,19 +273,22 @@ class Subscription(Strict):
 
 def local_time(time_zone: str, at_ms: int) -> dt.datetime:
     """A moment by the clock of an IANA time zone."""
-    return dt.datetime.fromtimestamp(at_ms / 1000, zoneinfo.ZoneInfo(time_zone))
+    return dt.datetime.fromtimestamp(at_ms / 1000, time_zones.clock(time_zone))
 
 
-def parse(document: Any) -> Subscription:
+def parse(document: Any, *, stored: bool = False) -> Subscription:
     """Check one subscription: JSON bytes or text, or the object itself.
+
+    `stored`: it was taken before; a time zone that is not known any more stays, and is told in UTC.
 
     Raises:
         Rejected: one line that names every field at fault and what is wrong with it.
     """
+    context = _STORED if stored else None
     try:
         if isinstance(document, bytes | str):
-            return Subscription.model_validate_json(document)
-        return Subscription.model_validate(document)
+            return Subscription.model_validate_json(document, context=context)
+        return Subscription.model_validate(document, context=context)
     except ValidationError as error:
         raise Rejected.of(sorted({fault(one) for one in error.errors(include_url=False)})) from error
 
@@ -294,6 +300,7 @@ def encode(subscription: Subscription) -> bytes:
 
 _INNER: Final = frozenset(["circle", "polygon", "country", "region", "world", "portfolio", "rule"])
 _SHOWN: Final = 60
+_STORED: Final = "stored"
 
 
 def fault(error: Mapping[str, Any]) -> tuple[str, str]:
@@ -309,14 +316,6 @@ def fault(error: Mapping[str, Any]) -> tuple[str, str]:
     given = error.get("input")
     shown = f" (got {str(given)[:_SHOWN]!r})" if isinstance(given, str | int | float) else ""
     return "".join(location), f"{words}{shown}"
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
 
 
 def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

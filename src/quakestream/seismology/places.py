@@ -30,6 +30,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from quakestream import time_zones
 from quakestream.event import wrap_longitude
 from quakestream.seismology.geodesy import (
     EARTH_RADIUS_KM,
@@ -59,6 +60,8 @@ _MILLI: Final = 1000.0
 _BORDER_UNITS: Final = 100.0
 _MIXED: Final = 254
 _NONE: Final = 255
+_NAUTICAL: Final = "Etc/"
+_XINJIANG: Final = "Asia/Urumqi"
 _QUADRANT_ROWS: Final = 90
 _QUADRANT_COLUMNS: Final = 180
 
@@ -129,24 +132,19 @@ def flinn_engdahl(latitude: float, longitude: float) -> str:
 
 
 def timezone(latitude: float, longitude: float) -> str:
-    """The IANA name of the time zone.
+    """The IANA name of the time zone, by the zones' boundaries, which hold the territorial sea as well.
 
-    On land it is the nearest city's that is in the same country, however far. At sea the nearest city's within 50 km,
-    else the nautical zone, `Etc/GMT±h` of 15° each (where `+` is west of Greenwich: POSIX counts backwards). So it is
-    on land without any city, which is Antarctica.
+    Farther out it is the zone of the nearest city within 50 km, else the nautical one, `Etc/GMT±h` of 15° each (where
+    `+` is west of Greenwich: POSIX counts backwards). UTC where the clocks here do not know the zone.
     """
     longitude = wrap_longitude(longitude)
-    cities = _cities()
-    land = _owner(latitude, longitude)
-    if land == _NONE:
+    zone = _zone(latitude, longitude)
+    if zone.startswith(_NAUTICAL):
+        cities = _cities()
         number = cities.nearest(latitude, longitude, COAST_KM)
-    else:
-        number = cities.nearest(latitude, longitude, NEAR_KM)
-        if number < 0 or cities.country.item(number) != land:
-            number = cities.nearest_in(latitude, longitude, land)
-    if number < 0:
-        return _nautical(longitude)
-    return cities.zones[cities.zone.item(number)]
+        if number >= 0:
+            zone = _zone(cities.latitude.item(number) / _MILLI, cities.longitude.item(number) / _MILLI)
+    return time_zones.spelled(zone) or time_zones.UTC
 
 
 def cities_within(latitude: float, longitude: float, radius_km: float, min_population: int = 0) -> list[City]:
@@ -231,10 +229,13 @@ def _cell(latitude: float, longitude: float) -> int:
     return row * _COLUMNS + int((longitude + 180.0) * _CELLS_A_DEGREE) % _COLUMNS
 
 
-def _nautical(longitude: float) -> str:
+def _zone(latitude: float, longitude: float) -> str:
+    import tzfpy  # noqa: PLC0415 - its boundaries take 35 MB, from the first question on
+
     # The antimeridian itself is both 12 hours ahead and behind: take ahead.
-    hours = 12 if longitude == -180.0 else math.floor(longitude / 15.0 + 0.5)
-    return f"Etc/GMT{-hours:+d}" if hours else "Etc/GMT"
+    found = tzfpy.get_tzs(180.0 if longitude == -180.0 else longitude, latitude)
+    # Two clocks are kept in Xinjiang. The others that overlap are claims, mostly with the same hour.
+    return _XINJIANG if _XINJIANG in found else tzfpy.get_tz(180.0 if longitude == -180.0 else longitude, latitude)
 
 
 def _texts(table: NDArray[np.uint8]) -> list[str]:
@@ -255,13 +256,11 @@ class _Cities:
     longitude: NDArray[np.int32]
     population: NDArray[np.uint32]
     country: NDArray[np.uint8]
-    zone: NDArray[np.uint16]
     state: NDArray[np.uint8]
     names: bytes
     name_starts: NDArray[np.int32]
     country_codes: list[str]
     country_names: list[str]
-    zones: list[str]
     states: list[str]
 
     def name(self, number: int) -> str:
@@ -343,13 +342,6 @@ class _Cities:
                 best, nearest = product, start + number
         return -1 if nearest < 0 or _arc_km(best) > limit_km else nearest
 
-    def nearest_in(self, latitude: float, longitude: float, country: int) -> int:
-        """The same in one country, however far; −1 where it has no city."""
-        numbers = np.flatnonzero(self.country == country)
-        if not len(numbers):
-            return -1
-        return int(numbers[(self.vectors[numbers] @ np.array(_xyz(latitude, longitude))).argmax()])
-
 
 @dataclass(frozen=True, slots=True)
 class _Borders:
@@ -417,13 +409,12 @@ def _tables(*names: str) -> list[NDArray[Any]]:
 
 @functools.cache
 def _cities() -> _Cities:
-    counts, latitude, longitude, population, country, zone, state, names = _tables(
+    counts, latitude, longitude, population, country, state, names = _tables(
         "city_counts",
         "city_latitude",
         "city_longitude",
         "city_population",
         "city_country",
-        "city_zone",
         "city_state",
         "city_names",
     )
@@ -443,11 +434,10 @@ def _cities() -> _Cities:
         longitude,
         population,
         country,
-        zone,
         state,
         names.tobytes() + b"\n",
         np.concatenate(([0], ends, [len(names) + 1])).astype(np.int32),
-        *map(_texts, _tables("country_codes", "country_names", "zone_names", "state_names")),
+        *map(_texts, _tables("country_codes", "country_names", "state_names")),
     )
 
 
