@@ -205,6 +205,12 @@ def test_a_stop_is_remembered_and_wins_over_what_starts_by_itself(tmp_path: Path
         async with a_stream(tmp_path, FakeLog(), autostart) as stream:
             await stream.resume()
             assert not stream.running
+            assert stream.silenced, "which is told, or nobody would know why nothing comes"
+            await stream.start(wanted({"name": "step"}))
+            assert not stream.silenced
+        async with a_stream(tmp_path, FakeLog()) as stream:
+            await stream.stop()
+            assert not stream.silenced, "nothing is to start by itself"
 
     asyncio.run(main())
 
