@@ -63,6 +63,9 @@ def up(
         fallback_recording="usgs-week" if fallback and not demo else "",
         **shared,
     )
+    if consumer_port and not service_settings.control_origins:
+        own_page = f"http://localhost:{consumer_port},http://127.0.0.1:{consumer_port}"
+        service_settings = service_settings.model_copy(update={"control_origins": own_page})
     consumer_settings = settings_of(
         ConsumerSettings, env_file, port=consumer_port, log_events=sys.stdout.isatty(), **shared
     )

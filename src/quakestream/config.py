@@ -10,15 +10,18 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from quakestream.addresses import Hosts, UrlPrefix, listed, origin_of
 from quakestream.errors import ConfigError
 from quakestream.event import Mode
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+LEAST_INTERVAL_MS: Final = 1.0
+"""The simulator's quickest pace over HTTP: 0.3 MB of log a second. As quick as it can it fills a disk."""
 
 
 class Settings(BaseModel):
@@ -34,6 +37,17 @@ class Settings(BaseModel):
         500,
         description="Most HTTP connections from one address; live push has bounds of its own. "
         "Behind a proxy all come from the proxy's.",
+    )
+    allowed_hosts: str = Field(
+        "",
+        description="What this service may be called in `Host`: `quakes.example.org,10.0.0.0/8`. Beside it "
+        "`localhost`, 127.0.0.0/8, `[::1]`, `HOST` and `PUBLIC_URL`'s host. Other names get 421, but for `/health/…`.",
+    )
+    public_url: str = Field(
+        "",
+        pattern=r"^$|^https?://[^\s]+[^/\s]$",
+        description="Where people reach this service, for links in feeds and messages: `https://quakes.example.org`. "
+        "Empty: messages lead to `http://HOST:PORT`, `http://localhost:3002` unless these say otherwise.",
     )
     data_dir: Path = Field(Path("data"), description="Folder for all that this program keeps.")
     default_mode: Mode = Field("test", description="Mode of an event that does not say its own.")
@@ -75,6 +89,19 @@ class Settings(BaseModel):
         10, description="How long SIGTERM waits for what was accepted to be delivered."
     )
 
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_hosts(cls, value: str) -> str:
+        Hosts(listed(value))
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _has_an_origin(cls, value: str) -> str:
+        if value:
+            origin_of("/".join(value.split("/")[:3]))
+        return value
+
     def topic(self) -> str:
         """The stream's topic."""
         return self.kafka_topic or "earthquake-service-topic"
@@ -93,8 +120,8 @@ class ServiceSettings(Settings):
     program = "earthquake-service"
 
     port: Port = Field(3001, description="Port to listen on; 0 takes a free one.")
-    event_interval_ms: Annotated[float, Field(gt=0, le=86_400_000)] = Field(
-        100, description="Pace of the simulator where `start` does not say."
+    event_interval_ms: Annotated[float, Field(ge=LEAST_INTERVAL_MS, le=86_400_000)] = Field(
+        100, description="Pace of the simulator where `start` does not say; 1 or more."
     )
     autostart_sources: str = Field(
         "", description='Sources to start unasked: `usgs,simulator`, or the JSON of a start body\'s `"sources"`.'
@@ -132,6 +159,24 @@ class ServiceSettings(Settings):
         20, description="Longest wait for an agency's answer."
     )
     contact: str = Field("", description="Web or mail address for agencies to reach you by, in the User-Agent.")
+    control_token: str = Field(
+        "",
+        repr=False,
+        pattern=r"^$|^[\x21-\x7e]{16,512}$",
+        description="Key of `start` and `stop`, 16 characters or more. Empty: only a user of this machine may, while "
+        "`HOST` is a loopback address and `PUBLIC_URL` is empty.",
+    )
+    control_origins: str = Field(
+        "",
+        description="Origins whose pages may start and stop, with `CONTROL_TOKEN`: `https://ops.example.org`. "
+        "`quakestream up` sets its own page's.",
+    )
+    source_urls: str = Field(
+        "",
+        description="What a start body may name as a source's `url`: these URLs and what lies below them, "
+        "`https://example.org/fdsnws/event/1/`. Beside them the presets' own. "
+        "A private address only where one names it.",
+    )
     ingest_token: str = Field(
         "",
         repr=False,
@@ -143,6 +188,20 @@ class ServiceSettings(Settings):
         pattern=r"^[^\s:/]*$",
         description="`source` names that may be posted, `mine,partner`. Empty: all but the agencies' own.",
     )
+
+    @field_validator("control_origins")
+    @classmethod
+    def _are_origins(cls, value: str) -> str:
+        for origin in listed(value):
+            origin_of(origin)
+        return value
+
+    @field_validator("source_urls")
+    @classmethod
+    def _are_urls(cls, value: str) -> str:
+        for url in listed(value):
+            UrlPrefix.of(url)
+        return value
 
     @field_validator("autostart_sources")
     @classmethod
@@ -186,12 +245,6 @@ class ConsumerSettings(Settings):
         1_000, description="Most of them from one address. Behind a proxy all come from the proxy's."
     )
 
-    public_url: str = Field(
-        "",
-        pattern=r"^$|^https?://[^\s]+[^/\s]$",
-        description="Where people reach this service, for links in feeds and messages: `https://quakes.example.org`. "
-        "Empty: messages lead to `http://HOST:PORT`, `http://localhost:3002` unless these say otherwise.",
-    )
     cap_sender: str = Field(
         "quakestream@localhost",
         pattern=r"^[^\s,<&]+$",

@@ -97,6 +97,12 @@ CONNECTIONS_ENDED = Counter(
     "body late, body unwanted, too many pipelined.",
     ["reason"],
 )
+REQUESTS_REFUSED = Counter(
+    "quakestream_requests_refused",
+    "Requests kept out: host (not one of ALLOWED_HOSTS), cross_site (another site's page), token (none, or a wrong "
+    "one), not_local (without CONTROL_TOKEN, not surely of this machine), source (what a start may not name).",
+    ["reason"],
+)
 LOG_REACHABLE = Gauge("quakestream_log_reachable", "1 while the event log answers.")
 
 

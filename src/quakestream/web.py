@@ -235,6 +235,11 @@ class _App(FastAPI):
                 if operation["responses"].pop("422", None):
                     described = operation["responses"].setdefault("400", {"description": "Bad Request"})
                     described["content"] = {PROBLEM_JSON: {"schema": PROBLEM_SCHEMA}}
+            for path, method, operation in _operations(schema):
+                if not path.startswith("/health/"):  # what `guards` answers, wherever it stands before the app
+                    kept_out = problems(421) if method == "GET" else problems(403, 421)
+                    for status, answer in kept_out.items():
+                        operation["responses"].setdefault(str(status), answer)
             for unused in ("HTTPValidationError", "ValidationError"):
                 schema.get("components", {}).get("schemas", {}).pop(unused, None)
             self.openapi_schema = schema

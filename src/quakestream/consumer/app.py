@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI
 
 from quakestream.catalog import Catalog
 from quakestream.errors import QuakestreamError
+from quakestream.guards import Guard, Rules
 from quakestream.web import Readiness, create_app
 
 
@@ -20,8 +21,12 @@ def consumer_app(
     healthy: Callable[[], bool],
     routers: Iterable[APIRouter],
     larger_bodies: Mapping[str, int] | None = None,
+    rules: Rules | None = None,
 ) -> FastAPI:
-    """The interface to a catalogue: its parts in order; `state` and `healthy` tell of what fills it."""
+    """The interface to a catalogue: its parts in order; `state` and `healthy` tell of what fills it.
+
+    `rules`: who may ask; None: whoever reaches the app, as within a test.
+    """
 
     async def ready() -> Readiness:
         try:
@@ -40,4 +45,6 @@ def consumer_app(
     )
     for router in routers:
         app.include_router(router)
+    if rules is not None:
+        app.add_middleware(Guard, rules=rules)
     return app

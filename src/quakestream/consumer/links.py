@@ -55,6 +55,7 @@ _DONE: Final = {"confirm": "Confirmed", "unsubscribe": "Ended: nothing more will
 
 def _html(title: str, body: str) -> HTMLResponse:
     policy = "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
+    # `no-referrer` would make the button's `Origin` null, as a stranger's page could
+    headers = {"Content-Security-Policy": policy, "Referrer-Policy": "same-origin", "Cache-Control": "no-store"}
     page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
     return HTMLResponse(f"{page}<h1>{html.escape(title)}</h1>{body}</html>", headers=headers)

@@ -32,6 +32,7 @@ from quakestream.consumer.republisher import Republisher
 from quakestream.consumer.retention import Retention
 from quakestream.consumer.status import StatusBoard, status_router
 from quakestream.errors import Fatal
+from quakestream.guards import Rules
 from quakestream.instance import sole_instance
 from quakestream.log import EventLog
 from quakestream.log.opening import SOURCE_STATUS_TOPIC, catalog_topic, stream_topics
@@ -131,7 +132,7 @@ async def _serve(
             places_router(),
             dashboard_router(settings.basemap_style, settings.basemap_origins.split(",")),
         )
-        app = consumer_app(catalog, state, lambda: pipeline.healthy, routers, bodies.PATHS)
+        app = consumer_app(catalog, state, lambda: pipeline.healthy, routers, bodies.PATHS, Rules.of(settings))
         async with program.listening(
             app,
             name=settings.program,

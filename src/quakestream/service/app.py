@@ -5,12 +5,14 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any, Final
 
+import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from quakestream.errors import Retryable
+from quakestream.errors import Rejected, Retryable
+from quakestream.guards import Guard, Rules, asker
 from quakestream.service.posts import (
     MAX_POST_BYTES,
     POST_SCHEMA,
@@ -19,9 +21,17 @@ from quakestream.service.posts import (
 )
 from quakestream.service.stream import Stream, Wanted
 from quakestream.sources import State
+from quakestream.telemetry import REQUESTS_REFUSED
 from quakestream.web import MAX_BODY_BYTES, BodyLimit, Readiness, create_app, key_guard, problem, problems, read_body
 
 POST_PATH: Final = "/earthquake-events"
+START_PATH: Final = "/earthquake-events/start"
+STOP_PATH: Final = "/earthquake-events/stop"
+STATUS_PATH: Final = "/earthquake-events/status"
+MAX_LOGGED: Final = 1000
+"""Of what a start wants, in the log."""
+
+log = structlog.get_logger(__name__)
 
 
 class _Shape(BaseModel):
@@ -70,13 +80,18 @@ class Posted(_Shape):
     duplicates: int = Field(description="The same as others that were acknowledged before, or as others of this post.")
 
 
-def service_app(stream: Stream, posts: Posts, token: str) -> FastAPI:
-    """The service's interface to `stream` and `posts`. `token`: the key to post with; empty lets nobody in."""
+def service_app(stream: Stream, posts: Posts, token: str, rules: Rules | None = None) -> FastAPI:
+    """The service's interface to `stream` and `posts`. `token`: the key to post with; empty lets nobody in.
+
+    `rules`: who may ask, and who may control the stream; None: whoever reaches the app, as within a test.
+    """
 
     async def ready() -> Readiness:
         publisher = stream.publisher
-        log = {"kind": publisher.kind, "reachable": publisher.reachable}
-        return Readiness("ok" if publisher.reachable else "degraded", {"log": log})
+        details: dict[str, Any] = {"log": {"kind": publisher.kind, "reachable": publisher.reachable}}
+        if stream.silenced:
+            details["stream"] = "AUTOSTART_SOURCES is set, but the stream was stopped over HTTP"
+        return Readiness("ok" if publisher.reachable and not stream.silenced else "degraded", details)
 
     app = create_app(
         title="earthquake-service",
@@ -86,13 +101,15 @@ def service_app(stream: Stream, posts: Posts, token: str) -> FastAPI:
         max_body_bytes=MAX_POST_BYTES,
     )
     app.add_middleware(_SmallElsewhere)
+    control = [Depends(rules.control)] if rules is not None else []
 
     @app.post(
-        "/earthquake-events/start",
+        START_PATH,
         tags=["stream"],
         summary="Start the stream",
         response_class=PlainTextResponse,
-        responses=problems(400, 408, 413, 503),
+        responses=problems(400, 401, 403, 408, 413, 503),
+        dependencies=control,
         openapi_extra={
             "requestBody": {
                 "required": False,
@@ -102,19 +119,29 @@ def service_app(stream: Stream, posts: Posts, token: str) -> FastAPI:
     )
     async def start(request: Request) -> str:
         """Without a body a running stream is left alone, else the simulator starts. With one it replaces what runs."""
-        await stream.start(Wanted.from_body(await read_body(request)))
+        wanted = Wanted.from_body(await read_body(request))
+        sources = _shown(wanted)
+        try:
+            await stream.start(wanted)
+        except Rejected as error:
+            log.warning("start refused", **asker(request), sources=sources, why=str(error)[:MAX_LOGGED])
+            REQUESTS_REFUSED.labels("source").inc()
+            raise
+        log.info("start was asked for", **asker(request), sources=sources)
         return "Earthquake event stream started"
 
     @app.post(
-        "/earthquake-events/stop",
+        STOP_PATH,
         tags=["stream"],
         summary="Stop the stream",
         response_class=PlainTextResponse,
-        responses=problems(503),
+        responses=problems(401, 403, 503),
+        dependencies=control,
     )
-    async def stop() -> str:
+    async def stop(request: Request) -> str:
         """No stream to stop is no error."""
         await stream.stop()
+        log.info("stop was asked for", **asker(request))
         return "Earthquake event stream stopped"
 
     @app.post(
@@ -138,13 +165,32 @@ def service_app(stream: Stream, posts: Posts, token: str) -> FastAPI:
             return problem(503, str(error), {"Retry-After": str(RETRY_AFTER_S)})
         return JSONResponse({"accepted": accepted, "duplicates": duplicates}, 202)
 
-    @app.get("/earthquake-events/status", tags=["stream"], summary="How the stream is", response_model=Status)
+    @app.get(STATUS_PATH, tags=["stream"], summary="How the stream is", response_model=Status)
     async def status() -> dict[str, Any]:
         """The sources of the stream; where events may be posted, what is posted is one of them, the last."""
         document = stream.status()
         return document | {"sources": [*document["sources"], posts.document()]} if token else document
 
+    if rules is not None:
+        app.add_middleware(Guard, rules=rules, shared=(START_PATH, STOP_PATH, STATUS_PATH))
     return app
+
+
+def _shown(wanted: Wanted | None) -> str:
+    """What a start wants, for the log, without what may be a password."""
+    if wanted is None:
+        return "whatever runs, else the simulator"
+    sources = [
+        {name: _bare(value) if isinstance(value, str) else value for name, value in source.items()}
+        for source in wanted.sources or ()
+    ]
+    return ascii(sources)[:MAX_LOGGED]
+
+
+def _bare(text: str) -> str:
+    """A URL without user and query; other texts as they are."""
+    scheme, found, rest = text.partition("://")
+    return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}" if found else text
 
 
 class _SmallElsewhere:

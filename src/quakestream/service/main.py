@@ -12,8 +12,10 @@ from typing import Any, Final
 import structlog
 
 from quakestream import config, program, sources
+from quakestream.addresses import listed
 from quakestream.config import ServiceSettings
 from quakestream.errors import ConfigError, Rejected
+from quakestream.guards import Rules
 from quakestream.instance import sole_instance
 from quakestream.log import EventLog
 from quakestream.log.opening import SOURCE_STATUS_TOPIC, stream_topics
@@ -24,6 +26,7 @@ from quakestream.service.posts import Posts
 from quakestream.service.publisher import Publisher
 from quakestream.service.stream import Stream
 from quakestream.sources import Source, SourceContext
+from quakestream.sources.allowed import SourceUrls
 from quakestream.sources.memory import Memory
 
 DELIVERY_SHARE: Final = 0.9
@@ -51,12 +54,14 @@ async def _serve(
     settings: ServiceSettings, event_log: EventLog, ready: Callable[[str], None], stop: program.Stop
 ) -> int:
     with sole_instance(settings.data_dir / f"{settings.program}.lock"), _memories(settings) as (published, control):
-        build = _builder(settings, published)
-        autostart = _autostart(settings, build)
+        build, build_own = _builder(settings, published), _builder(settings, published, own=True)
+        autostart = _autostart(settings, build_own)
+        rules = Rules.of(settings, control_token=settings.control_token, control_origins=settings.control_origins)
+        rules.warn()
         publisher = Publisher(
             event_log, stream_topics(settings), queue_size=settings.publish_queue_size, now_ms=_now_ms
         )
-        stream = Stream(publisher, build, control, autostart)
+        stream = Stream(publisher, build, control, autostart, build_own)
         posts = Posts(
             publisher,
             published,
@@ -69,7 +74,7 @@ async def _serve(
         try:
             async with (
                 program.listening(
-                    service_app(stream, posts, settings.ingest_token),
+                    service_app(stream, posts, settings.ingest_token, rules),
                     name=settings.program,
                     host=settings.host,
                     port=settings.port,
@@ -126,7 +131,11 @@ def _memories(settings: ServiceSettings) -> Iterator[tuple[Memory, Memory]]:
         yield published, control
 
 
-def _builder(settings: ServiceSettings, memory: Memory) -> Callable[[Mapping[str, Any], float | None], Source]:
+def _builder(
+    settings: ServiceSettings, memory: Memory, *, own: bool = False
+) -> Callable[[Mapping[str, Any], float | None], Source]:
+    """Makes sources of a start body; `own`: of what the operator chose, who may name any URL and pace."""
+    urls = SourceUrls(listed(settings.source_urls))
     contact = f"; {settings.contact}" if settings.contact else ""
     user_agent = f"quakestream/{version('quakestream')} (earthquake-service{contact})"
 
@@ -142,6 +151,9 @@ def _builder(settings: ServiceSettings, memory: Memory) -> Callable[[Mapping[str
             usgs_fdsn_url=settings.usgs_fdsn_url,
             emsc_websocket_url=settings.emsc_websocket_url,
             emsc_fdsn_url=settings.emsc_fdsn_url,
+            source_urls=None if own else urls,
+            names_reserved=True,
+            least_interval_ms=0.0 if own else config.LEAST_INTERVAL_MS,
         )
         return sources.build(wanted, context)
 

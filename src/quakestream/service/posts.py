@@ -19,7 +19,7 @@ from quakestream.event import MAX_EVENT_BYTES, EarthquakeEvent, Mode, encode, fr
 from quakestream.plain import read_json
 from quakestream.service.publisher import Publisher
 from quakestream.sources.memory import FORGET_AFTER_MS, Memory
-from quakestream.sources.presets import ALIASES, PRESETS
+from quakestream.sources.presets import AGENCIES
 from quakestream.telemetry import EVENTS_POSTED
 
 LABEL: Final = "http"
@@ -30,7 +30,7 @@ WAIT_S: Final = 5.0
 """How long a post waits for its turn and for the log."""
 RETRY_AFTER_S: Final = 5
 MAX_FAULTS: Final = 100
-RESERVED: Final = frozenset({*sources.names(), *PRESETS, *ALIASES})
+RESERVED: Final = frozenset({*sources.names(), *AGENCIES})
 """Sources that speak for an agency, or for a drill: a post may not use their names unless a setting says so."""
 
 POST_SCHEMA: Final[dict[str, Any]] = {

@@ -18,6 +18,7 @@ import structlog
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from quakestream import telemetry
+from quakestream.config import LEAST_INTERVAL_MS
 from quakestream.errors import Fatal, Rejected, Retryable
 from quakestream.event import EarthquakeEvent
 from quakestream.service.publisher import RETRY_S, Publisher
@@ -64,9 +65,9 @@ class Wanted(BaseModel):
         ]
         | None
     ) = Field(None, description="Absent: the simulator.")
-    interval_ms: Annotated[float, Field(gt=0, le=86_400_000, strict=True, allow_inf_nan=False)] | None = Field(
-        None, alias="intervalMs", description="Pace in ms an event. Absent: `EVENT_INTERVAL_MS`."
-    )
+    interval_ms: (
+        Annotated[float, Field(ge=LEAST_INTERVAL_MS, le=86_400_000, strict=True, allow_inf_nan=False)] | None
+    ) = Field(None, alias="intervalMs", description="Pace in ms an event, 1 or more. Absent: `EVENT_INTERVAL_MS`.")
 
     @classmethod
     def from_body(cls, body: bytes) -> Wanted | None:
@@ -94,8 +95,12 @@ class Stream:
         build: Callable[[Mapping[str, Any], float | None], Source],
         control: Memory,
         autostart: Sequence[Mapping[str, Any]] = (),
+        build_own: Callable[[Mapping[str, Any], float | None], Source] | None = None,
     ) -> None:
-        """`build` makes a source from its entry in a start body and a pace, or says `Rejected`."""
+        """`build` makes a source from its entry in a start body and a pace, or says `Rejected`.
+
+        `build_own` does so for what the operator chose, `autostart`; None: as `build`.
+        """
         self.changed = asyncio.Event()
         """Set when a source's state changes."""
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -103,6 +108,8 @@ class Stream:
         self.publisher = publisher
         """What the sources publish through."""
         self._build = build
+        self._build_own = build_own or build
+        self._stopped = False
         self._control = control
         self._autostart = [dict(source) for source in autostart]
         self._lock = asyncio.Lock()
@@ -112,6 +119,11 @@ class Stream:
     def running(self) -> bool:
         """Whether a source is at work."""
         return any(run.at_work for run in self._runs)
+
+    @property
+    def silenced(self) -> bool:
+        """Whether somebody has stopped what is to start by itself, now or before the program was started."""
+        return self._stopped and bool(self._autostart)
 
     async def start(self, wanted: Wanted | None = None) -> None:
         """Run what is wanted, in place of what runs; without saying what, leave a running stream alone.
@@ -129,6 +141,7 @@ class Stream:
             built = [self._build(source, interval_ms) for source in sources]
             _each_once(built)
             self._control.save("wanted", {"running": True, "sources": sources, "intervalMs": interval_ms})
+            self._stopped = False
             await self._halt()
             self._run([_Run(one.label, one, self) for one in built])
 
@@ -142,19 +155,22 @@ class Stream:
             if not self.running:
                 log.info("there is no stream to stop")
             self._control.save("wanted", {"running": False})
+            self._stopped = True
             await self._halt()
 
     async def resume(self) -> None:
         """Run what was wanted when the program last ran; where nobody ever asked, what starts by itself."""
         async with self._lock:
             remembered = self._control.load("wanted")
+            build = self._build_own if remembered is None else self._build
             if remembered is None:
                 remembered = {"running": bool(self._autostart), "sources": self._autostart}
-            if not remembered["running"]:
+            self._stopped = not remembered["running"]
+            if self._stopped:
                 log.info("no stream is wanted: POST /earthquake-events/start starts one")
                 return
             log.info("resuming the stream")
-            self._run([self._revive(source, remembered.get("intervalMs")) for source in remembered["sources"]])
+            self._run([self._revive(source, remembered.get("intervalMs"), build) for source in remembered["sources"]])
 
     async def suspend(self) -> None:
         """Stop for now: what is wanted stays remembered."""
@@ -168,7 +184,7 @@ class Stream:
             Rejected: there is no such source, or it does not take these options.
         """
         async with self._lock:
-            built = self._build(source, None)
+            built = self._build_own(source, None)
             run = _Run(built.label, built, self)
             self._runs.append(run)
             run.begin()
@@ -200,10 +216,15 @@ class Stream:
         if not self.failed.done():
             self.failed.set_exception(error)
 
-    def _revive(self, source: Mapping[str, Any], interval_ms: float | None) -> _Run:
+    def _revive(
+        self,
+        source: Mapping[str, Any],
+        interval_ms: float | None,
+        build: Callable[[Mapping[str, Any], float | None], Source],
+    ) -> _Run:
         """A source that was once accepted; where it no longer is, it fails for itself, and the others run."""
         try:
-            built = self._build(source, interval_ms)
+            built = build(source, interval_ms)
             return _Run(built.label, built, self)
         except Rejected as error:
             run = _Run(str(source["name"]), None, self)

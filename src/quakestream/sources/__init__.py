@@ -12,7 +12,7 @@ import pkgutil
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
@@ -22,11 +22,14 @@ from quakestream.event import EarthquakeEvent
 from quakestream.sources.memory import Memory
 from quakestream.telemetry import SOURCE_ERRORS
 
+if TYPE_CHECKING:
+    from quakestream.sources.allowed import SourceUrls
+
 State = Literal["starting", "live", "failing", "finished", "stopped"]
 
 CHUNK: Final = 500
 """Events that are looked up and published at once."""
-_HELPERS: Final = frozenset({"client", "event_service", "first_read", "memory", "presets", "vanished"})
+_HELPERS: Final = frozenset({"allowed", "client", "event_service", "first_read", "memory", "presets", "vanished"})
 """Modules here that are no sources."""
 
 
@@ -64,6 +67,11 @@ class SourceContext:
     """Empty: `/fdsnws/event/1/` on the host of the feed."""
     emsc_websocket_url: str = ""
     emsc_fdsn_url: str = ""
+    source_urls: SourceUrls | None = None
+    """URLs that the options may name. None: any, for the operator chose them."""
+    names_reserved: bool = False
+    """Whether only an agency's own service may use its name."""
+    least_interval_ms: float = 0.0
 
 
 class SourceOptions(BaseModel):
@@ -167,7 +175,7 @@ def build(wanted: Mapping[str, Any], context: SourceContext) -> Source:
     options = dict(wanted)
     name = options.pop("name", None)
     if name not in names():
-        raise Rejected(f"there is no source {name!r}: choose from {', '.join(names())}")
+        raise Rejected(f"there is no source {str(name)[:80]!r}: choose from {', '.join(names())}")
     source: type[Source] = importlib.import_module(f"{__name__}.{name}").SOURCE
     try:
         return source(source.Options.model_validate(options), context)

@@ -20,10 +20,12 @@ import httpx
 
 from quakestream.errors import Rejected, Retryable, Unreachable
 from quakestream.sources import SourceContext
+from quakestream.sources.allowed import GuardedTransport, SourceUrls
 
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 """Unpacked. The largest feed of the USGS has about 10 MB, 20,000 events of its FDSN service 16 MB."""
 MAX_REDIRECTS: Final = 5
+MAX_CONNECTIONS: Final = 2
 MAX_WAIT_S: Final = 3600.0
 """A server that asks for a longer wait, by mistake or for its images, is asked again after an hour."""
 MAX_BACKOFF_S: Final = 600.0
@@ -62,14 +64,17 @@ class Refused(Retryable):
 class Client:
     """One agency's client, open while its block runs."""
 
-    def __init__(self, context: SourceContext, accept: str) -> None:
+    def __init__(self, context: SourceContext, accept: str, only: SourceUrls | None = None) -> None:
+        """`only`: ask nobody else, past whatever proxy the environment names; None: whom the operator chose."""
         self._context = context
         self._client = httpx.AsyncClient(
             headers={"User-Agent": context.user_agent, "Accept": accept},
             timeout=context.http_timeout_s,
             follow_redirects=True,
             max_redirects=MAX_REDIRECTS,
-            limits=httpx.Limits(max_connections=2, max_keepalive_connections=1),
+            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=1),
+            transport=None if only is None else GuardedTransport(only, max_connections=MAX_CONNECTIONS),
+            trust_env=only is None,
         )
 
     async def __aenter__(self) -> Self:

@@ -19,6 +19,7 @@ from quakestream import sources
 from quakestream.errors import Rejected, Retryable
 from quakestream.event import EarthquakeEvent
 from quakestream.sources import Outlet, Source, SourceContext, SourceOptions
+from quakestream.sources.allowed import check_names
 from quakestream.sources.client import Client, Pace, Refused, is_loopback
 from quakestream.sources.event_service import DAY_MS, Archive, EventService, Reach
 from quakestream.sources.memory import FORGET_AFTER_MS
@@ -100,6 +101,11 @@ class FdsnSource(Source):
         self._url = options.url or (preset.url if preset else "")
         self._source = options.source or options.preset or ""
         self._agency = options.agency or (preset.agency if preset else None)
+        self._only = context.source_urls if options.url else None
+        if self._only is not None:
+            self._only.check(self._url)
+        if context.names_reserved:
+            check_names(options, self.label)
         self._interval_s = options.poll_interval_s or (preset.poll_interval_s if preset else POLL_INTERVAL_S)
         if self._interval_s < MIN_POLL_INTERVAL_S and not is_loopback(self._url):
             raise Rejected(f"source {self.label}: pollIntervalS: {MIN_POLL_INTERVAL_S:g} s at least")
@@ -119,7 +125,7 @@ class FdsnSource(Source):
         archive: Archive | None = None
         pace = Pace(self._interval_s)
         clock = asyncio.get_running_loop().time
-        async with Client(self.context, "*/*") as client:
+        async with Client(self.context, "*/*", self._only) as client:
             service = self._service(client)
             while True:
                 began, more = clock(), False

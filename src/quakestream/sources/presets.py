@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from quakestream.seismology.preference import default_ranking
+
 
 @dataclass(frozen=True, slots=True)
 class Preset:
@@ -93,3 +95,13 @@ PRESETS: Final[Mapping[str, Preset]] = {
         f"{_ASK} SED at ETH Zürich, http://www.seismo.ethz.ch",
     ),
 }
+
+_RANKING: Final = default_ranking()
+AGENCIES: Final = frozenset(
+    {"usgs", "emsc", "anss", "comcat", "iris", "earthscope", "geofon", "koeri", "jma", "cenc", "bgs", "ign", "afad"}
+    | {*PRESETS, *ALIASES, *(preset.agency for preset in PRESETS.values())}
+    | {*_RANKING.elsewhere, *(agency for region in _RANKING.regions for agency in region.agencies)}
+)
+"""Names and codes that agencies go by, those that the preferred event is chosen by among them: in small letters."""
+AUTHORITIES: Final = frozenset({"usgeologicalsurvey", "unitedstatesgeologicalsurvey", "mediterraneanseismologicalcent"})
+"""What is in their names written out, without spaces."""

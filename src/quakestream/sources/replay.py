@@ -32,7 +32,10 @@ MODE: Final[Mode] = "exercise"
 BUNDLED: Final = Path(__file__).parent / "recordings"
 CHUNK: Final = 500
 HOUR_MS: Final = 3_600_000
+MAX_NAME: Final = 4096
+"""As long as a path may be."""
 _MAX_LOGGED: Final = 20
+_MAX_SHOWN: Final = 80
 _NO_BOUND_MS: Final = 2**62
 
 log = structlog.get_logger(__name__)
@@ -41,9 +44,9 @@ log = structlog.get_logger(__name__)
 class ReplayOptions(SourceOptions):
     """What to replay, and how."""
 
-    files: Annotated[list[str], Field(min_length=1, max_length=1000)] = Field(
-        description="Names of bundled recordings (`usgs-week`), or paths below the folder of recordings."
-    )
+    files: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=MAX_NAME)]], Field(min_length=1, max_length=1000)
+    ] = Field(description="Names of bundled recordings (`usgs-week`), or paths below the folder of recordings.")
     speed: Annotated[float, Field(gt=0, le=1e9)] | Literal["max"] = Field(
         1.0, description="1: as it happened; 60: a minute in a second; `max`: as fast as possible."
     )
@@ -274,14 +277,17 @@ def _locate(name: str, folder: Path | None) -> Path:
     bundled = {path.name.partition(".")[0]: path for path in BUNDLED.glob("*.gz")}
     if name in bundled:
         return bundled[name]
+    shown = name if len(name) <= _MAX_SHOWN else f"{name[:_MAX_SHOWN]}…"
     if folder is None:
-        raise Rejected(f"source replay: there is no recording {name!r}: choose from {', '.join(sorted(bundled))}")
+        raise Rejected(f"source replay: there is no recording {shown!r}: choose from {', '.join(sorted(bundled))}")
     try:
         path = (folder / name).resolve()
-    except ValueError as error:
-        raise Rejected(f"source replay: {name!r} is not a name: {error}") from error
-    if not path.is_relative_to(folder.resolve()):
-        raise Rejected(f"source replay: {name!r} is not below the folder of recordings")
-    if not path.is_file():
-        raise Rejected(f"source replay: there is no file {name!r} in the folder of recordings")
+        inside, there = path.is_relative_to(folder.resolve()), path.is_file()
+    except (ValueError, OSError, RuntimeError) as error:  # no name, too long a one, links in a circle
+        why = error.strerror if isinstance(error, OSError) else str(error)[:_MAX_SHOWN]
+        raise Rejected(f"source replay: {shown!r} is not a name: {why}") from error
+    if not inside:
+        raise Rejected(f"source replay: {shown!r} is not below the folder of recordings")
+    if not there:
+        raise Rejected(f"source replay: there is no file {shown!r} in the folder of recordings")
     return path

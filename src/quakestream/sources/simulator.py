@@ -13,6 +13,7 @@ from typing import Final, Literal
 import structlog
 from pydantic import Field
 
+from quakestream.errors import Rejected
 from quakestream.event import EarthquakeEvent, EpochMs, Location, Mode
 from quakestream.seismology import plates
 from quakestream.seismology.plates import Hypocentre
@@ -84,6 +85,8 @@ class SimulatorSource(Source):
     def __init__(self, options: SimulatorOptions, context: SourceContext) -> None:
         super().__init__(options, context)
         self._options = options
+        if options.interval_ms is not None and options.interval_ms < context.least_interval_ms:
+            raise Rejected(f"source simulator: intervalMs: {context.least_interval_ms:g} at least")
 
     async def run(self, outlet: Outlet) -> None:
         """Publish until cancelled, or until `count` is reached."""
