@@ -26,7 +26,7 @@ import structlog
 import uvicorn
 import uvloop
 
-from quakestream import doors
+from quakestream import doors, output
 from quakestream.errors import ConfigError, Fatal
 
 VANISHED_S: Final = 30.0
@@ -226,6 +226,6 @@ def _end_at_once(stop: Stop, why: str) -> None:
         for say in stop.last_words:
             say()
         log.critical("ended at once", why=why)
-        sys.stdout.flush()
+        output.flush_all()
     finally:
         os._exit(1)

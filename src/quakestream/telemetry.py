@@ -12,6 +12,8 @@ from typing import Literal
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
+from quakestream.output import LogOutput
+
 # --- earthquake-service ---------------------------------------------------------------------------------------------
 EVENTS_PUBLISHED = Counter("quakestream_events_published", "Events handed to the log.", ["source"])
 EVENTS_ACKNOWLEDGED = Counter("quakestream_events_acknowledged", "Events that the log has acknowledged.", ["source"])
@@ -103,11 +105,17 @@ REQUESTS_REFUSED = Counter(
     "one), not_local (without CONTROL_TOKEN, not surely of this machine), source (what a start may not name).",
     ["reason"],
 )
+LINES_DROPPED = Counter(
+    "quakestream_lines_dropped", "Lines not written because nobody reads them: log, events, console.", ["what"]
+)
 LOG_REACHABLE = Gauge("quakestream_log_reachable", "1 while the event log answers.")
 
 
 def configure_logging(level: str, form: Literal["auto", "console", "json"]) -> None:
-    """Set up log lines on standard error: readable on a terminal, JSON elsewhere; once, by each program's `main`."""
+    """Set up log lines on standard error: readable on a terminal, JSON elsewhere; once, by each program's `main`.
+
+    No thread waits for who reads them.
+    """
     as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -126,7 +134,7 @@ def configure_logging(level: str, form: Literal["auto", "console", "json"]) -> N
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LogOutput(sys.stderr, LINES_DROPPED.labels("log").inc)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import sys
 from collections.abc import Mapping
 from typing import Any, Self, TextIO
 
-from quakestream.channels import Accepted, Channel, ChannelContext, Message, Outcome
+from quakestream import output, telemetry
+from quakestream.channels import Accepted, Channel, ChannelContext, Message, Outcome, Retry
 from quakestream.errors import Rejected
 
 
@@ -17,7 +20,7 @@ class ConsoleChannel(Channel):
     max_sends = 1
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stdout
+        self._output = output.shared(stream or sys.stdout)
 
     @classmethod
     def made(cls, context: ChannelContext) -> Self:  # noqa: ARG003 - it needs nothing
@@ -31,8 +34,31 @@ class ConsoleChannel(Channel):
             raise Rejected("the console has no fields")
 
     async def _send(self, message: Message) -> Outcome:
-        print(f"--- {message.title} [{message.key}]\n{message.text}\n", file=self._stream, flush=True)
+        loop = asyncio.get_running_loop()
+        printed: asyncio.Future[bool] = loop.create_future()
+        text = f"--- {message.title} [{message.key}]\n{message.text}\n\n"
+
+        def tell(done: bool) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(_tell, printed, done)
+
+        if not self._output.write(text, tell):
+            telemetry.LINES_DROPPED.labels("console").inc()
+            return Retry("nobody reads the console", maybe_told=False)
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                done = await printed
+        except TimeoutError:
+            return Retry("nobody reads the console")
+        if not done:
+            telemetry.LINES_DROPPED.labels("console").inc()
+            return Retry("nobody reads the console any more", maybe_told=False)
         return Accepted(by_receiver=True)
+
+
+def _tell(printed: asyncio.Future[bool], done: bool) -> None:
+    if not printed.done():
+        printed.set_result(done)
 
 
 CHANNEL = ConsoleChannel

@@ -74,6 +74,7 @@ async def _serve(
     ):
         instance_id = _instance_id(settings, catalog)
         news = News()
+        printer = EventPrinter(sys.stdout, aside=True) if settings.log_events else None
         pipeline = Pipeline(
             event_log,
             catalog,
@@ -86,7 +87,7 @@ async def _serve(
                 alone=event_log.kind == "kafka" and not catalog.shared,
             ),
             now_ms=_now_ms,
-            on_event=EventPrinter(sys.stdout) if settings.log_events else lambda _event: None,
+            on_event=printer or (lambda _event: None),
             on_failure=fail,
             on_commit=news.tell,
         )
@@ -155,6 +156,8 @@ async def _serve(
                 in_time = await asyncio.to_thread(pipeline.stop, settings.shutdown_timeout_s)
                 for worker in beside:
                     await asyncio.to_thread(worker.stop, settings.shutdown_timeout_s)
+                if printer is not None:
+                    await asyncio.to_thread(printer.close)
         if not in_time:
             raise Fatal(f"the pipeline did not stop within {settings.shutdown_timeout_s:g} s")
     return 0
