@@ -9,7 +9,7 @@ QuakestreamError
 │   └── Gap            the change feed no longer has what comes next: begin with what stands
 └── Fatal              stop in order, and loudly: a person must look
     ├── ConfigError    the settings are missing or wrong
-    └── OffsetLost     the log no longer has what comes next: never reset in silence
+    └── OffsetLost     the log has lost what comes next, or is another one: never reset in silence
 """
 
 from collections.abc import Sequence
@@ -63,4 +63,4 @@ class ConfigError(Fatal):
 
 
 class OffsetLost(Fatal):
-    """The log does not have the offset that comes next, or the topic was made anew."""
+    """The log does not have what comes next, or is not the one that was read: a person must say how to go on."""

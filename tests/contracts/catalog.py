@@ -4,12 +4,21 @@ import itertools
 import random
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 
-from quakestream.catalog import Catalog, Cursor, EarthquakeFilter, Ingested, LoggedEvent, LogPartition
+from quakestream.catalog import (
+    Catalog,
+    Cursor,
+    EarthquakeFilter,
+    Ingested,
+    LoggedEvent,
+    LogPartition,
+    StoredPosition,
+)
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.verifying import faults
 from quakestream.errors import Fenced, Gap, OffsetLost, Rejected
@@ -194,6 +203,45 @@ class CatalogContract:
         writer.write(event("a1"))
         with pytest.raises(OffsetLost, match="made anew"):
             catalog.claim(LogPartition("log", "topic", "another-id", 0, "group"))
+
+    def test_a_position_is_stored_with_the_fingerprint_of_the_record_before_it(
+        self, catalog: Catalog, writer: Writer
+    ) -> None:
+        assert catalog.positions("topic", "group") == []
+        writer.claim.fingerprint = b"first"
+        writer.write(event("a1"))
+        writer.claim.fingerprint = b"second"
+        writer.write(event("a2"))
+        stored = StoredPosition(PARTITION, 2, b"second")
+        assert catalog.positions("topic", "group") == [stored]
+        assert catalog.positions("topic", "other") == catalog.positions("other", "group") == []
+        newcomer = catalog.claim(PARTITION)
+        assert (newcomer.next_offset, newcomer.fingerprint) == (2, b"second")
+
+    def test_a_refused_write_leaves_the_fingerprint(self, catalog: Catalog, writer: Writer) -> None:
+        writer.claim.fingerprint = b"first"
+        writer.write(event("a1"))
+        catalog.claim(PARTITION)
+        writer.claim.fingerprint = b"second"
+        with pytest.raises(Fenced):
+            writer.write(event("a2"))
+        assert catalog.claim(PARTITION).fingerprint == b"first"
+
+    @pytest.mark.parametrize("changed", [{"log_id": "other"}, {"topic_id": "another-id"}, {}], ids=str)
+    def test_a_position_can_be_accepted_in_another_log(
+        self, catalog: Catalog, writer: Writer, changed: dict[str, str]
+    ) -> None:
+        writer.write(event("a1"), event("a2"))
+        other = replace(PARTITION, **changed)
+        catalog.accept(StoredPosition(other, 7, b"print"))
+        if changed.get("log_id") is None:
+            with pytest.raises(Fenced):
+                writer.write(event("a3"))
+        assert StoredPosition(other, 7, b"print") in catalog.positions("topic", "group")
+        claim = catalog.claim(other)
+        assert (claim.next_offset, claim.fingerprint) == (7, b"print")
+        assert catalog.ingest(claim, [LoggedEvent(event("a1"), NOW_MS)], 8, NOW_MS).duplicates == 1
+        assert catalog.feed().last_seq == 2
 
     # --- ordered ------------------------------------------------------------------------------------------------
 

@@ -14,17 +14,20 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import msgspec
 import pytest
 
 from quakestream.errors import Backpressure, Fenced, OffsetLost, Rejected, Retryable, Unreachable
 from quakestream.log import (
     MAX_RECORD_BYTES,
     EventLog,
+    Fingerprint,
     LoggedRecord,
     Partition,
     Producer,
+    Reached,
     Reader,
     Record,
     Topic,
@@ -386,6 +389,64 @@ class EventLogContract(abc.ABC):
         poll_until(join(topic, second), lambda _: bool(second.held))
         assert second.held[0].topic_id != before.topic_id
         assert second.held[0].log_id == before.log_id
+
+    def test_the_log_that_was_read_is_known_again(self, log: EventLog, topic: str, producer: Producer) -> None:
+        self.send(producer, topic, 5)
+        records = log.read(topic, 0, 0, 5)
+        for record in records:
+            reached = Reached(record.offset + 1, Fingerprint.of(record))
+            assert log.lost(topic, {0: reached}) == {}
+            assert Fingerprint.decode(reached.last.encode(), reached.next_offset) == reached.last
+            assert Fingerprint.decode(reached.last.encode(), reached.next_offset + 1) is None
+        assert log.lost(topic, {0: Reached(5), 1: Reached(0)}).keys() == {1}
+        assert log.lost(topic, {0: Reached(6)}).keys() == {0}
+
+    @pytest.mark.parametrize(
+        "other", [{"key": b"other"}, {"value": b"other"}, {"value": None}, {"headers": (("a", b"other"),)}], ids=str
+    )
+    def test_another_record_in_its_place_is_seen(
+        self, log: EventLog, topic: str, producer: Producer, other: Mapping[str, Any]
+    ) -> None:
+        sent = Record(topic, b"k", b"v", (("a", b"1"), ("b", None)))
+        producer.send([sent, sent]).result(LIMIT_S)
+        first, second = log.read(topic, 0, 0, 2)
+        assert log.lost(topic, {0: Reached(2, Fingerprint.of(second))}) == {}
+        for wrong in (
+            Fingerprint.of(msgspec.structs.replace(second, **other)),
+            Fingerprint.of(msgspec.structs.replace(second, timestamp_ms=first.timestamp_ms - 1)),
+        ):
+            assert log.lost(topic, {0: Reached(2, wrong)}).keys() == {0}
+
+    def test_where_the_record_is_gone_the_log_is_not_suspected(
+        self, log: EventLog, topic: str, producer: Producer
+    ) -> None:
+        for _ in range(3):
+            self.send(producer, topic, 2)
+        reached = Reached(4, Fingerprint.of(log.read(topic, 0, 3, 1)[0]))
+        self.remove_before(log, topic, 4)
+        wait_for(lambda: log.watermarks(topic) == {0: Watermarks(4, 6)})
+        assert log.lost(topic, {0: reached}) == {}
+        assert log.lost(topic, {0: Reached(3)}).keys() == {0}
+
+    def test_a_producer_knows_the_newest_of_what_was_acknowledged(
+        self, log: EventLog, topic: str, producer: Producer
+    ) -> None:
+        assert producer.newest(topic) == {}
+        self.send(producer, topic, 3)
+        newest = producer.newest(topic)[0]
+        assert newest.offset == 2
+        assert log.lost(topic, {0: Reached(3, newest)}) == {}
+        assert log.lost(topic, {0: Reached(2, newest._replace(offset=1))}).keys() == {0}
+
+    def test_a_topic_made_anew_has_another_identity(self, log: EventLog, topic: str) -> None:
+        before = log.identity(topic)
+        assert before is not None
+        assert before == log.identity(topic)
+        self.remake_topic(log, topic)
+        after = log.identity(topic)
+        assert after is not None
+        assert (after.log_id == before.log_id, after.topic_id == before.topic_id) == (True, False)
+        assert log.identity(f"no-{topic}") is None
 
     # Groups
 

@@ -50,11 +50,23 @@ class Claim:
     """The right to write what comes from one partition, until another instance claims it.
 
     `next_offset` is where to go on; None: nothing of this partition was stored yet. `ingest` moves it on.
+    `fingerprint` is by what the log's reader recognises the record before it; who ingests sets it, and `ingest` stores
+    it with the position. None: not known.
     """
 
     partition: LogPartition
     owner_epoch: int
     next_offset: int | None
+    fingerprint: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPosition:
+    """How far one group has come in one partition, as it is stored."""
+
+    partition: LogPartition
+    next_offset: int
+    fingerprint: bytes | None = None
 
 
 class LoggedEvent(Struct, frozen=True):
@@ -195,6 +207,17 @@ class Catalog(abc.ABC):
         Raises:
             Fenced: another instance has claimed the partition; nothing was stored.
             Unreachable: the database did not answer or is full; nothing was stored.
+        """
+
+    @abc.abstractmethod
+    def positions(self, topic: str, group: str) -> list[StoredPosition]:
+        """How far a group has come in the partitions of a topic, on whatever log: where anything was stored."""
+
+    @abc.abstractmethod
+    def accept(self, position: StoredPosition) -> None:
+        """Go on from this position, whatever was stored of that partition, and fence whoever holds it.
+
+        For a person who has looked at a log that is another than the catalogue knew. What is stored is kept.
         """
 
     @abc.abstractmethod

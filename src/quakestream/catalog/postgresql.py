@@ -78,7 +78,7 @@ WHERE datname = current_database() AND wait_event_type = 'Client'
 _LOCK: Final = "SELECT last_seq, last_report, last_earthquake FROM feed FOR UPDATE"
 _PLACE: Final = 'log_id = %s AND topic = %s AND "partition" = %s AND group_id = %s'
 _ADVANCE: Final = f"""
-UPDATE positions SET next_offset = %s
+UPDATE positions SET next_offset = %s, fingerprint = %s
 WHERE {_PLACE} AND owner_epoch = %s AND next_offset IS NOT DISTINCT FROM %s::int8
 """  # noqa: S608 - made of constants
 
@@ -199,11 +199,18 @@ class PostgresqlCatalog(SqlCatalog):
         where = (partition.log_id, partition.topic, partition.partition, partition.group)
         with self._transaction() as db:
             db.execute(_LOCK)
-            row = db.execute(f"SELECT topic_id, next_offset FROM positions WHERE {_PLACE}", where).fetchone()  # noqa: S608
+            row = db.execute(
+                f"SELECT topic_id, next_offset, fingerprint FROM positions WHERE {_PLACE}",  # noqa: S608 - of constants
+                where,
+            ).fetchone()
             if row is None:
-                db.execute("INSERT INTO positions VALUES (%s, %s, %s, %s, %s, NULL, 1)", (*where, partition.topic_id))
+                db.execute(
+                    """INSERT INTO positions (log_id, topic, "partition", group_id, topic_id, owner_epoch)
+                    VALUES (%s, %s, %s, %s, %s, 1)""",
+                    (*where, partition.topic_id),
+                )
                 return Claim(partition, 1, None)
-            topic_id, next_offset = row
+            topic_id, next_offset, fingerprint = row
             if topic_id != partition.topic_id:
                 raise OffsetLost(
                     f"topic {partition.topic} was made anew (it was {topic_id}, it is {partition.topic_id}): "
@@ -214,7 +221,7 @@ class PostgresqlCatalog(SqlCatalog):
                 where,
             ).fetchone()
             assert raised is not None  # noqa: S101 - the row was read, and nobody removes one
-            return Claim(partition, raised[0], next_offset)
+            return Claim(partition, raised[0], next_offset, fingerprint)
 
     def ingest(self, claim: Claim, events: Sequence[LoggedEvent], next_offset: int, now_ms: int) -> Ingested:
         arrivals = [arrival(event) for event in events]
@@ -282,7 +289,7 @@ class PostgresqlCatalog(SqlCatalog):
         expected = (p.log_id, p.topic, p.partition, p.group, claim.owner_epoch, claim.next_offset)
         with db.pipeline():
             feed = db.execute(_LOCK)
-            moved = db.execute(_ADVANCE, (next_offset, *expected))
+            moved = db.execute(_ADVANCE, (next_offset, claim.fingerprint, *expected))
         if moved.rowcount != 1:
             raise Fenced(f"partition {p.partition} of {p.topic} was claimed by another instance")
         row = feed.fetchone()

@@ -12,8 +12,30 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Double, Select, and_, func, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from quakestream.catalog import MAX_LIMIT, Change, Cursor, EarthquakeFilter, Feed, Follower, Page, Transition
-from quakestream.catalog.schema import CELL, cells_of, changes, claims, earthquakes, events, feed, followers, reports
+from quakestream.catalog import (
+    MAX_LIMIT,
+    Change,
+    Cursor,
+    EarthquakeFilter,
+    Feed,
+    Follower,
+    LogPartition,
+    Page,
+    StoredPosition,
+    Transition,
+)
+from quakestream.catalog.schema import (
+    CELL,
+    cells_of,
+    changes,
+    claims,
+    earthquakes,
+    events,
+    feed,
+    followers,
+    positions,
+    reports,
+)
 from quakestream.errors import Fenced, Gap, Rejected
 from quakestream.event import MODES, Mode, decode
 from quakestream.seismology.geodesy import EARTH_RADIUS_KM, bounding_boxes, distance_km
@@ -95,6 +117,37 @@ def begin_reading(connection: Connection) -> None:
     """Have all that is read on this connection be of one moment. PostgreSQL's is so as it is opened."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN")
+
+
+def read_positions(connection: Connection, topic: str, group: str) -> list[StoredPosition]:
+    """How far a group has come in a topic's partitions, on whatever log."""
+    p = positions.c
+    rows = connection.execute(
+        select(positions)
+        .where(p.topic == topic, p.group_id == group, p.next_offset.is_not(None))
+        .order_by(p.partition, p.log_id)
+    )
+    return [
+        StoredPosition(
+            LogPartition(row.log_id, row.topic, row.topic_id, row.partition, row.group_id),
+            row.next_offset,
+            row.fingerprint,
+        )
+        for row in rows
+    ]
+
+
+def accept(connection: Connection, position: StoredPosition) -> None:
+    """Store a position in place of what was there, and fence who held it."""
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    of = position.partition
+    where = {"log_id": of.log_id, "topic": of.topic, "partition": of.partition, "group_id": of.group}
+    stands = {"topic_id": of.topic_id, "next_offset": position.next_offset, "fingerprint": position.fingerprint}
+    connection.execute(
+        insert(positions)
+        .values(where | stands | {"owner_epoch": 1})
+        .on_conflict_do_update(index_elements=list(where), set_=stands | {"owner_epoch": positions.c.owner_epoch + 1})
+    )
 
 
 def begin_epoch(connection: Connection) -> None:

@@ -66,6 +66,8 @@ positions = Table(
     Column("topic_id", Text, nullable=False),
     Column("next_offset", BigInteger),
     Column("owner_epoch", BigInteger, nullable=False),
+    # by what the record before `next_offset` is recognised; null: by an earlier version, or nothing was read yet
+    Column("fingerprint", LargeBinary),
 )
 
 reports = Table(

@@ -17,6 +17,7 @@ from quakestream.catalog import (
     Feed,
     Follower,
     Page,
+    StoredPosition,
     Transition,
     queries,
     retention,
@@ -30,6 +31,14 @@ class SqlCatalog(Catalog):
     """A catalogue on `_engine`, which its subclass opens and disposes of."""
 
     _engine: sa.Engine
+
+    def positions(self, topic: str, group: str) -> list[StoredPosition]:
+        with self.reading() as connection:
+            return queries.read_positions(connection, topic, group)
+
+    def accept(self, position: StoredPosition) -> None:
+        with self.writing() as connection:
+            queries.accept(connection, position)
 
     def feed(self) -> Feed:
         with self.reading() as connection:

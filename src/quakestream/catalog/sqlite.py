@@ -114,14 +114,18 @@ class SqliteCatalog(SqlCatalog):
         where = (partition.log_id, partition.topic, partition.partition, partition.group)
         with self._transaction() as db:
             row = db.execute(
-                """SELECT topic_id, next_offset, owner_epoch FROM positions
+                """SELECT topic_id, next_offset, owner_epoch, fingerprint FROM positions
                 WHERE log_id = ? AND topic = ? AND "partition" = ? AND group_id = ?""",
                 where,
             ).fetchone()
             if row is None:
-                db.execute("INSERT INTO positions VALUES (?, ?, ?, ?, ?, NULL, 1)", (*where, partition.topic_id))
+                db.execute(
+                    """INSERT INTO positions (log_id, topic, "partition", group_id, topic_id, owner_epoch)
+                    VALUES (?, ?, ?, ?, ?, 1)""",
+                    (*where, partition.topic_id),
+                )
                 return Claim(partition, 1, None)
-            topic_id, next_offset, owner_epoch = row
+            topic_id, next_offset, owner_epoch, fingerprint = row
             if topic_id != partition.topic_id:
                 raise OffsetLost(
                     f"topic {partition.topic} was made anew (it was {topic_id}, it is {partition.topic_id}): "
@@ -132,7 +136,7 @@ class SqliteCatalog(SqlCatalog):
                 WHERE log_id = ? AND topic = ? AND "partition" = ? AND group_id = ?""",
                 where,
             )
-            return Claim(partition, owner_epoch + 1, next_offset)
+            return Claim(partition, owner_epoch + 1, next_offset, fingerprint)
 
     def ingest(self, claim: Claim, events: Sequence[LoggedEvent], next_offset: int, now_ms: int) -> Ingested:
         arrivals = [arrival(event) for event in events]
@@ -179,10 +183,13 @@ class SqliteCatalog(SqlCatalog):
     def _advance(db: sqlite3.Connection, claim: Claim, next_offset: int) -> None:
         p = claim.partition
         moved = db.execute(
-            """UPDATE positions SET next_offset = ?
+            """UPDATE positions SET next_offset = ?, fingerprint = ?
             WHERE log_id = ? AND topic = ? AND "partition" = ? AND group_id = ?
               AND owner_epoch = ? AND next_offset IS ?""",
-            (next_offset, p.log_id, p.topic, p.partition, p.group, claim.owner_epoch, claim.next_offset),
+            (
+                *(next_offset, claim.fingerprint),
+                *(p.log_id, p.topic, p.partition, p.group, claim.owner_epoch, claim.next_offset),
+            ),
         )
         if moved.rowcount != 1:
             raise Fenced(f"partition {p.partition} of {p.topic} was claimed by another instance")

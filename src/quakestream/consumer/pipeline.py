@@ -23,7 +23,17 @@ from quakestream import telemetry
 from quakestream.catalog import Catalog, Claim, Ingested, LoggedEvent, LogPartition
 from quakestream.errors import Backpressure, Fatal, Fenced, OffsetLost, QuakestreamError, Rejected, Retryable
 from quakestream.event import EarthquakeEvent, Mode, decode, is_backfill
-from quakestream.log import EventLog, LoggedRecord, Partition, Producer, Reader, Record, Topic
+from quakestream.log import (
+    EventLog,
+    Fingerprint,
+    LoggedRecord,
+    Partition,
+    Producer,
+    Reached,
+    Reader,
+    Record,
+    Topic,
+)
 from quakestream.log.dead_letters import dead_letter
 
 T = TypeVar("T")
@@ -119,12 +129,18 @@ class Pipeline:
     # --- the position keeper ------------------------------------------------------------------------------------
 
     def assigned(self, partitions: Sequence[Partition]) -> Mapping[int, int | None]:
-        """Claim the partitions in the catalogue; where each goes on."""
-        for p in partitions:
-            target = LogPartition(p.log_id, p.topic, p.topic_id, p.partition, self._settings.group)
-            self._claims[p.partition] = self._persistently("claim", partial(self._catalog.claim, target))
-            self._stopped.pop(p.partition, None)
+        """Claim the partitions in the catalogue; where each goes on.
+
+        Raises:
+            OffsetLost: the log is not the one in which that position was reached.
+        """
+        targets = [LogPartition(p.log_id, p.topic, p.topic_id, p.partition, self._settings.group) for p in partitions]
+        for target in targets:
+            self._check_log(target)
+            self._claims[target.partition] = self._persistently("claim", partial(self._catalog.claim, target))
+            self._stopped.pop(target.partition, None)
         positions = {p.partition: self._claims[p.partition].next_offset for p in partitions}
+        self._check_records(partitions[0].topic, [self._claims[p.partition] for p in partitions])
         self._assigned_lately = True
         logger.info("partitions assigned", positions=positions)
         self._count_stopped()
@@ -141,9 +157,36 @@ class Pipeline:
     def stopped(self, partition: Partition, error: OffsetLost) -> None:
         """Say loudly that this partition waits for a person."""
         self._claims.pop(partition.partition, None)
-        self._stopped[partition.partition] = str(error)
-        logger.error("partition stopped", topic=partition.topic, partition=partition.partition, reason=str(error))
+        reason = f"{error}; `quakestream catalog accept-log` tells what is known of both, and can go on"
+        self._stopped[partition.partition] = reason
+        logger.error("partition stopped", topic=partition.topic, partition=partition.partition, reason=reason)
         self._count_stopped()
+
+    def _check_log(self, target: LogPartition) -> None:
+        """A log that this catalogue has read nothing of is new to it only where it has read no other."""
+        known = self._persistently("look up positions", lambda: self._catalog.positions(target.topic, target.group))
+        same = [one for one in known if one.partition.partition == target.partition]
+        if same and all(one.partition.log_id != target.log_id for one in same):
+            others = ", ".join(f"{one.partition.log_id} up to offset {one.next_offset}" for one in same)
+            raise OffsetLost(
+                f"{target.topic} partition {target.partition}: the log is another one ({target.log_id}) than the "
+                f"catalogue has read ({others})"
+            )
+
+    def _check_records(self, topic: str, claims: Sequence[Claim]) -> None:
+        """The log still has what was read last, as it was read."""
+        reached = {
+            claim.partition.partition: Reached(
+                claim.next_offset, Fingerprint.decode(claim.fingerprint, claim.next_offset)
+            )
+            for claim in claims
+            if claim.next_offset is not None
+        }
+        if not reached:
+            return
+        lost = self._persistently("compare the log", lambda: self._log.lost(topic, reached))
+        for error in lost.values():
+            raise error
 
     # --- the thread ---------------------------------------------------------------------------------------------
 
@@ -252,6 +295,7 @@ class Pipeline:
                 letters.append(dead_letter(record, error))
         self._set_aside(producer, letters)
         next_offset = records[-1].offset + 1
+        claim.fingerprint = Fingerprint.of(records[-1]).encode()
         with telemetry.INGEST_SECONDS.time():
             ingested = self._persistently("ingest", lambda: self._catalog.ingest(claim, events, next_offset, now_ms))
         if ingested.changes:

@@ -23,10 +23,12 @@ The promise:
 from __future__ import annotations
 
 import abc
+import hashlib
+import struct
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import ClassVar, Final, Literal, NamedTuple, Protocol, Self
 
 from msgspec import Struct
 
@@ -96,6 +98,67 @@ class Watermarks:
     high: int
 
 
+class Identity(NamedTuple):
+    """Which log this is, and which topic of that name: as in `Partition`."""
+
+    log_id: str
+    topic_id: str
+
+
+_FINGERPRINT: Final = struct.Struct(">qq16s")
+
+
+class Fingerprint(NamedTuple):
+    """A record as it can be recognised by who read or sent it: its place, its time, a hash of all that it carries."""
+
+    offset: int
+    timestamp_ms: int
+    """Log time; -1: not known, by who has sent it."""
+    digest: bytes
+
+    @classmethod
+    def of(cls, record: LoggedRecord) -> Self:
+        """Of a record that was read."""
+        return cls(record.offset, record.timestamp_ms, _digest(record.key, record.value, record.headers))
+
+    @classmethod
+    def of_sent(cls, record: Record, offset: int) -> Self:
+        """Of a record that was acknowledged at this offset."""
+        return cls(offset, -1, _digest(record.key, record.value, record.headers))
+
+    @classmethod
+    def decode(cls, data: bytes | None, next_offset: int) -> Self | None:
+        """What `encode` made, if it is of the record before `next_offset`."""
+        if data is None or len(data) != _FINGERPRINT.size:
+            return None
+        found = cls(*_FINGERPRINT.unpack(data))
+        return found if found.offset == next_offset - 1 else None
+
+    def encode(self) -> bytes:
+        """For whoever keeps it."""
+        return _FINGERPRINT.pack(*self)
+
+    def matches(self, record: LoggedRecord) -> bool:
+        """Whether the record is the one that it was made of."""
+        other = Fingerprint.of(record)
+        return self.digest == other.digest and self.timestamp_ms in (-1, other.timestamp_ms)
+
+
+def _digest(key: bytes | None, value: bytes | None, headers: Headers) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (key, value, *(part for name, text in headers for part in (name.encode(), text))):
+        digest.update(b"-" if part is None else b"%d:" % len(part))
+        digest.update(part or b"")
+    return digest.digest()
+
+
+class Reached(NamedTuple):
+    """How far somebody has come in a partition: the next offset, and the record before it where it is known."""
+
+    next_offset: int
+    last: Fingerprint | None = None
+
+
 class PositionKeeper(Protocol):
     """Who stores how far a group has come. Called by the reader, on the thread that calls `Reader.poll`."""
 
@@ -140,6 +203,14 @@ class Producer(abc.ABC):
             Backpressure: there is no room for all of them now. Nothing was accepted.
             ValueError: there are more of them than the queue ever holds.
         """
+
+    def newest(self, topic: str) -> Mapping[int, Fingerprint]:
+        """By partition, the newest record of a topic that this producer had acknowledged; empty: not known.
+
+        What it says is never behind what was reported to whoever sent.
+        """
+        del topic
+        return {}
 
     @abc.abstractmethod
     def close(self, timeout_s: float) -> int:
@@ -192,6 +263,8 @@ class EventLog(abc.ABC):
     """One cluster, or one embedded file. Safe to share between threads."""
 
     kind: Literal["kafka", "embedded"]
+    times_never_fall: ClassVar[bool] = False
+    """Whether no record of a partition has a timestamp below that of one before it."""
 
     @abc.abstractmethod
     def ensure_topics(self, topics: Sequence[Topic]) -> None:
@@ -237,6 +310,53 @@ class EventLog(abc.ABC):
             OffsetLost: `offset` is before the first that the log still has, or past the end.
             Unreachable: the log does not answer.
         """
+
+    def identity(self, topic: str) -> Identity | None:
+        """Which log and topic this is; None: there is no such topic, or the log can't tell. Raises Unreachable."""
+        del topic
+        return None
+
+    def lost(self, topic: str, reached: Mapping[int, Reached]) -> Mapping[int, OffsetLost]:
+        """Those of the partitions where the log is not, or no longer, the one in which that position was reached.
+
+        It is for who has compared the `identity` already: a file put back from a backup has the same one, and so has a
+        cluster whose leader lost what it had acknowledged. What is seen: the log ends before the position; its first
+        record comes after it; the record before the position is another one. Where that record is gone, by retention,
+        compaction or an aborted transaction, the times decide if they never fall (`times_never_fall`): what stands
+        after it is not older. What is not seen: on Kafka, a log that went back and has grown beyond a position whose
+        last record is gone; anywhere, one whose last record was written again with the same time and content.
+
+        Raises:
+            Unreachable: the log does not answer.
+        """
+        marks = self.watermarks(topic)
+        found = {number: self._lost(topic, number, place, marks.get(number)) for number, place in reached.items()}
+        return {number: error for number, error in found.items() if error is not None}
+
+    def _lost(self, topic: str, partition: int, reached: Reached, marks: Watermarks | None) -> OffsetLost | None:
+        where = f"{topic} partition {partition}"
+        next_offset, last = reached
+        if marks is None:
+            return OffsetLost(f"{where}: the log has no such partition")
+        if next_offset > marks.high:
+            return OffsetLost(f"{where}: the log went back, to {marks.high}, and {next_offset} comes next")
+        if next_offset < marks.low:
+            return OffsetLost(f"{where}: the log has {marks.low} to {marks.high}, and {next_offset} comes next")
+        if last is None:
+            return None
+        if last.offset < marks.low and last.offset + 1 == marks.high:
+            return None  # all of it is gone: nothing is left to compare
+        try:
+            found = self.read(topic, partition, max(last.offset, marks.low), 1)
+        except OffsetLost as error:
+            return error
+        if not found:
+            return None
+        if found[0].offset == last.offset:
+            same = last.matches(found[0])
+        else:
+            same = not self.times_never_fall or found[0].timestamp_ms >= last.timestamp_ms
+        return None if same else OffsetLost(f"{where}: the log has another record at {last.offset} than was read there")
 
     @abc.abstractmethod
     def reachable(self) -> bool:

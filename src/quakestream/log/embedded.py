@@ -10,6 +10,9 @@ system: SQLite's shared memory needs one kernel). It does not rebuild Kafka.
 - **The lease.** It is renewed by a thread of its own, so polls need not be frequent, but not after `MAX_POLL_GAP_S`
   without any. It runs by the wall clock; one that ends further ahead than its own length was made before the clock was
   set back, and counts as ended. A clock set forward ends a lease early: the keeper's epoch then fences whom it hits.
+- **Another file.** Who has the file open sees, with each append and each look, whether the name still leads to it, and
+  to its write-ahead log. A file that was put in its place stops a reader's partition and ends a producer, loudly:
+  nothing is acknowledged into a file that is no longer there. What it holds is compared when it is opened again.
 - **Waking.** A commit in this process wakes its readers at once; those of other processes see SQLite's `data_version`
   change within `WATCH_INTERVAL_S`.
 """
@@ -32,10 +35,13 @@ import structlog
 from quakestream.errors import Fatal, Fenced, OffsetLost, QuakestreamError, Retryable, Unreachable
 from quakestream.log import (
     EventLog,
+    Fingerprint,
+    Identity,
     LoggedRecord,
     Partition,
     PositionKeeper,
     Producer,
+    Reached,
     Reader,
     Record,
     Topic,
@@ -69,6 +75,7 @@ class EmbeddedLog(EventLog):
     """
 
     kind: Literal["kafka", "embedded"] = "embedded"
+    times_never_fall = True
 
     def __init__(self, data_dir: Path, *, lease_s: float = LEASE_S) -> None:
         self.path = data_dir / file.FILE_NAME
@@ -119,13 +126,27 @@ class EmbeddedLog(EventLog):
                 raise lost
             return file.read_records(connection, row, 0, offset, max_records)[:max_records]
 
+    def identity(self, topic: str) -> Identity | None:
+        with self._connection() as connection, file.snapshot(connection):
+            row = file.find_topic(connection, topic)
+            return Identity(file.log_id(connection), row.uuid) if row else None
+
+    def _lost(self, topic: str, partition: int, reached: Reached, marks: Watermarks | None) -> OffsetLost | None:
+        lost = super()._lost(topic, partition, reached, marks)
+        if lost or reached.last is None:
+            return lost
+        with self._connection() as connection:
+            row = file.find_topic(connection, topic)
+        if row and row.last_ms >= reached.last.timestamp_ms:
+            return None
+        return OffsetLost(f"{topic} partition {partition}: the log's newest record is older than the last one read")
+
     def reachable(self) -> bool:
         try:
             with self._connection() as connection:
-                connection.execute("SELECT id FROM log").fetchone()
+                return file.log_id(connection) == self.log_id
         except QuakestreamError:
             return False
-        return True
 
     def close(self) -> None:
         """Nothing is held open between calls."""
@@ -158,7 +179,8 @@ class EmbeddedProducer(Producer):
         self._closing = False
         self._give_up = threading.Event()
         self._fatal: QuakestreamError | None = None
-        self._connection: sqlite3.Connection | None = None
+        self._file = file.Hold(owner.path, durable=True)
+        self._newest: dict[str, tuple[int, Record]] = {}
         self._clean_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
@@ -179,6 +201,10 @@ class EmbeddedProducer(Producer):
                 self._waiting.append(batch)
                 self._news.notify()
         return batch.future
+
+    def newest(self, topic: str) -> Mapping[int, Fingerprint]:
+        found = self._newest.get(topic)
+        return {0: Fingerprint.of_sent(found[1], found[0])} if found else {}
 
     def close(self, timeout_s: float) -> int:
         with self._news:
@@ -203,7 +229,7 @@ class EmbeddedProducer(Producer):
             log.exception("log writer failed", path=str(self._log.path))
             self._fatal = Fatal(f"the log's writer failed: {error}")
         finally:
-            self._disconnect()
+            self._file.close()
             self._abandon()
 
     def _gather(self) -> list[Batch] | None:
@@ -232,13 +258,19 @@ class EmbeddedProducer(Producer):
                 with file.storage_errors(self._log.path):
                     connection = self._connect()
                     with file.transaction(connection):
-                        return file.append(connection, records, _now_ms())
+                        outcomes = file.append(connection, records, _now_ms())
+                    self._check_place()
             except Unreachable as error:
                 log.warning("append failed, trying again", error=str(error), queued=self.queued, retry_in_s=pause_s)
-                self._disconnect()
+                self._file.close()
                 if self._give_up.wait(pause_s):
                     return None
                 pause_s = min(2 * pause_s, longest_s)
+            else:
+                for record, outcome in zip(records, outcomes, strict=True):
+                    if isinstance(outcome, int):
+                        self._newest[record.topic] = outcome, record
+                return outcomes
 
     def _settle(self, batches: Sequence[Batch], outcomes: list[Outcome] | None) -> None:
         if outcomes is None:
@@ -263,7 +295,7 @@ class EmbeddedProducer(Producer):
                     self._clean_at = time.monotonic()  # go on after the next batch, or at once when there is none
         except Unreachable as error:
             log.warning("cleaning the log failed", error=str(error))
-            self._disconnect()
+            self._file.close()
 
     def _abandon(self) -> None:
         """What is left will not be written by this producer."""
@@ -277,20 +309,27 @@ class EmbeddedProducer(Producer):
             batch.settle([error] * len(batch.records))
 
     def _connect(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._connection = file.connect(self._log.path, durable=True)
-        return self._connection
+        """The file. Raises Fatal where it is not the one that this log was opened on, or has gone back since."""
+        connection = self._file.open()
+        self._check_place()
+        if file.log_id(connection) != self._log.log_id:
+            raise Fatal(f"{self._log.path} is another log than was opened")
+        for topic, (offset, _) in self._newest.items():
+            row = file.find_topic(connection, topic)
+            if row is None or row.high <= offset:
+                raise Fatal(f"{self._log.path} went back: it no longer has offset {offset} of {topic}")
+        return connection
 
-    def _disconnect(self) -> None:
-        if self._connection:
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.close()
-        self._connection = None
+    def _check_place(self) -> None:
+        """What was written into a file that nobody will find is not acknowledged."""
+        if self._file.replaced:
+            raise Fatal(f"{self._log.path} was replaced or removed while it was open")
 
 
 class _View(NamedTuple):
     """What one snapshot of the file shows to a reader."""
 
+    log_id: str
     owner: str | None
     instance: str | None
     topic: file.TopicRow | None
@@ -307,7 +346,7 @@ class EmbeddedReader(Reader):
         self._topic = topic
         self._keeper = keeper
         self._lease = _Lease(owner, topic, group, instance_id)
-        self._connection: sqlite3.Connection | None = None
+        self._file = file.Hold(owner.path, durable=False)
         self._reachable = True
         self._replaced = False
         self._forget()
@@ -356,16 +395,14 @@ class EmbeddedReader(Reader):
             self._revoke()
         finally:
             self._lease.close()
-            if self._connection:
-                self._connection.close()
-            self._connection = None
+            self._file.close()
 
     def _step(self, max_records: int) -> list[LoggedRecord]:
         """Join, take over, or read on: whatever comes next."""
         if self._replaced:
             raise Fenced(f"another member with instance id {self._lease.instance_id} took this one's place")
         view = self._ask(lambda: self._view(max_records))
-        if view is None:
+        if view is None or not self._in_place():
             return []
         if view.owner != self._lease.owner:
             self._lose(view)
@@ -376,19 +413,30 @@ class EmbeddedReader(Reader):
                 return []
         if self._partition is None:
             if view.topic:
-                self._assign(view.topic)
+                self._assign(view.log_id, view.topic)
             return []
         return [] if self._stopped else self._read_on(self._partition, view, max_records)
 
+    def _in_place(self) -> bool:
+        """A reader reads on only in the file that it began with; one that has not begun takes what is there."""
+        if not self._file.replaced:
+            return True
+        if self._partition is None:
+            self._file.let_go()
+        elif not self._stopped:
+            self._stop(self._partition, OffsetLost(f"{self._log.path} was replaced or removed while it was read"))
+        return False
+
     def _view(self, max_records: int) -> _View:
-        connection = self._connect()
+        connection = self._file.open()
         with file.snapshot(connection):
             owner, instance = self._lease.holder(connection)
             topic = file.find_topic(connection, self._topic)
             records: list[LoggedRecord] = []
             if topic and owner == self._lease.owner and self._reads_from(topic) and not self._ahead:
                 records = file.read_records(connection, topic, 0, self._position, max_records)
-        return _View(owner, instance, topic, records)
+            log_id = file.log_id(connection)
+        return _View(log_id, owner, instance, topic, records)
 
     def _reads_from(self, topic: file.TopicRow) -> bool:
         return self._partition is not None and not self._stopped and self._partition.topic_id == topic.uuid
@@ -411,8 +459,8 @@ class EmbeddedReader(Reader):
             self._position = topic.high  # what stood between was compacted away
         return records
 
-    def _assign(self, topic: file.TopicRow) -> None:
-        partition = Partition(self._log.log_id, topic.name, topic.uuid, 0)
+    def _assign(self, log_id: str, topic: file.TopicRow) -> None:
+        partition = Partition(log_id, topic.name, topic.uuid, 0)
         try:
             position = self._keeper.assigned([partition]).get(0)
         except OffsetLost as error:
@@ -456,7 +504,7 @@ class EmbeddedReader(Reader):
         return time.monotonic() < deadline
 
     def _version(self) -> int:
-        return int(self._connect().execute("PRAGMA data_version").fetchone()[0])
+        return int(self._file.open().execute("PRAGMA data_version").fetchone()[0])
 
     def _ask(self, question: Callable[[], T]) -> T | None:
         """Ask the file; None when it does not answer."""
@@ -467,17 +515,10 @@ class EmbeddedReader(Reader):
             if self._reachable:
                 log.warning("log does not answer", error=str(error))
             self._reachable = False
-            if self._connection:
-                self._connection.close()
-            self._connection = None
+            self._file.close()
             return None
         self._reachable = True
         return answer
-
-    def _connect(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._connection = file.connect(self._log.path, durable=False)
-        return self._connection
 
 
 class _Lease:

@@ -45,6 +45,8 @@ from quakestream.errors import Fatal, Fenced, OffsetLost, QuakestreamError, Reje
 from quakestream.log import (
     MAX_RECORD_BYTES,
     EventLog,
+    Fingerprint,
+    Identity,
     LoggedRecord,
     Partition,
     PositionKeeper,
@@ -230,6 +232,10 @@ class KafkaLog(EventLog):
         finally:
             consumer.close()
 
+    def identity(self, topic: str) -> Identity | None:
+        description = self.describe(topic)
+        return None if description is None else Identity(description.log_id, description.topic_id)
+
     def reachable(self) -> bool:
         try:
             self._admin.list_topics(topic="", timeout=1.0)
@@ -308,6 +314,7 @@ class KafkaProducer(Producer):
         self._sent = 0
         self._unsent: deque[tuple[int, Batch, list[int]]] = deque()  # not yet with librdkafka, in order
         self._refused: deque[tuple[int, Batch, int, Outcome]] = deque()  # to be reported by the serving thread
+        self._newest: dict[tuple[str, int], tuple[int, Record]] = {}  # by topic and partition
         self._broken = False
         self._closing = False
         self._ended = threading.Event()
@@ -331,6 +338,14 @@ class KafkaProducer(Producer):
                 self._sent += 1
                 self._hand_over()
         return batch.future
+
+    def newest(self, topic: str) -> Mapping[int, Fingerprint]:
+        found = dict(self._newest)
+        return {
+            number: Fingerprint.of_sent(record, offset)
+            for (name, number), (offset, record) in found.items()
+            if name == topic
+        }
 
     def close(self, timeout_s: float) -> int:
         with self._lock:
@@ -388,7 +403,11 @@ class KafkaProducer(Producer):
     def _delivered(self, number: int, batch: Batch, index: int, error: KafkaError | None, message: Message) -> None:
         """One record's report from librdkafka, on the serving thread."""
         if error is None:
-            self._report(number, batch, index, cast("int", message.offset()))
+            offset = cast("int", message.offset())
+            if offset >= 0:  # a broker that knew the record already may not say where it stands
+                record = batch.records[index]
+                self._newest[record.topic, cast("int", message.partition())] = offset, record
+            self._report(number, batch, index, offset)
         elif not self._lost_client(error):  # else it stays unreported, and the next client sends it again
             self._report(number, batch, index, _fate(error))
 

@@ -130,9 +130,12 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise
 
 
-def connect(path: Path, *, durable: bool) -> sqlite3.Connection:
-    """Open the file for one thread at a time. `durable`: what it commits survives power loss."""
-    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+def connect(path: Path, *, durable: bool, make: bool = False) -> sqlite3.Connection:
+    """Open the file for one thread at a time. `durable`: what it commits survives power loss. `make`: an empty one."""
+    address = f"{path.absolute().as_uri()}?mode={'rwc' if make else 'rw'}"
+    connection = sqlite3.connect(
+        address, uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+    )
     try:
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         connection.execute(f"PRAGMA journal_size_limit = {64 * 1024 * 1024}")
@@ -140,6 +143,59 @@ def connect(path: Path, *, durable: bool) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+class Hold:
+    """A connection that stays open, and whether the names still lead to the files that it has open.
+
+    SQLite goes on in files that were removed or replaced, and says nothing. An inode number is nobody else's while the
+    file is open; the write-ahead log's is compared too, for it can be lost alone.
+    """
+
+    def __init__(self, path: Path, *, durable: bool) -> None:
+        self._path = path
+        self._durable = durable
+        self._connection: sqlite3.Connection | None = None
+        self._inodes: tuple[int, int] | None = None
+
+    def open(self) -> sqlite3.Connection:
+        """The connection, made when there is none. Where the file is another than before, it stays `replaced`."""
+        if self._connection is None:
+            connection = connect(self._path, durable=self._durable)
+            try:
+                log_id(connection)  # the first read opens the write-ahead log
+                inodes = _inodes(self._path)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+            if self._inodes is None or (inodes and inodes[0] == self._inodes[0]):
+                self._inodes = inodes  # a write-ahead log is made anew when nobody had the file open
+        return self._connection
+
+    @property
+    def replaced(self) -> bool:
+        """Whether what is open is no longer what has the name."""
+        return self._connection is not None and _inodes(self._path) != self._inodes
+
+    def close(self) -> None:
+        """Close the connection. The next one is to find the same file."""
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+        self._connection = None
+
+    def let_go(self) -> None:
+        """Close the connection. The next one may find any file."""
+        self.close()
+        self._inodes = None
+
+
+def _inodes(path: Path) -> tuple[int, int] | None:
+    try:
+        return path.stat().st_ino, Path(f"{path}-wal").stat().st_ino
+    except FileNotFoundError:
+        return None
 
 
 @contextlib.contextmanager
@@ -174,7 +230,11 @@ def open_file(path: Path) -> str:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with storage_errors(path), _opening(path.parent), contextlib.closing(connect(path, durable=True)) as connection:
+        with (
+            storage_errors(path),
+            _opening(path.parent),
+            contextlib.closing(connect(path, durable=True, make=True)) as connection,
+        ):
             return _prepare(connection, path)
     except (OSError, Unreachable) as error:
         raise Fatal(f"the event log can't be opened: {error}") from error
@@ -205,6 +265,11 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> str:
         raise Fatal(f"{path} is not an event log")
     elif version != SCHEMA_VERSION:
         raise Fatal(f"{path} has version {version}; this program knows version {SCHEMA_VERSION}")
+    return log_id(connection)
+
+
+def log_id(connection: sqlite3.Connection) -> str:
+    """Which log this is."""
     return str(connection.execute("SELECT id FROM log").fetchone()[0])
 
 
