@@ -22,12 +22,16 @@ from quakestream.catalog.opening import file_of, open_catalog
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.catalog.verifying import faults
-from quakestream.command import DataDir, EnvFile, fail, reporting, settings_of
+from quakestream.command import DataDir, EnvFile, fail, opened_log, reporting, settings_of
 from quakestream.config import ConsumerSettings
+from quakestream.consumer import accepting
 from quakestream.consumer.parameters import FilterParameters
+from quakestream.consumer.pipeline import OTHERS_INTERVAL_S, OTHERS_PATIENCE_S
 from quakestream.errors import Rejected
 from quakestream.formats import Problem
 from quakestream.instance import sole_instance
+from quakestream.log import EventLog
+from quakestream.log.sqlite_file import FILE_NAME
 
 BATCH: Final = 1000
 PRUNE_STEP: Final = 1000
@@ -35,8 +39,11 @@ MOST_PROBLEMS: Final = 20
 MOST_FAULTS: Final = 100
 DAY_MS: Final = 86_400_000
 MOST_DAYS: Final = 36_500
+WAYS: Final[tuple[accepting.Begin, ...]] = ("beginning", "end")
 
-app = typer.Typer(no_args_is_help=True, help="The catalogue: import, export, verify, prune, vacuum, rebuild.")
+app = typer.Typer(
+    no_args_is_help=True, help="The catalogue: import, export, verify, prune, vacuum, rebuild, accept a log."
+)
 
 
 @app.command(name="import")
@@ -172,6 +179,65 @@ def new_epoch(data_dir: DataDir = None, env_file: EnvFile = None) -> None:
     """After a backup was put back: give the feed a new epoch, so that its numbers are not mistaken for those before."""
     with _writing(_settings(env_file, data_dir)) as catalog:
         typer.echo(f"epoch {catalog.begin_epoch().epoch}")
+
+
+@app.command()
+def accept_log(
+    begin: Annotated[
+        Literal["beginning", "end"] | None,
+        typer.Option(
+            "--from", help="Where to go on in the log as it is now. Without it: a report, nothing is changed."
+        ),
+    ] = None,
+    partition: Annotated[int | None, typer.Option(min=0, help="This one alone; else all that are stopped.")] = None,
+    data_dir: DataDir = None,
+    env_file: EnvFile = None,
+) -> None:
+    """Go on with a log that is another than the catalogue knew: made anew, put back from a backup, cut short.
+
+    Without `--from` it tells what is known of both and what may be missing; exit 1 where a partition is stopped.
+    With it, what is stored is kept, and what is read again changes nothing. Stop the consumers before.
+    """
+    settings = settings_of(ConsumerSettings, env_file, **({"data_dir": data_dir} if data_dir else {}))
+    if settings.event_log == "embedded" and not (settings.data_dir / FILE_NAME).is_file():
+        fail(f"there is no log {settings.data_dir / FILE_NAME}: start earthquake-service, which makes one", 2)
+    topic, group = settings.topic(), settings.group()
+    with opened_log(settings) as log, (_writing if begin else _reading)(settings) as catalog:
+        if begin and catalog.shared:
+            _wait_for_nobody(log, group)
+        found = [one for one in accepting.standings(log, catalog, topic, group) if partition in (None, one.partition)]
+        if all(one.marks is None for one in found):
+            for line in (line for one in found for line in one.report()):
+                typer.echo(line)
+            fail(f"the log has no {_named(topic, partition)}: earthquake-service makes what is not there", 2)
+        waiting = [one for one in found if one.why is not None and one.marks is not None]
+        for one in found:
+            for line in one.report():
+                typer.echo(line)
+            if one not in waiting:
+                continue
+            for way in WAYS if begin is None else (begin,):
+                for line in one.missing(way):
+                    typer.echo(f"  --from {way}: {line}")
+        if begin is None:
+            raise typer.Exit(1 if waiting else 0)
+        for one in waiting:
+            position = accepting.position_to_go_on(log, topic, group, one, begin)
+            catalog.accept(position)
+            typer.echo(f"partition {one.partition}: goes on at offset {position.next_offset}")
+
+
+def _named(topic: str, partition: int | None) -> str:
+    return f"topic {topic}" if partition is None else f"partition {partition} of topic {topic}"
+
+
+def _wait_for_nobody(log: EventLog, group: str) -> None:
+    """Until the group has no members; those that have ended stay in it for a while."""
+    deadline_s = time.monotonic() + OTHERS_PATIENCE_S
+    while members := log.members(group):
+        if time.monotonic() > deadline_s:
+            fail(f"consumers of group {group} are at work: {', '.join(sorted(members))}. Stop them before", 1)
+        time.sleep(OTHERS_INTERVAL_S)
 
 
 def _import(catalog: SqlCatalog, file: Path, *, again: bool) -> int:

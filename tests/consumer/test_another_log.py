@@ -10,9 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from quakestream import command
+from quakestream.catalog.postgresql import PostgresqlCatalog
+from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
+from quakestream.catalog_cli import app
 from quakestream.consumer.pipeline import Pipeline, PipelineSettings
+from quakestream.instance import sole_instance
 from quakestream.log import Record, Topic
 from quakestream.log.dead_letters import dead_letter_topic
 from quakestream.log.embedded import EmbeddedLog
@@ -25,10 +31,13 @@ TOPICS = (Topic(TOPIC), Topic(dead_letter_topic(TOPIC)))
 class Site:
     """A catalogue that outlives the logs it is given."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database_url: str = "") -> None:
         self.folder = folder
         self.file = folder / "log.sqlite3"
-        self.catalog = SqliteCatalog(folder / "catalogue.sqlite3")
+        self.database_url = database_url
+        self.catalog: SqlCatalog = (
+            PostgresqlCatalog(database_url) if database_url else SqliteCatalog(folder / "catalogue.sqlite3")
+        )
         self.running: list[Pipeline] = []
 
     def send(self, *names: str) -> None:
@@ -64,6 +73,27 @@ class Site:
         eventually(lambda: self.stored() == already + len(names))
         assert pipeline.stop(10)
 
+    def accept_log(self, *options: str, code: int = 0) -> str:
+        environment = {
+            "EVENT_LOG": "embedded",
+            "DATA_DIR": str(self.folder),
+            "KAFKA_TOPIC": TOPIC,
+            "KAFKA_GROUP_ID": "group",
+            "DATABASE_URL": self.database_url,
+        }
+        with pytest.MonkeyPatch.context() as patched:  # this process keeps the logging that it has
+            patched.setattr(command, "configure_logging", lambda *_: None)
+            done = CliRunner().invoke(app, ["accept-log", *options], env=environment)
+        assert done.exit_code == code, done.output
+        return done.output
+
+    def goes_on(self, stored: int) -> None:
+        """Read until the catalogue has so much, and nothing is left or stopped."""
+        pipeline = self.start()
+        eventually(lambda: pipeline.healthy and self.stored() == stored and not pipeline.state()["stopped"])
+        assert pipeline.stop(10)
+        assert self.stored() == stored
+
     def copy(self) -> Path:
         """A copy of the log's file, all of it in the one file, as `sqlite3 .backup` makes it."""
         with contextlib.closing(sqlite3.connect(self.file)) as db:
@@ -83,6 +113,15 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     site = Site(tmp_path)
+    yield site
+    site.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+    """On each of the two databases."""
+    url = request.getfixturevalue("postgresql").make_database() if request.param == "postgresql" else ""
+    site = Site(tmp_path, url)
     yield site
     site.close()
 
@@ -207,3 +246,58 @@ def _expire(site: Site, **also: Any) -> None:
         db.execute("UPDATE topics SET low = high, bytes = 0")
         for name, value in also.items():
             db.execute(f"UPDATE topics SET {name} = ?", (value,))  # noqa: S608 - a column
+
+
+@pytest.mark.parametrize("fault", [put_back, made_anew, topic_made_anew])
+def test_a_person_can_go_on_from_the_beginning_and_nothing_is_doubled(
+    either: Site, fault: Callable[[Site], None]
+) -> None:
+    site = either
+    site.store(*names("a", 10))
+    site.copy()
+    site.store(*names("b", 10))
+    fault(site)
+    site.send(*names("a", 10), *names("b", 5), *names("c", 15))
+    report = site.accept_log(code=1)
+    assert "up to offset 20" in report
+    assert "--from beginning" in report
+    assert "missing" in report
+    assert site.accept_log(code=1) == report, "a report changes nothing"
+    assert "goes on at offset 0" in site.accept_log("--from", "beginning")
+    assert "nothing to accept" in site.accept_log()
+    site.goes_on(35)
+    assert "nothing to accept" in site.accept_log("--from", "end")
+    site.store(*names("d", 3))
+
+
+@pytest.mark.parametrize("fault", [put_back, made_anew])
+def test_a_person_can_go_on_from_the_end(either: Site, fault: Callable[[Site], None]) -> None:
+    site = either
+    site.store(*names("a", 10))
+    site.copy()
+    site.store(*names("b", 10))
+    fault(site)
+    site.send(*names("c", 15))
+    said = site.accept_log("--from", "end", "--partition", "0")
+    assert "are not read" in said
+    site.goes_on(20)
+    site.store(*names("d", 3))
+    put_back_again = site.copy()
+    site.store(*names("e", 3))
+    site.remove()
+    put_back_again.rename(site.file)
+    site.send(*names("f", 9))
+    site.accept_log(code=1)
+
+
+def test_nothing_is_accepted_while_a_consumer_is_at_work(site: Site) -> None:
+    site.store(*names("a", 10))
+    made_anew(site)
+    site.send(*names("b", 3))
+    with sole_instance(site.folder / "earthquake-consumer.lock"):
+        assert "already works" in site.accept_log("--from", "end", code=1)
+        site.accept_log(code=1)
+    assert "no partition 7" in site.accept_log("--from", "end", "--partition", "7", code=2)
+    made_anew(site)
+    assert "there is no log" in site.accept_log(code=2)
+    assert not site.file.exists()
