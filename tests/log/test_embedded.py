@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from quakestream.errors import Fatal
+from quakestream.errors import Fatal, Unreachable
 from quakestream.log import EventLog, Record, Topic, Watermarks, embedded
 from quakestream.log import sqlite_file as file
 from quakestream.log.embedded import EmbeddedLog
@@ -221,3 +222,65 @@ assert producer.close(5.0) == 0
     assert len(records) == 600
     for name in (b"a", b"b", b"c"):
         assert [int(r.value or b"") for r in records if r.key == name] == list(range(200))
+
+
+def removed(log: EmbeddedLog) -> None:
+    for name in log.path.parent.glob("log.sqlite3*"):
+        name.unlink()
+
+
+def remade(log: EmbeddedLog) -> None:
+    removed(log)
+    EmbeddedLog(log.path.parent).ensure_topics([Topic("t")])
+
+
+def put_back(log: EmbeddedLog) -> None:
+    removed(log)
+    (log.path.parent / "backup").rename(log.path)
+
+
+def without_wal(log: EmbeddedLog) -> None:
+    log.path.with_name("log.sqlite3-wal").unlink()
+
+
+@pytest.mark.parametrize("fault", [removed, remade, put_back, without_wal])
+def test_nothing_is_acknowledged_into_a_file_that_nobody_will_find(
+    log: EmbeddedLog, fault: Callable[[EmbeddedLog], None]
+) -> None:
+    log.ensure_topics([Topic("t")])
+    shutil.copy(log.path, log.path.parent / "backup")
+    producer = log.producer()
+    assert producer.send([Record("t", b"k", b"1")]).result(LIMIT_S) == [0]
+    fault(log)
+    (outcome,) = producer.send([Record("t", b"k", b"2")]).result(LIMIT_S)
+    assert isinstance(outcome, Fatal)
+    assert "replaced or removed" in str(outcome)
+    with pytest.raises(Fatal):
+        producer.send([Record("t", b"k", b"3")])
+    assert producer.newest("t")[0].offset == 0
+    producer.close(1.0)
+
+
+@pytest.mark.parametrize("fault", [removed, remade, put_back, without_wal])
+def test_a_file_replaced_under_a_reader_stops_it(log: EmbeddedLog, fault: Callable[[EmbeddedLog], None]) -> None:
+    log.ensure_topics([Topic("t")])
+    shutil.copy(log.path, log.path.parent / "backup")
+    keeper = Keeper()
+    reader = log.reader("t", "g", keeper)
+    try:
+        append(log, [Record("t", b"k", b"1")], 0)
+        take(reader, 1)
+        fault(log)
+        assert poll_until(reader, lambda _: bool(keeper.stops)) == []
+        assert "replaced or removed" in str(keeper.stops[0])
+        assert reader.poll(10, 0.2) == []
+    finally:
+        reader.close()
+
+
+def test_a_log_that_is_not_there_is_not_made_by_looking(log: EmbeddedLog) -> None:
+    removed(log)
+    assert not log.reachable()
+    with pytest.raises(Unreachable):
+        log.watermarks("t")
+    assert not log.path.exists()
