@@ -21,13 +21,14 @@ from quakestream.command import DataDir, EnvFile, fail, opened_log, reporting, s
 from quakestream.config import ConsumerSettings, ServiceSettings
 from quakestream.consumer import main as consumer
 from quakestream.consumer.printing import EventPrinter
-from quakestream.errors import ConfigError, QuakestreamError, Rejected
+from quakestream.errors import ConfigError, QuakestreamError, Rejected, Retryable
 from quakestream.event import decode
 from quakestream.log import EventLog, LoggedRecord
 from quakestream.log.dead_letters import PREFIX, dead_letter_topic, revived
 from quakestream.log.opening import stream_topics
 from quakestream.service import main as service
 from quakestream.service.publisher import Publisher
+from quakestream.service.recollection import Recollection
 from quakestream.sources import SourceContext, State
 from quakestream.sources.memory import Memory
 from quakestream.sources.replay import ReplayOptions, ReplaySource
@@ -35,6 +36,8 @@ from quakestream.sources.replay import ReplayOptions, ReplaySource
 DEMO: Final = (
     '[{"name": "replay", "files": ["usgs-week"], "speed": 60, "playHours": 12, "shiftToNow": true, "resume": false}]'
 )
+
+RETRY_S: Final = 0.5
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The earthquake event stream.")
 app.add_typer(catalog_cli.app, name="catalog")
@@ -197,7 +200,9 @@ def show_version() -> None:
 async def _replay(settings: ServiceSettings, log: EventLog, options: ReplayOptions, stop: program.Stop) -> int:
     """Run one replay to its end through a publisher of its own: 0 when everything was acknowledged."""
     publisher = Publisher(log, stream_topics(settings), queue_size=settings.publish_queue_size, now_ms=_now_ms)
-    with closing(Memory(settings.data_dir / "replay.sqlite3", f"{log.kind}:{settings.kafka_brokers}")) as memory:
+    stream = f"{log.kind}:{settings.kafka_brokers}/{settings.topic()}"
+    with closing(Memory(settings.data_dir / "replay.sqlite3", stream)) as memory:
+        memory.newest = publisher.newest
         source = ReplaySource(
             options,
             SourceContext(
@@ -213,7 +218,7 @@ async def _replay(settings: ServiceSettings, log: EventLog, options: ReplayOptio
         watching = asyncio.create_task(publisher.watch())
         stopped = asyncio.create_task(stop.wait())
         with _progress(source):
-            running = asyncio.create_task(source.run(_ReplayOutlet(publisher)))
+            running = asyncio.create_task(_run(source, publisher, Recollection(log, settings.topic(), memory)))
             done, _ = await asyncio.wait([running, stopped, watching], return_when=asyncio.FIRST_COMPLETED)
         running.cancel()
         left = await publisher.close(settings.shutdown_timeout_s / 2)
@@ -236,6 +241,18 @@ async def _replay(settings: ServiceSettings, log: EventLog, options: ReplayOptio
         err=True,
     )
     return 1 if left or refused or progress.problems else 0
+
+
+async def _run(source: ReplaySource, publisher: Publisher, recollection: Recollection) -> None:
+    """Go on where the last one was cut short, if this is the log that acknowledged that."""
+    await publisher.topics_made()
+    while True:
+        try:
+            await recollection.check()
+            break
+        except Retryable:
+            await asyncio.sleep(RETRY_S)
+    await source.run(_ReplayOutlet(publisher))
 
 
 class _ReplayOutlet:

@@ -35,6 +35,10 @@ SOURCE_VANISHED = Counter(
     "Events that left a feed early, by what the agency says of them: deleted, renamed, standing, unknown.",
     ["source", "answer"],
 )
+LOGS_FORGOTTEN = Counter(
+    "quakestream_logs_forgotten_total",
+    "Times that the log was not the one that acknowledged, so that all was published again.",
+)
 EVENTS_POSTED = Counter(
     "quakestream_events_posted", "Events of `POST /earthquake-events`: accepted, duplicate, refused.", ["outcome"]
 )

@@ -6,26 +6,21 @@ import asyncio
 import contextlib
 import shutil
 import sqlite3
-import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from confluent_kafka.admin import AdminClient
 
 from quakestream import program, sources
 from quakestream.config import ServiceSettings
 from quakestream.event import decode
-from quakestream.log import Topic, Watermarks
+from quakestream.log import Watermarks
 from quakestream.log.embedded import EmbeddedLog
-from quakestream.log.kafka import KafkaLog
 from quakestream.log.opening import open_log
-from quakestream.service import main
 from quakestream.service.main import serve
 from quakestream.sources import Outlet, Source, SourceOptions
-from tests.conftest import Broker
 from tests.service.fakes import event, until
 
 TOPIC = "earthquake-service-topic"
@@ -179,37 +174,3 @@ def test_sources_deliver_again_what_the_log_has_lost(tmp_path: Path, feed: None,
     fault(tmp_path)
     assert run(tmp_path, acknowledged, autostart=FEED) == 0
     assert [name for name in ids(tmp_path) if name.startswith("e")] == [f"e{n}" for n in range(5)]
-
-
-@pytest.mark.kafka
-def test_a_topic_made_anew_under_the_service_is_seen(
-    tmp_path: Path, feed: None, kafka_broker: Broker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(main, "WATCH_INTERVAL_S", 0.2)
-    topic = f"topic-{uuid.uuid4().hex}"
-    kafka = {
-        "event_log": "kafka",
-        "kafka_brokers": kafka_broker.address,
-        "kafka_client_id": "test",
-        "kafka_topic": topic,
-    }
-    admin = AdminClient({"bootstrap.servers": kafka_broker.address, "log_level": 0})
-
-    async def use(_client: httpx.AsyncClient) -> None:
-        log = KafkaLog(kafka_broker.address, "looking")
-
-        async def has_all() -> None:
-            async with asyncio.timeout(40):
-                while sum(mark.high for mark in (await asyncio.to_thread(log.watermarks, topic)).values()) < 5:
-                    await asyncio.sleep(0.1)
-
-        await has_all()
-        admin.delete_topics([topic])[topic].result(10)
-        async with asyncio.timeout(20):
-            while await asyncio.to_thread(log.identity, topic) is not None:
-                await asyncio.sleep(0.1)
-        await asyncio.to_thread(log.ensure_topics, [Topic(topic)])
-        await has_all()
-        log.close()
-
-    assert run(tmp_path, use, autostart=FEED, **kafka) == 0

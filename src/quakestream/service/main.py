@@ -14,7 +14,7 @@ import structlog
 from quakestream import config, program, sources
 from quakestream.addresses import listed
 from quakestream.config import ServiceSettings
-from quakestream.errors import ConfigError, Rejected
+from quakestream.errors import ConfigError, Rejected, Retryable
 from quakestream.guards import Rules
 from quakestream.instance import sole_instance
 from quakestream.log import EventLog
@@ -24,6 +24,7 @@ from quakestream.service.app import service_app
 from quakestream.service.fallback import fall_back
 from quakestream.service.posts import Posts
 from quakestream.service.publisher import Publisher
+from quakestream.service.recollection import WATCH_INTERVAL_S, Recollection
 from quakestream.service.stream import Stream
 from quakestream.sources import Source, SourceContext
 from quakestream.sources.allowed import SourceUrls
@@ -32,6 +33,7 @@ from quakestream.sources.memory import Memory
 DELIVERY_SHARE: Final = 0.9
 """Of the time that stopping may take, the share after which nothing more is waited for."""
 ANNOUNCEMENT_S: Final = 1.0
+RETRY_S: Final = 0.5
 
 log = structlog.get_logger(__name__)
 
@@ -61,13 +63,17 @@ async def _serve(
         publisher = Publisher(
             event_log, stream_topics(settings), queue_size=settings.publish_queue_size, now_ms=_now_ms
         )
-        stream = Stream(publisher, build, control, autostart, build_own)
+        published.newest = publisher.newest
+        recalled = asyncio.Event()
+        recollection = Recollection(event_log, settings.topic(), published)
+        stream = Stream(publisher, build, control, autostart, build_own, recalled)
         posts = Posts(
             publisher,
             published,
             sources=frozenset(name for name in settings.ingest_sources.split(",") if name),
             default_mode=settings.default_mode,
             now_ms=_now_ms,
+            recalled=recalled,
         )
         stop.last_words.append(lambda: _say_left(publisher.left()))
         deadline = _deadline(settings)
@@ -81,18 +87,37 @@ async def _serve(
                     max_per_address=settings.max_connections_per_address,
                 ) as server,
                 _background(publisher.watch()) as watching,
+                _background(_recall(publisher, recollection, stream, recalled)) as recalling,
                 _background(status.tell(stream, publisher, SOURCE_STATUS_TOPIC, _now_ms)) as telling,
                 _background(_fallback(settings, stream)) as falling_back,
             ):
                 try:
                     await stream.resume()
                     ready(server.url)
-                    await program.until(stop, server.answering, watching, telling, falling_back, stream.failed)
+                    await program.until(
+                        stop, server.answering, watching, recalling, telling, falling_back, stream.failed
+                    )
                 finally:
                     deadline = _deadline(settings)
         finally:
             left = await _drain(stream, publisher, deadline)
         return 1 if left else 0
+
+
+async def _recall(publisher: Publisher, recollection: Recollection, stream: Stream, recalled: asyncio.Event) -> None:
+    """Compare the memory with the log before anybody asks it, and watch that the log stays the same."""
+    await publisher.topics_made()
+    while True:
+        try:
+            if not recalled.is_set():
+                await recollection.check()
+                recalled.set()
+            elif await recollection.seems_other():
+                recalled.clear()
+                await stream.begin_again(recollection.check)
+        except Retryable as error:
+            log.warning("the log can't be compared with what it acknowledged: trying on", reason=str(error))
+        await asyncio.sleep(WATCH_INTERVAL_S if recalled.is_set() else RETRY_S)
 
 
 async def _fallback(settings: ServiceSettings, stream: Stream) -> None:

@@ -68,13 +68,15 @@ class Posts:
         sources: frozenset[str],
         default_mode: Mode,
         now_ms: Callable[[], int],
+        recalled: asyncio.Event | None = None,
     ) -> None:
-        """`sources`: names that may be posted; empty: all but `RESERVED`."""
+        """`sources`: names that may be posted; empty: all but `RESERVED`. `recalled`: the memory may be asked."""
         self._publisher = publisher
         self._memory = memory
         self._sources = sources
         self._default_mode = default_mode
         self._now_ms = now_ms
+        self._recalled = recalled
         self._turn = asyncio.Lock()
         self._error: str | None = None
 
@@ -93,6 +95,8 @@ class Posts:
             raise
         try:
             async with asyncio.timeout(WAIT_S), self._turn:
+                if self._recalled is not None:
+                    await self._recalled.wait()
                 accepted = await self._publish(events)
         except TimeoutError:
             self._error = f"the log did not take the events within {WAIT_S:g} s: post them again"

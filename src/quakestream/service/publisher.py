@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,7 +16,7 @@ import structlog
 from quakestream import telemetry
 from quakestream.errors import Backpressure, Fatal, QuakestreamError, Rejected, Retryable
 from quakestream.event import MAX_EVENT_BYTES, EarthquakeEvent, cloudevent_headers, encode, iso_time, new_traceparent
-from quakestream.log import EventLog, Record, Topic
+from quakestream.log import EventLog, Fingerprint, Record, Topic
 
 BATCH: Final = 500
 """Events that are encoded and sent at once: some 5 ms in which nothing else runs."""
@@ -127,6 +127,14 @@ class Publisher:
                 await self._arrival(on_the_way)
         while on_the_way:
             await self._arrival(on_the_way)
+
+    async def topics_made(self) -> None:
+        """Return when the log was reached, and has the topics."""
+        await self._topics_made.wait()
+
+    def newest(self) -> Mapping[int, Fingerprint]:
+        """By partition, the newest event that the log has acknowledged."""
+        return self._producer.newest(self._topic)
 
     async def announce(self, records: Sequence[Record]) -> None:
         """Send what will be said again anyway, if the log answers and has room; it never waits in the events' queue."""

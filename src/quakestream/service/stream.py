@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 import structlog
@@ -96,10 +96,12 @@ class Stream:
         control: Memory,
         autostart: Sequence[Mapping[str, Any]] = (),
         build_own: Callable[[Mapping[str, Any], float | None], Source] | None = None,
+        recalled: asyncio.Event | None = None,
     ) -> None:
         """`build` makes a source from its entry in a start body and a pace, or says `Rejected`.
 
-        `build_own` does so for what the operator chose, `autostart`; None: as `build`.
+        `build_own` does so for what the operator chose, `autostart`; None: as `build`. `recalled`: sources may ask the
+        memory; they wait for it.
         """
         self.changed = asyncio.Event()
         """Set when a source's state changes."""
@@ -107,6 +109,7 @@ class Stream:
         """Gets the exception after which the program must stop in order."""
         self.publisher = publisher
         """What the sources publish through."""
+        self.recalled = recalled
         self._build = build
         self._build_own = build_own or build
         self._stopped = False
@@ -176,6 +179,17 @@ class Stream:
         """Stop for now: what is wanted stays remembered."""
         async with self._lock:
             await self._halt()
+
+    async def begin_again(self, between: Callable[[], Awaitable[object]]) -> None:
+        """Stop the sources that are at work, do what changes their memory, and run them from their beginning."""
+        async with self._lock:
+            runs = [run for run in self._runs if run.at_work]
+            await asyncio.gather(*(run.stop() for run in runs))
+            try:
+                await between()
+            finally:
+                for run in runs:
+                    run.begin()
 
     async def fill_in(self, source: Mapping[str, Any]) -> None:
         """Run one more source beside what is wanted, for now: it is not remembered, and goes when anything is started.
@@ -273,6 +287,7 @@ class _Run:
 
     def begin(self) -> None:
         if self._source is not None:
+            self._stopping = False
             self._task = asyncio.create_task(self._work(self._source), name=f"source {self.name}")
 
     async def publish(self, events: Sequence[EarthquakeEvent], *, backfill: bool = False) -> None:
@@ -319,6 +334,8 @@ class _Run:
 
     async def _work(self, source: Source) -> None:
         pause_s = RETRY_S[0]
+        if self._stream.recalled is not None:
+            await self._stream.recalled.wait()
         while True:
             try:
                 await source.run(self)

@@ -6,13 +6,15 @@
 - `seen`: since when a source that does not say `updated` has shown what it shows.
 - `watched`: the reports that a feed shows now, whole, so that one that leaves it can be asked for.
 - `state`: whatever else a source keeps.
+- `logs`, `newest`: which log all this was acknowledged by, and the newest record of each partition then, written in the
+  same transaction: by that, a log that was put back from a backup is found out.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +23,7 @@ import msgspec
 
 from quakestream.errors import Unreachable
 from quakestream.event import EarthquakeEvent, decode, encode
+from quakestream.log import Fingerprint, Identity
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS published (
@@ -48,6 +51,13 @@ CREATE TABLE IF NOT EXISTS watched (
 CREATE TABLE IF NOT EXISTS state (
     stream TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (stream, name)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS logs (
+    stream TEXT NOT NULL PRIMARY KEY, log_id TEXT NOT NULL, topic_id TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS newest (
+    stream TEXT NOT NULL, "partition" INTEGER NOT NULL, "offset" INTEGER NOT NULL, fingerprint BLOB NOT NULL,
+    PRIMARY KEY (stream, "partition")
+) WITHOUT ROWID;
 """
 FORGET_AFTER_MS: Final = 400 * 86_400_000
 """What sources without a feed of a known span have published or seen is kept so long: some 100 bytes a report."""
@@ -55,6 +65,8 @@ FORGET_AFTER_MS: Final = 400 * 86_400_000
 _CHUNK = 500
 _MAX_FORGOTTEN = 5_000
 _NO_BOUND_MS = 2**62
+LOOKED_AT_AGAIN_MS: Final = 7 * 86_400_000
+"""How far back a source's archive is read once more where the log has lost what it acknowledged."""
 
 
 class Memory:
@@ -67,6 +79,9 @@ class Memory:
     def __init__(self, path: Path, stream: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._stream = stream
+        self.newest: Callable[[], Mapping[int, Fingerprint]] = dict
+        """By partition, the newest record that the log has acknowledged, as its producer knows it."""
+        self._noted: dict[int, int] = {}
         self._db = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
@@ -99,6 +114,7 @@ class Memory:
         with _errors_translated(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany("INSERT OR REPLACE INTO published VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            self._note_newest()
 
     def knows(self, source: str) -> bool:
         """Whether anything was ever marked of this source."""
@@ -157,6 +173,7 @@ class Memory:
         with _errors_translated(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany("INSERT OR REPLACE INTO acknowledged VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            self._note_newest()
 
     def forget_older(self, before_ms: int) -> None:
         """Drop first sights and acknowledgements from before; at most 5,000 of each a call."""
@@ -204,17 +221,74 @@ class Memory:
 
     def save(self, name: str, value: Any) -> None:
         """Remember a JSON value under `name`; None removes it."""
+        with _errors_translated(), self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._save(name, value)
+            self._note_newest()
+
+    def log(self) -> tuple[Identity | None, dict[int, Fingerprint]]:
+        """Which log acknowledged what is here, and the newest of it by partition; None: an earlier version's memory."""
         with _errors_translated():
-            if value is None:
-                self._db.execute("DELETE FROM state WHERE stream = ? AND name = ?", (self._stream, name))
-            else:
-                self._db.execute(
-                    "INSERT OR REPLACE INTO state VALUES (?, ?, ?)", (self._stream, name, json.dumps(value))
-                )
+            of = self._db.execute("SELECT log_id, topic_id FROM logs WHERE stream = ?", (self._stream,)).fetchone()
+            rows = self._db.execute(
+                """SELECT "partition", fingerprint, "offset" + 1 FROM newest WHERE stream = ?""", (self._stream,)
+            ).fetchall()
+        newest = ((number, Fingerprint.decode(print_, next_offset)) for number, print_, next_offset in rows)
+        return Identity(*of) if of else None, {number: print_ for number, print_ in newest if print_ is not None}
+
+    def has_acknowledged(self) -> bool:
+        """Whether a log has ever acknowledged anything of what is here."""
+        with _errors_translated():
+            return any(
+                self._db.execute(f"SELECT 1 FROM {table} WHERE stream = ? LIMIT 1", (self._stream,)).fetchone()  # noqa: S608
+                for table in ("published", "acknowledged")
+            )
+
+    def belong_to(self, identity: Identity) -> None:
+        """What is acknowledged from now on is by this log."""
+        with _errors_translated():
+            self._db.execute("INSERT OR REPLACE INTO logs VALUES (?, ?, ?)", (self._stream, *identity))
+
+    def forget_log(self) -> None:
+        """Nothing was acknowledged: so all is published again that is still shown, or posted again.
+
+        Replays begin anew, archives look a week further back. What the sources themselves have shown stays known: since
+        when (`seen`), what is `watched`, that the first read was long ago.
+        """
+        with _errors_translated(), self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            for table in ("published", "acknowledged", "newest", "logs"):
+                self._db.execute(f"DELETE FROM {table} WHERE stream = ?", (self._stream,))  # noqa: S608 - named above
+            self._db.execute("DELETE FROM state WHERE stream = ? AND name LIKE 'replay:%'", (self._stream,))
+            for name, value in self._db.execute(
+                "SELECT name, value FROM state WHERE stream = ?", (self._stream,)
+            ).fetchall():
+                state = json.loads(value)
+                if isinstance(state, dict) and isinstance(state.get("since_ms"), int):
+                    self._save(name, state | {"since_ms": state["since_ms"] - LOOKED_AT_AGAIN_MS, "look": None})
+            self._noted = {}
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    def _save(self, name: str, value: Any) -> None:
+        if value is None:
+            self._db.execute("DELETE FROM state WHERE stream = ? AND name = ?", (self._stream, name))
+        else:
+            self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", (self._stream, name, json.dumps(value)))
+
+    def _note_newest(self) -> None:
+        """Of the log, in the transaction that says what it has acknowledged."""
+        newest = self.newest()
+        rows = [
+            (self._stream, number, last.offset, last.encode())
+            for number, last in newest.items()
+            if self._noted.get(number) != last.offset
+        ]
+        if rows:
+            self._db.executemany("INSERT OR REPLACE INTO newest VALUES (?, ?, ?, ?)", rows)
+            self._noted = {number: last.offset for number, last in newest.items()}
 
     def _first_seen_ms(self, event: EarthquakeEvent, now_ms: int) -> int:
         key, digest = (self._stream, event.mode, event.source, event.id), event.content_hash()
