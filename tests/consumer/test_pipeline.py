@@ -9,15 +9,17 @@ from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from quakestream.catalog import Catalog, Claim, EarthquakeFilter, Ingested, LoggedEvent
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.consumer.pipeline import Pipeline, PipelineSettings
-from quakestream.errors import Unreachable
+from quakestream.errors import Fatal, Rejected, Unreachable
 from quakestream.event import EarthquakeEvent
 from quakestream.log import Record, Topic
+from quakestream.log import sqlite_file
 from quakestream.log.dead_letters import dead_letter_topic, revived
-from quakestream.log.embedded import EmbeddedLog
+from quakestream.log.embedded import EmbeddedLog, EmbeddedProducer
 from tests.waiting import eventually
 
 NOW_MS = 1_700_000_000_000
@@ -148,6 +150,92 @@ def test_a_dead_letter_can_be_sent_again_and_counts_its_attempts(system: System)
     second = system.letters()[1]
     assert dict(second.headers)["quakestream-attempt"] == b"2"
     assert [name for name, _ in second.headers].count("h") == 1
+
+
+def test_the_offset_does_not_pass_a_dead_letter_that_the_log_refused_fatally(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system.send(plain("a"), b"{", plain("b"))
+    with monkeypatch.context() as patched:
+
+        def append(*_: object) -> None:
+            raise Fatal("the file is damaged")
+
+        patched.setattr(EmbeddedProducer, "_append", append)
+        system.start()
+        eventually(lambda: bool(system.failures))
+        assert isinstance(system.failures[0], Fatal)
+    assert system.letters() == []
+    assert rows(tmp_path / "catalogue.sqlite3", "SELECT next_offset FROM positions") == [(None,)]
+    system.start()
+    eventually(lambda: system.ids() == {"external:a", "external:b"})
+    assert [letter.value for letter in system.letters()] == [b"{"]
+
+
+def test_a_dead_letter_that_is_too_large_for_its_topic_is_set_aside_shortened(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The headers say how long it was and where it stands whole."""
+    monkeypatch.setattr(sqlite_file, "too_large", lambda size: Rejected("too large") if size > 700_000 else None)
+    system.start()
+    [offset] = system.send(b"[" * 699_990)
+    system.send(plain("a"))
+    eventually(lambda: system.ids() == {"external:a"})
+    [letter] = system.letters()
+    headers = dict(letter.headers)
+    assert headers["quakestream-value-bytes"] == b"699990"
+    assert headers["kafka_dlt-original-offset"] == str(offset).encode()
+    assert letter.value == b"[" * len(letter.value)
+    assert 1000 < len(letter.value) < 699_990
+
+
+def test_a_dead_letter_that_is_never_taken_stops_its_partition_loudly(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = dead_letter_topic(TOPIC)
+    append = EmbeddedProducer._append
+
+    def refuses(self: EmbeddedProducer, batches: Any) -> Any:
+        if batches[0].records[0].topic == dead:
+            return [Rejected("a key is needed")] * len(batches[0].records)
+        return append(self, batches)
+
+    system.send(plain("a"))
+    pipeline = system.start()
+    eventually(lambda: system.ids() == {"external:a"})
+    with monkeypatch.context() as patched:
+        patched.setattr(EmbeddedProducer, "_append", refuses)
+        system.send(b"{")
+        eventually(lambda: bool(pipeline.state()["stopped"]))
+        assert "a key is needed" in str(pipeline.state()["stopped"])
+        assert not pipeline.healthy
+        assert pipeline.stop(10)
+    assert rows(tmp_path / "catalogue.sqlite3", "SELECT next_offset FROM positions") == [(1,)]
+    system.start()
+    eventually(lambda: len(system.letters()) == 1)
+
+
+def test_dead_letters_that_the_log_gives_back_are_sent_again_at_leisure(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int] = []
+    dead = dead_letter_topic(TOPIC)
+    append = EmbeddedProducer._append
+
+    def gives_back(self: EmbeddedProducer, batches: Any) -> Any:
+        if batches[0].records[0].topic == dead and len(tries) < 3:
+            tries.append(1)
+            return [Unreachable("not now")] * len(batches[0].records)
+        return append(self, batches)
+
+    monkeypatch.setattr(EmbeddedProducer, "_append", gives_back)
+    with capture_logs() as lines:
+        system.start()
+        system.send(b"{")
+        eventually(lambda: len(system.letters()) == 1)
+    waits = [line["wait_s"] for line in lines if line["event"] == "will try again"]
+    assert waits == sorted(waits)
+    assert len(waits) == 3
 
 
 class Faulty(SqliteCatalog):

@@ -2,20 +2,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from quakestream.errors import Fatal, Rejected, Unreachable
-from quakestream.event import decode
+from quakestream.errors import Fatal, QuakestreamError, Rejected, Unreachable
+from quakestream.event import EarthquakeEvent, decode
 from quakestream.log import Record, Topic
+from quakestream.log.embedded import EmbeddedLog
 from quakestream.service import publisher as publisher_module
+from quakestream.service.app import service_app
+from quakestream.service.posts import Posts
 from quakestream.service.publisher import Publisher
-from tests.service.fakes import FakeLog, event, until
+from quakestream.service.stream import Stream
+from quakestream.sources import State
+from quakestream.sources.memory import Memory
+from tests.service.fakes import FakeLog, StepSource, a_context, builder, event, until
 
 TOPICS = [Topic("quakes"), Topic("quakes.dlq"), Topic("states", cleanup="compact")]
 
@@ -264,18 +273,122 @@ def test_what_is_sent_again_comes_before_what_was_not_yet_sent() -> None:
     run(test, queue_size=50)
 
 
-def test_a_log_that_can_not_go_on_ends_the_watch() -> None:
+def test_what_the_log_refuses_fatally_is_never_taken_for_published_and_ends_the_watch() -> None:
+    async def main() -> None:
+        log = FakeLog()
+        publisher = Publisher(log, TOPICS, queue_size=1000, now_ms=lambda: 0)
+        watching = asyncio.create_task(publisher.watch())
+        log.refuses = lambda record: Fatal("the file is damaged") if record.key == b"test:e600" else None
+        with pytest.raises(Fatal, match="damaged"):
+            await publisher.publish("test", [event(n) for n in range(1000)])
+        assert publisher.tally("test").acknowledged == 999
+        with pytest.raises(Fatal, match="damaged"):
+            await asyncio.wait_for(watching, 5)
+        log.refuses = lambda _: None
+        with pytest.raises(Fatal, match="damaged"):
+            await publisher.publish("test", [event(1)])
+        await publisher.close(0.1)
+
+    asyncio.run(main())
+
+
+def test_an_outcome_of_no_known_kind_is_no_success() -> None:
+    async def test(publisher: Publisher, log: FakeLog) -> None:
+        log.refuses = lambda _: QuakestreamError("something of its own")
+        with pytest.raises(Fatal, match="something of its own"):
+            await publisher.publish("test", [event()])
+        assert publisher.tally("test").acknowledged == 0
+
+    run(test)
+
+
+def test_a_fatal_fate_of_a_state_is_seen_too() -> None:
     async def main() -> None:
         log = FakeLog()
         publisher = Publisher(log, TOPICS, queue_size=10, now_ms=lambda: 0)
         watching = asyncio.create_task(publisher.watch())
+        await until(lambda: publisher.reachable)
         log.refuses = lambda _: Fatal("the file is damaged")
-        await publisher.publish("test", [event()])
+        await publisher.announce([Record("states", b"test", b"{}")])
         with pytest.raises(Fatal, match="damaged"):
             await asyncio.wait_for(watching, 5)
         await publisher.close(0.1)
 
     asyncio.run(main())
+
+
+def test_what_was_refused_fatally_when_nobody_waits_is_left_undelivered() -> None:
+    async def main() -> int:
+        log = FakeLog()
+        publisher = Publisher(log, TOPICS, queue_size=10, now_ms=lambda: 0)
+        watching = asyncio.create_task(publisher.watch())
+        log.holding = True
+        publishing = asyncio.create_task(publisher.publish("test", [event(n) for n in range(7)]))
+        await until(partial(_is_queued, log, 7))
+        publishing.cancel()
+        watching.cancel()
+        log.holding, log.refuses = False, lambda _: Fatal("the file is damaged")
+        left = await publisher.close(0.1)
+        await asyncio.wait([publishing, watching])
+        return left
+
+    assert asyncio.run(main()) == 7
+
+
+@pytest.mark.parametrize("way", ["source", "post"])
+def test_a_real_log_that_is_damaged_takes_nothing_that_is_then_marked(tmp_path: Path, way: str) -> None:
+    """Neither a source nor a post: after a restart on a good log the same events are published."""
+    log = EmbeddedLog(tmp_path)
+    memory = Memory(tmp_path / "memory.sqlite3", "test")
+
+    async def main() -> None:
+        publisher = Publisher(log, TOPICS, queue_size=10, now_ms=lambda: 1_700_000_000_500)
+        watching = asyncio.create_task(publisher.watch())
+        await until(lambda: publisher.reachable)
+        log.path.write_bytes(b"damaged" * 1000)
+        posts = Posts(
+            publisher, memory, sources=frozenset(), default_mode="test", now_ms=lambda: 1_700_000_000_500
+        )
+        if way == "post":
+            app = service_app(Stream(publisher, builder(memory), memory), posts, "0123456789abcdef")
+            body = json.dumps({"id": "a", "magnitude": 4, "timestamp": 1, "location": {"latitude": 1, "longitude": 2}})
+            answer = await asked(app, body)
+            assert answer.status_code == 503
+            assert "damaged" in answer.json()["detail"]
+            assert posts.document()["state"] == "failing"
+            assert posts.document()["acknowledged"] == 0
+        else:
+            source = StepSource(StepSource.Options(), a_context(memory, 1))
+            with pytest.raises(Fatal, match="damaged"):
+                await source.deliver(OutletOf(publisher), [event(1)])
+            assert memory.unpublished([event(1)]) == [event(1)]
+        assert memory.unacknowledged([event(1)]) == [event(1)]
+        with pytest.raises(Fatal):
+            await asyncio.wait_for(watching, 5)
+        await publisher.close(0.1)
+
+    with contextlib.closing(memory):
+        asyncio.run(main())
+
+
+async def asked(app: Any, body: str) -> httpx.Response:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        key = {"Authorization": "Bearer 0123456789abcdef"}
+        return await client.post("/earthquake-events", content=body, headers=key)
+
+
+class OutletOf:
+    """The publisher, as a source sees it."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self.publisher = publisher
+
+    async def publish(self, events: Sequence[EarthquakeEvent], *, backfill: bool = False) -> None:
+        await self.publisher.publish("step", events, backfill=backfill)
+
+    def report(self, state: State, *, error: str | None = None) -> None:
+        """Nobody looks."""
 
 
 def test_closing_delivers_what_was_sent_and_counts_what_could_not_be() -> None:
