@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -23,8 +24,8 @@ from quakestream.consumer import main as consumer
 from quakestream.consumer.printing import EventPrinter
 from quakestream.errors import ConfigError, QuakestreamError, Rejected, Retryable
 from quakestream.event import decode
-from quakestream.log import EventLog, LoggedRecord
-from quakestream.log.dead_letters import PREFIX, dead_letter_topic, revived
+from quakestream.log import EventLog, LoggedRecord, Producer
+from quakestream.log.dead_letters import PREFIX, VALUE_BYTES, dead_letter_topic, revived
 from quakestream.log.opening import stream_topics
 from quakestream.service import main as service
 from quakestream.service.publisher import Publisher
@@ -38,6 +39,8 @@ DEMO: Final = (
 )
 
 RETRY_S: Final = 0.5
+REPLAY_TIMEOUT_S: Final = 30.0
+"""How long the log may take to acknowledge one dead letter that is sent again."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The earthquake event stream.")
 app.add_typer(catalog_cli.app, name="catalog")
@@ -133,22 +136,27 @@ def dead_letters(
     data_dir: DataDir = None,
     env_file: EnvFile = None,
 ) -> None:
-    """List the messages that could not be read, and why; with --replay, give each another try."""
+    """List the messages that could not be read, and why; with --replay, give each another try.
+
+    Exit 1 where one was not taken, or is not here whole.
+    """
     settings = settings_of(ConsumerSettings, env_file, **({"data_dir": data_dir} if data_dir else {}))
-    sent = 0
+    sent = left = 0
     with opened_log(settings) as log, closing_producer(log) as producer:
         for letter in _records(log, dead_letter_topic(settings.topic()), from_start=True, follow=False):
             headers = dict(letter.headers)
             where = (headers.get(f"{PREFIX}original-{part}") or b"?" for part in ("topic", "partition", "offset"))
             why = headers.get(f"{PREFIX}exception-message") or b"?"
             typer.echo(f"{letter.offset}\t{b'/'.join(where).decode()}\t{why.decode()}")
-            if replay:
-                (outcome,) = producer.send([revived(letter)]).result(timeout=30)
-                if isinstance(outcome, QuakestreamError):
-                    fail(f"letter {letter.offset} was not taken: {outcome}", 1)
+            if replay and VALUE_BYTES in headers:
+                typer.echo(f"letter {letter.offset} was shortened, and is not sent: see its place above", err=True)
+                left += 1
+            elif replay:
+                _send_again(producer, letter)
                 sent += 1
     if replay:
         typer.echo(f"{sent} sent again", err=True)
+    raise typer.Exit(1 if left else 0)
 
 
 @app.command()
@@ -197,6 +205,16 @@ def show_version() -> None:
     typer.echo(version("quakestream"))
 
 
+def _send_again(producer: Producer, letter: LoggedRecord) -> None:
+    """Return when the log has it; else end the program."""
+    try:
+        (outcome,) = producer.send([revived(letter)]).result(REPLAY_TIMEOUT_S)
+    except FutureTimeoutError:
+        fail(f"letter {letter.offset}: no answer within {REPLAY_TIMEOUT_S:g} s; it may have been taken", 1)
+    if isinstance(outcome, QuakestreamError):
+        fail(f"letter {letter.offset} was not taken: {outcome}", 1)
+
+
 async def _replay(settings: ServiceSettings, log: EventLog, options: ReplayOptions, stop: program.Stop) -> int:
     """Run one replay to its end through a publisher of its own: 0 when everything was acknowledged."""
     publisher = Publisher(log, stream_topics(settings), queue_size=settings.publish_queue_size, now_ms=_now_ms)
@@ -225,6 +243,8 @@ async def _replay(settings: ServiceSettings, log: EventLog, options: ReplayOptio
         watching.cancel()
         stopped.cancel()
         refused = publisher.tally("replay").refused
+        if watching in done and (failed := watching.exception()) is not None:
+            raise failed  # nothing can be sent any more: why, on one line
         if running not in done:
             typer.echo(
                 f"stopped at {source.progress.done} of {source.progress.total}; the same command goes on", err=True

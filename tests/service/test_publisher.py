@@ -346,9 +346,7 @@ def test_a_real_log_that_is_damaged_takes_nothing_that_is_then_marked(tmp_path: 
         watching = asyncio.create_task(publisher.watch())
         await until(lambda: publisher.reachable)
         log.path.write_bytes(b"damaged" * 1000)
-        posts = Posts(
-            publisher, memory, sources=frozenset(), default_mode="test", now_ms=lambda: 1_700_000_000_500
-        )
+        posts = Posts(publisher, memory, sources=frozenset(), default_mode="test", now_ms=lambda: 1_700_000_000_500)
         if way == "post":
             app = service_app(Stream(publisher, builder(memory), memory), posts, "0123456789abcdef")
             body = json.dumps({"id": "a", "magnitude": 4, "timestamp": 1, "location": {"latitude": 1, "longitude": 2}})

@@ -34,7 +34,7 @@ from quakestream.log import (
     Record,
     Topic,
 )
-from quakestream.log.dead_letters import dead_letter
+from quakestream.log.dead_letters import VALUE_BYTES, dead_letter, shortened
 
 T = TypeVar("T")
 
@@ -293,7 +293,11 @@ class Pipeline:
             except Rejected as error:
                 logger.warning("message refused", partition=partition, offset=record.offset, reason=str(error)[:500])
                 letters.append(dead_letter(record, error))
-        self._set_aside(producer, letters)
+        try:
+            self._set_aside(producer, letters)
+        except Rejected as error:
+            self._wait_for_a_person(partition, f"a dead letter can't be written: {error}")
+            return
         next_offset = records[-1].offset + 1
         claim.fingerprint = Fingerprint.of(records[-1]).encode()
         with telemetry.INGEST_SECONDS.time():
@@ -305,16 +309,51 @@ class Pipeline:
             self._on_event(logged.event)
 
     def _set_aside(self, producer: Producer, letters: list[Record]) -> None:
-        """Return when the log has every letter: only then may the offset move past them."""
+        """Return when the log has every letter: only then may the offset move past them.
+
+        One that its topic refuses is sent once more, shortened.
+
+        Raises:
+            Rejected: the topic takes that no more.
+            Fatal: the log can't go on.
+        """
         waiting = letters
         while waiting:
-            delivery = self._persistently("send dead letters", lambda: producer.send(waiting))  # noqa: B023 - called now
-            fates = self._delivered(delivery)
-            telemetry.DEAD_LETTERS.inc(sum(isinstance(fate, int) for fate in fates))
-            for letter, fate in zip(waiting, fates, strict=True):
-                if isinstance(fate, Rejected):  # too large for the log even as it came: the log line is what is left
-                    logger.error("dead letter refused", reason=str(fate), value=repr((letter.value or b"")[:1000]))
-            waiting = [letter for letter, fate in zip(waiting, fates, strict=True) if isinstance(fate, Retryable)]
+            waiting = self._persistently("send dead letters", partial(self._send_letters, producer, waiting))
+
+    def _send_letters(self, producer: Producer, letters: list[Record]) -> list[Record]:
+        """Send these; which must be sent once more, in another form.
+
+        Raises:
+            Retryable: the log gave some back. The others are no longer in `letters`.
+        """
+        fates = self._delivered(producer.send(letters))
+        telemetry.DEAD_LETTERS.inc(sum(isinstance(fate, int) for fate in fates))
+        back: list[Record] = []
+        again: list[Record] = []
+        why: Retryable | None = None
+        for letter, fate in zip(letters, fates, strict=True):
+            if isinstance(fate, Rejected):
+                if any(name == VALUE_BYTES for name, _ in letter.headers):
+                    raise fate
+                logger.error("dead letter shortened", reason=str(fate), bytes=len(letter.value or b""))
+                again.append(shortened(letter))
+            elif isinstance(fate, Retryable):
+                back.append(letter)
+                why = fate
+            elif not isinstance(fate, int):
+                raise fate if isinstance(fate, Fatal) else Fatal(f"a dead letter was not written: {fate}")
+        letters[:] = back + again
+        if why is not None:
+            raise why
+        return again
+
+    def _wait_for_a_person(self, partition: int, why: str) -> None:
+        """Read no more of a partition until the next start: its offset stays where it is."""
+        self._claims.pop(partition, None)
+        self._stopped[partition] = why
+        logger.error("partition stopped", topic=self._settings.topics[0].name, partition=partition, reason=why)
+        self._count_stopped()
 
     def _delivered(self, delivery: Future[Sequence[int | QuakestreamError]]) -> Sequence[int | QuakestreamError]:
         while True:

@@ -5,11 +5,19 @@ They go to `<topic>.dlq`. The header names are Spring Kafka's, so that tools whi
 
 from __future__ import annotations
 
+from typing import Final
+
 from quakestream.errors import QuakestreamError
 from quakestream.log import LoggedRecord, Record
 
 PREFIX = "kafka_dlt-"
 ATTEMPT = "quakestream-attempt"
+
+
+VALUE_BYTES = "quakestream-value-bytes"
+"""How long the value was of a letter that was shortened."""
+SHORTENED_BYTES: Final = 64 * 1024
+"""What is left of such a value."""
 
 
 def dead_letter_topic(topic: str) -> str:
@@ -31,6 +39,21 @@ def dead_letter(record: LoggedRecord, error: QuakestreamError) -> Record:
     headers = tuple((name, value) for name, value in record.headers if name != ATTEMPT)
     added = tuple((name, value.encode()) for name, value in why.items())
     return Record(dead_letter_topic(record.topic), record.key, record.value, headers + added)
+
+
+def shortened(letter: Record) -> Record:
+    """A dead letter whose topic does not take it whole: its value's beginning, and of the headers those that say why.
+
+    The message itself stands where it was, at the original topic's offset, for as long as that topic keeps it.
+    """
+    value = letter.value or b""
+    ours = tuple(header for header in letter.headers if header[0].startswith(PREFIX) or header[0] == ATTEMPT)
+    return Record(
+        letter.topic,
+        letter.key and letter.key[:SHORTENED_BYTES],
+        letter.value and value[:SHORTENED_BYTES],
+        (*ours, (VALUE_BYTES, str(len(value)).encode())),
+    )
 
 
 def revived(letter: LoggedRecord) -> Record:

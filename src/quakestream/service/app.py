@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from quakestream.errors import Rejected, Retryable
+from quakestream.errors import Fatal, Rejected, Retryable
 from quakestream.guards import Guard, Rules, asker
 from quakestream.service.posts import (
     MAX_POST_BYTES,
@@ -161,7 +161,7 @@ def service_app(stream: Stream, posts: Posts, token: str, rules: Rules | None = 
         """
         try:
             accepted, duplicates = await posts.take(await read_body(request))
-        except Retryable as error:
+        except (Retryable, Fatal) as error:  # of neither anything is taken for published
             return problem(503, str(error), {"Retry-After": str(RETRY_AFTER_S)})
         return JSONResponse({"accepted": accepted, "duplicates": duplicates}, 202)
 

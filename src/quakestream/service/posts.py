@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from quakestream import sources
-from quakestream.errors import Backpressure, Rejected, Unreachable
+from quakestream.errors import Backpressure, Fatal, Rejected, Unreachable
 from quakestream.event import MAX_EVENT_BYTES, EarthquakeEvent, Mode, encode, from_document
 from quakestream.plain import read_json
 from quakestream.service.publisher import Publisher
@@ -87,6 +87,7 @@ class Posts:
             Refusal: something in it is not right; nothing was published.
             Backpressure: the log did not take them in time. To be posted again, whole.
             Unreachable: the memory fails; likewise.
+            Fatal: the log has failed for good, and the program is about to end; likewise.
         """
         try:
             events = self._events(body)
@@ -101,7 +102,7 @@ class Posts:
         except TimeoutError:
             self._error = f"the log did not take the events within {WAIT_S:g} s: post them again"
             raise Backpressure(self._error) from None
-        except Unreachable as error:
+        except (Unreachable, Fatal) as error:
             self._error = str(error)
             raise
         self._error = None

@@ -141,7 +141,7 @@ class Publisher:
         if not (self._topics_made.is_set() and self.reachable):
             return
         with contextlib.suppress(Backpressure):
-            await asyncio.wrap_future(self._producer.send(records))
+            self._note_fatal(await asyncio.wrap_future(self._producer.send(records)))
 
     async def watch(self) -> None:
         """Make the topics, then keep asking whether the log answers, until cancelled.
@@ -178,11 +178,16 @@ class Publisher:
     async def _arrival(self, on_the_way: deque[_Sent]) -> None:
         """Wait for the first batch; where the log gave some of it back, for all of them, and send again in order."""
         source = on_the_way[0].source
-        if not _again([on_the_way[0]], [await on_the_way[0].outcomes]):
+        first = await on_the_way[0].outcomes
+        self._check(first)
+        if not _again([on_the_way[0]], [first]):
             on_the_way.popleft()
             return
         for pause_s in _pauses():
-            again = _again(on_the_way, [await sent.outcomes for sent in on_the_way])
+            fates = [await sent.outcomes for sent in on_the_way]
+            for outcomes in fates:
+                self._check(outcomes)
+            again = _again(on_the_way, fates)
             on_the_way.clear()
             if not again:
                 return
@@ -190,6 +195,17 @@ class Publisher:
             await asyncio.sleep(pause_s)
             for start in range(0, len(again), self._batch):
                 on_the_way.append(await self._send(source, again[start : start + self._batch], None))
+
+    def _check(self, outcomes: Sequence[Outcome]) -> None:
+        """Raises Fatal where the log has refused one of these for ever, though it may be right: none is then marked."""
+        if any(_is_fatal(outcome) for outcome in outcomes) and self._fatal is not None:
+            raise self._fatal
+
+    def _note_fatal(self, outcomes: Sequence[Outcome]) -> None:
+        """Remember what ends the watch, and all publishing."""
+        for outcome in outcomes:
+            if self._fatal is None and _is_fatal(outcome):
+                self._fatal = outcome if isinstance(outcome, Fatal) else Fatal(f"the log's answer: {outcome}")
 
     def _encode(self, source: str, events: Sequence[EarthquakeEvent], *, backfill: bool) -> list[Record]:
         trace = new_traceparent()
@@ -223,6 +239,8 @@ class Publisher:
 
     async def _send(self, source: str, records: Sequence[Record], updated_ms: int | None) -> _Sent:
         """Hand one batch to the log when there is room."""
+        if self._fatal is not None:
+            raise self._fatal
         count = len(records)
         # Whoever has the turn gives it back at once unless there is no room or the log has not been reached yet.
         if self._turn.locked() or self.queue_used + count > self.queue_size:
@@ -298,13 +316,12 @@ class Publisher:
             telemetry.SOURCE_LAG_SECONDS.labels(sent.source).set(tally.lag_ms / 1000)
 
     def _look_into(self, sent: _Sent, outcomes: Sequence[Outcome]) -> None:
+        self._note_fatal(outcomes)
         nobody_waits = self._closing or sent.outcomes.cancelled()
         for record, outcome in zip(sent.records, outcomes, strict=True):
             if isinstance(outcome, Rejected):
                 self._refuse(sent.source, _id(record), str(outcome))
-            elif isinstance(outcome, Fatal):
-                self._fatal = outcome
-            elif nobody_waits and isinstance(outcome, Retryable):
+            elif nobody_waits and not isinstance(outcome, int):
                 self.undelivered += 1
 
     def _refuse(self, source: str, id_: str, why: str) -> None:
@@ -355,6 +372,11 @@ def _again(batches: Iterable[_Sent], outcomes: Iterable[Sequence[Outcome]]) -> l
             if record.key in keys and not isinstance(fate, Rejected):
                 again.append(record)
     return again
+
+
+def _is_fatal(outcome: Outcome) -> bool:
+    """Whether it was neither written, nor refused for what it is, nor to be sent again."""
+    return not isinstance(outcome, (int, Rejected, Retryable))
 
 
 def _id(record: Record) -> str:
