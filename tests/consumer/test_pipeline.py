@@ -16,8 +16,7 @@ from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.consumer.pipeline import Pipeline, PipelineSettings
 from quakestream.errors import Fatal, Rejected, Unreachable
 from quakestream.event import EarthquakeEvent
-from quakestream.log import Record, Topic
-from quakestream.log import sqlite_file
+from quakestream.log import Record, Topic, sqlite_file
 from quakestream.log.dead_letters import dead_letter_topic, revived
 from quakestream.log.embedded import EmbeddedLog, EmbeddedProducer
 from tests.waiting import eventually

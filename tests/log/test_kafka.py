@@ -6,15 +6,18 @@ import contextlib
 import dataclasses
 import os
 import socket
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from quakestream.errors import OffsetLost, Rejected, Unreachable
+from quakestream import supervision
+from quakestream.errors import Fatal, OffsetLost, Rejected, Unreachable
 from quakestream.log import EventLog, Partition, Record, Topic, Watermarks
-from quakestream.log.kafka import KafkaLog
+from quakestream.log.kafka import KafkaLog, KafkaProducer
 from tests.conftest import Broker
 from tests.contracts.event_log import LIMIT_S, EventLogContract, Keeper, poll_until, take, wait_for
 
@@ -160,6 +163,55 @@ def test_a_broken_client_is_replaced_and_nothing_is_lost_or_reordered(kafka_brok
     numbers = [int(record.value) for record in log.read("renewed", 0, 0, marks.high)]
     firsts = list(dict.fromkeys(numbers))
     assert firsts == list(range(5000))
+
+
+def test_a_report_that_is_lost_with_an_error_of_ours_loses_no_record(
+    kafka_broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervision.PROCESS, "_pause_s", (0.1, 0.1))
+    log = KafkaLog(kafka_broker.address, "test")
+    log.ensure_topics([Topic("lost-report")])
+    delivered, fails = KafkaProducer._delivered, iter([True])
+
+    def faulty(self: KafkaProducer, *report: Any) -> None:
+        if next(fails, False):
+            raise MemoryError
+        delivered(self, *report)
+
+    monkeypatch.setattr(KafkaProducer, "_delivered", faulty)
+    producer = log.producer()
+    outcomes = producer.send([Record("lost-report", b"k", b"%d" % n) for n in range(100)]).result(LIMIT_S)
+    assert all(isinstance(outcome, int) for outcome in outcomes)
+    assert producer.close(5.0) == 0
+    numbers = [int(record.value or b"") for record in log.read("lost-report", 0, 0, 1000)]
+    assert list(dict.fromkeys(numbers)) == list(range(100))
+
+
+def test_a_producer_whose_reports_can_not_be_served_says_so_to_whoever_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a broker: what it had is Fatal, and so is what comes after; nothing waits for ever."""
+    monkeypatch.setattr(supervision.PROCESS, "_pause_s", (0.05, 0.05))
+    fails = threading.Event()
+    renew = KafkaProducer._renew
+
+    def faulty(self: KafkaProducer) -> None:
+        if fails.is_set():
+            raise ZeroDivisionError("a fault of ours")
+        renew(self)
+
+    monkeypatch.setattr(KafkaProducer, "_renew", faulty)
+    producer = KafkaLog("127.0.0.1:9", "test").producer()
+    future = producer.send([Record("nowhere", b"k", b"1"), Record("nowhere", b"k", b"2")])
+    fails.set()
+    producer._broken = True
+    outcomes = future.result(LIMIT_S)
+    assert [type(outcome) for outcome in outcomes] == [Fatal, Fatal]
+    assert producer.queued == 0
+    assert isinstance(producer.failed, Fatal)
+    with pytest.raises(Fatal, match="a fault of ours"):
+        producer.send([Record("nowhere", b"k", b"3")])
+    assert "kafka-reports" in supervision.PROCESS.failing()
+    assert producer.close(1.0) == 0
+    assert "kafka-reports" not in supervision.PROCESS.failing()
 
 
 def test_a_smaller_limit_of_the_topics_own_is_a_rejection(kafka_broker: Broker) -> None:
