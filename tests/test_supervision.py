@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from quakestream import supervision
 from quakestream.errors import Fatal, Unreachable
+from quakestream.output import Output
 from quakestream.supervision import STEADY_S, WELL_S, Supervisor, Thread
 from tests.waiting import eventually
 
@@ -296,6 +297,8 @@ ELSEWHERE = {
     ("consumer/push/snapshots.py", "ensure_future"): "whoever asks for the snapshot gets its error",
     ("consumer/push/hub.py", "ThreadPoolExecutor"): "whoever reads in it gets the error",
     ("alerts/delivery.py", "ThreadPoolExecutor"): "whoever asks the outbox gets the error",
+    ("output.py", "Thread"): "the supervisor's own lines go through it; whoever writes next starts another",
+    ("alerts/pictures.py", "Thread"): "draws one picture: whoever composes the message waits for it, with a limit",
     ("channels/apprise.py", "ThreadPoolExecutor"): "whoever sends gets the error",
 }
 
@@ -316,3 +319,19 @@ def started() -> Iterator[tuple[str, str]]:
 def test_every_thread_and_task_is_supervised_or_stands_here_with_a_reason() -> None:
     found = {one for one in started() if one[0] != "supervision.py"}
     assert found == set(ELSEWHERE), "start it by quakestream.supervision"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_output_whose_thread_died_writes_again(tmp_path: Path) -> None:
+    def dies(_written: bool) -> None:
+        raise SystemExit
+
+    with (tmp_path / "lines").open("w") as stream:
+        output = Output(stream)
+        output.write("one\n", dies)
+        thread = output._thread
+        assert thread is not None
+        thread.join(5)
+        output.write("two\n")
+        assert output.flush(5)
+    assert (tmp_path / "lines").read_text() == "one\ntwo\n"

@@ -64,7 +64,7 @@ class Output:
                 return False
             self._queue.append((text, done))
             self._chars += len(text)
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():  # the log's lines go through it: nobody else can
                 self._thread = threading.Thread(target=self._run, name=f"output {self._fd}", daemon=True)
                 self._thread.start()
             self._changed.notify_all()

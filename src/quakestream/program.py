@@ -102,7 +102,7 @@ async def until(stop: asyncio.Event, *working: asyncio.Future[Any]) -> None:
     finally:
         asked.cancel()
     for ended in done - {asked}:
-        error = ended.exception()
+        error = None if ended.cancelled() else ended.exception()  # nobody asked it to end
         if isinstance(error, Fatal) and error.__cause__ is None:
             raise error
         log.critical("unexpected error: stopping in order", exc_info=error)

@@ -112,6 +112,14 @@ REQUESTS_REFUSED = Counter(
 LINES_DROPPED = Counter(
     "quakestream_lines_dropped", "Lines not written because nobody reads them: log, events, console.", ["what"]
 )
+WORKER_UP = Gauge(
+    "quakestream_worker_up",
+    "1 while a thread or task is at work, 0 while it fails or waits to be started again.",
+    ["worker"],
+)
+WORKER_FAILURES = Counter(
+    "quakestream_worker_failures", "Times that a thread or task ended unasked, or said that it fails.", ["worker"]
+)
 LOG_REACHABLE = Gauge("quakestream_log_reachable", "1 while the event log answers.")
 
 

@@ -34,6 +34,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from quakestream import supervision
 from quakestream.errors import QuakestreamError, Rejected, Retryable
 
 MAX_BODY_BYTES: Final = 64 * 1024
@@ -302,7 +303,9 @@ def _add_health(app: FastAPI, ready: Callable[[], Awaitable[Readiness]]) -> None
     async def is_ready() -> JSONResponse:
         readiness = await ready()
         code = 503 if readiness.status == "unavailable" else 200
-        return JSONResponse({"status": readiness.status, **readiness.details}, code)
+        failing = supervision.PROCESS.failing()
+        status = "degraded" if failing and readiness.status == "ok" else readiness.status
+        return JSONResponse({"status": status, **readiness.details, "workers": failing}, code)
 
     @app.get("/metrics", tags=["health"], summary="Metrics, for Prometheus", response_class=_Metrics)
     async def metrics() -> Response:

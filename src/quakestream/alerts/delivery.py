@@ -25,7 +25,7 @@ from typing import Final, Literal, TypeVar
 import structlog
 import uvloop
 
-from quakestream import telemetry
+from quakestream import supervision, telemetry
 from quakestream.alerts.outbox import Leased, Outbox, Settled
 from quakestream.channels import Accepted, Channel, Message, Outcome, Refused, Retry
 from quakestream.errors import Retryable
@@ -124,10 +124,14 @@ class Delivery:
         self.settings = settings or DeliverySettings()
         self.stopping = asyncio.Event()
         self._counted_ms = 0
+        self._mine: str | None = owner
+        """Whose leases are of an earlier life: this one's, until they were given back."""
+        self._recovered = asyncio.Event()
         self._loop = uvloop.new_event_loop()
         self._database = ThreadPoolExecutor(1, thread_name_prefix="outbox")
         self._workers = [_Worker(self, name, channel) for name, channel in channels.items()]
-        self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
+        self._over = threading.Event()
+        self._thread = supervision.Thread("delivery", self._run, self._over)
 
     def start(self) -> None:
         """Begin."""
@@ -145,12 +149,16 @@ class Delivery:
 
     def stop(self, timeout_s: float) -> bool:
         """Let what is on its way arrive, give the rest back; whether that was done in time."""
+        self._over.set()
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self.stopping.set)
+            self._loop.call_soon_threadsafe(self._recovered.set)
             self._loop.call_soon_threadsafe(self._wake)
-        if self._thread.is_alive():
-            self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        in_time = self._thread.join(timeout_s)
+        if in_time:
+            self._loop.close()
+            self._database.shutdown()
+        return in_time
 
     async def database(self, work: Callable[[], T]) -> T:
         """Do what blocks, one after the other."""
@@ -161,26 +169,38 @@ class Delivery:
             worker.wake.set()
 
     def _run(self) -> None:
-        try:
-            self._loop.run_until_complete(self._main())
-        except Exception:  # whatever it is, the catalogue must stay up
-            log.exception("delivery ended by an unexpected error")
-        finally:
-            self._loop.close()
-            self._database.shutdown()
+        self._loop.run_until_complete(self._main())
 
     async def _main(self) -> None:
-        mine: str | None = self.owner
-        working = [asyncio.create_task(worker.run()) for worker in self._workers]
+        """One task a channel, and one for the upkeep: what one dies of, the others go on without."""
+        working = [supervision.task("outbox upkeep", self._keep_up, stopping=self.stopping)]
+        try:
+            await self._recovered.wait()
+            working += [supervision.task(one.label, one.run, stopping=self.stopping) for one in self._workers]
+            await asyncio.gather(*working)
+        finally:
+            for task in working:
+                task.cancel()
+            await asyncio.wait(working)
+
+    async def _keep_up(self) -> None:
         while not self.stopping.is_set():
             try:
-                await self.database(functools.partial(self._maintain, mine))
-                mine = None
+                await self.database(functools.partial(self._maintain, self._mine))
+                self._begin()
             except Retryable as error:
                 log.warning("will try again", what="the outbox's upkeep", reason=str(error))
+            except BaseException:
+                self._begin()  # the leases of an earlier life run out by themselves
+                raise
+            pause_s = MAINTAIN_INTERVAL_S if self._mine is None else LOOK_INTERVAL_S
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.stopping.wait(), MAINTAIN_INTERVAL_S if mine is None else LOOK_INTERVAL_S)
-        await asyncio.gather(*working)
+                await asyncio.wait_for(self.stopping.wait(), pause_s)
+
+    def _begin(self) -> None:
+        """Let the workers lease: from now on what this owner has is of this life."""
+        self._mine = None
+        self._recovered.set()
 
     def _maintain(self, mine: str | None) -> None:
         """Recover what lost workers had, and what `mine` had in an earlier life; expire, forget, count."""
@@ -205,6 +225,7 @@ class _Worker:
         if delivery.settings.lease_ms < 2000 * channel.timeout_s:
             raise ValueError(f"a lease of {delivery.settings.lease_ms} ms is too short for the channel {name}")
         self.wake = asyncio.Event()
+        self.label = f"delivery by {name}"
         self._delivery = delivery
         self._settings = delivery.settings
         self._name = name
@@ -222,22 +243,28 @@ class _Worker:
 
     async def run(self) -> None:
         """Work until it is time to stop."""
-        await self._channel.open()
         wait_s = LOOK_INTERVAL_S
+        health = supervision.PROCESS.worker(self.label)
         try:
+            await self._channel.open()
             while not self._delivery.stopping.is_set():
                 try:
                     await self._turn()
                     wait_s = LOOK_INTERVAL_S
+                    health.well()
                 except Exception as error:
                     if isinstance(error, Retryable):
                         log.warning("will try again", what=f"deliver by {self._name}", wait_s=wait_s, reason=str(error))
-                    else:  # whatever it is, the others are told
-                        log.exception("delivery failed, and will try again", channel=self._name, wait_s=wait_s)
+                    else:  # it goes on at once: what is on its way must be written down before its lease runs out
+                        log.exception(
+                            "delivery failed, and will try again", channel=self._name, wait_s=wait_s, error=repr(error)
+                        )
+                        health.failing(error)
                     await asyncio.sleep(wait_s)
                     wait_s = min(2 * wait_s, MAINTAIN_INTERVAL_S)
             await self._finish()
         finally:
+            health.gone()
             await self._channel.close()
 
     async def _turn(self) -> None:
@@ -258,7 +285,7 @@ class _Worker:
         busy = self._busy()
         delivery = self._delivery
 
-        def work() -> tuple[list[Leased], Sequence[Parcel]]:
+        def work() -> tuple[list[Leased], Sequence[Parcel], Exception | None]:
             leased = delivery.outbox.turn(
                 self._name,
                 delivery.owner,
@@ -268,15 +295,21 @@ class _Worker:
                 lease_ms=self._settings.lease_ms,
                 busy=busy,
             )
-            return leased, self._composed(leased) if leased else ()
+            try:
+                return leased, self._composed(leased) if leased else (), None
+            except Exception as error:  # noqa: BLE001 - raised below, when what was leased has been given back
+                return leased, (), error
 
         begin_by = time.monotonic() + self._settings.lease_ms / 1000 - self._channel.timeout_s
         try:
-            leased, parcels = await delivery.database(work)
+            leased, parcels, failed = await delivery.database(work)
         except Exception:
             self._settled = settled + self._settled
             raise
         self._held += len(leased) - len(settled)
+        if failed is not None:
+            self._give_back(leased)
+            raise failed
         touched: dict[str, _Target] = {}
         for parcel in parcels:
             if parcel.message is None:
@@ -286,7 +319,7 @@ class _Worker:
             target.queue.append((parcel, begin_by))
         for target in touched.values():
             while len(target.queue) > self._backlog:
-                self._give_back(target.queue.pop()[0])
+                self._give_back(target.queue.pop()[0].of)
             self._pump(target)
         return leased
 
@@ -294,7 +327,7 @@ class _Worker:
         """The messages. One that can't be written, by whatever fault of ours, must not hold up the others."""
         try:
             return list(self._delivery.compose(leased))
-        except Retryable:
+        except (Retryable, MemoryError):  # no fault of the message
             raise
         except Exception as error:
             log.exception("messages could not be written", channel=self._name, keys=[one.key for one in leased][:10])
@@ -334,7 +367,7 @@ class _Worker:
         while target.queue and target.sends < self._settings.target_sends:
             if target.paused_until > now:
                 while target.queue:
-                    self._give_back(target.queue.popleft()[0])
+                    self._give_back(target.queue.popleft()[0].of)
                 return
             if len(self._tasks) >= self._channel.max_sends:
                 self._ready.append(target)
@@ -346,10 +379,10 @@ class _Worker:
                 return
             parcel, begin_by = target.queue.popleft()
             if now > begin_by:
-                self._give_back(parcel)
+                self._give_back(parcel.of)
                 continue
             target.sends += 1
-            task = asyncio.create_task(self._send(target, parcel))
+            task = supervision.once("delivery send", self._send(target, parcel))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -373,7 +406,7 @@ class _Worker:
             outcome = await self._channel.send(parcel.message)
         except asyncio.CancelledError:
             outcome = Retry("stopped while it was sent")
-        except Exception as error:  # one message's fault must not stop the others
+        except BaseException as error:  # one message's fault must not stop the others
             log.exception("a channel failed", channel=self._name)
             outcome = Retry(f"{type(error).__name__}: {error}")
         target.sends -= 1
@@ -416,9 +449,9 @@ class _Worker:
         next_ms = now_ms + round(wait_s * 1000)
         return Settled(one.notification, "queued", outcome.why[:MAX_WHY], outcome.maybe_told, next_ms)
 
-    def _give_back(self, parcel: Parcel) -> None:
+    def _give_back(self, leased: Sequence[Leased]) -> None:
         now_ms = self._delivery.now_ms()
-        self._settled += [Settled(one.notification, "queued", next_ms=now_ms, tried=False) for one in parcel.of]
+        self._settled += [Settled(one.notification, "queued", next_ms=now_ms, tried=False) for one in leased]
 
     async def _finish(self) -> None:
         """Let what is on its way arrive, for a while, and give everything back."""
@@ -426,7 +459,7 @@ class _Worker:
             if target.timer is not None:
                 target.timer.cancel()
             while target.queue:
-                self._give_back(target.queue.popleft()[0])
+                self._give_back(target.queue.popleft()[0].of)
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=STOP_WAIT_S)
             for task in late:

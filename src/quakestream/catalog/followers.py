@@ -14,7 +14,7 @@ from typing import ClassVar, Final
 import structlog
 from sqlalchemy import Connection
 
-from quakestream import telemetry
+from quakestream import supervision, telemetry
 from quakestream.catalog import Catalog, Change, Cursor, queries
 from quakestream.errors import Fenced, Gap, Retryable
 
@@ -70,7 +70,7 @@ class FollowerThread(abc.ABC):
         self.error: str | None = None
         """Why it is not at work; `serve` takes it back when it is."""
         self._end_listening = news.listen(self.wake.set)
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread = supervision.Thread(name, self._run, self.stopping)
 
     def start(self) -> None:
         """Begin, or stand by."""
@@ -80,10 +80,9 @@ class FollowerThread(abc.ABC):
         """End what is at hand, and give the place up; whether that was done in time."""
         self.stopping.set()
         self.wake.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout_s)
+        in_time = self._thread.join(timeout_s)
         self._end_listening()
-        return not self._thread.is_alive()
+        return in_time
 
     def state(self) -> dict[str, object]:
         """How it is, for the health page."""
@@ -105,14 +104,14 @@ class FollowerThread(abc.ABC):
                 if self._stand_by():
                     self.serve()
                 wait_s = RETRY_FIRST_S
-            except Exception as error:
+            except Retryable as error:
                 self.error = str(error)
-                if isinstance(error, Retryable):
-                    log.warning("will try again", what=self.what, wait_s=wait_s, reason=str(error))
-                else:  # whatever it is, the catalogue must stay up
-                    log.exception("a follower failed", what=self.what, wait_s=wait_s)
+                log.warning("will try again", what=self.what, wait_s=wait_s, reason=str(error))
                 self.stopping.wait(wait_s)
                 wait_s = min(2 * wait_s, RETRY_MOST_S)
+            except BaseException as error:  # it is started again: the catalogue must stay up
+                self.error = f"{type(error).__name__}: {error}"
+                raise
 
     def _stand_by(self) -> bool:
         """Wait for the place; False: it is time to stop."""

@@ -179,5 +179,7 @@ class SqlLookup(Lookup):
 def _unreachable() -> Iterator[None]:
     try:
         yield
+    except sa.exc.TimeoutError as error:
+        raise Unreachable("the catalogue's database: all connections are at work") from error
     except sa.exc.OperationalError as error:
         raise Unreachable(f"the catalogue's database: {error.orig}") from error

@@ -101,7 +101,9 @@ class SqliteCatalog(SqlCatalog):
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._new_id = new_id or new_earthquake_id
-        self._engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S})
+        self._engine = sa.create_engine(
+            f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S}, pool_timeout=BUSY_TIMEOUT_S
+        )
         sa.event.listen(self._engine, "connect", _prepare)
         try:
             migrate(self._engine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +11,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from quakestream import channels
+from quakestream import channels, supervision
 from quakestream.alerts import subscriptions_file
 from quakestream.alerts.addresses import Use, take_unasked
 from quakestream.alerts.compiling import compile_rows
@@ -25,10 +26,12 @@ from quakestream.catalog.followers import News
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.channels import Channel, ChannelContext, Kind
 from quakestream.config import ConsumerSettings
-from quakestream.errors import ConfigError, QuakestreamError, Rejected
+from quakestream.errors import ConfigError, Rejected, Retryable
 from quakestream.event import Mode
 
 FILE_INTERVAL_S: Final = 5.0
+REFUSED_AGAIN_S: Final = 60.0
+"""How long a file that was refused and has not changed is not read again."""
 SENDS_AT_ONCE: Final = (32, 256)
 """To one target, least and most: a third of a second's worth."""
 HOUR_MS: Final = 3_600_000
@@ -66,14 +69,19 @@ class Alerts:
         )
         self._now_ms = now_ms
         self._file = Path(settings.subscriptions_file) if settings.subscriptions_file else None
-        self._read_at: tuple[int, int] | None = None
+        self._read_at: tuple[int, ...] | None = None
+        """Which state of the file is applied."""
+        self._refused: tuple[tuple[int, ...], str, float] | None = None
+        """Which was refused, why, and until when that is taken for its answer."""
         self._stopping = threading.Event()
-        self._watcher = threading.Thread(target=self._watch, name="subscriptions file", daemon=True)
+        self._watcher = supervision.Thread("subscriptions file", self._watch, self._stopping)
         if self._file is not None:
             try:
                 self._read_file(self._file)
             except Rejected as error:
                 raise ConfigError(f"Config validation error: SUBSCRIPTIONS_FILE {error}") from error
+            except Retryable as error:
+                log.warning("will try again", what="the file of subscriptions", reason=str(error))
 
     def start(self) -> None:
         """Begin."""
@@ -86,6 +94,7 @@ class Alerts:
         """End in order; whether that was done in time."""
         self._stopping.set()
         stopped = self.follower.stop(timeout_s)
+        stopped = self._watcher.join(timeout_s) and stopped
         return self.delivery.stop(timeout_s) and stopped
 
     def state(self) -> Mapping[str, Any]:
@@ -202,24 +211,44 @@ class Alerts:
             raise Rejected(f"no such channel here; there are {', '.join(sorted(self.channels))}") from None
 
     def _watch(self) -> None:
+        """Apply the file whenever it has changed. Where that fails, what was applied before stays, and it is told."""
+        worker = self._watcher.worker
+        assert self._file is not None, "watched where there is one"  # noqa: S101
+        assert worker is not None, "on its thread"  # noqa: S101
+        told = ""
         while not self._stopping.wait(FILE_INTERVAL_S):
             try:
-                assert self._file is not None, "watched where there is one"  # noqa: S101
                 self._read_file(self._file)
-            except QuakestreamError as error:  # what was read before stays
-                log.warning("the file of subscriptions was not read", reason=str(error))
+            except (Rejected, Retryable) as error:
+                if told != str(error):
+                    log.warning("the file of subscriptions was not read: trying on", reason=str(error))
+                    worker.failing(error)
+                told = str(error)
+            else:
+                told = ""
+                worker.well()
 
     def _read_file(self, path: Path) -> None:
-        try:
-            stat = path.stat()
-        except OSError as error:
-            raise Rejected(f"{path}: {error.strerror}") from error
-        if self._read_at == (stat.st_mtime_ns, stat.st_size):
+        """Apply the file, unless it is as it was.
+
+        Raises:
+            Rejected: it is not right; it is looked at again when it changes, or after a while, for what is wrong may be
+                elsewhere: a host that could not be resolved, a subscription of the same id over HTTP.
+            Retryable: the database does not answer.
+        """
+        state = subscriptions_file.state(path)
+        if self._read_at == state:
             return
-        self._read_at = (stat.st_mtime_ns, stat.st_size)
-        wanted = subscriptions_file.read(path, self.check)
-        changed, removed = subscriptions_file.sync(wanted, self.registry, self._now_ms())
+        if self._refused is not None and self._refused[0] == state and time.monotonic() < self._refused[2]:
+            raise Rejected(self._refused[1])
+        try:
+            wanted = subscriptions_file.read(path, self.check)
+            changed, removed = subscriptions_file.sync(wanted, self.registry, self._now_ms())
+        except Rejected as error:
+            self._refused = (state, str(error), time.monotonic() + REFUSED_AGAIN_S)
+            raise
         self._ask()
+        self._read_at, self._refused = state, None
         log.info("read the file of subscriptions", subscriptions=len(wanted), changed=changed, removed=removed)
 
 

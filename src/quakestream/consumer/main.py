@@ -169,7 +169,7 @@ def _now_ms() -> int:
 
 def _fail(future: asyncio.Future[None], error: BaseException) -> None:
     if not future.done():
-        future.set_exception(error)
+        future.set_exception(error if isinstance(error, Exception) else Fatal(f"the pipeline failed: {error!r}"))
 
 
 def _instance_id(settings: ConsumerSettings, catalog: SqlCatalog) -> str:

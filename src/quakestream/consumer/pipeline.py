@@ -19,7 +19,7 @@ from typing import Final, TypeVar
 
 import structlog
 
-from quakestream import telemetry
+from quakestream import supervision, telemetry
 from quakestream.catalog import Catalog, Claim, Ingested, LoggedEvent, LogPartition
 from quakestream.errors import Backpressure, Fatal, Fenced, OffsetLost, QuakestreamError, Rejected, Retryable
 from quakestream.event import EarthquakeEvent, Mode, decode, is_backfill
@@ -88,13 +88,12 @@ class Pipeline:
         self._settings = settings
         self._now_ms = now_ms
         self._on_event = on_event
-        self._on_failure = on_failure
         self._on_commit = on_commit
         self._claims: dict[int, Claim] = {}
         self._assigned_lately = False
         self._stopped: dict[int, str] = {}
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
+        self._thread = supervision.Thread("pipeline", self._run, self._stopping, limit=1, on_end=on_failure)
         self._log_reachable = False
         self._catalog_error: str | None = None
         self.consumed = 0
@@ -107,9 +106,7 @@ class Pipeline:
     def stop(self, timeout_s: float) -> bool:
         """Finish the batch at hand and leave the group; whether that was done in time."""
         self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        return self._thread.join(timeout_s)
 
     def state(self) -> dict[str, object]:
         """How it is, for the health page."""
@@ -204,9 +201,6 @@ class Pipeline:
             self._read(reader, producer)
         except _Stopping:
             pass
-        except BaseException as error:
-            logger.exception("pipeline failed")
-            self._on_failure(error)
         finally:
             if reader is not None:
                 reader.close()

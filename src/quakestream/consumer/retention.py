@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from quakestream import telemetry
+from quakestream import supervision, telemetry
 from quakestream.catalog import Catalog
 from quakestream.errors import Retryable
 
@@ -34,7 +34,7 @@ class Retention:
         self._max_bytes = max_bytes
         self._now_ms = now_ms
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
+        self._thread = supervision.Thread("retention", self._run, self._stopping)
 
     def start(self) -> None:
         """Begin."""
@@ -43,8 +43,7 @@ class Retention:
     def stop(self, timeout_s: float) -> bool:
         """End after the step at hand; whether that was done in time."""
         self._stopping.set()
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        return self._thread.join(timeout_s)
 
     def _run(self) -> None:
         while True:
@@ -52,8 +51,6 @@ class Retention:
                 self.look()
             except Retryable as error:
                 log.warning("will try again", what="retention", wait_s=INTERVAL_S, reason=str(error))
-            except Exception:  # whatever it is, the catalogue must stay up
-                log.exception("retention failed", wait_s=INTERVAL_S)
             if self._stopping.wait(INTERVAL_S):
                 return
 

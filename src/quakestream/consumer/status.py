@@ -12,6 +12,7 @@ import msgspec
 import structlog
 from fastapi import APIRouter
 
+from quakestream import supervision
 from quakestream.catalog import Catalog, EarthquakeFilter, Feed
 from quakestream.consumer.documents import StreamStatus
 from quakestream.errors import OffsetLost, QuakestreamError
@@ -42,7 +43,7 @@ class StatusBoard:
         self._counts: deque[tuple[float, int]] = deque(maxlen=round(RATE_WINDOW_S / INTERVAL_S) + 1)
         self._error: str | None = None
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="status board", daemon=True)
+        self._thread = supervision.Thread("status board", self._run, self._stopping)
 
     def start(self) -> None:
         """Begin to look."""
@@ -51,8 +52,7 @@ class StatusBoard:
     def stop(self, timeout_s: float) -> bool:
         """End; whether that was done in time."""
         self._stopping.set()
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        return self._thread.join(timeout_s)
 
     def sources(self, now_ms: int) -> list[dict[str, Any]]:
         """Each source that was heard of, by name; `state` is `gone` where nothing was heard for a minute."""

@@ -32,7 +32,7 @@ from typing import ClassVar, Final, Literal, NamedTuple, Protocol, Self
 
 from msgspec import Struct
 
-from quakestream.errors import OffsetLost, QuakestreamError
+from quakestream.errors import Fatal, OffsetLost, QuakestreamError
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
@@ -190,18 +190,25 @@ class Producer(abc.ABC):
     def queued(self) -> int:
         """How many records are on their way now: accepted by `send`, not yet reported."""
 
+    @property
+    def failed(self) -> Fatal | None:
+        """Why it will never send again, if so: what `send` then raises, and the fate of what it had."""
+        return None
+
     @abc.abstractmethod
     def send(self, records: Sequence[Record]) -> Future[Sequence[int | QuakestreamError]]:
         """Accept all of these records, or none.
 
-        The future is done when each one's fate is known: its offset, or the error that kept it out (`Rejected`: the log
-        will never take it; `Retryable`: it may not have been written). A log that is out of reach keeps records
-        waiting and tries until it is back; it reports no error for that. A topic that does not exist is `Retryable`,
-        perhaps only after a while: make it first. Futures are set on a thread of the log's.
+        The future is done when each one's fate is known: its offset, or the error that kept it out (`Rejected`: the
+        log will never take it; `Retryable`: it may not have been written; `Fatal`: nor will any other be). A log that
+        is out of reach keeps records waiting and tries until it is back; it reports no error for that. A topic that
+        does not exist is `Retryable`, perhaps only after a while: make it first. Futures are set on a thread of the
+        log's.
 
         Raises:
             Backpressure: there is no room for all of them now. Nothing was accepted.
             ValueError: there are more of them than the queue ever holds.
+            Fatal: this producer can't go on.
         """
 
     def newest(self, topic: str) -> Mapping[int, Fingerprint]:

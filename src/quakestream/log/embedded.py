@@ -32,6 +32,7 @@ from typing import Final, Literal, NamedTuple, TypeVar
 
 import structlog
 
+from quakestream import supervision
 from quakestream.errors import Fatal, Fenced, OffsetLost, QuakestreamError, Retryable, Unreachable
 from quakestream.log import (
     EventLog,
@@ -177,17 +178,22 @@ class EmbeddedProducer(Producer):
         self._waiting: deque[Batch] = deque()
         self._news = threading.Condition()
         self._closing = False
+        self._asked = threading.Event()
         self._give_up = threading.Event()
-        self._fatal: QuakestreamError | None = None
+        self._fatal: Fatal | None = None
         self._file = file.Hold(owner.path, durable=True)
         self._newest: dict[str, tuple[int, Record]] = {}
         self._clean_at = time.monotonic()
-        self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
+        self._thread = supervision.Thread("log-writer", self._run, self._asked, limit=1)
         self._thread.start()
 
     @property
     def queued(self) -> int:
         return self._room.used
+
+    @property
+    def failed(self) -> Fatal | None:
+        return self._fatal
 
     def send(self, records: Sequence[Record]) -> Future[Sequence[Outcome]]:
         batch = Batch(records)
@@ -207,6 +213,7 @@ class EmbeddedProducer(Producer):
         return {0: Fingerprint.of_sent(found[1], found[0])} if found else {}
 
     def close(self, timeout_s: float) -> int:
+        self._asked.set()
         with self._news:
             self._closing = True
             self._news.notify()
@@ -222,12 +229,9 @@ class EmbeddedProducer(Producer):
                 if batches:
                     self._settle(batches, self._append(batches))
                 self._clean()
-        except Fatal as error:
-            log.error("log writer ended", error=str(error))  # noqa: TRY400 - the message says it all
-            self._fatal = error
-        except Exception as error:
-            log.exception("log writer failed", path=str(self._log.path))
-            self._fatal = Fatal(f"the log's writer failed: {error}")
+        except BaseException as error:
+            self._fatal = error if isinstance(error, Fatal) else Fatal(f"the log's writer failed: {error!r}")
+            raise
         finally:
             self._file.close()
             self._abandon()
@@ -537,7 +541,7 @@ class _Lease:
         self.committed: int | None = None
         self._log = owner
         self._end = threading.Event()
-        self._thread = threading.Thread(target=self._renew_always, name="log-lease", daemon=True)
+        self._thread = supervision.Thread("log-lease", self._renew_always, self._end)
         self._thread.start()
 
     def holder(self, connection: sqlite3.Connection) -> tuple[str | None, str | None]:

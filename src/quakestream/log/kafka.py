@@ -41,6 +41,7 @@ from confluent_kafka import (
 from confluent_kafka import Producer as Client
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined] # all are public
 
+from quakestream import supervision
 from quakestream.errors import Fatal, Fenced, OffsetLost, QuakestreamError, Rejected, Retryable, Unreachable
 from quakestream.log import (
     MAX_RECORD_BYTES,
@@ -319,16 +320,25 @@ class KafkaProducer(Producer):
         self._closing = False
         self._ended = threading.Event()
         self._client = self._new_client()
-        self._thread = threading.Thread(target=self._serve, name="kafka-reports", daemon=True)
+        self._fatal: Fatal | None = None
+        self._thread = supervision.Thread(
+            "kafka-reports", self._serve, self._ended, limit=supervision.AGAIN_AND_AGAIN, on_end=self._give_up
+        )
         self._thread.start()
 
     @property
     def queued(self) -> int:
         return self._room.used
 
+    @property
+    def failed(self) -> Fatal | None:
+        return self._fatal
+
     def send(self, records: Sequence[Record]) -> Future[Sequence[Outcome]]:
         batch = Batch(records)
         with self._lock:
+            if self._fatal is not None:
+                raise self._fatal
             if self._closing:
                 raise RuntimeError("the producer is closed")
             if batch.records:
@@ -358,17 +368,29 @@ class KafkaProducer(Producer):
 
     def _serve(self) -> None:
         """Serve reports, hand over what could not be handed over before, put a new client in a broken one's place."""
-        while not self._ended.is_set():
-            self._client.poll(SERVE_INTERVAL_S)
-            while self._refused:
-                self._report(*self._refused.popleft())
-            if self._broken:
-                self._renew()
-            if self._unsent:
-                with self._lock:
-                    self._hand_over()
+        try:
+            while not self._ended.is_set():
+                self._client.poll(SERVE_INTERVAL_S)
+                while self._refused:
+                    self._report(*self._refused.popleft())
+                if self._broken:
+                    self._renew()
+                if self._unsent:
+                    with self._lock:
+                        self._hand_over()
+        except BaseException:
+            self._broken = True  # a report may have been lost with the error: what has none is sent again
+            raise
         self._purge()
-        error = Retryable("the producer was closed before this was acknowledged")
+        self._abandon(Retryable("the producer was closed before this was acknowledged"))
+
+    def _give_up(self, error: BaseException) -> None:
+        """The serving thread has ended for good: nothing more is sent, and what is open has no other report to come."""
+        with self._lock:
+            self._fatal = Fatal(f"the producer's reports can't be served: {error}")
+        self._abandon(self._fatal)
+
+    def _abandon(self, error: QuakestreamError) -> None:
         for number, batch in list(self._open.items()):
             for index in batch.unreported():
                 self._report(number, batch, index, error)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import structlog
 
-from quakestream import config, program, sources
+from quakestream import config, program, sources, supervision
 from quakestream.addresses import listed
 from quakestream.config import ServiceSettings
 from quakestream.errors import ConfigError, Rejected, Retryable
@@ -86,17 +86,16 @@ async def _serve(
                     port=settings.port,
                     max_per_address=settings.max_connections_per_address,
                 ) as server,
-                _background(publisher.watch()) as watching,
-                _background(_recall(publisher, recollection, stream, recalled)) as recalling,
-                _background(status.tell(stream, publisher, SOURCE_STATUS_TOPIC, _now_ms)) as telling,
-                _background(_fallback(settings, stream)) as falling_back,
+                # publishing hangs on the first two; the stream goes on without the others: they are started again
+                _background("log watch", publisher.watch, limit=1) as watching,
+                _background("memory", lambda: _recall(publisher, recollection, stream, recalled), limit=1) as recalling,
+                _background("source states", lambda: status.tell(stream, publisher, SOURCE_STATUS_TOPIC, _now_ms)),
+                _background("fallback", lambda: _fallback(settings, stream)),
             ):
                 try:
                     await stream.resume()
                     ready(server.url)
-                    await program.until(
-                        stop, server.answering, watching, recalling, telling, falling_back, stream.failed
-                    )
+                    await program.until(stop, server.answering, watching, recalling, stream.failed)
                 finally:
                     deadline = _deadline(settings)
         finally:
@@ -199,8 +198,10 @@ def _autostart(
 
 
 @contextlib.asynccontextmanager
-async def _background(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(work)
+async def _background(
+    name: str, work: Callable[[], Coroutine[Any, Any, None]], limit: int | None = None
+) -> AsyncIterator[asyncio.Task[None]]:
+    task = supervision.task(name, work, limit=limit)
     try:
         yield task
     finally:

@@ -159,10 +159,11 @@ class Publisher:
                 break
         self._hear(answers=True)
         self._topics_made.set()
-        while self._fatal is None:
+        while (failure := self._fatal or self._producer.failed) is None:
             self._hear(answers=await asyncio.to_thread(self._log.reachable))
             await asyncio.sleep(CHECK_INTERVAL_S)
-        raise self._fatal
+        self._fatal = failure
+        raise failure
 
     async def close(self, timeout_s: float) -> int:
         """Wait until what was sent is acknowledged, at most `timeout_s`, and end; how many events were left."""

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final
 import structlog
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
-from quakestream import telemetry
+from quakestream import supervision, telemetry
 from quakestream.config import LEAST_INTERVAL_MS
 from quakestream.errors import Fatal, Rejected, Retryable
 from quakestream.event import EarthquakeEvent
@@ -228,7 +228,9 @@ class Stream:
     def fail(self, error: BaseException) -> None:
         """Something must end the program."""
         if not self.failed.done():
-            self.failed.set_exception(error)
+            # whoever waits for a future is to get no CancelledError or SystemExit of another's
+            why = error if isinstance(error, Exception) else Fatal(f"a source failed: {error!r}")
+            self.failed.set_exception(why)
 
     def _revive(
         self,
@@ -288,7 +290,7 @@ class _Run:
     def begin(self) -> None:
         if self._source is not None:
             self._stopping = False
-            self._task = asyncio.create_task(self._work(self._source), name=f"source {self.name}")
+            self._task = supervision.once("source", self._work(self._source), on_error=self._fail)
 
     async def publish(self, events: Sequence[EarthquakeEvent], *, backfill: bool = False) -> None:
         """`Outlet.publish`."""
@@ -346,10 +348,11 @@ class _Run:
                 self.report("failing", error=str(error))
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, RETRY_S[1])
-            except Exception as error:  # noqa: BLE001 - whatever it is, it ends the program, in order
-                self.report("failing", error=repr(error))
-                self._stream.fail(error)
-                return
             else:
                 self.report("finished")
                 return
+
+    def _fail(self, error: BaseException) -> None:
+        """Whatever it is, it ends the program, in order."""
+        self.report("failing", error=repr(error))
+        self._stream.fail(error)

@@ -22,7 +22,7 @@ from typing import Final, TypeVar
 import structlog
 from msgspec import Struct, field
 
-from quakestream import telemetry
+from quakestream import supervision, telemetry
 from quakestream.catalog import Catalog, EarthquakeFilter, Feed
 from quakestream.catalog.followers import LOOK_INTERVAL_S, News
 from quakestream.consumer.push import messages
@@ -33,6 +33,7 @@ from quakestream.consumer.push.messages import Entry, Wire, entry
 from quakestream.errors import Backpressure, Gap, Retryable, Unreachable
 
 STOPPING: Final = "the service is about to stop"
+FAILED: Final = "live push has failed, and begins anew in a moment"
 GATHER_S: Final = 0.02
 ALONE_LOOK_S: Final = 0.5
 """How often to look where nobody else writes: the news tell of all that this instance commits."""
@@ -101,6 +102,8 @@ class Hub:
         self._reaches = 0
         self._wrote_s = 0.0
         self._stopping = False
+        self._failed = False
+        """Whether following has failed, and is about to be begun anew."""
         self.joining = Joining(self)
         self._tasks: list[asyncio.Task[None]] = []
         self._end_listening: Callable[[], None] = lambda: None
@@ -109,8 +112,8 @@ class Hub:
         """Begin."""
         self._end_listening = self._news.listen(self._told)
         self._tasks = [
-            asyncio.create_task(self._follow(), name="push"),
-            asyncio.create_task(self.joining.run(), name="push joining"),
+            supervision.task("push", self._follow_whole),
+            supervision.task("push joining", self.joining.run),
         ]
 
     @property
@@ -147,6 +150,8 @@ class Hub:
         reason = None
         if self._stopping:
             reason = STOPPING
+        elif self._failed:
+            reason = FAILED
         elif self._admitted_in_all >= self._max_connections:
             reason = f"there are {self._max_connections} connections, as many as PUSH_MAX_CONNECTIONS allows"
         elif self._admitted[address] >= self._max_per_address:
@@ -235,6 +240,8 @@ class Hub:
         Raises:
             Unreachable: the database does not answer.
         """
+        if self._failed:
+            raise Unreachable(FAILED)
         waiting: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append(waiting)
         self._wanted.set()
@@ -252,6 +259,19 @@ class Hub:
             self._woken = True
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._wake.set)
+
+    async def _follow_whole(self) -> None:
+        """Follow. Where that fails unexpectedly, some may have been written to and others not: all come again."""
+        self._failed = False
+        try:
+            await self._follow()
+        except BaseException:
+            if not self._stopping:
+                self._failed = self._asleep = True
+                for connection in list(self._connections):
+                    connection.transport.abort()
+                self._answer(len(self._waiting), Unreachable(FAILED))
+            raise
 
     async def _follow(self) -> None:
         tick_s = sweep_s = 0.0

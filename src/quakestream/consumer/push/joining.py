@@ -14,7 +14,7 @@ from typing import Final, Protocol, TypeVar
 
 import structlog
 
-from quakestream import telemetry
+from quakestream import supervision, telemetry
 from quakestream.catalog import Catalog, EarthquakeFilter
 from quakestream.consumer.parameters import query_of
 from quakestream.consumer.push import messages
@@ -97,7 +97,12 @@ class Joining:
             await self._filled.wait()
             end_s = loop.time() + TURN_S
             while self._queue:
-                self._bring_on(self._queue.popleft())
+                connection = self._queue.popleft()
+                try:
+                    self._bring_on(connection)
+                except BaseException:
+                    connection.transport.abort()  # it comes again; the others are brought on when this begins anew
+                    raise
                 if loop.time() > end_s:
                     await asyncio.sleep(0)
                     end_s = loop.time() + TURN_S
@@ -143,10 +148,15 @@ class Joining:
         """Those who wait for a block, which is being read."""
         if place not in self._missing:
             self._missing[place] = []
-            task = asyncio.create_task(self._read_block(place), name="push history")
+            task = supervision.once("push history", self._read_block(place), on_error=lambda _: self._drop(place))
             self._reading.add(task)
             task.add_done_callback(self._reading.discard)
         return self._missing[place]
+
+    def _drop(self, place: int) -> None:
+        """A block can't be read, by some fault of ours: who waited for it comes again, and asks where it was."""
+        for connection in self._missing.pop(place, ()):
+            connection.transport.abort()
 
     async def _read_block(self, place: int) -> None:
         journal = self._room.journal
