@@ -25,7 +25,7 @@ DEEP = dataclasses.replace(NAPA, id="eq_deep", depth_km=560.0, magnitude=8.0)
 def test_people_are_counted_in_the_class_that_is_expected_where_they_live() -> None:
     found = exposure.exposure(NAPA)
     counted = {one.number: [0, 0] for one in found.classes}
-    for city in cities_within(NAPA.latitude, NAPA.longitude, 1000.0):
+    for city in cities_within(NAPA.latitude, NAPA.longitude, 1000.0, counted=True):
         estimate = expected(NAPA, city.distance_km)
         assert estimate
         number = math.floor(estimate.mmi + 0.5)
@@ -37,6 +37,18 @@ def test_people_are_counted_in_the_class_that_is_expected_where_they_live() -> N
     assert {"Napa", "Vallejo"} <= {one.city.name for one in found.cities[:3]}
     assert {intensity_class(one.intensity.mmi).roman for one in found.cities} <= {"VIII", "VII", "VI"}
     assert len(found.cities) <= exposure.MAX_CITIES
+    assert found.coverage is not None
+    assert [land.code for land, _ in found.coverage.countries] == ["US"]
+    assert 0.7 < found.coverage.share < 0.85
+
+
+def test_off_choshi_nobody_in_tokyo_is_counted_twice() -> None:
+    choshi = dataclasses.replace(NAPA, latitude=35.7, longitude=141.1, magnitude=7.3, depth_km=30.0)
+    people = exposure.classes_of_people(choshi)
+    assert people is not None
+    assert sum(one.people for one in people if one.number >= 6) < 43_600_000, "all of Kantō in the census of 2020"
+    names = [one.city.name for one in exposure.exposure(choshi).cities]
+    assert not {"Setagaya", "Adachi", "Ōta"} & set(names)
 
 
 def test_priority_orders_by_who_is_shaken() -> None:

@@ -38,6 +38,7 @@ def test_people_in_cities_by_expected_intensity(
     assert "VIII severe" in shown
     assert "Athens" in shown
     assert "foretells no losses" in shown
+    assert "of all people there (Greece 87%" in shown
     link = dashboard.page.get_by_role("link", name="ShakeMap of USGS")
     assert link.get_attribute("href") == f"{PAGE}/shakemap"
     assert dashboard.violations() == []

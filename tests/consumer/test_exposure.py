@@ -59,6 +59,12 @@ def test_who_is_shaken_orders_earthquakes(client: Client) -> None:
     assert [one["class"] for one in strong["classes"]] == sorted((o["class"] for o in strong["classes"]), reverse=True)
     assert (deep["priority"], deep["classes"]) == (None, [])
     assert "estimate" in strong["note"]
+    greece, *others = strong["coverage"]["countries"]
+    assert (greece["code"], greece["name"]) == ("GR", "Greece")
+    assert greece["share"] == pytest.approx(0.87, abs=0.05)
+    assert "TR" in {one["code"] for one in others}
+    assert 0.7 < strong["coverage"]["share"] < 0.95
+    assert deep["coverage"] is None
     assert client.get("/api/v1/earthquakes/nothing/exposure").status_code == 404
 
 
@@ -69,6 +75,7 @@ def test_earthquakes_by_priority_for_responders(client: Client, monkeypatch: pyt
     assert (strong["magnitude"], weak["magnitude"]) == (6.5, 4.0)
     assert strong["priority"] > weak["priority"] > 0
     assert strong["classes"][0]["people"] > 0
+    assert strong["coverage"]["countries"][0]["name"] == "Greece"
     assert (told["lookedAt"], told["unranked"], told["complete"]) == (3, 1, True)
     assert client.get("/api/v1/exposure").json()["lookedAt"] == 0, "of the last week"
     (first,) = client.get("/api/v1/exposure", params=all_of | {"limit": 1}).json()["earthquakes"]
@@ -85,6 +92,7 @@ def test_a_scenario_is_an_exercise_and_leaves_nothing(client: Client) -> None:
     assert made_up["mode"] == "exercise"
     assert made_up["place"].startswith("Exercise: ")
     assert made_up["priority"] > 5
+    assert 0 < made_up["coverage"]["share"] <= 1
     assert client.get("/api/v1/earthquakes/scenario:scenario/exposure").status_code == 404
     assert client.get("/api/v1/scenario", params=ATHENS | {"magnitude": 12}).status_code == 422
 
