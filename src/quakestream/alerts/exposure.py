@@ -1,8 +1,9 @@
 """Who is shaken, and how much: people in cities, sites of a portfolio; and which earthquake to look at first.
 
 Everything here is expected intensity (`seismology/intensity.py`) at points. People are those of GeoNames' populated
-places of 1,000 inhabitants or more, all of a city at its one point: nobody outside of them is counted, and a large city
-shakes as a whole. So the numbers rank, they do not count. USGS PAGER, with population grids and building stock, is
+places of 1,000 inhabitants or more, all of a city at its one point and nobody in two of them: nobody outside of them is
+counted, and a large city shakes as a whole. How many of a country's people that are is said with the numbers, which
+rank and do not count. USGS PAGER, with population grids and building stock, is
 what to read of losses.
 """
 
@@ -22,7 +23,7 @@ from quakestream.alerts.portfolio import Site
 from quakestream.alerts.rules import expected, expected_values, is_deep
 from quakestream.seismology.geodesy import distances_km
 from quakestream.seismology.intensity import CITATIONS, CLASSES, Estimate, intensity_class, model_at, radius_km
-from quakestream.seismology.places import City, cities_within, people_within
+from quakestream.seismology.places import City, Coverage, cities_within, coverage_within, people_within
 
 LEAST_CLASS: Final = 3
 """III, weak, is the first that is counted."""
@@ -76,6 +77,8 @@ class Exposure:
     """The largest of those shaken the most: by class, then by inhabitants; at most 50."""
     priority: float | None
     """See `priority_of`; None: there is no estimate."""
+    coverage: Coverage | None = None
+    """How many of their countries' people the places stand for; None where nobody is shaken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +112,12 @@ def exposure(quake: Earthquake) -> Exposure:
     strong = people[0].number if people else 0
     cities: list[ShakenCity] = []
     reach_km = _reach_km(quake, max(strong - 1, LEAST_CLASS)) or 0.0
-    for city in cities_within(quake.latitude, quake.longitude, reach_km) if people else ():
+    for city in cities_within(quake.latitude, quake.longitude, reach_km, counted=True) if people else ():
         estimate = expected(quake, city.distance_km)
         assert estimate is not None, "there is one at this depth"  # noqa: S101
         cities.append(ShakenCity(city, estimate))
     cities.sort(key=lambda one: (-_class(one.intensity.mmi), -one.city.population))
-    return Exposure(people, tuple(cities[:MAX_CITIES]), priority_of(people))
+    return Exposure(people, tuple(cities[:MAX_CITIES]), priority_of(people), coverage(quake))
 
 
 def classes_of_people(quake: Earthquake) -> tuple[ClassOfPeople, ...] | None:
@@ -133,6 +136,14 @@ def classes_of_people(quake: Earthquake) -> tuple[ClassOfPeople, ...] | None:
         for number in range(len(CLASSES), LEAST_CLASS - 1, -1)
         if cities[number]
     )
+
+
+def coverage(quake: Earthquake) -> Coverage | None:
+    """How many of their countries' people the places stand for where III or more is expected; None: nobody is there."""
+    if quake.magnitude is None or is_deep(quake):
+        return None
+    reach_km = _reach_km(quake, LEAST_CLASS)
+    return None if reach_km is None else coverage_within(quake.latitude, quake.longitude, reach_km)
 
 
 def priority_of(people: Iterable[ClassOfPeople]) -> float:

@@ -19,12 +19,13 @@ from pydantic import Field
 
 from quakestream.alerts import hindsight, scenario
 from quakestream.alerts.earthquake import Earthquake, earthquake_of
-from quakestream.alerts.exposure import Exposure, classes_of_people, exposure, priority_of
+from quakestream.alerts.exposure import Exposure, classes_of_people, coverage, exposure, priority_of
 from quakestream.catalog import Catalog, EarthquakeFilter
 from quakestream.consumer.earthquakes import named
 from quakestream.consumer.parameters import FilterParameters, Latitude, Longitude, Time
 from quakestream.event import Mode
 from quakestream.seismology.intensity import intensity_class
+from quakestream.seismology.places import Coverage
 from quakestream.web import problems
 
 MAX_LOOKED_AT: Final = 100_000
@@ -35,8 +36,8 @@ RANKING_S: Final = 2.0
 """How long that may take: one of M 8 takes 20 ms. The rest is left out, and said."""
 PRIORITY_MS: Final = 7 * 86_400_000
 HONESTY: Final = (
-    "Expected intensity at cities of 1,000 inhabitants or more, each at one point: an estimate that orders and counts "
-    "nobody."
+    "Expected intensity at cities of 1,000 inhabitants or more, each at one point, nobody in two of them: an estimate "
+    "that orders and counts nobody. `coverage`: how many of a country's people these cities hold."
 )
 
 
@@ -178,6 +179,7 @@ def _ranked(quake: Earthquake) -> dict[str, Any] | None:
         "mode": quake.mode,
         "status": quake.status,
         "classes": [{"class": one.number, "roman": one.roman, "people": one.people} for one in people],
+        "coverage": _coverage_document(coverage(quake)),
     }
 
 
@@ -206,5 +208,16 @@ def exposure_document(found: Exposure) -> dict[str, Any]:
             }
             for one in found.cities
         ],
+        "coverage": _coverage_document(found.coverage),
         "note": HONESTY,
     }
+
+
+def _coverage_document(found: Coverage | None) -> dict[str, Any] | None:
+    """The share of the people of the countries that are shaken whom the cities of this table hold."""
+    if found is None:
+        return None
+    countries = [
+        {"code": country.code, "name": country.name, "share": round(share, 3)} for country, share in found.countries
+    ]
+    return {"share": round(found.share, 3), "countries": countries}

@@ -12,6 +12,8 @@ times the inhabitants that is at most 2 km farther is taken instead. So 1,096 of
 of 2018 that it tells by a place of today's GeoNames get the same one, 1,100 by the nearest alone; the rest is mostly
 places that GeoNames has gained, lost or moved since.
 
+People are counted once: sections of a city are names alone, their people are the city's (`tools/people_once.py`).
+
 The tables are in `places.npz` (`DATA.md` says whose they are), loaded at the first call. Angles are degrees, WGS 84;
 latitude −90…90, any winding of the longitude.
 """
@@ -86,6 +88,15 @@ class Country(NamedTuple):
     name: str
 
 
+class Coverage(NamedTuple):
+    """How much of the people of some land the table knows of."""
+
+    share: float
+    """0…1, of all people of these countries; each weighs by those who are in question."""
+    countries: tuple[tuple[Country, float], ...]
+    """Each with its own share, the one of the nearest place first."""
+
+
 def describe(latitude: float, longitude: float) -> str:
     """A place in words: distance and direction from the nearest city, or, 300 km out, the region's name."""
     longitude = wrap_longitude(longitude)
@@ -147,10 +158,15 @@ def timezone(latitude: float, longitude: float) -> str:
     return time_zones.spelled(zone) or time_zones.UTC
 
 
-def cities_within(latitude: float, longitude: float, radius_km: float, min_population: int = 0) -> list[City]:
-    """The cities in a circle of 0…20,015 km, nearest first."""
+def cities_within(
+    latitude: float, longitude: float, radius_km: float, min_population: int = 0, *, counted: bool = False
+) -> list[City]:
+    """The cities in a circle of 0…20,015 km, nearest first.
+
+    `counted`: without sections of others, so that nobody is in two of them.
+    """
     cities = _cities()
-    numbers, distances = cities.within_km(latitude, longitude, radius_km, min_population)
+    numbers, distances = cities.within_km(latitude, longitude, radius_km, min_population, counted=counted)
     order = np.argsort(distances, kind="stable")
     return [
         City(
@@ -178,10 +194,38 @@ def land_within(latitude: float, longitude: float, radius_km: float) -> list[sha
 
 
 def people_within(latitude: float, longitude: float, radius_km: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """How far each city in a circle is and how many live there, in no order: `cities_within` without the words."""
+    """How far each city in a circle is and how many live there, in no order; nobody is in two of them."""
     cities = _cities()
-    numbers, distances = cities.within_km(latitude, longitude, radius_km)
+    numbers, distances = cities.within_km(latitude, longitude, radius_km, counted=True)
     return distances, cities.population[numbers].astype(np.int64)
+
+
+def coverage_within(latitude: float, longitude: float, radius_km: float) -> Coverage | None:
+    """How much of the people of the countries with cities in a circle `people_within` knows; None where nobody is."""
+    cities, people = _cities(), _people()
+    numbers, distances = cities.within_km(latitude, longitude, radius_km, counted=True)
+    lands = cities.country[numbers]
+    found = np.bincount(lands, cities.population[numbers], len(people.shares))
+    order = dict.fromkeys(lands[np.argsort(distances, kind="stable")].tolist())
+    known = [(number, people.shares[number]) for number in order if found[number] and people.shares[number]]
+    if not known:
+        return None
+    there = sum(found[number] for number, _ in known)
+    return Coverage(
+        float(there / sum(found[number] / share for number, share in known)),
+        tuple((Country(cities.country_codes[number], cities.country_names[number]), share) for number, share in known),
+    )
+
+
+def people_known(code: str) -> tuple[int, int]:
+    """How many of a country's people live in the places that are counted, and how many there are in all.
+
+    The total is the World Bank's of 2018, mostly, as GeoNames has it; the places' figures are of many years, so that
+    the sum is above it here and there.
+    """
+    number = _cities().country_codes.index(code)
+    people = _people()
+    return people.known[number], people.totals[number]
 
 
 def countries() -> list[Country]:
@@ -255,6 +299,8 @@ class _Cities:
     latitude: NDArray[np.int32]
     longitude: NDArray[np.int32]
     population: NDArray[np.uint32]
+    counted: NDArray[np.bool_]
+    """Whether its people are counted with it, or with a city that it is a section of."""
     country: NDArray[np.uint8]
     state: NDArray[np.uint8]
     names: bytes
@@ -296,13 +342,15 @@ class _Cities:
         return found
 
     def within_km(
-        self, latitude: float, longitude: float, radius_km: float, min_population: int = 0
+        self, latitude: float, longitude: float, radius_km: float, min_population: int = 0, *, counted: bool = False
     ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         """The numbers of the cities in a circle, in no order, and how far each is."""
         longitude = wrap_longitude(longitude)
         found = [np.arange(start, end) for start, end in self.slices(latitude, longitude, radius_km)]
         numbers = np.concatenate(found) if found else np.empty(0, np.intp)
         numbers = numbers[self.population[numbers] >= min_population]
+        if counted:
+            numbers = numbers[self.counted[numbers]]
         distances = distances_km(latitude, longitude, self.latitude[numbers] / _MILLI, self.longitude[numbers] / _MILLI)
         near = distances <= radius_km
         return numbers[near], distances[near]
@@ -341,6 +389,16 @@ class _Cities:
             if product > best:
                 best, nearest = product, start + number
         return -1 if nearest < 0 or _arc_km(best) > limit_km else nearest
+
+
+@dataclass(frozen=True, slots=True)
+class _People:
+    """By the number of the country."""
+
+    known: list[int]
+    totals: list[int]
+    shares: list[float]
+    """1 where more are known than there were; 0 where nobody is known, or no total."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,11 +467,12 @@ def _tables(*names: str) -> list[NDArray[Any]]:
 
 @functools.cache
 def _cities() -> _Cities:
-    counts, latitude, longitude, population, country, state, names = _tables(
+    counts, latitude, longitude, population, counted, country, state, names = _tables(
         "city_counts",
         "city_latitude",
         "city_longitude",
         "city_population",
+        "city_counted",
         "city_country",
         "city_state",
         "city_names",
@@ -433,12 +492,23 @@ def _cities() -> _Cities:
         latitude,
         longitude,
         population,
+        np.unpackbits(counted, count=len(population)).astype(bool),
         country,
         state,
         names.tobytes() + b"\n",
         np.concatenate(([0], ends, [len(names) + 1])).astype(np.int32),
         *map(_texts, _tables("country_codes", "country_names", "state_names")),
     )
+
+
+@functools.cache
+def _people() -> _People:
+    cities = _cities()
+    (totals,) = _tables("country_people")
+    places = cities.counted
+    known = np.bincount(cities.country[places], cities.population[places], len(totals))
+    shares = np.divide(known, totals, out=np.zeros(len(totals)), where=totals > 0)
+    return _People(known.astype(np.int64).tolist(), totals.tolist(), np.minimum(shares, 1.0).tolist())
 
 
 @functools.cache
