@@ -206,7 +206,9 @@ def coverage_within(latitude: float, longitude: float, radius_km: float) -> Cove
     numbers, distances = cities.within_km(latitude, longitude, radius_km, counted=True)
     lands = cities.country[numbers]
     found = np.bincount(lands, cities.population[numbers], len(people.shares))
-    order = dict.fromkeys(lands[np.argsort(distances, kind="stable")].tolist())
+    nearest = np.full(len(people.shares), np.inf)
+    np.minimum.at(nearest, lands, distances)
+    order = np.argsort(nearest, kind="stable").tolist()
     known = [(number, people.shares[number]) for number in order if found[number] and people.shares[number]]
     if not known:
         return None
