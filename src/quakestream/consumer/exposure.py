@@ -33,7 +33,7 @@ MAX_LOOKED_AT: Final = 100_000
 MAX_RANKED: Final = 2_000
 """Earthquakes that are put in the order of priority at once: mostly some tenths of a second."""
 RANKING_S: Final = 2.0
-"""How long that may take: one of M 8 takes 20 ms, most of it to find the cities, twice. The rest is left out, and said."""
+"""How long that may take: one of M 8 takes 20 ms. The rest is left out, and said."""
 PRIORITY_MS: Final = 7 * 86_400_000
 HONESTY: Final = (
     "Expected intensity at cities of 1,000 inhabitants or more, each at one point, nobody in two of them: an estimate "
