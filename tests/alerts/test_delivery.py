@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,14 @@ import msgspec
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from quakestream.alerts.delivery import DeliverySettings
+from quakestream import supervision
+from quakestream.alerts.delivery import DeliverySettings, Parcel
 from quakestream.alerts.messages import Facts
-from quakestream.alerts.outbox import Outbox
+from quakestream.alerts.outbox import Leased, Outbox
 from quakestream.alerts.registry import Registry
 from quakestream.catalog.sqlite import SqliteCatalog
+from quakestream.channels.webhook import WebhookChannel
+from quakestream.errors import Unreachable
 from tests.alerts.kills import run
 from tests.alerts.shared import HASTY, delivery, earthquake, notify, now_ms, subscription
 from tests.channels.receiver import Receiver
@@ -192,6 +195,83 @@ def test_what_cannot_be_written_is_dead_and_holds_up_no_other(
     (dead,) = outbox.listed(state="dead")
     assert dead["subscription"] == "s2"
     assert "could not be written" in dead["why"]
+
+
+@pytest.mark.parametrize("error", [ValueError("a fault of ours"), MemoryError(), Unreachable("not now")])
+def test_an_upkeep_that_fails_ends_no_delivery_and_is_seen(
+    catalog: SqliteCatalog,
+    outbox: Outbox,
+    registry: Registry,
+    quake: str,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Outbox, "expire", fails)
+    if isinstance(error, Unreachable):  # nothing is leased before it was done once: the database is away for all
+        calls = iter([True])
+        monkeypatch.setattr(Outbox, "expire", lambda *_: fails() if next(calls, False) else 0)
+    with Receiver() as receiver:
+        subscribe(registry, ["s1", "s2"], receiver.url)
+        notify(outbox, quake, ["s1"], receiver.url)
+        worker = delivery(catalog)
+        worker.start()
+        eventually(lambda: outbox.counts() == {"accepted": 1}, tell=outbox.counts)
+        if not isinstance(error, Unreachable):
+            told = supervision.PROCESS.failing()["outbox upkeep"]
+            assert type(error).__name__ in told["error"]
+        notify(outbox, quake, ["s2"], receiver.url)
+        eventually(lambda: outbox.counts() == {"accepted": 2}, tell=outbox.counts)
+        assert worker.stop(10)
+    assert supervision.PROCESS.failing() == {}
+
+
+@pytest.mark.parametrize("error", [Unreachable("not now"), MemoryError()])
+def test_what_was_leased_and_could_not_be_composed_is_told_at_once_and_not_as_a_second_attempt(
+    catalog: SqliteCatalog, outbox: Outbox, registry: Registry, quake: str, error: Exception
+) -> None:
+    fails = iter([True, True])
+    with Receiver() as receiver:
+        subscribe(registry, ["s1"], receiver.url)
+        worker = delivery(catalog, settings=altered(HASTY, lease_ms=60_000))
+        compose = worker.compose
+
+        def missing(leased: Sequence[Leased]) -> Sequence[Parcel]:
+            if next(fails, False):
+                raise error
+            return compose(leased)
+
+        worker.compose = missing
+        notify(outbox, quake, ["s1"], receiver.url)
+        worker.start()
+        eventually(lambda: outbox.counts() == {"accepted": 1}, tell=outbox.listed)
+        assert worker.stop(10)
+    (row,) = outbox.listed()
+    assert (row["attempts"], row["maybe_told"]) == (1, False)
+
+
+def test_a_channel_that_can_not_be_opened_is_opened_later_and_holds_up_no_other(
+    catalog: SqliteCatalog, outbox: Outbox, registry: Registry, quake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, fails = WebhookChannel.open, iter([True, True])
+
+    async def fault(self: WebhookChannel) -> None:
+        if next(fails, False):
+            raise OSError("no file is left to open")
+        await opened(self)
+
+    monkeypatch.setattr(WebhookChannel, "open", fault)
+    monkeypatch.setattr(supervision.PROCESS, "_pause_s", (0.1, 0.2))
+    with Receiver() as receiver:
+        subscribe(registry, ["s1"], receiver.url)
+        notify(outbox, quake, ["s1"], receiver.url)
+        worker = delivery(catalog)
+        worker.start()
+        eventually(lambda: outbox.counts() == {"accepted": 1}, tell=outbox.counts)
+        assert "no file is left" in supervision.PROCESS.failing()["delivery by webhook"]["error"]
+        assert worker.stop(10)
 
 
 def test_what_is_late_is_not_sent(catalog: SqliteCatalog, outbox: Outbox, registry: Registry, quake: str) -> None:

@@ -1,16 +1,21 @@
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from structlog.testing import capture_logs
 
 from quakestream.catalog import Catalog
+from quakestream.catalog.followers import News
 from quakestream.catalog.schema import metadata, migrate
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.errors import Fatal, Unreachable
+from tests.consumer.pushing import PushServer
 from tests.contracts.catalog import CatalogContract, Writer, event
+from tests.waiting import eventually
 
 
 class TestSqliteCatalog(CatalogContract):
@@ -74,3 +79,29 @@ def test_migrations_make_what_the_schema_says(tmp_path: Path) -> None:
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()
+
+
+def test_a_read_for_which_no_connection_is_left_may_be_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on PostgreSQL; the writer has a connection of its own, and live push goes on when one is free."""
+    with closing(SqliteCatalog(tmp_path / "catalogue.sqlite3")) as catalog:
+        monkeypatch.setattr(catalog._engine.pool, "_timeout", 0.1)
+        news = News()
+        with PushServer(catalog, news) as server:
+            client = server.listen().opened()
+            client.until_live()
+            with ExitStack() as busy:
+                with pytest.raises(Unreachable, match="all connections are at work"):  # noqa: PT012
+                    for _ in range(1000):
+                        busy.enter_context(catalog.reading())
+                with pytest.raises(Unreachable), catalog.writing():
+                    pass
+                Writer(catalog).write(event("a1"))
+                with capture_logs() as lines:
+                    news.tell()
+                    eventually(lambda: any(line.get("what") == "live push" for line in lines))
+            (change,) = client.messages_of_changes(1)
+            assert change.json["earthquake"]["id"]
+            assert not server.hub.tasks[0].done()
+            client.close()

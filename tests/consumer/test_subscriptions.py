@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,13 +11,17 @@ from typing import Any
 
 import pytest
 
+from quakestream import supervision
+from quakestream.alerts import subscriptions_file
 from quakestream.alerts.outbox import Settled
 from quakestream.alerts.subscription import parse
+from quakestream.consumer import alerts as alerts_module
 from quakestream.consumer import subscriptions as routes
-from quakestream.errors import ConfigError
+from quakestream.errors import ConfigError, Unreachable
 from tests.channels.test_others import Browser
 from tests.consumer.subscribing import MAIL, PATH, Client, asked, by, now_ms
 from tests.contracts.catalog import Writer, event
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # Apprise still loads it
 
@@ -343,3 +349,155 @@ def test_a_file_at_fault_stops_the_start_and_says_where(tmp_path: Path, text: st
     with pytest.raises(ConfigError, match="SUBSCRIPTIONS_FILE") as caught:
         Client(tmp_path, subscriptions_file=str(path))
     assert said in str(caught.value)
+
+
+Watched = tuple[Client, Path]
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """A consumer with the file, which it looks at often."""
+    folder = tmp_path_factory.mktemp("watched")
+    path = folder / "subscriptions.yaml"
+    path.write_text(FILE)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(alerts_module, "FILE_INTERVAL_S", 0.05)
+        patched.setattr(alerts_module, "REFUSED_AGAIN_S", 0.2)
+        patched.setattr(supervision.PROCESS, "_pause_s", (0.05, 0.1))
+        client = Client(folder, subscriptions_file=str(path))
+        client.alerts._watcher.start()
+        with closing(client.catalog):
+            yield client, path
+            assert client.alerts.stop(10)
+
+
+@pytest.fixture
+def watching(watched: Watched) -> Iterator[Watched]:
+    """The same, beginning with two subscriptions and no failure."""
+    client, path = watched
+    path.write_text(FILE)
+    eventually(lambda: ids_of(client) == {"home", "world"})
+    eventually(lambda: client.alerts._watcher.worker is not None and client.alerts._watcher.worker.up)
+    yield watched
+    assert client.alerts._watcher.is_alive()
+
+
+def ids_of(client: Client) -> set[str]:
+    return {s["id"] for s in client.ask("GET", PATH).json()["subscriptions"]}
+
+
+def failing() -> str:
+    told = supervision.PROCESS.failing().get("subscriptions file", {})
+    return str(told["error"]) if told.get("state") == "failing" else ""
+
+
+LESS = FILE.partition("- id: world")[0]
+BOMB = (
+    "- &a [x, x, x, x, x, x, x, x, x, x]\n"
+    + "".join(f"- &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in itertools.pairwise("abcdefghij"))
+    + "- {id: *j}\n"
+)
+MERGED = "- &a {k: v}\n" + "".join(
+    f"- &{b} {{<<: [{', '.join([f'*{a}'] * 10)}]}}\n" for a, b in itertools.pairwise("abcdefghij")
+)
+BAD: dict[str, bytes] = {
+    "a date that is none": b"- {id: x, name: 2026-13-45}\n",
+    "a date at the edge": b"- {id: x, name: 0001-01-01T00:00:00+14:00}\n",
+    "an empty number": b'- {id: !!int "", name: x}\n',
+    "a truth that is none": b"- {id: !!bool perhaps}\n",
+    "a date by its tag": b"- {id: !!timestamp x}\n",
+    "a number without end": b"- {id: 0x" + b"f" * 20_000 + b", name: x}\n",
+    "a class": b"- !!python/object/apply:os.system [id]\n",
+    "not UTF-8": FILE.encode("utf-16"),
+    "Latin 1": b"- {id: x, name: K\xf6ln}\n",
+    "zeros": b"- {id: x}\0\n",
+    "deep": b"[" * 20_000,
+    "deep mappings": b"".join(b" " * n + b"a:\n" for n in range(900)),
+    "an alias of itself": b"- &a {id: *a}\n",
+    "aliases of aliases": BOMB.encode(),
+    "merged aliases": MERGED.encode(),
+    "an unknown alias": b"- *nobody\n",
+    "a list as a key": b"- {[1, 2]: x}\n",
+    "a text": b"just words",
+    "empty": b"",
+    "numbers": b"[1, 2]",
+    "cut short": FILE.encode()[:-40],
+}
+
+
+@pytest.mark.parametrize("content", BAD.values(), ids=BAD)
+def test_a_file_that_went_bad_is_told_of_and_read_again_when_it_is_right(watching: Watched, content: bytes) -> None:
+    client, path = watching
+    path.write_bytes(content)
+    eventually(lambda: path.name in failing(), tell=failing)
+    assert ids_of(client) == {"home", "world"}, "what was read before stays"
+    path.write_text(LESS)
+    eventually(lambda: ids_of(client) == {"home"})
+
+
+@pytest.mark.parametrize("way", ["gone", "a folder", "a pipe", "endless", "huge", "unreadable", "a broken link"])
+def test_what_is_no_file_is_told_of_and_never_waited_for(
+    watching: Watched, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    client, path = watching
+    path.unlink()
+    if way == "a folder":
+        path.mkdir()
+    elif way == "a pipe":
+        os.mkfifo(path)
+    elif way == "endless":
+        path.symlink_to("/dev/zero")
+    elif way == "huge":
+        with path.open("wb") as file:
+            file.truncate(subscriptions_file.MAX_BYTES + 1)
+    elif way == "unreadable":  # whoever runs the tests may read all
+
+        def refuse(*_: object, **__: object) -> None:
+            raise PermissionError(13, "Permission denied", str(path))
+
+        monkeypatch.setattr(Path, "open", refuse)
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
+    elif way == "a broken link":
+        path.symlink_to(path.parent / "nowhere")
+    eventually(lambda: path.name in failing(), tell=failing)
+    assert ids_of(client) == {"home", "world"}
+    monkeypatch.undo()
+    if way == "a folder":
+        path.rmdir()
+    path.unlink(missing_ok=True)
+    path.write_text(LESS)
+    eventually(lambda: ids_of(client) == {"home"})
+
+
+def test_a_change_is_applied_though_the_database_was_locked_when_it_came(
+    watching: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, path = watching
+    sync, fails = subscriptions_file.sync, iter([True, True])
+
+    def locked(*given: Any) -> tuple[int, int]:
+        if next(fails, False):
+            raise Unreachable("database is locked")
+        return sync(*given)
+
+    monkeypatch.setattr(subscriptions_file, "sync", locked)
+    path.write_text(LESS)
+    eventually(lambda: ids_of(client) == {"home"})
+
+
+def test_a_file_is_tried_again_when_what_was_wrong_lay_elsewhere(watching: Watched) -> None:
+    """Nothing in the file changes: a subscription of the same id is taken out over HTTP."""
+    client, path = watching
+    own = client.add()["id"]
+    how = "how: {channels: [{channel: webhook, url: 'https://example.org/q'}]}"
+    path.write_text(f"{LESS}\n- {{id: {own}, where: {{kind: world}}, {how}}}\n")
+    eventually(lambda: own in failing(), tell=failing)
+    client.alerts.forget([own])
+    eventually(lambda: ids_of(client) == {"home", own})
+
+
+def test_aliases_that_stand_for_a_few_values_are_taken(watching: Watched) -> None:
+    client, path = watching
+    how = "how: {channels: [{channel: webhook, url: 'https://example.org/q'}]}"
+    path.write_text(f"- &one {{id: a, where: {{kind: world}}, {how}}}\n- {{<<: *one, id: b}}\n")
+    eventually(lambda: ids_of(client) == {"a", "b"}, tell=failing)

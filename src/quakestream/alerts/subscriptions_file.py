@@ -48,7 +48,8 @@ def read(path: Path, check: Callable[[Subscription], None]) -> list[Subscription
     found: dict[str, Subscription] = {}
     faults: list[str] = []
     for number, document in enumerate(listed, 1):
-        name = document.get("id", f"number {number}") if isinstance(document, dict) else f"number {number}"
+        given = document.get("id") if isinstance(document, dict) else None
+        name = given if isinstance(given, str) and given else f"number {number}"  # others may not even be shown
         try:
             subscription = parse(document)
             check(subscription)
