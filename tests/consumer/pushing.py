@@ -13,6 +13,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import uvloop
+from fastapi import FastAPI
 
 from quakestream import program
 from quakestream.catalog import Catalog
@@ -57,13 +58,7 @@ class PushServer:
         self.loop = asyncio.get_running_loop()
         self.hub = Hub(self.catalog, self.news, **self._limits)
 
-        async def ready() -> Readiness:
-            return Readiness("ok")
-
-        app = create_app(title="push", description="", version="0", ready=ready)
-        app.include_router(push_router(self.hub))
-        app.include_router(earthquakes_router(self.catalog))
-        async with program.listening(app, name="push", host="127.0.0.1", port=0, http=HandingOver) as server:
+        async with program.listening(self.app(), name="push", host="127.0.0.1", port=0, http=HandingOver) as server:
             self.hub.start()
             self.url = server.url
             self._ready.set()
@@ -71,6 +66,15 @@ class PushServer:
                 await program.until(self._stop, server.answering, *self.hub.tasks)
             finally:
                 await self.hub.stop()
+
+    def app(self) -> FastAPI:
+        async def ready() -> Readiness:
+            return Readiness("ok")
+
+        app = create_app(title="push", description="", version="0", ready=ready)
+        app.include_router(push_router(self.hub))
+        app.include_router(earthquakes_router(self.catalog))
+        return app
 
     def __enter__(self) -> Self:
         self._thread.start()
