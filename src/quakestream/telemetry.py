@@ -81,6 +81,12 @@ PUSH_GAPS = Counter(
     "Clients told of a gap: pruned, epoch (another feed), ahead (beyond its end), malformed.",
     ["reason"],
 )
+READS_ENDED = Counter(
+    "quakestream_reads_ended",
+    "Requests that read the catalogue and got no answer, by lane (dear, list, one, snapshot) and reason: busy (503), "
+    "late (503 at the deadline), left (the client).",
+    ["lane", "reason"],
+)
 FENCED = Counter("quakestream_fenced", "Writes refused because another instance had taken over.")
 
 NOTIFICATIONS = Gauge("quakestream_notifications", "Notifications in the outbox, by what became of them.", ["state"])

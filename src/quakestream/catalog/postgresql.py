@@ -21,7 +21,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.dialects import postgresql
 
-from quakestream.catalog import Claim, Ingested, LoggedEvent, LogPartition, schema
+from quakestream.catalog import Claim, Ingested, LoggedEvent, LogPartition, schema, visits
 from quakestream.catalog.ingest import (
     Counters,
     Earthquake,
@@ -185,15 +185,16 @@ class PostgresqlCatalog(SqlCatalog):
         if encoding != "UTF8":
             self._disconnect()
             raise Fatal(f"the catalogue's database has encoding {encoding}: make one with UTF8")
-        self._engine = sa.create_engine(
-            parsed,
-            pool_size=CONNECTIONS,
-            max_overflow=0,
-            pool_timeout=CONNECT_TIMEOUT_S,
-            pool_pre_ping=True,
-            connect_args=_CONNECTION,
-        )
-        sa.event.listen(self._engine, "connect", _limit)
+        options: dict[str, Any] = {
+            "max_overflow": 0,
+            "pool_timeout": CONNECT_TIMEOUT_S,
+            "pool_pre_ping": True,
+            "connect_args": _CONNECTION,
+        }
+        self._engine = sa.create_engine(parsed, pool_size=CONNECTIONS, **options)
+        self._visitors = sa.create_engine(parsed, pool_size=visits.CONNECTIONS, **options)
+        for engine in (self._engine, self._visitors):
+            sa.event.listen(engine, "connect", _limit)
 
     def claim(self, partition: LogPartition) -> Claim:
         where = (partition.log_id, partition.topic, partition.partition, partition.group)
@@ -259,8 +260,21 @@ class PostgresqlCatalog(SqlCatalog):
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection to read on: whatever is read on it is of one moment."""
-        with _errors(), self._engine.connect() as connection:
-            yield connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with _errors(), self._reader() as connection:
+            yield connection
+
+    @contextmanager
+    def _reader(self) -> Iterator[sa.Connection]:
+        with super()._reader() as connection:
+            yield connection if visits.current() else _of_one_moment(connection)
+
+    @contextmanager
+    def _bounded(self, connection: sa.Connection, visit: visits.Visit) -> Iterator[None]:
+        connection = _of_one_moment(connection)
+        raw: Any = connection.connection.dbapi_connection
+        with visit.interrupted_by(raw.cancel):
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {visit.left_ms}")
+            yield
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -451,6 +465,10 @@ def _columns(rows: Collection[tuple[Any, ...]]) -> list[list[Any]]:
 
 def _text(text: str) -> str:
     return text.replace("\0", "\ufffd")
+
+
+def _of_one_moment(connection: sa.Connection) -> sa.Connection:
+    return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
 def _limit(connection: psycopg.Connection[Any], _record: object) -> None:

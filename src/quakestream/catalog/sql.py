@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
@@ -21,6 +21,7 @@ from quakestream.catalog import (
     Transition,
     queries,
     retention,
+    visits,
 )
 from quakestream.catalog.ingest import CalledName, Lookup, ReportName, StoredReport, TimeRange
 from quakestream.errors import Unreachable
@@ -28,9 +29,10 @@ from quakestream.event import Mode
 
 
 class SqlCatalog(Catalog):
-    """A catalogue on `_engine`, which its subclass opens and disposes of."""
+    """A catalogue on `_engine`, which its subclass opens and disposes of; `_visitors` is for visits alone."""
 
     _engine: sa.Engine
+    _visitors: sa.Engine
 
     def positions(self, topic: str, group: str) -> list[StoredPosition]:
         with self.reading() as connection:
@@ -131,6 +133,7 @@ class SqlCatalog(Catalog):
 
     def close(self) -> None:
         self._engine.dispose()
+        self._visitors.dispose()
 
     @abc.abstractmethod
     def redirect(self, gone: Sequence[tuple[str, int, ReportName]], now_ms: int) -> None:
@@ -139,8 +142,28 @@ class SqlCatalog(Catalog):
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection to read on; for the tools, which look at the tables themselves."""
-        with _unreachable(), self._engine.connect() as connection:
+        with _unreachable(), self._reader() as connection:
             yield connection
+
+    @contextmanager
+    def _reader(self) -> Iterator[sa.Connection]:
+        """A connection of those that are there for whoever asks."""
+        visit = visits.current()
+        if visit is None:
+            with self._engine.connect() as connection:
+                yield connection
+            return
+        visit.check()
+        with self._visitors.connect() as connection, self._bounded(connection, visit):
+            try:
+                yield connection
+            except sa.exc.DBAPIError:
+                visit.check()  # that is why, where nobody waits any more
+                raise
+
+    @abc.abstractmethod
+    def _bounded(self, connection: sa.Connection, visit: visits.Visit) -> AbstractContextManager[None]:
+        """While the block runs, no statement on this connection takes longer than the visit."""
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
-from quakestream.catalog import Claim, Ingested, LoggedEvent, LogPartition
+from quakestream.catalog import Claim, Ingested, LoggedEvent, LogPartition, visits
 from quakestream.catalog.ingest import (
     Counters,
     Earthquake,
@@ -32,6 +32,8 @@ from quakestream.event import EarthquakeEvent, decode
 BUSY_TIMEOUT_S: Final = 10
 WAL_PAGES: Final = 4000
 """Pages of 4 kB that the write-ahead log gathers before they are copied into the file."""
+VISIT_STEPS: Final = 10_000
+"""Steps of SQLite's machine, some 0.2 ms, after which a visit is asked whether it is over."""
 _FAR_FUTURE_MS: Final = 253_402_300_799_999
 
 # CROSS JOIN keeps SQLite to this order of loops: it has no statistics to find it by itself
@@ -101,10 +103,11 @@ class SqliteCatalog(SqlCatalog):
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._new_id = new_id or new_earthquake_id
-        self._engine = sa.create_engine(
-            f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S}, pool_timeout=BUSY_TIMEOUT_S
-        )
-        sa.event.listen(self._engine, "connect", _prepare)
+        options: dict[str, Any] = {"connect_args": {"timeout": BUSY_TIMEOUT_S}, "pool_timeout": BUSY_TIMEOUT_S}
+        self._engine = sa.create_engine(f"sqlite:///{path}", **options)
+        self._visitors = sa.create_engine(f"sqlite:///{path}", pool_size=visits.CONNECTIONS, max_overflow=0, **options)
+        for engine in (self._engine, self._visitors):
+            sa.event.listen(engine, "connect", _prepare)
         try:
             migrate(self._engine)
             self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
@@ -159,6 +162,15 @@ class SqliteCatalog(SqlCatalog):
             plan = Plan(_Lookup(db), _counters(db), now_ms=now_ms, new_id=self._new_id)
             plan.redirect(gone)
             _write(db, plan)
+
+    @contextmanager
+    def _bounded(self, connection: sa.Connection, visit: visits.Visit) -> Iterator[None]:
+        db: Any = connection.connection.dbapi_connection
+        db.set_progress_handler(visit.over, VISIT_STEPS)
+        try:
+            yield
+        finally:
+            db.set_progress_handler(None, 0)
 
     def close(self) -> None:
         self._db.close()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
 from quakestream.catalog import Catalog
+from quakestream.consumer.lanes import Lanes
 from quakestream.errors import QuakestreamError
 from quakestream.guards import Guard, Rules
 from quakestream.web import Readiness, create_app
@@ -27,10 +29,11 @@ def consumer_app(
 
     `rules`: who may ask; None: whoever reaches the app, as within a test.
     """
+    own = ThreadPoolExecutor(2, "health")  # whatever else is going on, this is answered
 
     async def ready() -> Readiness:
         try:
-            feed = await asyncio.wait_for(asyncio.to_thread(catalog.feed), timeout=2)
+            feed = await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(own, catalog.feed), timeout=2)
         except (QuakestreamError, TimeoutError) as error:
             return Readiness("unavailable", {"database": str(error) or "no answer", **state()})
         details = {"seq": feed.last_seq, "epoch": feed.epoch, **state()}
@@ -45,6 +48,7 @@ def consumer_app(
     )
     for router in routers:
         app.include_router(router)
+    app.add_middleware(Lanes)
     if rules is not None:
         app.add_middleware(Guard, rules=rules)
     return app

@@ -20,7 +20,7 @@ from pydantic import Field
 from quakestream.alerts import hindsight, scenario
 from quakestream.alerts.earthquake import Earthquake, earthquake_of
 from quakestream.alerts.exposure import Exposure, classes_of_people, coverage, exposure, priority_of
-from quakestream.catalog import Catalog, EarthquakeFilter
+from quakestream.catalog import Catalog, EarthquakeFilter, visits
 from quakestream.consumer.earthquakes import named
 from quakestream.consumer.parameters import FilterParameters, Latitude, Longitude, Time
 from quakestream.event import Mode
@@ -160,6 +160,7 @@ def _near(catalog: Catalog, latitude: float, longitude: float, from_ms: int) -> 
         maxradius_km=hindsight.LARGEST_SHAKEN_KM,
     )
     for document in islice(catalog.every(wanted), MAX_LOOKED_AT):
+        visits.check()
         yield earthquake_of(msgspec.json.decode(document))
 
 

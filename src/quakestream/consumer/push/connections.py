@@ -9,6 +9,7 @@ import asyncio
 import fcntl
 import struct
 import termios
+from collections.abc import Callable
 from typing import Any, ClassVar, Final, Protocol, cast
 
 from websockets.protocol import State
@@ -48,11 +49,13 @@ class Connection(asyncio.Protocol):
         "begin_with",
         "behind_from",
         "group",
+        "let_go",
         "live",
         "missed",
         "paused",
         "progress_s",
         "seq",
+        "snapshot",
         "transport",
         "unsent_bytes",
         "watcher",
@@ -64,6 +67,10 @@ class Connection(asyncio.Protocol):
         self.group = group
         self.address = address
         self.begin_with = begin_with
+        self.snapshot = b""
+        """What is written next: the same object for all who asked for it, for it is large."""
+        self.let_go: Callable[[], None] | None = None
+        """To be called when it was taken, or never will be."""
         self.seq = seq
         self.missed: tuple[str, str] | None = None
         """Why it can't have what it asked for, and what that was: to be told."""
@@ -81,6 +88,11 @@ class Connection(asyncio.Protocol):
         self.transport.set_write_buffer_limits(high=0)  # be told at once when it takes no more
         begin_with, self.begin_with = self.begin_with, b""
         self.transport.write(begin_with)
+        if self.snapshot:
+            snapshot, self.snapshot = self.snapshot, b""
+            self.transport.write(snapshot)
+            if not self.paused:
+                self.has_taken()
         self.watcher.opened(self)
 
     def data_received(self, data: bytes) -> None:
@@ -94,11 +106,19 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The kernel has taken all."""
         self.paused = False
+        self.has_taken()
         self.watcher.relieved(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone."""
+        self.has_taken()
         self.watcher.lost(self, exc)
+
+    def has_taken(self) -> None:
+        """Nothing of its snapshot waits any more."""
+        let_go, self.let_go = self.let_go, None
+        if let_go is not None:
+            let_go()
 
     def outstanding_bytes(self) -> int:
         """What was written and has not been acknowledged by the client's machine: ours and the kernel's."""

@@ -33,6 +33,10 @@ RETRY_MS: Final = (1000, 5000)
 """How soon an EventSource comes back; each another moment, so that not all come at once."""
 RETRY_AFTER_S: Final = (5, 15)
 MAX_SHOWN: Final = 100
+MAX_HANDSHAKE_BYTES: Final = 4096
+"""Of a header of the handshake: what is longer is cut, and then not right."""
+MAX_HANDSHAKE_LINES: Final = 32
+_HANDSHAKE: Final = frozenset([b"host", b"origin", b"connection", b"upgrade"])
 
 
 def push_router(hub: Hub) -> APIRouter:
@@ -96,10 +100,10 @@ def _described() -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class _Beginning:
-    """Where a client begins: after which change, with which message first, or why it can't be where it asked."""
+    """Where a client begins: after which change, with which snapshot first, or why it can't be where it asked."""
 
     seq: int
-    first: bytes = b""
+    snapshot: bytes = b""
     missed: tuple[str, str] | None = None
 
 
@@ -135,24 +139,34 @@ class _Push(Response):
         try:
             self._hub.admit(address)
         except Backpressure as error:
-            return problem(503, str(error), {"Retry-After": str(random.randint(*RETRY_AFTER_S))})
+            return self._later(error)
         handed_over = False
+        connection: Connection | None = None
         try:
             wanted = self._parameters.wanted()
             begins = await self._beginning(wanted)
             about = (self._hub, self._hub.group(wanted), address)
-            connection: Connection
             if handshake is None:
-                connection = SseConnection(*about, _sse_head() + begins.first, begins.seq)
+                connection = SseConnection(*about, _sse_head(), begins.seq)
             else:
-                head = handshake.head + begins.first
-                connection = WebSocketConnection(handshake.protocol, *about, head, begins.seq)
+                connection = WebSocketConnection(handshake.protocol, *about, handshake.head, begins.seq)
             connection.missed = begins.missed
+            if begins.snapshot:
+                connection.snapshot = begins.snapshot
+                connection.let_go = self._snapshots.hold(begins.snapshot)
             handed_over = hand_over(connection)
+        except Backpressure as error:
+            return self._later(error)
         finally:
             if not handed_over:
                 self._hub.release(address)
+                if connection is not None:
+                    connection.has_taken()
         return None
+
+    @staticmethod
+    def _later(error: Backpressure) -> Response:
+        return problem(503, str(error), {"Retry-After": str(random.randint(*RETRY_AFTER_S))})
 
     async def _beginning(self, wanted: EarthquakeFilter) -> _Beginning:
         """Decide where to begin.
@@ -202,9 +216,10 @@ class _Handshake:
 
     def __init__(self, scope: Scope) -> None:
         self.protocol = ServerProtocol(max_size=MAX_INCOMING_BYTES)
-        lines = [b"%s: %s\r\n" % (name, value) for name, value in scope["headers"]]
-        target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
-        self.protocol.receive_data(b"GET %s HTTP/1.1\r\n%s\r\n" % (target, b"".join(lines)))
+        # its own headers alone: the library has other bounds than the server, for cookies and addresses too
+        own = [(name, value) for name, value in scope["headers"] if name in _HANDSHAKE or name.startswith(b"sec-web")]
+        lines = [b"%s: %s\r\n" % (name, value[:MAX_HANDSHAKE_BYTES]) for name, value in own[:MAX_HANDSHAKE_LINES]]
+        self.protocol.receive_data(b"GET / HTTP/1.1\r\n%s\r\n" % b"".join(lines))
         (request,) = self.protocol.events_received()
         response = self.protocol.accept(request)  # type: ignore[arg-type]  # it is what was just put in
         self.head = b""
