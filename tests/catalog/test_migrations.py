@@ -56,7 +56,7 @@ def test_migrations_make_what_the_schema_says(engine: sa.Engine) -> None:
         assert differences == []
 
 
-@pytest.mark.parametrize("version", ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"])
+@pytest.mark.parametrize("version", ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"])
 def test_what_an_earlier_version_stored_is_there(engine: sa.Engine, url: str, version: str) -> None:
     """Two earthquakes, one of them revised once, with the position after them."""
     migrate(engine, version)
@@ -108,6 +108,28 @@ def test_addresses_of_an_earlier_version_stay_confirmed_and_used(engine: sa.Engi
         assert [tuple(row) for row in known] == [("mailto://a@b.org", 2, 32), ("mailto://c@d.org", None, 32)]
         uses = connection.execute(sa.text("SELECT subscription, channel, target FROM address_uses")).all()
         assert [tuple(row) for row in uses] == [("s", "apprise", "mailto://a@b.org")]
+
+
+def test_what_was_told_is_of_the_feed_in_which_its_change_is(engine: sa.Engine) -> None:
+    """What was told by numbers of a feed before a rebuild has no epoch: it is going to be held against what stands."""
+    migrate(engine, "0009")
+    fill(engine)
+    told = [("a", "eq_1", 2, 3, "accepted"), ("b", "eq_1", 1, 3, "accepted"), ("c", "eq_2", 1, 61, "queued")]
+    insert = (
+        "INSERT INTO notifications (key, subscription, earthquake, revision, seq, kind, mode, channel, target,"
+        " priority, facts, state, created_ms, next_ms, expires_ms)"
+        " VALUES (:key, 's', :of, :revision, :seq, 'alert', 'actual', 'webhook', 't', 1, :facts, :state, 1, 1, 1)"
+    )
+    names = ("key", "of", "revision", "seq", "state")
+    with engine.begin() as connection:
+        connection.execute(sa.text("INSERT INTO followers VALUES ('alerts', 'epoch', 3, 1, 'o', 1)"))
+        rows = [dict(zip(names, one, strict=True)) | {"facts": b"{}"} for one in told]
+        connection.execute(sa.text(insert), rows)
+    migrate(engine)
+    with engine.connect() as connection:
+        epochs = dict(connection.execute(sa.text("SELECT key, epoch FROM notifications")).all())  # type: ignore[arg-type]
+        assert epochs == {"a": "epoch", "b": "", "c": ""}
+        assert connection.execute(sa.text("SELECT epoch FROM followers")).scalar_one() == ""
 
 
 def stored() -> list[Any]:

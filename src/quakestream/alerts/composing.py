@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 import sqlalchemy as sa
+import structlog
 
 from quakestream.alerts import messages
 from quakestream.alerts.delivery import Parcel
@@ -16,7 +17,7 @@ from quakestream.alerts.messages import Facts, Links, View
 from quakestream.alerts.outbox import Leased
 from quakestream.alerts.pictures import Pictures
 from quakestream.alerts.registry import Registry
-from quakestream.catalog.schema import changes, earthquakes
+from quakestream.catalog.schema import changes, earthquakes, feed
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.channels import Channel, Message
 from quakestream.seismology.intensity import CITATIONS
@@ -28,6 +29,16 @@ _facts = msgspec.json.Decoder(Facts)
 _view = msgspec.json.Decoder(View)
 _document = msgspec.json.Decoder(dict[str, Any])
 _encode = msgspec.json.Encoder().encode
+
+log = structlog.get_logger(__name__)
+
+
+class _NoMore(Exception):
+    """There is nothing to write of, and what the notification is instead."""
+
+    def __init__(self, why: str, instead: Literal["superseded", "dead"]) -> None:
+        super().__init__(why)
+        self.instead: Literal["superseded", "dead"] = instead
 
 
 class Composer:
@@ -49,11 +60,14 @@ class Composer:
         self._now_ms = now_ms
         self._views: OrderedDict[str, tuple[int, frozenset[str], View]] = OrderedDict()
         self._pictures = Pictures()
-        self._documents: OrderedDict[tuple[str, int], tuple[bytes, Mapping[str, Any]]] = OrderedDict()
+        self._documents: OrderedDict[tuple[str, str, int], tuple[bytes, Mapping[str, Any]]] = OrderedDict()
+        self._newest: dict[tuple[str, str, int, bool], tuple[bytes, Mapping[str, Any]] | _NoMore] = {}
+        """Of those that are written now: the next time they may be others."""
 
     def __call__(self, leased: Sequence[Leased]) -> list[Parcel]:
         """A parcel for each, in their order; those of one digest in one."""
         self._refresh(leased)
+        self._newest.clear()
         asked = {one.target for one in leased if self._channels[one.channel].needs_yes(one.target)}
         refused = asked - self._registry.addresses.confirmed(asked).keys() if asked else asked
         questions = self._registry.addresses.ids({one.target for one in leased if one.kind == "confirmation"})
@@ -74,6 +88,11 @@ class Composer:
                 parcels.append(Parcel([one], None, "the address has not been confirmed"))
             else:
                 facts = _facts.decode(one.facts)
+                try:
+                    self._earthquake(one, facts)
+                except _NoMore as nothing:
+                    parcels.append(Parcel([one], None, str(nothing), nothing.instead))
+                    continue
                 if facts.digest:
                     digests.setdefault((one.subscription, one.channel, one.target), []).append((one, facts, view))
                 else:
@@ -208,26 +227,50 @@ class Composer:
             self._views.popitem(last=False)
 
     def _earthquake(self, one: Leased, facts: Facts) -> tuple[bytes, Mapping[str, Any]]:
-        """The earthquake as it was after the change that is told of; where that was pruned, as it is now."""
+        """The earthquake as it was after the change that is told of; where that is no more, as it is now.
+
+        A change's number is one of its epoch: in another one it is another earthquake's.
+
+        Raises:
+            _NoMore: it is withdrawn by now, or the catalogue does not have it.
+        """
         if bytes(facts.document) != b"null":
             return bytes(facts.document), _document.decode(facts.document)
-        at = (one.earthquake, one.seq)
+        at = (one.epoch, one.earthquake, one.seq)
+        standing = one.kind != "cancellation"
         known = self._documents.get(at)
-        if known is None:
-            newest = (
+        if known is None and (*at, standing) not in self._newest:
+            own = (
                 sa.select(changes.c.document)
-                .join(earthquakes, earthquakes.c.seq == changes.c.seq)
-                .where(earthquakes.c.id == one.earthquake)
+                .join(earthquakes, earthquakes.c.earthquake == changes.c.earthquake)
+                .where(changes.c.seq == one.seq, earthquakes.c.id == one.earthquake)
+                .where(sa.select(feed.c.epoch).scalar_subquery() == one.epoch)
             )
             with self._catalog.reading() as connection:
-                raw = connection.execute(
-                    sa.select(changes.c.document).where(changes.c.seq == one.seq)
-                ).scalar_one_or_none()
-                raw = raw or connection.execute(newest).scalar_one()
-            known = self._documents[at] = (raw, _document.decode(raw))
-            if len(self._documents) > MAX_DOCUMENTS:
-                self._documents.popitem(last=False)
-        return known
+                raw = connection.execute(own).scalar_one_or_none()
+            if raw:
+                known = self._documents[at] = (raw, _document.decode(raw))
+                if len(self._documents) > MAX_DOCUMENTS:
+                    self._documents.popitem(last=False)
+            else:
+                self._newest[*at, standing] = self._read_newest(one.earthquake, standing=standing)
+        newest = known or self._newest[*at, standing]
+        if isinstance(newest, _NoMore):
+            raise newest
+        return newest
+
+    def _read_newest(self, id_: str, *, standing: bool) -> tuple[bytes, Mapping[str, Any]] | _NoMore:
+        """An earthquake as it is now; `standing`: the one that it turned out to be, and none that is withdrawn."""
+        home = (self._catalog.merged_into(id_) if standing else None) or id_
+        newest = self._catalog.newest([home])
+        if not newest:
+            log.error("the earthquake of a notification is not in the catalogue", earthquake=id_)
+            return _NoMore(f"the catalogue does not have {id_}", "dead")
+        raw = newest[0].document
+        quake = _document.decode(raw)
+        if standing and quake.get("status") == "deleted":
+            return _NoMore("it was withdrawn before it was told", "superseded")
+        return raw, quake
 
 
 def _expected(facts: Facts, quake: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -6,13 +6,16 @@ again, and what is in the outbox already is known by it: `policy.decide` says so
 
 What was told is what the outbox says was told, of each receiver by itself. What is on its way counts as told: the next
 one waits for it, and is made what it should be when that has arrived, or has not.
+
+Where the feed is another than before (a rebuild, a backup that was put back), its history is not told again: what was
+told of each earthquake is held against what it is now, once, and then the feed is followed from there on.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -29,6 +32,7 @@ from quakestream.alerts.outbox import (
     Notification,
     Outbox,
     Standing,
+    all_told,
     move,
     put,
     standing,
@@ -41,7 +45,7 @@ from quakestream.alerts.reasons import why_of
 from quakestream.alerts.registry import Registry, Stored
 from quakestream.alerts.rules import Match
 from quakestream.alerts.subscription import ChannelTarget, Subscription
-from quakestream.catalog import Change, EarthquakeFilter
+from quakestream.catalog import Change, EarthquakeFilter, Feed
 from quakestream.catalog.followers import LOOK_INTERVAL_S, FeedFollower, FollowerThread
 from quakestream.catalog.followers import News as FeedNews
 from quakestream.catalog.sql import SqlCatalog
@@ -146,6 +150,9 @@ class AlertFollower(FollowerThread):
 
     def look(self) -> int:
         """Deal with the next changes; how many there were."""
+        feed = self.follower.unread()
+        if feed is not None:
+            return self._catch_up(feed)
         changes = self.follower.read()
         self._learn()
         for change in changes:
@@ -234,13 +241,53 @@ class AlertFollower(FollowerThread):
         if known is not None:
             self._parsed_bytes -= known.weight
 
+    # --- another feed -----------------------------------------------------------------------------------------------
+
+    def _catch_up(self, feed: Feed) -> int:
+        """Deal with every earthquake as it stands: with those that were told of, and with those that still may be.
+
+        How many there were. Cut short, it is done again: what was put in the outbox is known by its epoch.
+        """
+        self._learn()
+        dealt_with = 0
+        for change in self._to_catch_up() if self._geofence is not None else ():
+            if self.stopping.is_set():
+                return dealt_with
+            self._deal_with(change, moves=False)
+            dealt_with += 1
+        self.follower.skip(feed)
+        self.error = None
+        return max(dealt_with, 1)
+
+    def _to_catch_up(self) -> list[Change]:
+        with self._catalog.reading() as connection:
+            told = all_told(connection)
+        newest = self._catalog.newest(told)
+        known = {change.earthquake_id for change in newest}
+        if lost := [id_ for id_ in told if id_ not in known]:
+            log.error("told of earthquakes that the catalogue does not have", count=len(lost), ids=lost[:10])
+        gone = [change for change in newest if change.into_id is not None and change.type == "merged"]
+        homes = {change.earthquake_id: self._catalog.merged_into(change.earthquake_id) for change in gone}
+        home = {one.earthquake_id: one for one in self._catalog.newest([id_ for id_ in homes.values() if id_])}
+        merged = [
+            msgspec.structs.replace(home[into], type="merged", from_id=from_id, into_id=None)
+            for from_id, into in homes.items()
+            if into in home
+        ]  # what was told of one that is gone is its home's before that is dealt with
+        stands = [change for change in newest if change.earthquake_id not in homes]
+        young = self._catalog.newest_since(self._now_ms() - self._max_age_ms)
+        dealt_with = known | home.keys()
+        return [*merged, *stands, *gone, *(change for change in young if change.earthquake_id not in dealt_with)]
+
     # --- one change -------------------------------------------------------------------------------------------------
 
-    def _deal_with(self, change: Change) -> None:
+    def _deal_with(self, change: Change, *, moves: bool = True) -> None:
+        """`moves`: the cursor, to this change."""
         quake = earthquake_of(_document.decode(change.document))
         now_ms = self._now_ms()
+        done = change.seq if moves else None
         if self._geofence is None:
-            self.follower.done(change.seq)
+            self.follower.done(done)
             return
         with self._catalog.reading() as connection:
             told = told_of(connection, change.earthquake_id)
@@ -248,7 +295,7 @@ class AlertFollower(FollowerThread):
                 told |= told_of(connection, change.from_id)
         may_be_first = not change.imported and change.into_id is None and now_ms - quake.time_ms <= self._max_age_ms
         if not told and not may_be_first:
-            self.follower.done(change.seq)
+            self.follower.done(done)
             return
         matches = self._geofence.match(quake, now_ms)
         ids = matches.ids()
@@ -259,20 +306,22 @@ class AlertFollower(FollowerThread):
         if quake.exercise_for:
             ordered = [id_ for id_ in ordered if id_ == quake.exercise_for]
         if not ordered:
-            self.follower.done(change.seq)
+            self.follower.done(done)
             return
+        epoch = "" if self.follower.cursor is None else self.follower.cursor.epoch
         # when it is dealt with, not when it was committed: nobody is alarmed late either
-        news = News(change.seq, change.type, quake, now_ms, change.from_id, change.into_id, change.imported)
+        merging = change.from_id, change.into_id, change.imported
+        news = News(change.seq, change.type, quake, now_ms, *merging, epoch=epoch, changed_ms=change.at_ms)
         chunks = _chunks(ordered)
         for chunk in chunks:
             if self.stopping.is_set():
                 raise Fenced("stopped within a change, which is dealt with again")
             here = {id_: matches[numbers[id_]].match for id_ in chunk if id_ in numbers}
-            self._tell(news, chunk, here, last=chunk is chunks[-1])
+            self._tell(news, chunk, here, last=moves and chunk is chunks[-1])
             self._on_put()
 
     def _tell(self, news: News, ids: Sequence[str], matches: Mapping[str, Match], *, last: bool) -> None:
-        """One transaction: what these subscriptions are told, and with the last of them the cursor."""
+        """One transaction: what these subscriptions are told, and with the `last` of them the cursor."""
         known_ones = self._subscriptions(ids)
         subscriptions = {id_: one.subscription for id_, one in known_ones.items()}
         mainshock = self._mainshock(news.quake, subscriptions.values())
@@ -365,12 +414,19 @@ def _chunks(ordered: Sequence[str]) -> list[Sequence[str]]:
 
 def _told(rows: Sequence[Standing]) -> Told | None:
     """What a receiver was told last, or may have been."""
-    return next((_facts.decode(row.facts).told for row in reversed(rows) if row.told), None)
+    return next((_said(row) for row in reversed(rows) if row.told), None)
 
 
 def _waiting(rows: Sequence[Standing]) -> Told | None:
     """What a receiver is still to be told, and surely was not."""
-    return next((_facts.decode(row.facts).told for row in reversed(rows) if not row.told), None)
+    return next((_said(row) for row in reversed(rows) if not row.told), None)
+
+
+def _said(row: Standing) -> Told | None:
+    told = _facts.decode(row.facts).told
+    if told is None or told.epoch:
+        return told
+    return replace(told, epoch=row.epoch)  # an earlier release put it in
 
 
 def _notification(
@@ -409,6 +465,7 @@ def _notification(
         earthquake=news.quake.id,
         revision=news.quake.revision,
         seq=news.seq,
+        epoch=news.epoch,
         kind=kind,
         mode=news.quake.mode,
         channel=receiver.channel,

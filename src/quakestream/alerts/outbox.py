@@ -67,11 +67,14 @@ class Notification(Struct, frozen=True, kw_only=True):
     next_ms: int
     expires_ms: int
     waits_for: int | None = None
+    epoch: str = ""
+    """Of the feed in which `seq` counts, and `revision`; empty where it is of no change."""
 
     @property
     def key(self) -> str:
-        """By which a receiver knows it again: of subscription, earthquake, revision, kind and target."""
-        parts = (self.subscription, self.earthquake, str(self.revision), self.kind, self.channel, self.target)
+        """By which a receiver knows it again: of subscription, earthquake, revision, kind, target and epoch."""
+        parts = [self.subscription, self.earthquake, str(self.revision), self.kind, self.channel, self.target]
+        parts += [self.epoch] if self.epoch else []
         return "ntf_" + hashlib.blake2b("\x00".join(parts).encode(), digest_size=16).hexdigest()
 
 
@@ -92,6 +95,7 @@ class Standing(Struct, frozen=True):
     waits_for: int | None
     priority: int
     next_ms: int
+    epoch: str
 
     @property
     def told(self) -> bool:
@@ -118,6 +122,8 @@ class Leased(Struct, frozen=True):
     """This one included."""
     created_ms: int
     expires_ms: int
+    epoch: str
+    """Of the feed in which `seq` counts; empty: not known."""
 
 
 class Settled(Struct, frozen=True):
@@ -404,6 +410,12 @@ def told_of(connection: Connection, earthquake: str) -> set[str]:
     """The subscriptions that were, or are to be, told of an earthquake."""
     found = select(_n.subscription).distinct().where(_n.earthquake == earthquake, or_(_n.state.in_(OPEN), _told))
     return set(connection.execute(found).scalars())
+
+
+def all_told(connection: Connection) -> list[str]:
+    """Every earthquake of which anybody was, or is to be, told."""
+    found = select(_n.earthquake).distinct().where(_n.earthquake != "", or_(_n.state.in_(OPEN), _told))
+    return list(connection.execute(found).scalars())
 
 
 def supersede(connection: Connection, ids: Iterable[int], why: str, now_ms: int) -> None:

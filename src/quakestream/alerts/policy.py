@@ -80,6 +80,10 @@ class Told:
     severity: Severity
     at_ms: int
     """When it was decided."""
+    epoch: str = ""
+    """Of the feed in which `seq` counts: in another one it says nothing. Empty: not known."""
+    changed_ms: int = 0
+    """When that change was committed, which holds in every epoch; 0: not known, but before `at_ms`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +95,14 @@ class News:
     quake: Earthquake
     """After it."""
     at_ms: int
-    """When it was committed."""
+    """When it is dealt with."""
     from_id: str | None = None
     into_id: str | None = None
     imported: bool = False
+    epoch: str = ""
+    """Of the feed in which `seq` counts."""
+    changed_ms: int = 0
+    """When it was committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +178,7 @@ def decide(
         recent: first alerts of this subscription, decided within the digest's `within_minutes`.
     """
     quake = news.quake
-    last = max((one.seq for one in (told, waiting) if one is not None), default=0)
+    last = max((one.seq for one in (told, waiting) if one is not None and one.epoch == news.epoch), default=0)
     if news.seq <= last:
         return _none("known", "this change, or a newer one, is told already")
     standing = None if told is None or told.kind == "cancellation" else told
@@ -178,11 +186,15 @@ def decide(
     if ended is not None:
         if standing is None:
             return _withdrawn(waiting, *ended)
+        if waiting is not None and waiting.kind == "cancellation" and waiting.epoch != news.epoch:
+            return _none("known", "it is going to be told already")
         return _send(subscription, "cancellation", *ended, news, match, now_ms, told=standing)
     if news.imported:
         return _none("imported", "imports alarm nobody")
     if subscription.snooze_until_ms is not None and now_ms < subscription.snooze_until_ms:
         return _none("snoozed", "the subscription is snoozed")
+    if waiting is not None and match is not None and _still_says(waiting, news, match):
+        return _none("known", "it is going to be told already")
     if standing is not None:
         return _corrected(subscription, standing, news, match, now_ms, waiting)
     if match is None:
@@ -244,6 +256,16 @@ def _ended(subscription: Subscription, news: News) -> tuple[Cause, str] | None:
     return None
 
 
+def _is_before(told: Told, news: News) -> bool:
+    """Whether it was told of a feed that is no more, when the change was made already."""
+    return told.epoch != news.epoch and news.changed_ms <= (told.changed_ms or told.at_ms)
+
+
+def _still_says(waiting: Told, news: News, match: Match) -> bool:
+    """Whether what waits since before a rebuild says what there is to say: then it keeps its place, and its key."""
+    return waiting.kind != "cancellation" and _is_before(waiting, news) and not differences(waiting, news.quake, match)
+
+
 def _corrected(
     subscription: Subscription, told: Told, news: News, match: Match | None, now_ms: int, waiting: Told | None
 ) -> Decision:
@@ -255,6 +277,8 @@ def _corrected(
     cause: Cause = "material" if found else "revision"
     if not found and subscription.how.updates == "material":
         return _withdrawn(waiting, "not-material", "nothing material changed against what was told")
+    if not found and _is_before(told, news):
+        return _withdrawn(waiting, "known", "it is as it was told, in a feed that counts its changes anew")
     reason = "; ".join(map(str, found)) or "it was revised"
     if match is None:
         reason += "; it is no longer what was asked for"
@@ -312,6 +336,8 @@ def _send(
             None if here.intensity is None else here.intensity.mmi,
             severity,
             now_ms,
+            news.epoch,
+            news.changed_ms,
         ),
     )
 

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import Connection
 
 from quakestream import supervision, telemetry
-from quakestream.catalog import Catalog, Change, Cursor, queries
+from quakestream.catalog import Catalog, Change, Cursor, Feed, queries
 from quakestream.errors import Fenced, Gap, Retryable
 
 LOOK_INTERVAL_S: Final = 0.1
@@ -153,6 +153,25 @@ class FeedFollower:
             self._miss(f"the feed's epoch is {feed.epoch}, no longer {stored.epoch}: all of it is read anew")
             self.cursor, self._read_to, self._whole_from = Cursor(feed.epoch, 0), 0, feed.first_seq
         return True
+
+    def unread(self) -> Feed | None:
+        """The feed as it stands, where none of it is dealt with: at the first start, or in another epoch.
+
+        None: something is, or there is nothing to deal with. For who need not `read` all of it, but `skip` it.
+        """
+        if self.cursor is None or self.cursor.after_seq > 0:
+            return None
+        feed = self._catalog.feed()
+        if feed.epoch != self.cursor.epoch:
+            raise Fenced(f"{self.name} reads a feed that is no more")
+        return feed if feed.last_seq > 0 else None
+
+    def skip(self, feed: Feed) -> None:
+        """All that `feed` had is dealt with, otherwise than by reading it. It is stored at once."""
+        now_ms = self._now_ms()
+        self.cursor = Cursor(feed.epoch, feed.last_seq)
+        self._catalog.advance(self.name, self._owner, self.cursor, now_ms, LEASE_MS)
+        self._stored, self._stored_ms, self._read_to, self._whole_from = self.cursor, now_ms, feed.last_seq, 0
 
     def read(self, limit: int = 500) -> list[Change]:
         """The changes that follow what was read before; none: there are no more now.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -47,6 +48,8 @@ MAX_CHANGES_LOOKED_AT: Final = 200_000
 """By which what has changed lately is bounded: some weeks of all that the world's agencies report."""
 MARGIN_KM: Final = 1e-6
 """By which the box around a circle is larger, so that rounding keeps nothing out."""
+MAX_IDS: Final = 500
+"""In one statement."""
 MAX_BOXED: Final = 3_000
 """Earthquakes in a box up to which it is quicker to list it by beginning with the box than with the newest."""
 
@@ -382,6 +385,28 @@ def read_lately_changed(connection: Connection, wanted: EarthquakeFilter, limit:
     )
     rows = connection.execute(found).all()
     return [Change(r.seq, r.type, r.id, r.document, r.from_id, r.into_id, r.at_ms, r.imported) for r in rows]
+
+
+def read_newest(connection: Connection, ids: Sequence[str]) -> list[Change]:
+    """The last change of each of these earthquakes, in order; of those that are not there, none."""
+    found: list[Change] = []
+    for begin in range(0, len(ids), MAX_IDS):
+        rows = connection.execute(_newest().where(earthquakes.c.id.in_(ids[begin : begin + MAX_IDS])))
+        found += [Change(r.seq, r.type, r.id, r.document, r.from_id, r.into_id, r.at_ms, r.imported) for r in rows]
+    return sorted(found, key=lambda change: change.seq)
+
+
+def read_newest_since(connection: Connection, time_ms: int) -> list[Change]:
+    """The last change of each earthquake that stands, with an origin time from `time_ms` on, in order."""
+    q = earthquakes.c
+    stands = q.timestamp_ms >= time_ms, q.deleted.is_(False), q.merged_into.is_(None)
+    rows = connection.execute(_newest().where(*stands).order_by(changes.c.seq))
+    return [Change(r.seq, r.type, r.id, r.document, r.from_id, r.into_id, r.at_ms, r.imported) for r in rows]
+
+
+def _newest() -> Select[Any]:
+    c, q = changes.c, earthquakes.c
+    return select(changes, q.id).join(earthquakes, and_(q.earthquake == c.earthquake, q.seq == c.seq))
 
 
 def _local(latitude: float, longitude: float, depth: float | None = None) -> dict[str, Any]:  # noqa: ARG001 - a location

@@ -262,6 +262,8 @@ notifications = Table(
     Column("earthquake", Text, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("seq", BigInteger, nullable=False),
+    # of the feed in which `seq` and `revision` count; empty: of none, or not known
+    Column("epoch", Text, nullable=False, server_default=""),
     Column("kind", Text, nullable=False),
     Column("mode", Text, nullable=False),
     Column("channel", Text, nullable=False),

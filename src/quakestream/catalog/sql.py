@@ -96,6 +96,16 @@ class SqlCatalog(Catalog):
         with self.reading() as connection:
             return queries.read_lately_changed(connection, wanted, limit)
 
+    def newest(self, earthquake_ids: Sequence[str]) -> list[Change]:
+        """The last change of each of these, in order; of those that are not there, none."""
+        with self.reading() as connection:
+            return queries.read_newest(connection, earthquake_ids)
+
+    def newest_since(self, time_ms: int) -> list[Change]:
+        """The last change of each earthquake that stands, with an origin time from `time_ms` on, in order."""
+        with self.reading() as connection:
+            return queries.read_newest_since(connection, time_ms)
+
     def begin_epoch(self) -> Feed:
         with self.writing() as connection:
             queries.begin_epoch(connection)
