@@ -9,6 +9,7 @@ no earthquake has any more leads to where its reports are. What is not made of e
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import groupby
@@ -41,6 +42,8 @@ from quakestream.event import decode
 
 CHUNK: Final = 1000
 LIMIT_FAULTS: Final = 10
+SESSION_LOOK_S: Final = 0.05
+SESSION_LOOKS: Final = 40
 BESIDE: Final = "quakestream_rebuilding"
 KEPT: Final = "quakestream_before_rebuild"
 """PostgreSQL's schemas."""
@@ -86,6 +89,7 @@ def rebuild_database(url: str, on_progress: OnProgress) -> str:
         ids = _Ids(old)
         with closing(PostgresqlCatalog(beside_url.render_as_string(hide_password=False), ids)) as new:
             _make(old, new, ids, on_progress)
+    _wait_for_own_sessions(engine)
     with engine.begin() as connection:
         home = connection.execute(sa.text("SELECT current_schema()")).scalar_one()
         connection.execute(sa.text("LOCK TABLE feed IN ACCESS EXCLUSIVE MODE"))
@@ -105,6 +109,15 @@ _OTHERS: Final = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'quakestream' AND pid <> pg_backend_pid()
 """
+
+
+def _wait_for_own_sessions(engine: sa.Engine) -> None:
+    """The server ends them a moment after they were closed here; those that stay are others', and refused."""
+    for _ in range(SESSION_LOOKS):
+        with engine.connect() as connection:
+            if not connection.execute(sa.text(_OTHERS)).scalar_one():
+                return
+        time.sleep(SESSION_LOOK_S)
 
 
 def _make(old: SqlCatalog, new: SqlCatalog, ids: _Ids, on_progress: OnProgress) -> None:
