@@ -155,10 +155,9 @@ def _decode_whole(value: bytes) -> EarthquakeEvent | None:
         event = _event_decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    if value.isascii() and not (b"  " in value or b'" ' in value or b' "' in value or b"\x7f" in value):
-        return event
-    texts = (event.type, event.magnitude_type, event.place, event.agency, event.url, event.alert)
-    return event if all(text is None or one_line(text) == text for text in texts) else None
+    texts = [*filter(None, (event.type, event.magnitude_type, event.place, event.agency, event.url, event.alert))]
+    joined = " ".join(texts)  # is one plain line where each of them is: one look, not six
+    return event if one_line(joined) == joined or all(one_line(text) == text for text in texts) else None
 
 
 def _parsed(value: bytes) -> dict[str, Any]:
