@@ -13,6 +13,6 @@ RUN pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
 COPY --from=dashboard /app/src/quakestream/consumer/page ./src/quakestream/consumer/page
-RUN pip install --no-cache-dir --no-deps . && useradd --system --create-home quakestream && install -d -o quakestream /data
+RUN pip install --no-cache-dir --no-deps . && useradd --system --create-home quakestream && install -d -m 700 -o quakestream /data
 USER quakestream
 VOLUME /data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import logging
 import sys
 import threading
@@ -109,7 +110,7 @@ def test_what_ends_a_thread_or_a_program_is_a_line_without_secrets(shown: io.Str
     assert SECRET not in shown.getvalue()
 
 
-KEYS = {"INGEST_TOKEN": SECRET + "-ingest", "ALERTS_TOKEN": SECRET + "-alerts"}
+KEYS = {name: f"{SECRET}-{name}" for name in ("INGEST_TOKEN", "ALERTS_TOKEN", "CONTROL_TOKEN")}
 FEED = f"http://{USER}:{SECRET}@127.0.0.1:9/feed/"
 URLS = {
     "USGS_FEED_URL": FEED,
@@ -163,29 +164,34 @@ def test_the_service_shows_no_secret_of_its_sources(shown: io.StringIO, tmp_path
 
 
 async def _answers_of_the_service(tmp_path: Path) -> list[httpx.Response]:
-    settings = load(ServiceSettings, environment=EMBEDDED | KEYS | URLS | {"DATA_DIR": str(tmp_path)})
+    fdsn = {"name": "fdsn", "url": FEED, "source": "mine", "pollIntervalS": 60}
+    autostart = {"AUTOSTART_SOURCES": json.dumps([{"name": "usgs"}, {"name": "emsc"}, fdsn]), "DATA_DIR": str(tmp_path)}
+    settings = load(ServiceSettings, environment=EMBEDDED | KEYS | URLS | autostart)
     stop, ready = program.Stop(), asyncio.get_running_loop().create_future()
     with closing(EmbeddedLog(tmp_path)) as log:
         running = asyncio.create_task(serve_service(settings, log, ready.set_result, stop))
         async with httpx.AsyncClient(base_url=await asyncio.wait_for(ready, 10)) as client:
-            fdsn = {"name": "fdsn", "url": FEED, "source": "mine", "pollIntervalS": 60}
-            bad = await client.post("/earthquake-events/start", json={"sources": [fdsn | {"url": FEED + " ["}]})
-            broken = fdsn | {"url": f"http://{USER}:{SECRET}/x@127.0.0.1/"}
-            refused = await client.post("/earthquake-events/start", json={"sources": [broken]})
-            assert refused.status_code == 400
-            sources = [{"name": "usgs"}, {"name": "emsc"}, fdsn]
-            assert (await client.post("/earthquake-events/start", json={"sources": sources})).is_success
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(20):
                 while True:
                     status = await client.get("/earthquake-events/status")
                     if all(one["lastError"] for one in status.json()["sources"][:3]):
                         break
                     await asyncio.sleep(0.02)
-            wrong = await client.post("/earthquake-events", headers={"Authorization": f"Bearer {SECRET}-wrong"})
-            answers = [await client.get(path) for path in ("/health/ready", "/metrics", "/openapi.json")]
+            own = {"Authorization": f"Bearer {KEYS['CONTROL_TOKEN']}"}
+            urls = (FEED, f"http://{USER}:{SECRET}/x@127.0.0.1/", f"{FEED} [", f"tgram://{SECRET}/")
+            answers = [
+                await client.post("/earthquake-events/start", headers=own, json={"sources": [fdsn | {"url": url}]})
+                for url in urls
+            ]
+            wrong = {"Authorization": f"Bearer {SECRET}-wrong"}
+            answers += [
+                await client.post(path, headers=wrong) for path in ("/earthquake-events", "/earthquake-events/stop")
+            ]
+            answers += [await client.get(path) for path in ("/health/ready", "/metrics", "/openapi.json")]
         stop.set()
         assert await running == 0
-    return [bad, refused, status, wrong, *answers]
+    assert SECRET.encode() not in (tmp_path / "earthquake-service.sqlite3").read_bytes()
+    return [status, *answers]
 
 
 def test_the_consumer_shows_no_secret_of_its_database(shown: io.StringIO, tmp_path: Path) -> None:

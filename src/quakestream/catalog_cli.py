@@ -27,6 +27,7 @@ from quakestream.config import ConsumerSettings
 from quakestream.consumer import accepting
 from quakestream.consumer.parameters import FilterParameters
 from quakestream.consumer.pipeline import OTHERS_INTERVAL_S, OTHERS_PATIENCE_S
+from quakestream.data_dir import open_as_the_user_wants
 from quakestream.errors import Rejected
 from quakestream.formats import Problem
 from quakestream.instance import sole_instance
@@ -94,7 +95,8 @@ def export(
         fail("; ".join(f"{'.'.join(map(str, e['loc']))} {e['msg']}".strip() for e in error.errors()), 2)
     with _reading(_settings(env_file, data_dir)) as catalog, ExitStack() as stack:
         try:
-            stream = sys.stdout.buffer if output is None else stack.enter_context(output.open("wb"))
+            with open_as_the_user_wants():
+                stream = sys.stdout.buffer if output is None else stack.enter_context(output.open("wb"))
         except OSError as error:
             fail(f"{output} can't be written: {error.strerror}", 1)
         for piece in exporting.FORMS[form](catalog.every(wanted)):
@@ -168,7 +170,7 @@ def rebuild(data_dir: DataDir = None, env_file: EnvFile = None) -> None:
             if isinstance(catalog, SqliteCatalog):
                 kept = rebuilding.rebuild_file(catalog.path, told)
             else:
-                kept = rebuilding.rebuild_database(settings.database_url, told)
+                kept = rebuilding.rebuild_database(settings.database_url.get_secret_value(), told)
     with _reading(settings) as catalog:
         feed = catalog.feed()
     typer.echo(f"epoch {feed.epoch}, {feed.last_seq} changes; the old catalogue is {kept}")
@@ -302,14 +304,14 @@ def _writing(settings: ConsumerSettings, *, make: bool = False) -> Iterator[SqlC
         _must_exist(settings)
     with ExitStack() as stack:
         stack.enter_context(reporting())
-        if not settings.database_url.startswith("postgresql"):
+        if not settings.on_postgresql():
             stack.enter_context(sole_instance(settings.data_dir / f"{settings.program}.lock"))
         yield stack.enter_context(closing(open_catalog(settings)))
 
 
 def _must_exist(settings: ConsumerSettings) -> None:
     """An empty catalogue, made where a path has a typing error, would be called good."""
-    if not settings.database_url.startswith("postgresql") and not file_of(settings).is_file():
+    if not settings.on_postgresql() and not file_of(settings).is_file():
         fail(f"there is no catalogue {file_of(settings)}", 2)
 
 

@@ -10,10 +10,12 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 
 from quakestream import config
-from quakestream.config import Settings
+from quakestream.config import ConsumerSettings, Settings
+from quakestream.data_dir import close_to_others
 from quakestream.errors import ConfigError, QuakestreamError
 from quakestream.log import EventLog
 from quakestream.log.opening import open_log
+from quakestream.secrecy import redacted
 from quakestream.telemetry import configure_logging
 
 EnvFile = Annotated[Path | None, typer.Option(help="Settings; the environment wins over it.")]
@@ -40,16 +42,21 @@ def reporting() -> Iterator[None]:
 
 
 def settings_of(kind: type[S], env_file: Path | None, **overrides: Any) -> S:
-    """The settings of one program, and its logging set up by them; exit 2 and one line where they are at fault."""
+    """The settings of one program; its logging set up by them, and its data closed to others.
+
+    Exit 2 and one line where they are at fault.
+    """
     try:
         settings = config.load(kind, env_file, **overrides)
     except ConfigError as error:
         fail(str(error), 2)
     configure_logging(settings.log_level, settings.log_format)
+    elsewhere = settings.database_file() if isinstance(settings, ConsumerSettings) else None
+    close_to_others(settings.data_dir, *([elsewhere] if elsewhere else []))
     return settings
 
 
 def fail(line: str, code: int) -> NoReturn:
     """End with one line on standard error."""
-    typer.echo(line, err=True)
+    typer.echo(redacted(line), err=True)
     raise typer.Exit(code)

@@ -8,20 +8,47 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from quakestream.addresses import Hosts, UrlPrefix, listed, origin_of
 from quakestream.errors import ConfigError
 from quakestream.event import Mode
+from quakestream.secrecy import conceal, conceal_passwords, redacted, redacted_all
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 LEAST_INTERVAL_MS: Final = 1.0
 """The simulator's quickest pace over HTTP: 0.3 MB of log a second. As quick as it can it fills a disk."""
+
+
+def _is_key(key: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"|[\x21-\x7e]{16,512}", key.get_secret_value()):
+        raise ValueError("16 to 512 ASCII characters are wanted, without blanks")
+    return key
+
+
+def _is_database(url: SecretStr) -> SecretStr:
+    said = url.get_secret_value()
+    if said and not re.match(r"(sqlite|postgresql)(\+\w+)?://", said):
+        raise ValueError("`postgresql://…` or `sqlite:///…` is wanted")
+    if said:
+        from sqlalchemy import exc, make_url  # noqa: PLC0415 - earthquake-service has no database
+
+        try:
+            make_url(said)
+        except (exc.ArgumentError, ValueError):  # whose words may be a part of the password
+            why = "no URL: in a user's name or password `/`, `?`, `#`, `:`, `@` and `%` are percent-encoded"
+            raise ValueError(why) from None
+    return url
+
+
+Key = Annotated[SecretStr, AfterValidator(_is_key)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_is_database)]
 
 
 class Settings(BaseModel):
@@ -30,6 +57,10 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     program: ClassVar[str]
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """As they are shown: without the passwords of URLs."""
+        return [(name, redacted_all(value)) for name, value in super().__repr_args__()]
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: Port = Field(0, description="Port to listen on; 0 takes a free one.")
@@ -159,10 +190,9 @@ class ServiceSettings(Settings):
         20, description="Longest wait for an agency's answer."
     )
     contact: str = Field("", description="Web or mail address for agencies to reach you by, in the User-Agent.")
-    control_token: str = Field(
-        "",
+    control_token: Key = Field(
+        SecretStr(""),
         repr=False,
-        pattern=r"^$|^[\x21-\x7e]{16,512}$",
         description="Key of `start` and `stop`, 16 characters or more. Empty: only a user of this machine may, while "
         "`HOST` is a loopback address and `PUBLIC_URL` is empty.",
     )
@@ -177,10 +207,9 @@ class ServiceSettings(Settings):
         "`https://example.org/fdsnws/event/1/`. Beside them the presets' own. "
         "A private address only where one names it.",
     )
-    ingest_token: str = Field(
-        "",
+    ingest_token: Key = Field(
+        SecretStr(""),
         repr=False,
-        pattern=r"^$|^[\x21-\x7e]{16,512}$",
         description="Key of `POST /earthquake-events`, 16 characters or more. Empty: nobody may post.",
     )
     ingest_sources: str = Field(
@@ -216,9 +245,9 @@ class ConsumerSettings(Settings):
     program = "earthquake-consumer"
 
     port: Port = Field(3002, description="Port to listen on; 0 takes a free one.")
-    database_url: str = Field(
-        "",
-        pattern=r"^$|^(sqlite|postgresql)(\+\w+)?://",
+    database_url: DatabaseUrl = Field(
+        SecretStr(""),
+        repr=False,
         description="Catalogue: empty for SQLite in `DATA_DIR`, else `postgresql://…`.",
     )
     log_events: bool = Field(True, description="Print each event as it comes.")
@@ -255,10 +284,9 @@ class ConsumerSettings(Settings):
     alert_max_age_h: Annotated[float, Field(gt=0, le=240)] = Field(
         1, description="No first alert of an earthquake that is older when it becomes known."
     )
-    alerts_token: str = Field(
-        "",
+    alerts_token: Key = Field(
+        SecretStr(""),
         repr=False,
-        pattern=r"^$|^[\x21-\x7e]{16,512}$",
         description="Key of `/api/v1/subscriptions`, 16 characters or more. Empty: nobody may use it.",
     )
     subscriptions_file: str = Field("", description="YAML file with subscriptions, for those who keep theirs in git.")
@@ -284,6 +312,22 @@ class ConsumerSettings(Settings):
         pattern=r"^$|^https?://[^\s;,'\"/]+(,https?://[^\s;,'\"/]+)*$",
         description="Where that style's tiles, fonts and sprites are, `https://tiles.example,https://fonts.example`.",
     )
+
+    def on_postgresql(self) -> bool:
+        """Whether the catalogue is in PostgreSQL."""
+        return self.database_url.get_secret_value().startswith("postgresql")
+
+    def database_file(self) -> Path | None:
+        """The catalogue's file; None where it is in PostgreSQL."""
+        if self.on_postgresql():
+            return None
+        said = self.database_url.get_secret_value()
+        named = ""
+        if said:
+            from sqlalchemy import make_url  # noqa: PLC0415
+
+            named = make_url(said).database or ""
+        return self.data_dir / (named or "catalogue.sqlite3")
 
     def link_url(self) -> str:
         """Where a message's links lead to; empty where that can't be known, for `PORT` is 0."""
@@ -332,6 +376,8 @@ def load(
     values |= {name.lower(): value for name, value in environ.items() if value and name == name.upper()}
     given = {name: value for name, value in values.items() if name in kind.model_fields} | overrides
 
+    for value in given.values():
+        conceal_passwords(str(value))
     faults: dict[str, str] = {}
     if given.get("event_log", "kafka") == "kafka":
         faults |= {name: "is needed when EVENT_LOG=kafka" for name in NEEDED_FOR_KAFKA if not given.get(name)}
@@ -342,10 +388,14 @@ def load(
         for fault in error.errors():
             name = str(fault["loc"][0])
             shown = kind.model_fields[name].repr  # a key is not: it would stand in logs
-            faults[name] = f"{fault['msg']} (got {str(fault['input'])[:80]!r})" if shown else fault["msg"]
+            got = f" (got {redacted(str(fault['input']))[:80]!r})" if shown else ""
+            faults[name] = f"{fault['msg'].removeprefix('Value error, ')}{got}"
     if settings is None or faults:
         listed = "; ".join(f"{name.upper()} {fault}" for name, fault in sorted(faults.items()))
         raise ConfigError(f"Config validation error: {listed}")
+    for value in vars(settings).values():
+        if isinstance(value, SecretStr):
+            conceal(value.get_secret_value())
     return settings
 
 
@@ -368,7 +418,8 @@ def _table(kind: type[Settings], names: Iterable[str]) -> str:
     rows = ["| setting | default | |", "|---|---|---|"]
     for name in names:
         field = kind.model_fields[name]
-        default = json.dumps(field.default, default=str).strip('"') if field.default != "" else ""
+        said = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+        default = json.dumps(said, default=str).strip('"') if said != "" else ""
         rows.append(f"| `{name.upper()}` | {f'`{default}`' if default else ''} | {field.description} |")
     return "\n".join(rows)
 

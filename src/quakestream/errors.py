@@ -15,9 +15,14 @@ QuakestreamError
 from collections.abc import Sequence
 from typing import Self
 
+from quakestream.secrecy import redacted
+
 
 class QuakestreamError(Exception):
-    """The root: catch it only to report."""
+    """The root: catch it only to report. Its words are for whoever is told of it, so they have no secrets in them."""
+
+    def __str__(self) -> str:
+        return redacted(super().__str__())
 
 
 class Retryable(QuakestreamError):

@@ -19,7 +19,7 @@ def sole_instance(path: Path) -> Iterator[None]:
         Fatal: another program holds it; the message names the folder and the process.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = path.open("a+")
     except OSError as error:
         raise Fatal(f"{path} can't be opened: {error}") from error

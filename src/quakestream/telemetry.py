@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal
+import threading
+from collections.abc import MutableMapping
+from types import TracebackType
+from typing import Any, Final, Literal
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
 from quakestream.output import LogOutput
+from quakestream.secrecy import redacted_all
 
 # --- earthquake-service ---------------------------------------------------------------------------------------------
 EVENTS_PUBLISHED = Counter("quakestream_events_published", "Events handed to the log.", ["source"])
@@ -129,6 +133,13 @@ WORKER_FAILURES = Counter(
 LOG_REACHABLE = Gauge("quakestream_log_reachable", "1 while the event log answers.")
 
 
+CHATTY: Final = (
+    *("httpx", "httpcore", "uvicorn", "alembic"),
+    *("apprise", "urllib3", "requests", "websockets", "sqlalchemy", "asyncio"),
+)
+"""Libraries whose lines below a warning are not for people. Some of them have tokens in theirs."""
+
+
 def configure_logging(level: str, form: Literal["auto", "console", "json"]) -> None:
     """Set up log lines on standard error: readable on a terminal, JSON elsewhere; once, by each program's `main`.
 
@@ -141,10 +152,16 @@ def configure_logging(level: str, form: Literal["auto", "console", "json"]) -> N
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    # No locals: the keys and passwords that a function works with are no business of whoever reads the log.
+    tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     renderer: list[structlog.typing.Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [structlog.processors.ExceptionRenderer(tracebacks), _without_secrets, structlog.processors.JSONRenderer()]
         if as_json
-        else [structlog.dev.ConsoleRenderer()]
+        else [
+            structlog.processors.ExceptionRenderer(),
+            _without_secrets,
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+        ]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -162,5 +179,19 @@ def configure_logging(level: str, form: Literal["auto", "console", "json"]) -> N
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for chatty in ("httpx", "httpcore", "uvicorn", "alembic"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    sys.excepthook = _tell
+    sys.unraisablehook = lambda lost: _tell(lost.exc_type, lost.exc_value, lost.exc_traceback)
+    threading.excepthook = lambda ended: _tell(ended.exc_type, ended.exc_value, ended.exc_traceback)
+
+
+def _tell(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    """What nobody caught is a line of the log as well: Python's own would show what is hidden there."""
+    if issubclass(kind, KeyboardInterrupt | SystemExit):
+        return
+    structlog.get_logger(__name__).critical("unexpected error", exc_info=(kind, error, trace))
+
+
+def _without_secrets(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {name: redacted_all(value) for name, value in line.items()}

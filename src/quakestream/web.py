@@ -36,6 +36,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quakestream import supervision
 from quakestream.errors import QuakestreamError, Rejected, Retryable
+from quakestream.secrecy import redacted_all
 
 MAX_BODY_BYTES: Final = 64 * 1024
 BODY_TIMEOUT_S: Final = 10.0
@@ -91,7 +92,8 @@ def json_answer(document: Any, status: int = 200) -> Response:
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any) -> JSONResponse:
     """An error as RFC 9457 problem details."""
-    document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail} | more
+    said = redacted_all({"detail": detail} | more)
+    document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status} | said
     return JSONResponse(document, status, headers, media_type=PROBLEM_JSON)
 
 
@@ -305,7 +307,9 @@ def _add_health(app: FastAPI, ready: Callable[[], Awaitable[Readiness]]) -> None
         code = 503 if readiness.status == "unavailable" else 200
         failing = supervision.PROCESS.failing()
         status = "degraded" if failing and readiness.status == "ok" else readiness.status
-        return JSONResponse({"status": status, **readiness.details, "workers": failing}, code)
+        return JSONResponse(
+            {"status": status, **redacted_all(readiness.details), "workers": redacted_all(failing)}, code
+        )
 
     @app.get("/metrics", tags=["health"], summary="Metrics, for Prometheus", response_class=_Metrics)
     async def metrics() -> Response:

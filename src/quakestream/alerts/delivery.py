@@ -29,6 +29,7 @@ from quakestream import supervision, telemetry
 from quakestream.alerts.outbox import Leased, Outbox, Settled
 from quakestream.channels import Accepted, Channel, Message, Outcome, Refused, Retry
 from quakestream.errors import Retryable
+from quakestream.secrecy import redacted
 
 LOOK_INTERVAL_S: Final = 0.5
 """How often the outbox is looked at for what other instances put in, or what is due again."""
@@ -333,7 +334,7 @@ class _Worker:
             log.exception("messages could not be written", channel=self._name, keys=[one.key for one in leased][:10])
             if len(leased) > 1:
                 return [parcel for one in leased for parcel in self._composed([one])]
-            why = f"it could not be written: {type(error).__name__}: {error}"[:MAX_WHY]
+            why = redacted(f"it could not be written: {type(error).__name__}: {error}")[:MAX_WHY]
             return [Parcel(leased, None, why, "dead")]
 
     @property
@@ -440,14 +441,14 @@ class _Worker:
             self._seconds.observe(max(now_ms - one.created_ms, 0) / 1000)
             return Settled(one.notification, "accepted" if outcome.by_receiver else "sent")
         if isinstance(outcome, Refused):
-            return Settled(one.notification, "dead", outcome.why[:MAX_WHY])
+            return Settled(one.notification, "dead", redacted(outcome.why)[:MAX_WHY])
         if one.attempts >= self._settings.max_attempts:
             why = f"{one.attempts} attempts; {outcome.why}"
-            return Settled(one.notification, "dead", why[:MAX_WHY], outcome.maybe_told)
+            return Settled(one.notification, "dead", redacted(why)[:MAX_WHY], outcome.maybe_told)
         wait_s = min(self._settings.retry_first_s * 2.0 ** (one.attempts - 1), self._settings.retry_most_s)
         wait_s = max(wait_s * random.uniform(0.5, 1.0), min(outcome.after_s or 0.0, MAX_ASKED_S))
         next_ms = now_ms + round(wait_s * 1000)
-        return Settled(one.notification, "queued", outcome.why[:MAX_WHY], outcome.maybe_told, next_ms)
+        return Settled(one.notification, "queued", redacted(outcome.why)[:MAX_WHY], outcome.maybe_told, next_ms)
 
     def _give_back(self, leased: Sequence[Leased]) -> None:
         now_ms = self._delivery.now_ms()

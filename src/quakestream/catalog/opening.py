@@ -7,7 +7,6 @@ import contextlib
 from pathlib import Path
 from typing import Final
 
-import sqlalchemy as sa
 import structlog
 
 from quakestream.catalog.sql import SqlCatalog
@@ -42,10 +41,10 @@ def open_catalog(settings: ConsumerSettings) -> SqlCatalog:
         Unreachable: the database does not answer.
         Fatal: it can't be opened as a catalogue, or was made by a newer version.
     """
-    if settings.database_url.startswith("postgresql"):
+    if settings.on_postgresql():
         from quakestream.catalog.postgresql import PostgresqlCatalog  # noqa: PLC0415
 
-        return PostgresqlCatalog(settings.database_url)
+        return PostgresqlCatalog(settings.database_url.get_secret_value())
     from quakestream.catalog.sqlite import SqliteCatalog  # noqa: PLC0415
 
     return SqliteCatalog(file_of(settings))
@@ -53,5 +52,6 @@ def open_catalog(settings: ConsumerSettings) -> SqlCatalog:
 
 def file_of(settings: ConsumerSettings) -> Path:
     """The catalogue's file, where it is on SQLite."""
-    named = sa.make_url(settings.database_url).database if settings.database_url else None
-    return settings.data_dir / (named or "catalogue.sqlite3")
+    file = settings.database_file()
+    assert file is not None, "asked for on SQLite alone"  # noqa: S101
+    return file

@@ -178,7 +178,7 @@ class PostgresqlCatalog(SqlCatalog):
         self._new_id = new_id or new_earthquake_id
         self._address = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
         self._db: psycopg.Connection[Any] | None = None
-        migrator = sa.create_engine(parsed, poolclass=sa.NullPool, connect_args=_CONNECTION)
+        migrator = sa.create_engine(parsed, poolclass=sa.NullPool, connect_args=_CONNECTION, hide_parameters=True)
         with _errors():
             schema.migrate(migrator)
             encoding = self._connected().info.parameter_status("server_encoding")
@@ -186,6 +186,7 @@ class PostgresqlCatalog(SqlCatalog):
             self._disconnect()
             raise Fatal(f"the catalogue's database has encoding {encoding}: make one with UTF8")
         options: dict[str, Any] = {
+            "hide_parameters": True,
             "max_overflow": 0,
             "pool_timeout": CONNECT_TIMEOUT_S,
             "pool_pre_ping": True,

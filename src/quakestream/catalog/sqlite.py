@@ -103,7 +103,11 @@ class SqliteCatalog(SqlCatalog):
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._new_id = new_id or new_earthquake_id
-        options: dict[str, Any] = {"connect_args": {"timeout": BUSY_TIMEOUT_S}, "pool_timeout": BUSY_TIMEOUT_S}
+        options: dict[str, Any] = {
+            "connect_args": {"timeout": BUSY_TIMEOUT_S},
+            "pool_timeout": BUSY_TIMEOUT_S,
+            "hide_parameters": True,
+        }
         self._engine = sa.create_engine(f"sqlite:///{path}", **options)
         self._visitors = sa.create_engine(f"sqlite:///{path}", pool_size=visits.CONNECTIONS, max_overflow=0, **options)
         for engine in (self._engine, self._visitors):

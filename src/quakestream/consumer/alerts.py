@@ -65,7 +65,7 @@ class Alerts:
             now_ms,
             max_age_ms=round(settings.alert_max_age_h * HOUR_MS),
             on_put=self.delivery.nudge,
-            expects=bool(settings.alerts_token or settings.subscriptions_file),
+            expects=bool(settings.alerts_token.get_secret_value() or settings.subscriptions_file),
         )
         self._now_ms = now_ms
         self._file = Path(settings.subscriptions_file) if settings.subscriptions_file else None

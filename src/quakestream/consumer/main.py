@@ -104,7 +104,7 @@ async def _serve(
 
             alerts = made_of.Alerts(settings, catalog, news, instance_id, _now_ms)
             drills = Drills(event_log, stream_topics(settings)[0].name)
-            routers.append(alerts_router(catalog, alerts, drills, settings.alerts_token, _now_ms))
+            routers.append(alerts_router(catalog, alerts, drills, settings.alerts_token.get_secret_value(), _now_ms))
         beside: list[Retention | Republisher | StatusBoard | Alerts] = [retention, board]
         if settings.republish:
             beside.append(republisher)

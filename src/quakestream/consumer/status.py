@@ -17,6 +17,7 @@ from quakestream.catalog import Catalog, EarthquakeFilter, Feed
 from quakestream.consumer.documents import StreamStatus
 from quakestream.errors import OffsetLost, QuakestreamError
 from quakestream.log import EventLog
+from quakestream.secrecy import redacted_all
 from quakestream.web import problems
 
 INTERVAL_S: Final = 1.0
@@ -139,8 +140,8 @@ def status_router(
             "seq": feed.last_seq,
             "earthquakes": earthquakes(feed),
             "eventsPerSecond": board.events_per_second(),
-            "sources": board.sources(now_ms()),
-            "consumer": dict(state()),
+            "sources": redacted_all(board.sources(now_ms())),
+            "consumer": redacted_all(state()),
         }
 
     return router

@@ -58,7 +58,8 @@ async def _serve(
     with sole_instance(settings.data_dir / f"{settings.program}.lock"), _memories(settings) as (published, control):
         build, build_own = _builder(settings, published), _builder(settings, published, own=True)
         autostart = _autostart(settings, build_own)
-        rules = Rules.of(settings, control_token=settings.control_token, control_origins=settings.control_origins)
+        key = settings.control_token.get_secret_value()
+        rules = Rules.of(settings, control_token=key, control_origins=settings.control_origins)
         rules.warn()
         publisher = Publisher(
             event_log, stream_topics(settings), queue_size=settings.publish_queue_size, now_ms=_now_ms
@@ -80,7 +81,7 @@ async def _serve(
         try:
             async with (
                 program.listening(
-                    service_app(stream, posts, settings.ingest_token, rules),
+                    service_app(stream, posts, settings.ingest_token.get_secret_value(), rules),
                     name=settings.program,
                     host=settings.host,
                     port=settings.port,

@@ -21,6 +21,7 @@ from quakestream import supervision, telemetry
 from quakestream.config import LEAST_INTERVAL_MS
 from quakestream.errors import Fatal, Rejected, Retryable
 from quakestream.event import EarthquakeEvent
+from quakestream.secrecy import redacted
 from quakestream.service.publisher import RETRY_S, Publisher
 from quakestream.sources import Source, State
 from quakestream.sources.memory import Memory
@@ -306,6 +307,7 @@ class _Run:
 
     def report(self, state: State, *, error: str | None = None) -> None:
         """`Outlet.report`."""
+        error = None if error is None else redacted(error)
         if state == "failing":
             telemetry.SOURCE_ERRORS.labels(self.name).inc()
             log.warning("source fails", source=self.name, error=error)

@@ -108,7 +108,9 @@ class Client:
                 return self._answer(response, bytes(body), conditional=bool(conditions))
         except TimeoutError as error:
             raise Unreachable(f"no whole answer within {limit_s:g} s from {url}") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except httpx.InvalidURL as error:  # its words may be a part of a password
+            raise Unreachable(f"not a URL that can be asked: {url}") from error
+        except httpx.HTTPError as error:
             raise Unreachable(f"{type(error).__name__} {error} from {url}") from error
 
     def _answer(self, response: httpx.Response, body: bytes, *, conditional: bool) -> Answer:
@@ -162,6 +164,14 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def is_url(url: str) -> bool:
+    """Whether it can be asked at all: it names a host, and a port that is a number."""
+    try:
+        return bool(httpx.URL(url).host)
+    except httpx.InvalidURL:
+        return False
 
 
 def _retry_after_s(headers: httpx.Headers, now_ms: int) -> float:

@@ -18,9 +18,10 @@ from pydantic import Field, field_validator, model_validator
 from quakestream import sources
 from quakestream.errors import Rejected, Retryable
 from quakestream.event import EarthquakeEvent
+from quakestream.secrecy import redacted
 from quakestream.sources import Outlet, Source, SourceContext, SourceOptions
 from quakestream.sources.allowed import check_names
-from quakestream.sources.client import Client, Pace, Refused, is_loopback
+from quakestream.sources.client import Client, Pace, Refused, is_loopback, is_url
 from quakestream.sources.event_service import DAY_MS, Archive, EventService, Reach
 from quakestream.sources.memory import FORGET_AFTER_MS
 from quakestream.sources.presets import ALIASES, PRESETS, Preset
@@ -80,6 +81,8 @@ class FdsnOptions(SourceOptions):
             raise ValueError(f"there is no preset {self.preset!r}: choose from {', '.join(PRESETS)}")
         if self.url is not None and self.source is None:
             raise ValueError("a url needs a source: what its reports are to be called")
+        if self.url is not None and not is_url(self.url):
+            raise ValueError("no URL: in a user's name or password `/`, `?`, `#`, `:`, `@` and `%` are percent-encoded")
         if self.source in sources.names():
             raise ValueError(f"{self.source!r} is another source's name")
         return self
@@ -172,7 +175,7 @@ class FdsnSource(Source):
             deep_ms=round(options.deep_days * DAY_MS),
             deep_interval_ms=round(options.deep_interval_s * 1000),
         )
-        key = f"{self.label}: looked through {service.url}, {options.min_magnitude}"
+        key = f"{self.label}: looked through {redacted(service.url)}, {options.min_magnitude}"
         return Archive(service, self.context.memory, key, self.context.now_ms, reach, by_update=by_update)
 
     def _own(self, event: EarthquakeEvent) -> EarthquakeEvent:
