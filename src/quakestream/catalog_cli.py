@@ -22,7 +22,7 @@ from quakestream.catalog.opening import file_of, open_catalog
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.catalog.verifying import faults
-from quakestream.command import DataDir, EnvFile, fail, opened_log, reporting, settings_of
+from quakestream.command import DataDir, EnvFile, fail, opened_log, reporting, settings_of_a_tool
 from quakestream.config import ConsumerSettings
 from quakestream.consumer import accepting
 from quakestream.consumer.parameters import FilterParameters
@@ -200,7 +200,7 @@ def accept_log(
     Without `--from` it tells what is known of both and what may be missing; exit 1 where a partition is stopped.
     With it, what is stored is kept, and what is read again changes nothing. Stop the consumers before.
     """
-    settings = settings_of(ConsumerSettings, env_file, **({"data_dir": data_dir} if data_dir else {}))
+    settings = settings_of_a_tool(ConsumerSettings, env_file, **({"data_dir": data_dir} if data_dir else {}))
     if settings.event_log == "embedded" and not (settings.data_dir / FILE_NAME).is_file():
         fail(f"there is no log {settings.data_dir / FILE_NAME}: start earthquake-service, which makes one", 2)
     topic, group = settings.topic(), settings.group()
@@ -287,7 +287,7 @@ def _import(catalog: SqlCatalog, file: Path, *, again: bool) -> int:
 def _settings(env_file: Path | None, data_dir: Path | None) -> ConsumerSettings:
     """The consumer's settings; of the log, none are needed here."""
     given = {"data_dir": data_dir} if data_dir else {}
-    return settings_of(ConsumerSettings, env_file, event_log="embedded", **given)
+    return settings_of_a_tool(ConsumerSettings, env_file, event_log="embedded", **given)
 
 
 @contextmanager

@@ -46,13 +46,22 @@ def settings_of(kind: type[S], env_file: Path | None, **overrides: Any) -> S:
 
     Exit 2 and one line where they are at fault.
     """
+    return _settings(kind, env_file, overrides, aloud=True)
+
+
+def settings_of_a_tool(kind: type[S], env_file: Path | None, **overrides: Any) -> S:
+    """As `settings_of`, without a word where all is well: what a tool says is its answer."""
+    return _settings(kind, env_file, overrides, aloud=False)
+
+
+def _settings(kind: type[S], env_file: Path | None, overrides: dict[str, Any], *, aloud: bool) -> S:
     try:
         settings = config.load(kind, env_file, **overrides)
     except ConfigError as error:
         fail(str(error), 2)
     configure_logging(settings.log_level, settings.log_format)
     elsewhere = settings.database_file() if isinstance(settings, ConsumerSettings) else None
-    close_to_others(settings.data_dir, *([elsewhere] if elsewhere else []))
+    close_to_others(settings.data_dir, *([elsewhere] if elsewhere else []), aloud=aloud)
     return settings
 
 

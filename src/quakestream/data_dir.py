@@ -25,11 +25,12 @@ _users_umask: int | None = None
 log = structlog.get_logger(__name__)
 
 
-def close_to_others(folder: Path, *databases: Path) -> None:
+def close_to_others(folder: Path, *databases: Path, aloud: bool = True) -> None:
     """Keep to ourselves what this process will make, and what is in `folder` and of SQLite files elsewhere.
 
-    What was open is closed, and said in one line; so is what can't be. No link is followed, and what others may need is
-    left as it is: files that are not ours, and a folder that is `/`, a home, or one that all may write to.
+    What was open is closed, and said in one line where it is to be `aloud`; what can't be is always said. No link is
+    followed, and what others may need is left as it is: files that are not ours, and a folder that is `/`, a home, or
+    one that all may write to.
     """
     global _users_umask  # noqa: PLW0603 - the umask is the process's
     before = os.umask(UMASK)
@@ -42,7 +43,8 @@ def close_to_others(folder: Path, *databases: Path) -> None:
         except OSError as error:
             failed.append(f"{path}: {error.strerror or error}")
     if closed:
-        log.info("closed to others what was open to them", folder=str(folder), closed=closed)
+        say = log.info if aloud else log.debug
+        say("closed to others what was open to them", folder=str(folder), closed=closed)
     if failed:
         log.warning("open to others, and can't be closed by this program", folder=str(folder), what=failed[:MOST_NAMED])
 

@@ -18,7 +18,7 @@ import ipaddress
 import secrets
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
 import structlog
@@ -57,7 +57,7 @@ class Rules:
     hosts: Hosts
     own_origins: frozenset[tuple[str, str, int]] = frozenset()
     """Beside the one that a request's `Host` tells: `PUBLIC_URL`'s, for a proxy may change `Host`."""
-    control_token: str = ""
+    control_token: str = field(default="", repr=False)
     control_origins: frozenset[tuple[str, str, int]] = frozenset()
     """Whose pages may control the stream, with the token."""
     shut: str = ""
