@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -298,3 +298,45 @@ def test_a_follower_stores_its_cursor_now_and_then(system: System) -> None:
     assert follower.take()
     assert follower.cursor == Cursor(system.catalog.feed().epoch, 0)
     assert [c.seq for c in follower.read()] == [1, 2]
+
+
+def remake_topic(system: System) -> None:
+    with sqlite3.connect(system.log.path) as db:
+        db.execute("DELETE FROM topics")
+        db.execute("DELETE FROM chunks")
+        db.execute("DELETE FROM latest")
+    db.close()
+    system.log.ensure_topics([TOPIC])
+
+
+def go_back(system: System) -> None:
+    """As a log that was put back from a backup: it ends after two changes."""
+    with sqlite3.connect(system.log.path) as db:
+        db.execute("UPDATE topics SET high = 2")
+        db.execute("DELETE FROM chunks WHERE (place & ((1 << 40) - 1)) >= 2")
+    db.close()
+
+
+@pytest.mark.parametrize("fault", [remake_topic, go_back])
+def test_a_topic_that_lost_what_was_published_gets_all_of_it_again(
+    system: System, fault: Callable[[System], None]
+) -> None:
+    system.write("a1", "a2", "a3")
+    first = system.start()
+    eventually(lambda: system.seqs() == [1, 2, 3])
+    assert first.stop(10)
+    fault(system)
+    system.write("a4")
+    system.start()
+    eventually(lambda: set(system.seqs()) == {1, 2, 3, 4})
+
+
+def test_a_topic_made_anew_under_the_republisher_gets_all_of_it_again(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WATCH_INTERVAL_S", 0.1)
+    system.write("a1", "a2", "a3")
+    republisher = system.start()
+    eventually(lambda: republisher.state()["seq"] == 3)
+    remake_topic(system)
+    eventually(lambda: system.seqs() == [1, 2, 3])
