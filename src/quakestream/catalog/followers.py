@@ -194,6 +194,14 @@ class FeedFollower:
         self._read_to = changes[-1].seq if changes else self._read_to
         return changes
 
+    def begin_anew(self, reason: str) -> None:
+        """Read the feed from its first change, or from what is left of it: what was done is done no more."""
+        if self.cursor is None:
+            raise Fenced(f"{self.name} has lost its place")
+        self._miss(reason)
+        self.cursor, self._read_to = Cursor(self.cursor.epoch, 0), 0
+        self._whole_from = self._catalog.feed().first_seq
+
     def done(self, seq: int | None = None) -> None:
         """Everything up to `seq` is dealt with. It is stored every now and then, and the place kept."""
         if self.cursor is None:

@@ -5,11 +5,15 @@ place, by a lease. The cursor is stored after the acknowledgement, every now and
 read from the topic's end, so that a crash makes neither holes nor doubles. Doubles may come around a fail-over, when an
 instance that stood still wakes up: a message's `seq` tells.
 
+A topic that was made anew, or a log that was put back from a backup, lacks what the cursor says was published: that is
+seen by the newest message there, and while it runs by the topic's identity, and all that stands is published again.
+
 There are no tombstones: the last message of a merged or deleted earthquake says what became of it.
 """
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -21,12 +25,14 @@ import structlog
 from quakestream import telemetry
 from quakestream.catalog import Catalog, Change
 from quakestream.catalog.followers import LOOK_INTERVAL_S, FeedFollower, FollowerThread, News
-from quakestream.errors import Backpressure, Fenced, QuakestreamError, Rejected, Retryable
+from quakestream.errors import Backpressure, Fenced, QuakestreamError, Rejected, Retryable, Unreachable
 from quakestream.event import iso_time, new_traceparent
-from quakestream.log import EventLog, LoggedRecord, Producer, Record, Topic
+from quakestream.log import EventLog, Identity, LoggedRecord, Producer, Record, Topic
 
 FOLLOWER: Final = "republisher"
 BATCH: Final = 500
+WATCH_INTERVAL_S: Final = 5.0
+"""How often the topic's identity is looked at."""
 MAX_BATCHES: Final = 8
 """On their way to the log at once."""
 MAX_TAIL: Final = 50_000
@@ -61,6 +67,7 @@ class Republisher(FollowerThread):
         self._catalog = catalog
         self._topic = topic
         super().__init__(FeedFollower(catalog, FOLLOWER, owner, now_ms), news, "republisher")
+        self._identity: Identity | None = None
         self._lost = False
         """Whether the topic may have later changes of a key and lack an earlier one: then all is sent again."""
 
@@ -68,6 +75,7 @@ class Republisher(FollowerThread):
         """Publish, until the place is lost."""
         self._log.ensure_topics([self._topic])
         close_s = CLOSE_TIMEOUT_S
+        self._check_topic()
         published = {} if self._lost else self._published()
         self._lost = False
         producer = self._log.producer()
@@ -89,8 +97,12 @@ class Republisher(FollowerThread):
         source = f"/quakestream/catalog/{feed.catalog_id}"
         sent: deque[_Sent] = deque()
         changes: list[Change] = []
+        looked_s = time.monotonic()
         while not self.stopping.is_set():
             self.wake.clear()
+            if time.monotonic() - looked_s > WATCH_INTERVAL_S:
+                looked_s = time.monotonic()
+                self._watch_topic()
             self._settle(sent)
             if len(sent) < MAX_BATCHES:
                 changes = changes or self.follower.read(BATCH)
@@ -108,6 +120,48 @@ class Republisher(FollowerThread):
             changes = []
         self._arrive(sent)
         self.follower.leave()
+
+    def _check_topic(self) -> None:
+        """Begin anew where the topic lacks what the cursor says it has."""
+        identity = self._log.identity(self._topic.name)
+        known, self._identity = self._identity, identity
+        cursor = self.follower.cursor
+        if cursor is None or cursor.after_seq == 0:
+            return
+        if known is not None and identity != known:
+            self.follower.begin_anew(f"topic {self._topic.name} was made anew: all is published again")
+            return
+        newest = self._newest(cursor.epoch)
+        if newest is not None and newest < cursor.after_seq:
+            reason = (
+                f"topic {self._topic.name} has changes up to {newest} of {cursor.after_seq}: all is published again"
+            )
+            self.follower.begin_anew(reason)
+
+    def _watch_topic(self) -> None:
+        """Raises _Lost when the topic is another one than it was."""
+        try:
+            identity = self._log.identity(self._topic.name)
+        except Unreachable:
+            return
+        if self._identity is not None and identity != self._identity:
+            raise _Lost(f"topic {self._topic.name} was made anew")
+
+    def _newest(self, epoch: str) -> int | None:
+        """The highest seq among the last messages of this epoch; None: retention or others leave nothing to tell by."""
+        marks = self._log.watermarks(self._topic.name)
+        newest = 0
+        for partition, mark in marks.items():
+            end = mark.high
+            while end > max(mark.low, mark.high - MAX_TAIL):
+                begin = max(mark.low, end - BATCH)
+                seqs = [_seq(message, epoch) for message in self._messages(partition, begin, end)]
+                newest = max(newest, *seqs, 0)
+                if any(seqs):
+                    break
+                end = begin
+        untold = any(mark.low or mark.high > MAX_TAIL for mark in marks.values())
+        return None if newest == 0 and untold else newest
 
     def _settle(self, sent: deque[_Sent]) -> None:
         """Move the cursor over what has arrived."""
