@@ -142,10 +142,14 @@ def test_one_partition_with_another_record_stops_and_a_new_partition_does_not(si
         )
     assert site.stops() == {1}
     site.accept("end")
+    pipeline = site.start()
+    eventually(lambda: pipeline.state()["partitions"] == [0, 1, 2], within_s=LIMIT_S)
     site.admin.create_partitions([NewPartitions(site.topic, 5)])[site.topic].result(LIMIT_S)
     eventually(lambda: site.partitions() == 5, within_s=LIMIT_S)
     site.send("b", 30)
-    site.reads(60)
+    eventually(lambda: site.catalog.feed().last_seq == 60, within_s=LIMIT_S)
+    assert pipeline.state()["stopped"] == {}
+    assert pipeline.state()["partitions"] == [0, 1, 2, 3, 4]
 
 
 def test_an_aborted_transaction_is_not_taken_for_a_loss(site: Site) -> None:
