@@ -174,3 +174,19 @@ def test_sources_deliver_again_what_the_log_has_lost(tmp_path: Path, feed: None,
     fault(tmp_path)
     assert run(tmp_path, acknowledged, autostart=FEED) == 0
     assert [name for name in ids(tmp_path) if name.startswith("e")] == [f"e{n}" for n in range(5)]
+
+
+@pytest.mark.parametrize("fault", [put_back, made_anew])
+def test_a_file_replaced_under_the_service_ends_it_and_nothing_is_acknowledged(
+    tmp_path: Path, fault: Callable[[Path], None]
+) -> None:
+    posted(tmp_path, 1)
+    copy(tmp_path)
+
+    async def use(client: httpx.AsyncClient) -> None:
+        await post(client, 2)
+        fault(tmp_path)
+        with pytest.raises((AssertionError, httpx.HTTPError)):  # refused, or cut off by the end
+            await post(client, 3)
+
+    assert run(tmp_path, use) == 1
