@@ -301,3 +301,10 @@ def test_what_was_ended_is_counted(served: Served) -> None:
         client.sendall(b"GET /%s HTTP/1.1\r\n\r\n" % (b"a" * 65 * KB))
         answer(client)
     assert count() == before + 1
+
+
+def test_a_packed_body_is_refused_as_such(served: Served) -> None:
+    with served.connect() as client:
+        client.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc")
+        said = until(client, b"}")
+        assert said.startswith(b"HTTP/1.1 415 ")
