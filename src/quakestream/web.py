@@ -160,7 +160,12 @@ class BodyLimit:
         path: str = scope["path"]
         max_bytes = max((n for pattern, n in self._larger if pattern.fullmatch(path)), default=self._max_bytes)
         detail = f"a body has at most {max_bytes} bytes"
-        announced = dict(scope["headers"]).get(b"content-length", b"")
+        headers = dict(scope["headers"])
+        announced = headers.get(b"content-length", b"")
+        if headers.get(b"content-encoding", b"identity").strip().lower() not in (b"", b"identity"):
+            why = "a body is sent as it is: no Content-Encoding"
+            await problem(415, why, {"Accept-Encoding": "identity", "Connection": "close"})(scope, receive, send)
+            return
         if announced.isdigit() and int(announced) > max_bytes:
             await problem(413, detail, {"Connection": "close"})(scope, receive, send)
             return

@@ -26,6 +26,7 @@ from typing import BinaryIO, Final, cast
 
 from quakestream.errors import Rejected
 from quakestream.event import EarthquakeEvent, Mode
+from quakestream.formats.bounds import MAX_UNPACKED_BYTES, Bounded
 
 _HEAD_BYTES: Final = 65_536
 _GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -45,17 +46,26 @@ class Problem:
 Entry = EarthquakeEvent | Problem
 
 
-def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None, form: str | None = None) -> Iterator[Entry]:
+def read(
+    stream: BinaryIO,
+    *,
+    mode: Mode,
+    now_ms: int | None = None,
+    form: str | None = None,
+    max_bytes: int = MAX_UNPACKED_BYTES,
+) -> Iterator[Entry]:
     """The events of a file or an answer, recognised by its content, or of format `form`; gzip is unpacked.
 
+    `max_bytes`: so much of it, unpacked.
+
     Raises:
-        Rejected: not a format that is known, or broken before the first event.
+        Rejected: not a format that is known, larger than may be, or broken before the first event.
     """
     some = False
     try:
         buffered = _peekable(stream)
         if buffered.peek(2).startswith(_GZIP_MAGIC):
-            buffered = _peekable(cast(BinaryIO, gzip.GzipFile(fileobj=buffered)))
+            buffered = _peekable(cast(BinaryIO, Bounded(cast(BinaryIO, gzip.GzipFile(fileobj=buffered)), max_bytes)))
         reader = importlib.import_module(f"{__name__}.{form or sniff(buffered.peek(_HEAD_BYTES))}").read
         for entry in reader(buffered, mode=mode, now_ms=now_ms):
             yield entry

@@ -19,6 +19,7 @@ from quakestream.formats.fields import decimal, epoch_ms, event, number
 SOURCE: Final = "usgs"
 
 _NEEDED: Final = ("time", "latitude", "longitude", "depth", "mag", "id")
+_MAX_LINE: Final = 65_536
 _NUMBERS: Final = ("nst", "gap", "dmin", "rms", "horizontalError", "depthError", "magError", "magNst")
 
 
@@ -33,7 +34,7 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
     """Each row.
 
     Raises:
-        Rejected: columns are missing; the message names them.
+        Rejected: columns are missing, the message names them; or a line is without end.
     """
     # Wrong UTF-8 spoils its row alone: surrogates mark it, and its row is found by them.
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
@@ -44,7 +45,7 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
 
 
 def _rows(text: io.TextIOWrapper, *, mode: Mode, now_ms: int | None) -> Iterator[Entry]:
-    rows = csv.reader(text)
+    rows = csv.reader(_lines(text))
     columns = [name.strip() for name in next(rows, [])]
     missing = [name for name in _NEEDED if name not in columns]
     if missing:
@@ -67,6 +68,15 @@ def _rows(text: io.TextIOWrapper, *, mode: Mode, now_ms: int | None) -> Iterator
             yield Problem(where, str(error))
             continue
         yield event(document, where, mode=mode, now_ms=now_ms)
+
+
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    number = 0
+    while line := text.readline(_MAX_LINE):
+        number += 1
+        if len(line) == _MAX_LINE:
+            raise Rejected(f"line {number} is longer than {_MAX_LINE} characters")
+        yield line
 
 
 def _from_row(row: dict[str, str]) -> dict[str, Any]:

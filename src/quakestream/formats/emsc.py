@@ -15,6 +15,7 @@ import msgspec
 from quakestream.errors import Rejected
 from quakestream.event import Mode
 from quakestream.formats import Entry, Problem
+from quakestream.formats.bounds import whole_json
 from quakestream.formats.fields import epoch_ms, event, region
 from quakestream.plain import read_json
 
@@ -46,9 +47,9 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
     """Each feature of a collection, or each frame.
 
     Raises:
-        Rejected: not JSON, or neither a FeatureCollection nor frames.
+        Rejected: not JSON, too large, or neither a FeatureCollection nor frames.
     """
-    data = stream.read().removeprefix(b"\xef\xbb\xbf")
+    data = whole_json(stream).removeprefix(b"\xef\xbb\xbf")
     for n, (action, feature) in enumerate(_features(data)):
         yield entry(feature, f"feature {n}", action=action, mode=mode, now_ms=now_ms)
 

@@ -16,6 +16,7 @@ import msgspec
 from quakestream.errors import Rejected
 from quakestream.event import Mode
 from quakestream.formats import Entry, Problem
+from quakestream.formats.bounds import whole_json
 from quakestream.formats.fields import decimal, epoch_ms, event, number
 
 SOURCE: Final = "usgs"
@@ -47,9 +48,9 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
     """Each feature, or each origin of an event detail in the order of its `updateTime`.
 
     Raises:
-        Rejected: not JSON (cut off, a web page), or not a FeatureCollection or Feature.
+        Rejected: not JSON (cut off, a web page), too large, or not a FeatureCollection or Feature.
     """
-    document, faulty = _parse(stream.read())
+    document, faulty = _parse(whole_json(stream))
     for n, feature in enumerate(_features(document)):
         where = f"feature {n}"
         try:

@@ -1,7 +1,7 @@
 """QuakeML 1.2, basic event description: https://quake.ethz.ch/quakeml/.
 
-Events are read one by one and let go, with their picks and amplitudes before them, so memory stays flat however many
-there are. Entities are not expanded and nothing is fetched.
+Events are read one by one and let go, with their picks and amplitudes and whatever stood before them, so memory stays
+flat however many there are. Entities are not expanded and nothing is fetched.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from quakestream.formats.fields import decimal, epoch_ms, event, number, public_
 
 _ROOT: Final = re.compile(rb"<(\w+:)?quakeml[\s>]")
 _ANSS: Final = "{http://anss.org/xmlns/catalog/0.1}"
-_BULK: Final = ("pick", "arrival", "amplitude", "stationMagnitude", "focalMechanism")
+_BULK: Final = frozenset(("pick", "arrival", "amplitude", "stationMagnitude", "focalMechanism"))
+MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
+"""Of one event without its picks and amplitudes, and of what stands beside events, whatever it is."""
+MAX_EVENT_ELEMENTS: Final = 100_000
 _REVIEWED: Final = ("reviewed", "confirmed", "final")
 _PLACES: Final = ("nearest cities", "region name", "Flinn-Engdahl region", "earthquake name")
 _NOT_EXISTING: Final = "not existing"
@@ -37,12 +40,12 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
     existing", or whose origins are all rejected, is one that the agency has withdrawn: `deleted`.
 
     Raises:
-        Rejected: not XML, or not QuakeML.
+        Rejected: not XML, not QuakeML, or one event is larger than may be.
     """
+    counted = _Counted(stream)
     parsed = etree.iterparse(
-        stream,
+        counted,
         events=("end",),
-        tag=[f"{{*}}{name}" for name in ("quakeml", "event", *_BULK)],
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
@@ -50,25 +53,74 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
         remove_comments=True,
         remove_pis=True,
     )
-    tag = ""
+    name = ""
+    kept = kept_before = 0
     try:
         for _, element in parsed:
-            tag = etree.QName(element).localname
-            if tag == "event":
+            name = _local(element)
+            kept += 1
+            if kept > MAX_EVENT_ELEMENTS:
+                raise Rejected(f"more than {MAX_EVENT_ELEMENTS} elements in an event, or beside them")
+            if name == "event":
                 yield _entry(element, mode=mode, now_ms=now_ms)
-            if tag != "quakeml":
                 _let_go(element)
+                kept = kept_before = 0
+                counted.begin()
+            elif name in _BULK:
+                kept -= sum(1 for _ in element.iter())
+                counted.bulk(alone=kept == kept_before)
+                kept_before = kept
+                _let_go_bulk(element)
     except etree.XMLSyntaxError as error:
         raise Rejected(f"not XML: {error}") from error
-    if tag != "quakeml":
+    if name != "quakeml":
         raise Rejected("XML that is not QuakeML")
 
 
-def _let_go(element: Any) -> None:
-    element.clear()
-    if etree.QName(element).localname == "event":
+class _Counted:
+    """A stream of which no event may take too much."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._bytes = self._held_bytes = 0
+
+    def begin(self) -> None:
+        """What came up to here is done with."""
+        self._bytes = self._held_bytes = 0
+
+    def bulk(self, *, alone: bool) -> None:
+        """What came since the last pick is done with, where nothing but one more of its kind came."""
+        if alone:
+            self._bytes = self._held_bytes
+        else:
+            self._held_bytes = self._bytes
+
+    def read(self, size: int) -> bytes:
+        """As every stream."""
+        data = self._stream.read(size)
+        self._bytes += len(data)
+        if self._bytes > MAX_EVENT_BYTES:
+            raise Rejected(f"more than {MAX_EVENT_BYTES} bytes in an event, or beside them")
+        return data
+
+
+def _local(element: Any) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _let_go(event_element: Any) -> None:
+    """Keep nothing of an event, nor of what came before it, wherever that stands."""
+    event_element.clear()
+    for element in (event_element, *event_element.iterancestors()):
         while element.getprevious() is not None:
             del element.getparent()[0]
+
+
+def _let_go_bulk(element: Any) -> None:
+    element.clear()
+    previous = element.getprevious()
+    if previous is not None and _local(previous) in _BULK:
+        element.getparent().remove(previous)
 
 
 def _entry(element: Any, *, mode: Mode, now_ms: int | None) -> Entry:

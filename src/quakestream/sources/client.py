@@ -12,6 +12,7 @@ import email.utils
 import ipaddress
 import random
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -68,7 +69,7 @@ class Client:
         """`only`: ask nobody else, past whatever proxy the environment names; None: whom the operator chose."""
         self._context = context
         self._client = httpx.AsyncClient(
-            headers={"User-Agent": context.user_agent, "Accept": accept},
+            headers={"User-Agent": context.user_agent, "Accept": accept, "Accept-Encoding": "gzip, deflate"},
             timeout=context.http_timeout_s,
             follow_redirects=True,
             max_redirects=MAX_REDIRECTS,
@@ -92,7 +93,7 @@ class Client:
         Raises:
             Refused: the server answers with an error.
             Unreachable: it does not answer, or not wholly.
-            Rejected: the body is too large.
+            Rejected: the body is too large, or of a coding that was not asked for.
         """
         limit_s = 3 * self._context.http_timeout_s
         try:
@@ -100,12 +101,8 @@ class Client:
                 asyncio.timeout(limit_s),
                 self._client.stream("GET", url, params=parameters, headers=conditions) as response,
             ):
-                body = bytearray()
-                async for part in response.aiter_bytes():
-                    body += part
-                    if len(body) > MAX_BODY_BYTES:
-                        raise Rejected(f"more than {MAX_BODY_BYTES} bytes from {response.url}")
-                return self._answer(response, bytes(body), conditional=bool(conditions))
+                body = await _unpacked(response)
+                return self._answer(response, body, conditional=bool(conditions))
         except TimeoutError as error:
             raise Unreachable(f"no whole answer within {limit_s:g} s from {url}") from error
         except httpx.InvalidURL as error:  # its words may be a part of a password
@@ -172,6 +169,46 @@ def is_url(url: str) -> bool:
         return bool(httpx.URL(url).host)
     except httpx.InvalidURL:
         return False
+
+
+async def _unpacked(response: httpx.Response) -> bytes:
+    """The body, unpacked here: httpx makes 64 MB of a part of 64 kB, and that again where the answer says so."""
+    too_large = Rejected(f"more than {MAX_BODY_BYTES} bytes from {response.url}")
+    coding = response.headers.get("Content-Encoding", "").strip().lower()
+    unpack = _unpacking(coding, response)
+    body, received_bytes = bytearray(), 0
+    async for part in response.aiter_raw():
+        received_bytes += len(part)
+        if received_bytes > MAX_BODY_BYTES:
+            raise too_large
+        if unpack is None:
+            body += part
+            continue
+        try:
+            body += unpack.decompress(part, MAX_BODY_BYTES + 1 - len(body))
+        except zlib.error as error:
+            if coding != "deflate" or body or received_bytes > len(part):
+                raise httpx.DecodingError(str(error), request=response.request) from error
+            unpack = zlib.decompressobj(-zlib.MAX_WBITS)  # some send it without its wrapping
+            try:
+                body += unpack.decompress(part, MAX_BODY_BYTES + 1)
+            except zlib.error:
+                raise httpx.DecodingError(str(error), request=response.request) from error
+        if len(body) > MAX_BODY_BYTES:
+            raise too_large
+    if unpack is not None and received_bytes and not unpack.eof:
+        raise httpx.DecodingError("it breaks off", request=response.request)
+    return bytes(body)
+
+
+def _unpacking(coding: str, response: httpx.Response) -> Any:
+    if coding in ("", "identity"):
+        return None
+    if coding in ("gzip", "x-gzip"):
+        return zlib.decompressobj(zlib.MAX_WBITS | 16)
+    if coding == "deflate":
+        return zlib.decompressobj()
+    raise Rejected(f"Content-Encoding {coding[:40]!r} was not asked for, from {response.url}")
 
 
 def _retry_after_s(headers: httpx.Headers, now_ms: int) -> float:

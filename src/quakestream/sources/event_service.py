@@ -19,7 +19,7 @@ from msgspec import Struct
 from quakestream import formats
 from quakestream.event import EarthquakeEvent, iso_time
 from quakestream.formats import Problem
-from quakestream.sources.client import Client, Refused
+from quakestream.sources.client import MAX_BODY_BYTES, Client, Refused
 from quakestream.sources.memory import Memory
 from quakestream.telemetry import EVENTS_REFUSED
 
@@ -130,7 +130,7 @@ async def read_answer(body: bytes, form: Form, *, label: str, now_ms: int) -> tu
         return [], 0
     # Parsing a large answer takes a while: not on the loop that serves everybody else.
     entries = await asyncio.to_thread(
-        lambda: list(formats.read(io.BytesIO(body), mode="actual", now_ms=now_ms, form=form))
+        lambda: list(formats.read(io.BytesIO(body), mode="actual", now_ms=now_ms, form=form, max_bytes=MAX_BODY_BYTES))
     )
     problems = [str(entry) for entry in entries if isinstance(entry, Problem)]
     if problems:
