@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Final, TextIO
 
@@ -25,6 +26,7 @@ class EventPrinter:
         self._stream: TextIO | None = stream
         self._text = _for_people if stream.isatty() else _json_line
         self._output = output.shared(stream) if aside else None
+        self._silencing = threading.Lock()
         self._told_s = -REMIND_S
         self._untold = 0
 
@@ -55,7 +57,7 @@ class EventPrinter:
         if self._stream is None:
             telemetry.LINES_DROPPED.labels("events").inc()
             return
-        if aside.ended is None and aside.write(self._text(event)):
+        if aside.ended is None and aside.write(self._text(event), self._was_taken):
             if self._untold and time.monotonic() - self._told_s >= REMIND_S:
                 self._tell()
             return
@@ -67,15 +69,24 @@ class EventPrinter:
         if time.monotonic() - self._told_s >= REMIND_S:
             self._tell()
 
+    def _was_taken(self, taken: bool) -> None:
+        """On the output's thread: say at once that nobody reads any more, for the next event may be hours away."""
+        if not taken and self._output is not None:
+            telemetry.LINES_DROPPED.labels("events").inc()
+            self._fall_silent(self._output.ended or "not written")
+
     def _tell(self) -> None:
         logger.warning(f"{self._untold} lines not printed: nobody reads them", count=self._untold)  # noqa: G004
         self._told_s, self._untold = time.monotonic(), 0
 
     def _fall_silent(self, error: str) -> None:
+        with self._silencing:
+            if self._stream is None:
+                return
+            self._stream = None
         if self._untold:
             self._tell()
         logger.warning("nobody reads the printed events", error=error)
-        self._stream = None
 
 
 def _json_line(event: EarthquakeEvent) -> str:
