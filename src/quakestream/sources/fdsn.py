@@ -82,7 +82,10 @@ class FdsnOptions(SourceOptions):
         if self.url is not None and self.source is None:
             raise ValueError("a url needs a source: what its reports are to be called")
         if self.url is not None and not is_url(self.url):
-            raise ValueError("no URL: in a user's name or password `/`, `?`, `#`, `:`, `@` and `%` are percent-encoded")
+            raise ValueError(
+                "the url is none: `https://HOST/PATH` is wanted; in a user's name or password `/`, `?`, `#`, `:`, `@` "
+                "and `%` are percent-encoded"
+            )
         if self.source in sources.names():
             raise ValueError(f"{self.source!r} is another source's name")
         return self
