@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
@@ -63,7 +63,8 @@ def rebuild_file(path: Path, on_progress: OnProgress) -> str:
     beside, kept = path.with_suffix(".rebuilding"), path.with_suffix(".before-rebuild")
     for left in path.parent.glob(f"{beside.name}*"):  # by a rebuild that was cut short
         left.unlink()
-    with closing(SqliteCatalog(path)) as old:
+    _settle(path)  # refused now, where others have it open, not after an hour
+    with closing(SqliteCatalog(path)) as old, old.held():
         ids = _Ids(old)
         with closing(SqliteCatalog(beside, ids)) as new:
             new.relax()
@@ -87,14 +88,22 @@ def rebuild_database(url: str, on_progress: OnProgress) -> str:
         connection.execute(sa.text(f"CREATE SCHEMA {BESIDE}"))
     with closing(PostgresqlCatalog(url)) as old:
         ids = _Ids(old)
+        before = _stands(engine)
         with closing(PostgresqlCatalog(beside_url.render_as_string(hide_password=False), ids)) as new:
-            _make(old, new, ids, on_progress)
+            try:
+                _make(old, new, ids, on_progress)
+            except Exception as error:
+                if _stands(engine) != before:  # no wonder
+                    raise Fatal(_MEANWHILE) from error
+                raise
     _wait_for_own_sessions(engine)
     with engine.begin() as connection:
         home = connection.execute(sa.text("SELECT current_schema()")).scalar_one()
         connection.execute(sa.text("LOCK TABLE feed IN ACCESS EXCLUSIVE MODE"))
         if others := connection.execute(sa.text(_OTHERS)).scalar_one():
             raise Fatal(f"nothing was changed, for {others} other sessions have the catalogue open: stop the consumers")
+        if _stands(connection) != before:
+            raise Fatal(_MEANWHILE)
         connection.execute(sa.text(f"DROP SCHEMA IF EXISTS {KEPT} CASCADE"))
         connection.execute(sa.text(f"CREATE SCHEMA {KEPT}"))
         for table in _MADE_OF_EVENTS:
@@ -105,10 +114,18 @@ def rebuild_database(url: str, on_progress: OnProgress) -> str:
     return f"in schema {KEPT}"
 
 
+_MEANWHILE: Final = "nothing was changed, for something was stored in the catalogue meanwhile: stop the consumers"
 _OTHERS: Final = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'quakestream' AND pid <> pg_backend_pid()
 """
+
+
+def _stands(at: sa.Engine | sa.Connection) -> tuple[object, ...]:
+    """What moves whenever something is stored: how far the feed is, and the positions."""
+    with at.connect() if isinstance(at, sa.Engine) else nullcontext(at) as connection:
+        read = connection.execute(sa.select(positions).order_by(*positions.primary_key)).all()
+        return connection.execute(sa.select(feed)).one(), *read
 
 
 def _wait_for_own_sessions(engine: sa.Engine) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
@@ -15,6 +19,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ColumnElement,
+    Connection,
     Double,
     Engine,
     Index,
@@ -25,19 +30,24 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    create_engine,
     false,
     func,
+    inspect,
     literal_column,
     select,
     text,
 )
 
+from quakestream.catalog import unfinished
 from quakestream.errors import Fatal
 
 metadata = MetaData()
 
 MIGRATION_LOCK: Final = 0x7175616B65
 """PostgreSQL's advisory locks have numbers: `quake`."""
+_ALEMBIC: Final = threading.Lock()
+"""It keeps what it works on where all threads see it."""
 
 # SQLite gives its fast integer key only to columns that say INTEGER
 BigKey = BigInteger().with_variant(Integer, "sqlite")
@@ -338,20 +348,73 @@ def cells_of(south: float, north: float, west: float, east: float) -> list[int]:
 
 
 def migrate(engine: Engine, to: str = "head") -> None:
-    """Bring the database to this version's schema, or an empty one to an earlier version's.
+    """Bring the database to this version's schema, or an empty one to an earlier version's: all of it, or nothing.
 
     Raises:
-        Fatal: the database was made by a newer version of the program.
+        Fatal: the database was made by a newer version of the program, or an earlier one was killed while it changed
+            it, and left what can't be mended.
     """
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config = _config()
     script = ScriptDirectory.from_config(config)
-    with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":  # instances that start together do it one after another
-            connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+    head = script.get_current_head()
+    with engine.connect() as connection:
+        if MigrationContext.configure(connection).get_current_revision() == head:
+            return  # nothing to lock for
+    with _changing(engine) as connection:
         current = MigrationContext.configure(connection).get_current_revision()
         if current is not None and current not in {revision.revision for revision in script.walk_revisions()}:
             raise Fatal(f"the catalogue has schema {current}, made by a newer version of this program")
-        if current != script.get_current_head():
-            config.attributes["connection"] = connection
-            command.upgrade(config, to)
+        if current == head:  # who came first has done it
+            return
+        if connection.dialect.name == "sqlite" and inspect(connection).get_table_names():
+            unfinished.take_back(connection, _shape(current), _shape("head"))
+        _upgrade(connection, config, to)
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+@contextmanager
+def _changing(engine: Engine) -> Iterator[Connection]:
+    """One transaction in which the schema is changed, while nobody else changes it.
+
+    Python's driver opens none before what makes, alters or drops, so on SQLite it is told to leave that to us.
+    """
+    with engine.connect() as connection:
+        if connection.dialect.name == "postgresql":  # instances that start together do it one after another
+            connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+            yield connection
+            connection.commit()
+            return
+        driver: Any = connection.connection.driver_connection
+        by_itself, driver.isolation_level = driver.isolation_level, None
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            connection.commit()
+        finally:
+            connection.rollback()
+            driver.isolation_level = by_itself
+
+
+def _upgrade(connection: Connection, config: Config, to: str) -> None:
+    with _ALEMBIC:
+        config.attributes["connection"] = connection
+        command.upgrade(config, to)
+
+
+@functools.cache
+def _shape(version: str | None) -> unfinished.Shape:
+    """What an SQLite file of that version has."""
+    if version is None:
+        return unfinished.Shape({}, {}, frozenset())
+    engine = create_engine("sqlite://")
+    try:
+        with engine.begin() as connection:
+            _upgrade(connection, _config(), version)
+            return unfinished.shape_of(connection)
+    finally:
+        engine.dispose()

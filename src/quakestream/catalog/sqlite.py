@@ -157,6 +157,12 @@ class SqliteCatalog(SqlCatalog):
         claim.next_offset = next_offset
         return plan.ingested()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nobody else writes while the block runs."""
+        with self._transaction():
+            yield
+
     def relax(self) -> None:
         """Do not wait for the disk: for a file that is thrown away when the program ends early."""
         self._db.execute("PRAGMA synchronous=OFF")
