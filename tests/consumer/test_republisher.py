@@ -192,7 +192,9 @@ def test_an_instance_that_lost_its_place_stops_publishing(system: System) -> Non
     assert len(system.messages()) == sent
 
 
-def test_a_backup_that_was_put_back_begins_a_new_epoch(tmp_path: Path, system: System) -> None:
+@pytest.mark.parametrize("caught_up", [False, True])
+def test_a_backup_that_was_put_back_begins_a_new_epoch(tmp_path: Path, system: System, *, caught_up: bool) -> None:
+    """Also where the log was read again, and the feed is as long as it was, before the topic was looked at."""
     system.write("a1")
     system.catalog._db.execute("VACUUM INTO ?", (str(tmp_path / "backup"),))
     system.write("a2", "a3")
@@ -206,12 +208,15 @@ def test_a_backup_that_was_put_back_begins_a_new_epoch(tmp_path: Path, system: S
     system.catalog = SqliteCatalog(system.path)
     old = system.catalog.feed()
     system.writer = Writer(system.catalog)
+    again = ("a2", "a3") if caught_up else ()
+    system.write(*again)
     system.start()
     eventually(lambda: system.catalog.feed().epoch != old.epoch)
     system.write("b1")
-    eventually(lambda: len(system.messages()) == 5)
+    eventually(lambda: len(system.messages()) == 5 + len(again))
     new = system.catalog.feed().epoch
-    assert [dict(m.headers)["ce_id"].decode() for m in system.messages()[3:]] == [f"{new}-1", f"{new}-2"]
+    ids = [dict(m.headers)["ce_id"].decode() for m in system.messages()[3:]]
+    assert ids == [f"{new}-{seq}" for seq in range(1, 3 + len(again))]
 
 
 def test_a_gap_is_said_and_the_rest_goes_on_with_what_stands(system: System) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final
@@ -197,31 +197,48 @@ class Republisher(FollowerThread):
         change and lack an earlier one.
 
         Raises:
-            Fenced: the topic is ahead of the feed: a backup was put back, so another epoch has begun.
+            Fenced: the topic is ahead of the feed, or has other changes under its numbers: a backup was put back, so
+                another epoch has begun.
         """
         cursor = self.follower.cursor
         if cursor is None:
             raise Fenced("the place is another's")
-        found: dict[bytes, int] = {}
+        found: dict[bytes, tuple[int, bytes]] = {}
         for partition in self._log.watermarks(self._topic.name):
-            for key, seq in self._tail(partition, cursor.epoch, cursor.after_seq):
-                found[key] = max(found.get(key, 0), seq)
+            for key, seq, time in self._tail(partition, cursor.epoch, cursor.after_seq):
+                found[key] = max(found.get(key, (0, b"")), (seq, time))
         feed = self._catalog.feed()
-        if feed.epoch == cursor.epoch and max(found.values(), default=0) > feed.last_seq:
-            ahead, epoch = max(found.values()), self._catalog.begin_epoch().epoch
+        ahead = max((seq for seq, _ in found.values()), default=0)
+        if feed.epoch == cursor.epoch and (ahead > feed.last_seq or self._are_others(found, cursor.after_seq)):
+            epoch = self._catalog.begin_epoch().epoch
             log.error("a backup was put back: a new epoch begins", last_seq=feed.last_seq, published=ahead, epoch=epoch)
             raise Fenced(f"epoch {epoch} has begun")
-        return found
+        return {key: seq for key, (seq, _) in found.items()}
 
-    def _tail(self, partition: int, epoch: str, after_seq: int) -> Iterator[tuple[bytes, int]]:
-        """Key and seq of the messages of this epoch, at the end of a partition, that lie beyond the cursor."""
+    def _are_others(self, found: Mapping[bytes, tuple[int, bytes]], after_seq: int) -> bool:
+        """Whether one of these messages is of another change than has its number now: all was counted again since."""
+        last_seq = max((seq for seq, _ in found.values()), default=0)
+        by_seq = {seq: (key, time) for key, (seq, time) in found.items()}
+        while after_seq < last_seq:
+            changes = self._catalog.changes(after_seq, BATCH, over_gap=True)
+            for change in changes:
+                own = change.earthquake_id.encode(), iso_time(change.at_ms).encode()
+                if by_seq.get(change.seq, own) != own:
+                    return True
+            if not changes:
+                break
+            after_seq = changes[-1].seq
+        return False
+
+    def _tail(self, partition: int, epoch: str, after_seq: int) -> Iterator[tuple[bytes, int, bytes]]:
+        """Key, seq and time of the messages of this epoch, at the end of a partition, that lie beyond the cursor."""
         marks = self._log.watermarks(self._topic.name)[partition]
         end = marks.high
         while end > max(marks.low, marks.high - MAX_TAIL):
             begin = max(marks.low, end - BATCH)
-            seqs = [(message.key or b"", _seq(message, epoch)) for message in self._messages(partition, begin, end)]
-            yield from ((key, seq) for key, seq in seqs if seq > after_seq)
-            if any(seq <= after_seq for _, seq in seqs):
+            seqs = [(one.key or b"", _seq(one, epoch), _time(one)) for one in self._messages(partition, begin, end)]
+            yield from (one for one in seqs if one[1] > after_seq)
+            if any(seq <= after_seq for _, seq, _ in seqs):
                 return
             end = begin
 
@@ -252,3 +269,8 @@ def _seq(message: LoggedRecord, epoch: str) -> int:
     """The change's seq; 0 for a message of another epoch, or of somebody else."""
     message_epoch, _, seq = (dict(message.headers).get("ce_id") or b"").decode(errors="replace").rpartition("-")
     return int(seq) if message_epoch == epoch and seq.isdecimal() else 0
+
+
+def _time(message: LoggedRecord) -> bytes:
+    """When its change was made."""
+    return dict(message.headers).get("ce_time") or b""
