@@ -205,8 +205,8 @@ class Republisher(FollowerThread):
             raise Fenced("the place is another's")
         found: dict[bytes, tuple[int, bytes]] = {}
         for partition in self._log.watermarks(self._topic.name):
-            for key, seq, time in self._tail(partition, cursor.epoch, cursor.after_seq):
-                found[key] = max(found.get(key, (0, b"")), (seq, time))
+            for key, seq, made in self._tail(partition, cursor.epoch, cursor.after_seq):
+                found[key] = max(found.get(key, (0, b"")), (seq, made))
         feed = self._catalog.feed()
         ahead = max((seq for seq, _ in found.values()), default=0)
         if feed.epoch == cursor.epoch and (ahead > feed.last_seq or self._are_others(found, cursor.after_seq)):
@@ -218,7 +218,7 @@ class Republisher(FollowerThread):
     def _are_others(self, found: Mapping[bytes, tuple[int, bytes]], after_seq: int) -> bool:
         """Whether one of these messages is of another change than has its number now: all was counted again since."""
         last_seq = max((seq for seq, _ in found.values()), default=0)
-        by_seq = {seq: (key, time) for key, (seq, time) in found.items()}
+        by_seq = {seq: (key, made) for key, (seq, made) in found.items()}
         while after_seq < last_seq:
             changes = self._catalog.changes(after_seq, BATCH, over_gap=True)
             for change in changes:
