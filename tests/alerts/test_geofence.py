@@ -9,21 +9,32 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-import numba
+import numpy as np
 import pytest
+import structlog.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quakestream.alerts import follower, loops
 from quakestream.alerts.compiling import compile_rows
 from quakestream.alerts.earthquake import Earthquake
 from quakestream.alerts.geofence import Geofence
-from quakestream.alerts.matching import compiled
 from quakestream.alerts.rules import check
 from quakestream.alerts.subscription import Subscription, parse
 from quakestream.errors import Unreachable
 from quakestream.event import Mode
 from tests.alerts.brute_force import HOW, BruteForce, as_json, earthquakes, subscriptions
 from tests.waiting import eventually
+
+
+@pytest.fixture(scope="module", params=["numba", "numpy"], autouse=True)
+def kind(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Every promise holds with numba and without it."""
+    if request.param == "numba":
+        pytest.importorskip("numba")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loops, "has_numba", lambda: request.param == "numba")
+        yield request.param
 
 
 def answers(fence: Geofence, quake: Earthquake) -> dict[str, tuple[float, int]]:
@@ -90,7 +101,7 @@ def test_what_is_put_and_removed_counts_at_once(fence: Geofence, steps: list[tup
 
 
 @pytest.fixture(scope="module")
-def fence() -> Geofence:
+def fence(kind: str) -> Geofence:
     return Geofence()
 
 
@@ -248,12 +259,31 @@ def test_who_wants_the_whole_world_is_found_where_nobody_has_a_shape() -> None:
 
 
 @pytest.mark.parametrize("module", ["service.main", "consumer.main", "alerts.policy", "alerts.follower"])
-def test_numba_is_loaded_by_the_first_geofence_only(module: str) -> None:
+def test_numba_is_loaded_by_the_first_geofence_only(module: str, kind: str) -> None:
+    if kind == "numpy":
+        return  # there it is never loaded, as the next test says
     code = f"import sys, quakestream.{module}; assert 'numba' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-def test_where_nothing_can_be_cached_the_loops_are_compiled_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_numba_none_is_asked_for() -> None:
+    code = (
+        "import sys; sys.modules['numba'] = None\n"
+        "from quakestream.alerts import loops; from quakestream.alerts.geofence import Geofence\n"
+        "assert loops.has_numba() is False; assert len(Geofence()) == 0"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_where_nothing_can_be_cached_the_loops_are_compiled_each_time(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "numpy":
+        return
+    import numba  # noqa: PLC0415 - not where there is none
+
+    from quakestream.alerts.loops_numba import compiled  # noqa: PLC0415
+
     real = numba.njit
 
     def njit(**options: Any) -> Any:
@@ -264,3 +294,22 @@ def test_where_nothing_can_be_cached_the_loops_are_compiled_each_time(monkeypatc
     monkeypatch.setattr(numba, "njit", njit)
     doubled = compiled(lambda value: 2 * value)
     assert doubled(21) == 42
+
+
+def test_the_list_of_hits_is_in_no_order_but_the_nearest_of_each_counts(kind: str) -> None:
+    best, order, times = np.full(4, -1, np.int32), np.empty(5, np.int32), np.empty(5, np.int64)
+    found = np.array([3, 1, 3, 3, 1], np.int32), np.array([5.0, 2.0, 4.0, 4.0, 2.0])
+    assert loops.chosen().nearest(*found, best, order, times) == 2
+    assert [(int(order[best[who]]), int(times[best[who]])) for who in (1, 3)] == [(1, 2), (2, 3)]
+
+
+@pytest.mark.parametrize(("count", "level"), [(10, "info"), (loops.ENOUGH_FOR_NUMPY + 1, "warning")])
+def test_a_start_without_numba_says_how_many_subscriptions_that_is_good_for(
+    count: int, level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loops, "has_numba", lambda: False)
+    with structlog.testing.capture_logs() as lines:
+        follower._say_how_quick(count)
+    (line,) = lines
+    assert (line["log_level"], line["enough_for"]) == (level, loops.ENOUGH_FOR_NUMPY)
+    assert "quakestream[fast]" in line["event"]

@@ -24,6 +24,7 @@ import structlog
 from sqlalchemy import Connection
 
 from quakestream import telemetry
+from quakestream.alerts import loops
 from quakestream.alerts.aftershocks import MAX_DAYS, MIN_MAINSHOCK, mainshock_of
 from quakestream.alerts.earthquake import Earthquake, earthquake_of
 from quakestream.alerts.geofence import Geofence
@@ -186,6 +187,7 @@ class AlertFollower(FollowerThread):
                 self._admit(fence, stored)
             model_at(0.0, 0.0), s_arrival_s(1.0, 10.0)  # their tables are read now, not when it matters
             self._geofence, self._version = fence, version
+            _say_how_quick(len(fence))
         while changed := self._registry.since(self._version):
             for stored in changed:
                 self._drop(stored.id)
@@ -508,3 +510,16 @@ def _carried(
             moved.append(row)
     move(connection, [row.notification for row in moved], home)
     return sorted([*of_home, *moved], key=lambda row: row.notification)
+
+
+def _say_how_quick(subscriptions: int) -> None:
+    """At the start, where the compiled loops are missing: how many subscriptions the others are good for."""
+    if loops.has_numba():
+        return
+    tell = log.warning if subscriptions > loops.ENOUGH_FOR_NUMPY else log.info
+    tell(
+        "alerts work without numba; above some 10,000 subscriptions an earthquake takes longer: "
+        "pip install 'quakestream[fast]'",
+        subscriptions=subscriptions,
+        enough_for=loops.ENOUGH_FOR_NUMPY,
+    )

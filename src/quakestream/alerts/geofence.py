@@ -11,7 +11,8 @@ Each condition at each place is a *row*, where portfolios have one a site. Rows 
 order of their least magnitude. What does not depend on the place (mode, status, type, agency, depth, day or night) are
 *terms*, few in number and decided once an earthquake. Intensity is turned into distance by a table, once an earthquake,
 and looked at again exactly where a row is near enough. What is put later lies in a short list beside the cells, until
-`rebuild`. `docs/decisions/0010-geofence-index.md` says why; numba is loaded when the first geofence is made.
+`rebuild`. `docs/decisions/0010-geofence-index.md` says why; numba, where there is any, is loaded when the first
+geofence is made.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any, Final, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from quakestream.alerts import loops
 from quakestream.alerts.area import vector
 from quakestream.alerts.cells import CELL, SHAPE, GrowingTable, in_cells, one_cell
 from quakestream.alerts.compiling import (
@@ -123,9 +125,7 @@ class Geofence:
     """All subscriptions. Safe between threads; `match` runs beside `put`, `remove` and `rebuild`."""
 
     def __init__(self) -> None:
-        from quakestream.alerts import matching  # noqa: PLC0415 - numba: half a second that other programs do without
-
-        self._matching = matching
+        self._loops = loops.chosen()
         self._lock = threading.Lock()
         self._rebuilding = threading.Lock()
         self._numbers: dict[str, int] = {}
@@ -184,41 +184,29 @@ class Geofence:
 
     def match(self, quake: Earthquake, at_ms: int) -> Matches:
         """Every subscription that asks for it, decided at that moment; silent about deletion and age."""
-        matching = self._matching
         with self._lock:
             ids, rows, cells, fresh = self._ids, self._rows, self._cells, self._fresh.view()
             alive, terms, kinds = self._alive.view(), self._terms.view(), list(self._kinds)
             shapes, vertices = self._shapes.view(), self._vertices.view()
-        allowed = _allowed(terms, kinds, quake, at_ms)
-        reach2 = _reaches(quake, matching.LEAST_INTENSITY, matching.INTENSITY_STEP)
+        tables = loops.Tables(
+            alive, _allowed(terms, kinds, quake, at_ms), terms, vertices, shapes, np.full(len(shapes), -1.0)
+        )
         x, y, z = vector(quake.latitude, quake.longitude)
-        known_chord2 = np.full(len(shapes), -1.0)
+        asked = loops.Asked(
+            x,
+            y,
+            z,
+            longitude=float(quake.longitude),
+            latitude=float(quake.latitude),
+            magnitude=-math.inf if quake.magnitude is None else float(quake.magnitude),
+            reach2=_reaches(quake),
+            deep=is_deep(quake),
+            deepest2=float(terms["deep_chord2"].max(initial=-1.0)),
+        )
         most = len(rows) + len(fresh)
-        hits: list[NDArray[Any]] = [np.empty(most, kind) for kind in ("i4", "i4", "f8", "f8")]
-        count = 0
-        for table, parts, ordered in ((rows, cells, True), (fresh, one_cell(len(fresh)), False)):
-            count = matching.candidates(
-                table,
-                parts,
-                ordered,
-                alive,
-                allowed,
-                terms,
-                vertices,
-                shapes,
-                known_chord2,
-                x,
-                y,
-                z,
-                quake.longitude,
-                quake.latitude,
-                -math.inf if quake.magnitude is None else quake.magnitude,
-                reach2,
-                is_deep(quake),
-                float(terms["deep_chord2"].max(initial=-1.0)),
-                *hits,
-                count,
-            )
+        hits = loops.Hits(*(np.empty(most, kind) for kind in ("i4", "i4", "f8", "f8")))
+        count = self._loops.candidates(rows, cells, True, tables, asked, hits, 0)
+        count = self._loops.candidates(fresh, one_cell(len(fresh)), False, tables, asked, hits, count)
         subscriber, site, min_intensity, chords2 = (column[:count] for column in hits)
         kilometres = 2.0 * EARTH_RADIUS_KM * np.arcsin(np.minimum(1.0, np.sqrt(chords2) / 2.0))
         if not is_deep(quake):
@@ -239,7 +227,7 @@ class Geofence:
         """Bring what was found of one subscription together."""
         best, order = np.full(len(alive), -1, np.int32), np.empty(len(subscriber), np.int32)
         times = np.empty(len(subscriber), np.int64)
-        count = self._matching.nearest(subscriber, kilometres, best, order, times)
+        count = self._loops.nearest(subscriber, kilometres, best, order, times)
         order = order[:count]
         sites = np.where(site[order] >= 0, times[:count], 0)
         # Where there are several conditions, a site may have met more than one of them, and counts once.
@@ -425,9 +413,9 @@ def _allowed(terms: NDArray[Any], kinds: Sequence[Kinds], quake: Earthquake, at_
     return allowed
 
 
-def _reaches(quake: Earthquake, least: float, step: float) -> NDArray[np.float64]:
-    """How far intensities reach, `least`, `least + step`, … 10, as squared chords, a little too far; −1 nowhere."""
-    wanted = np.arange(least, 10.0 + step / 2.0, step)
+def _reaches(quake: Earthquake) -> NDArray[np.float64]:
+    """How far intensities reach, 2, 2.05, … 10, as squared chords, a little too far; −1 nowhere."""
+    wanted = np.arange(loops.LEAST_INTENSITY, 10.0 + loops.INTENSITY_STEP / 2.0, loops.INTENSITY_STEP)
     if quake.magnitude is None or is_deep(quake):
         return np.full(len(wanted), -1.0)
     depth_km = UNKNOWN_DEPTH_KM if quake.depth_km is None else max(quake.depth_km, 0.0)

@@ -1,24 +1,20 @@
-"""The geofence's loops, compiled by numba: which rows an earthquake may concern, and how far it is from each.
+"""The geofence's loops, compiled by numba. See `loops`.
 
-Distances are chords of the unit sphere, squared: they order as great circles do, and need no arc sine. For chords the
-triangle inequality holds, so a cap around many places can be left out at once. Nothing here knows of intensity: it
-comes as a table of how far each intensity reaches, a little too far, and whoever calls looks again.
+For chords the triangle inequality holds, so a cap around many places can be left out at once.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Final, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
 
 from quakestream.alerts.compiling import EVERYWHERE
+from quakestream.alerts.loops import INTENSITY_STEP, LEAST_INTENSITY, Asked, Hits, Tables
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-LEAST_INTENSITY: Final = 2.0
-INTENSITY_STEP: Final = 0.05
 
 
 def compiled(function: F) -> F:
@@ -44,8 +40,9 @@ def is_inside(vertices: Any, start: int, end: int, longitude: float, latitude: f
 
 
 @compiled
-def shape_chord2(vertices: Any, shape: Any, x: float, y: float, z: float, longitude: float, latitude: float) -> float:
-    """The squared chord from a point to an area; 0 inside."""
+def shape_chord2(vertices: Any, shape: Any, asked: Asked) -> float:
+    """The squared chord from the epicentre to an area; 0 inside."""
+    x, y, z, longitude, latitude = asked.x, asked.y, asked.z, asked.longitude, asked.latitude
     if shape.south <= latitude <= shape.north:
         for turn in (0.0, 360.0, -360.0):
             turned = longitude + turn
@@ -80,42 +77,15 @@ def shape_chord2(vertices: Any, shape: Any, x: float, y: float, z: float, longit
 
 
 @compiled
-def candidates(
-    rows: Any,
-    cells: Any,
-    ordered: bool,
-    alive: Any,
-    allowed: Any,
-    terms: Any,
-    vertices: Any,
-    shapes: Any,
-    known_chord2: Any,
-    x: float,
-    y: float,
-    z: float,
-    longitude: float,
-    latitude: float,
-    magnitude: float,
-    reach2: Any,
-    deep: bool,
-    deepest2: float,
-    subscriber: Any,
-    site: Any,
-    min_intensity: Any,
-    found_chord2: Any,
-    count: int,
-) -> int:
-    """Write which rows are met but for a closer look at intensity, from `count` on; returns the new count.
-
-    `reach2[n]`: how far intensity 2 + 0.05 n reaches, a squared chord; −1 nowhere. `known_chord2` remembers what was
-    found of each shape, and begins as −1.
-    """
+def candidates(rows: Any, cells: Any, ordered: bool, tables: Tables, asked: Asked, hits: Hits, count: int) -> int:
+    """As `loops.Loops`."""
+    x, y, z, magnitude, deep, reach2 = asked.x, asked.y, asked.z, asked.magnitude, asked.deep, asked.reach2
     for cell in cells:
         if cell.least_magnitude > magnitude:
             continue
         limit2 = cell.farthest2
         if cell.least_intensity < math.inf:
-            by_intensity2 = deepest2
+            by_intensity2 = asked.deepest2
             if not deep:
                 by_intensity2 = reach2[int((cell.least_intensity - LEAST_INTENSITY) / INTENSITY_STEP)]
             limit2 = max(limit2, min(by_intensity2, cell.farthest_by_intensity2))
@@ -133,9 +103,9 @@ def candidates(
             limit2 = row.max_chord2
             if row.min_intensity > 0.0:
                 if deep:
-                    if terms[row.terms].deep_min_magnitude > magnitude:
+                    if tables.terms[row.terms].deep_min_magnitude > magnitude:
                         continue
-                    limit2 = min(limit2, terms[row.terms].deep_chord2)
+                    limit2 = min(limit2, tables.terms[row.terms].deep_chord2)
                 else:
                     limit2 = min(limit2, reach2[int((row.min_intensity - LEAST_INTENSITY) / INTENSITY_STEP)])
             chord2 = 0.0
@@ -147,30 +117,26 @@ def candidates(
                     continue
             elif limit2 < 0.0 or math.sqrt(chord2) - row.spread > math.sqrt(limit2):
                 continue
-            if not (allowed[row.terms] and alive[row.subscriber]):
+            if not (tables.allowed[row.terms] and tables.alive[row.subscriber]):
                 continue
             if row.shape >= 0:
-                chord2 = known_chord2[row.shape]
+                chord2 = tables.known_chord2[row.shape]
                 if chord2 < 0.0:
-                    chord2 = shape_chord2(vertices, shapes[row.shape], x, y, z, longitude, latitude)
-                    known_chord2[row.shape] = chord2
+                    chord2 = shape_chord2(tables.vertices, tables.shapes[row.shape], asked)
+                    tables.known_chord2[row.shape] = chord2
                 if chord2 > limit2:
                     continue
-            subscriber[count] = row.subscriber
-            site[count] = row.site
-            min_intensity[count] = row.min_intensity
-            found_chord2[count] = chord2
+            hits.subscriber[count] = row.subscriber
+            hits.site[count] = row.site
+            hits.min_intensity[count] = row.min_intensity
+            hits.chord2[count] = chord2
             count += 1
     return count
 
 
 @compiled
 def nearest(subscribers: Any, kilometres: Any, best: Any, order: Any, times: Any) -> int:
-    """Bring what was found together by subscriber: which is the nearest of each, and how many there were.
-
-    `best` begins as −1 for every subscriber, and becomes its place in `order` and `times`. Returns how many
-    subscribers there are.
-    """
+    """As `loops.Loops`."""
     count = 0
     for at in range(len(subscribers)):
         place = best[subscribers[at]]
