@@ -3,46 +3,69 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
-STAMP := .venv/.set-up
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-DASHBOARD := src/quakestream/consumer/page/index.html
+VENV := .venv/pyvenv.cfg
+RUNS := .venv/.runs
+DEVELOPS := .venv/.develops
+PAGE := src/quakestream/consumer/page/index.html
+PAGE_SOURCES := $(shell find dashboard -type f -not -path 'dashboard/node_modules/*' -not -path 'dashboard/generated/*' -not -path 'dashboard/tests/*')
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix dashboard
 
-.PHONY: help setup run demo kafka test lint screenshots dashboard bench bench-association bench-catalog bench-push bench-alerts bench-delivery format clean
+.PHONY: help check-machine ready setup run demo kafka test test-long lint screenshots dashboard bench bench-association bench-catalog bench-push bench-alerts bench-delivery format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-setup: $(STAMP) $(DASHBOARD) ## .venv with everything in it, the dashboard built
+# What this machine lacks is said in one line, with the command that brings it (Debian's; elsewhere the names differ little).
+check-machine:
+	@command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "Python 3.11 or newer is missing (PYTHON=… chooses one). Install it: sudo apt-get install -y python3-venv"; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+	    || { echo "Python's venv is missing. Install it: sudo apt-get install -y python3-venv"; exit 2; }
 
-# Node.js builds and tests the dashboard; where the machine has none of version 20 or newer, a wheel brings one.
-$(STAMP): pyproject.toml requirements-dev.lock dashboard/node.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; PYTHON=… chooses one"; exit 2; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null && command -v npm >/dev/null \
-	    || $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r dashboard/node.lock
-	@touch $(STAMP)
+$(VENV): | check-machine
+	@$(PYTHON) -m venv .venv
 
-dashboard/node_modules/.installed: dashboard/package-lock.json | $(STAMP)
-	$(NPM) ci --no-progress --loglevel=error
+# What runs, and no more.
+$(RUNS): pyproject.toml requirements.lock requirements-build.lock | $(VENV)
+	@echo "Fetching Python packages …"
+	@$(PIP) --require-hashes -r requirements-build.lock
+	@$(PIP) --require-hashes --no-build-isolation --use-pep517 -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(DASHBOARD): dashboard/node_modules/.installed $(shell find dashboard -path dashboard/node_modules -prune -o -path dashboard/generated -prune -o -path dashboard/tests -prune -o -type f -print)
-	$(NPM) run --silent build -- --logLevel warn
+# The developers' tools as well; Node.js from a wheel, where the machine has none of version 20 or newer.
+$(DEVELOPS): requirements-dev.lock dashboard/node.lock $(RUNS)
+	@$(PIP) --require-hashes --no-build-isolation --use-pep517 -r requirements-dev.lock
+	@$(BIN)/python tools/build_page.py --has-node || $(PIP) --require-hashes -r dashboard/node.lock
+	@touch $@
+
+dashboard/node_modules/.installed: dashboard/package-lock.json | $(DEVELOPS)
+	@$(NPM) ci --no-progress --loglevel=error
+	@touch $@
+
+$(PAGE): $(PAGE_SOURCES) tools/build_page.py src/quakestream/seismology/plates.json | $(VENV)
+	@echo "Building the page …"
+	@$(BIN)/python tools/build_page.py $$([ -e $(DEVELOPS) ] || echo --tidy)
+
+ready: $(RUNS) $(PAGE)
+
+setup: $(DEVELOPS) dashboard/node_modules/.installed $(PAGE) ## .venv with everything in it, the dashboard built
 
 dashboard: setup ## the dashboard with live reload on localhost:5173, against a consumer on localhost:3002
 	$(NPM) run dev
 
-run: setup ## both services in one process, no broker: the live USGS feed, or a recording where it can't be reached
-	$(BIN)/quakestream up
+run: ## both services in one process, no broker: the live USGS feed, or a recording where it can't be reached
+	@$(MAKE) --no-print-directory -j2 ready
+	@$(BIN)/quakestream up
 
-demo: setup ## a recorded week of real earthquakes, replayed as an exercise
-	$(BIN)/quakestream up --demo
+demo: ## a recorded week of real earthquakes, replayed as an exercise
+	@$(MAKE) --no-print-directory -j2 ready
+	@$(BIN)/quakestream up --demo
 
-kafka: setup ## a real Apache Kafka on localhost:29092 (needs Java 17 and Maven); Ctrl-C stops it
-	$(BIN)/python deploy/kafka/run.py
+kafka: $(VENV) ## a real Apache Kafka on localhost:29092 (needs Java 17 and Maven); Ctrl-C stops it
+	@$(BIN)/python deploy/kafka/run.py
 
 lint: setup ## style, types and the direction of imports
 	$(BIN)/ruff check
