@@ -17,7 +17,7 @@ import uvloop
 from fastapi import Request
 
 from quakestream import program
-from quakestream.consumer.push.handing_over import HandingOver
+from quakestream.push.handing_over import HandingOver
 from quakestream.web import Readiness, create_app, read_body
 from tests.waiting import eventually
 

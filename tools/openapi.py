@@ -6,8 +6,8 @@ import json
 from typing import Any, cast
 
 from quakestream.consumer.earthquakes import earthquakes_router
-from quakestream.consumer.push.routes import push_router
 from quakestream.consumer.status import status_router
+from quakestream.push.routes import push_router
 from quakestream.web import Readiness, create_app
 
 NOTHING = cast(Any, None)

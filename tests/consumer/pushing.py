@@ -19,9 +19,9 @@ from quakestream import program
 from quakestream.catalog import Catalog
 from quakestream.catalog.followers import News
 from quakestream.consumer.earthquakes import earthquakes_router
-from quakestream.consumer.push.handing_over import HandingOver
-from quakestream.consumer.push.hub import Hub
-from quakestream.consumer.push.routes import push_router
+from quakestream.push.handing_over import HandingOver
+from quakestream.push.hub import Hub
+from quakestream.push.routes import push_router
 from quakestream.web import Readiness, create_app
 from tests.waiting import eventually
 

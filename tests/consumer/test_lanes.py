@@ -24,8 +24,8 @@ from quakestream.consumer.app import consumer_app
 from quakestream.consumer.earthquakes import earthquakes_router
 from quakestream.consumer.exposure import exposure_router
 from quakestream.consumer.feeds import feeds_router
-from quakestream.consumer.push.routes import push_router
 from quakestream.errors import Retryable
+from quakestream.push.routes import push_router
 from tests.consumer.pushing import LIMIT_S, PATH, PushServer, SseClient
 from tests.contracts.catalog import NOW_MS, Writer, event
 from tests.waiting import eventually
@@ -34,7 +34,7 @@ with contextlib.suppress(ImportError):  # before there were any
     from quakestream import telemetry
     from quakestream.catalog import visits
     from quakestream.consumer import lanes
-    from quakestream.consumer.push import snapshots as snapshots_module
+    from quakestream.push import snapshots as snapshots_module
 
 COUNT = {"sqlite": 20_000, "postgresql": 4_000}
 SOON_S = 5.0

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from quakestream.catalog.sqlite import SqliteCatalog
-from quakestream.consumer.push import hub as hub_module
+from quakestream.push import hub as hub_module
 from tests.consumer.pushing import PATH, Message, PushServer, SseClient
 from tests.contracts.catalog import NOW_MS, Writer, event
 from tests.waiting import eventually

@@ -19,7 +19,7 @@ from quakestream.catalog import Catalog, EarthquakeFilter
 from quakestream.catalog.matching import matches, standing_of
 from quakestream.catalog.postgresql import PostgresqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
-from quakestream.consumer.push import journal
+from quakestream.push import journal
 from tests.consumer.pushing import Message, PushServer
 from tests.contracts.catalog import NOW_MS, Writer, event, tangle
 from tests.postgres_server import PostgresServer

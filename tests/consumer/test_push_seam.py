@@ -21,11 +21,11 @@ import uvloop
 from fastapi import FastAPI
 
 from quakestream import program, telemetry
-from quakestream.consumer.push import hub as hub_module
-from quakestream.consumer.push.connections import Connection
-from quakestream.consumer.push.handing_over import HandingOver
-from quakestream.consumer.push.routes import push_router
 from quakestream.errors import Unreachable
+from quakestream.push import hub as hub_module
+from quakestream.push.connections import Connection
+from quakestream.push.handing_over import HandingOver
+from quakestream.push.routes import push_router
 from tests.consumer.pushing import PATH, SseClient
 from tests.consumer.test_push import System
 from tests.contracts.catalog import NOW_MS

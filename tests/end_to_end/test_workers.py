@@ -26,13 +26,13 @@ from quakestream.consumer import main as consumer
 from quakestream.consumer import retention as retention_module
 from quakestream.consumer.alerts import Alerts
 from quakestream.consumer.pipeline import Pipeline
-from quakestream.consumer.push.hub import Hub
-from quakestream.consumer.push.joining import Joining
 from quakestream.consumer.republisher import Republisher
 from quakestream.consumer.retention import Retention
 from quakestream.consumer.status import StatusBoard
 from quakestream.log import Record
 from quakestream.log.embedded import EmbeddedLog, EmbeddedProducer, _Lease
+from quakestream.push.hub import Hub
+from quakestream.push.joining import Joining
 from quakestream.service import fallback, status
 from quakestream.service import main as service
 from quakestream.service.publisher import Publisher

@@ -25,9 +25,6 @@ from quakestream.consumer.feeds import feeds_router
 from quakestream.consumer.pipeline import Pipeline, PipelineSettings
 from quakestream.consumer.places import places_router
 from quakestream.consumer.printing import EventPrinter
-from quakestream.consumer.push.handing_over import HandingOver
-from quakestream.consumer.push.hub import Hub
-from quakestream.consumer.push.routes import push_router
 from quakestream.consumer.republisher import Republisher
 from quakestream.consumer.retention import Retention
 from quakestream.consumer.status import StatusBoard, status_router
@@ -36,6 +33,9 @@ from quakestream.guards import Rules
 from quakestream.instance import sole_instance
 from quakestream.log import EventLog
 from quakestream.log.opening import SOURCE_STATUS_TOPIC, catalog_topic, stream_topics
+from quakestream.push.handing_over import HandingOver
+from quakestream.push.hub import Hub
+from quakestream.push.routes import push_router
 
 if TYPE_CHECKING:
     from fastapi import APIRouter

@@ -10,11 +10,11 @@ from typing import Final
 
 from quakestream import telemetry
 from quakestream.catalog import Catalog, EarthquakeFilter, visits
-from quakestream.consumer.push import messages
-from quakestream.consumer.push.hub import Hub
-from quakestream.consumer.push.joining import list_url
-from quakestream.consumer.push.messages import Wire
 from quakestream.errors import Backpressure
+from quakestream.push import messages
+from quakestream.push.hub import Hub
+from quakestream.push.joining import list_url
+from quakestream.push.messages import Wire
 
 LIMIT: Final = 1000
 """Most earthquakes in a snapshot."""

@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from quakestream.catalog import EarthquakeFilter
-from quakestream.consumer.push.messages import Entry, Wire
+from quakestream.push.messages import Entry, Wire
 
 BLOCK: Final = 128
 MAX_BLOCKS: Final = 32

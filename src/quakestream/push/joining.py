@@ -17,11 +17,11 @@ import structlog
 from quakestream import supervision, telemetry
 from quakestream.catalog import Catalog, EarthquakeFilter
 from quakestream.consumer.parameters import query_of
-from quakestream.consumer.push import messages
-from quakestream.consumer.push.connections import Connection
-from quakestream.consumer.push.journal import BLOCK, Journal, number
-from quakestream.consumer.push.messages import Entry, entry
 from quakestream.errors import Gap, Retryable
+from quakestream.push import messages
+from quakestream.push.connections import Connection
+from quakestream.push.journal import BLOCK, Journal, number
+from quakestream.push.messages import Entry, entry
 
 TURN_S: Final = 0.005
 """How long clients are brought up before others have their turn."""

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final, Protocol, cast
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from quakestream.consumer.push.messages import Wire
+from quakestream.push.messages import Wire
 
 GOING_AWAY: Final = 1001
 MAX_INCOMING_BYTES: Final = 4096

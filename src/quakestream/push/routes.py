@@ -21,12 +21,12 @@ from quakestream import telemetry
 from quakestream.catalog import EarthquakeFilter
 from quakestream.consumer.documents import Change
 from quakestream.consumer.parameters import POSITION, PushParameters
-from quakestream.consumer.push.connections import MAX_INCOMING_BYTES, Connection, SseConnection, WebSocketConnection
-from quakestream.consumer.push.handing_over import offered
-from quakestream.consumer.push.hub import Hub
-from quakestream.consumer.push.messages import Wire
-from quakestream.consumer.push.snapshots import Snapshots
 from quakestream.errors import Backpressure
+from quakestream.push.connections import MAX_INCOMING_BYTES, Connection, SseConnection, WebSocketConnection
+from quakestream.push.handing_over import offered
+from quakestream.push.hub import Hub
+from quakestream.push.messages import Wire
+from quakestream.push.snapshots import Snapshots
 from quakestream.web import problem, problems
 
 RETRY_MS: Final = (1000, 5000)

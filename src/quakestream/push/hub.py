@@ -25,12 +25,12 @@ from msgspec import Struct, field
 from quakestream import supervision, telemetry
 from quakestream.catalog import Catalog, EarthquakeFilter, Feed
 from quakestream.catalog.followers import LOOK_INTERVAL_S, News
-from quakestream.consumer.push import messages
-from quakestream.consumer.push.connections import Connection
-from quakestream.consumer.push.joining import Joining
-from quakestream.consumer.push.journal import Journal, Part, parts
-from quakestream.consumer.push.messages import Entry, Wire, entry
 from quakestream.errors import Backpressure, Gap, Retryable, Unreachable
+from quakestream.push import messages
+from quakestream.push.connections import Connection
+from quakestream.push.joining import Joining
+from quakestream.push.journal import Journal, Part, parts
+from quakestream.push.messages import Entry, Wire, entry
 
 STOPPING: Final = "the service is about to stop"
 FAILED: Final = "live push has failed, and begins anew in a moment"
