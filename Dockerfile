@@ -14,7 +14,7 @@ RUN pip install --no-cache-dir --require-hashes -r requirements-build.lock && \
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY tools/build_page.py tools/page_hook.py ./tools/
 COPY src ./src
-COPY --from=dashboard /app/src/quakestream/consumer/page ./src/quakestream/consumer/page
+COPY --from=dashboard /app/src/quakestream/api/dashboard ./src/quakestream/api/dashboard
 RUN pip install --no-cache-dir --no-deps --no-build-isolation . && useradd --system --create-home quakestream && install -d -m 700 -o quakestream /data
 COPY deploy/health.py ./
 USER quakestream

@@ -8,7 +8,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 VENV := .venv/pyvenv.cfg
 RUNS := .venv/.runs
 DEVELOPS := .venv/.develops
-PAGE := src/quakestream/consumer/page/index.html
+PAGE := src/quakestream/api/dashboard/index.html
 PAGE_SOURCES := $(shell find dashboard -type f -not -path 'dashboard/node_modules/*' -not -path 'dashboard/generated/*' -not -path 'dashboard/tests/*')
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix dashboard
 
@@ -105,4 +105,4 @@ format: setup ## format the code
 	$(BIN)/ruff format
 
 clean: ## remove what was built; keeps data/
-	rm -rf .venv .cache build dist dashboard/node_modules dashboard/generated src/quakestream/consumer/page .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .cache build dist dashboard/node_modules dashboard/generated src/quakestream/api/dashboard .mypy_cache .ruff_cache .pytest_cache .hypothesis

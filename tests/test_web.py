@@ -13,7 +13,7 @@ from fastapi import Query, Response
 from fastapi.responses import HTMLResponse
 
 from quakestream import web
-from quakestream.consumer.parameters import FilterParameters
+from quakestream.api.parameters import FilterParameters
 from quakestream.web import Readiness, create_app
 
 LARGE = 200 * 1024

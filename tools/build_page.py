@@ -1,4 +1,4 @@
-"""Build the dashboard's page into the package: `src/quakestream/consumer/page`, from `dashboard/`.
+"""Build the dashboard's page into the package: `src/quakestream/api/dashboard`, from `dashboard/`.
 
     python tools/build_page.py [--tidy]
 
@@ -23,7 +23,7 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 DASHBOARD: Final = ROOT / "dashboard"
 INSTALLED: Final = DASHBOARD / "node_modules" / ".installed"
-PAGE: Final = ROOT / "src/quakestream/consumer/page/index.html"
+PAGE: Final = ROOT / "src/quakestream/api/dashboard/index.html"
 OLDEST_NODE: Final = 20
 
 

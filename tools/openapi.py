@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, cast
 
-from quakestream.consumer.earthquakes import earthquakes_router
-from quakestream.consumer.status import status_router
+from quakestream.api.earthquakes import earthquakes_router
+from quakestream.api.status import status_router
 from quakestream.push.routes import push_router
 from quakestream.web import Readiness, create_app
 

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from quakestream import formats
+from quakestream.api.parameters import FilterParameters
 from quakestream.catalog import EarthquakeFilter, LoggedEvent, LogPartition, exporting, rebuilding
 from quakestream.catalog.opening import file_of, open_catalog
 from quakestream.catalog.sql import SqlCatalog
@@ -25,7 +26,6 @@ from quakestream.catalog.verifying import faults
 from quakestream.command import DataDir, EnvFile, fail, opened_log, reporting, settings_of_a_tool
 from quakestream.config import ConsumerSettings
 from quakestream.consumer import accepting
-from quakestream.consumer.parameters import FilterParameters
 from quakestream.consumer.pipeline import OTHERS_INTERVAL_S, OTHERS_PATIENCE_S
 from quakestream.data_dir import open_as_the_user_wants
 from quakestream.errors import Rejected

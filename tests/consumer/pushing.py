@@ -16,9 +16,9 @@ import uvloop
 from fastapi import FastAPI
 
 from quakestream import program
+from quakestream.api.earthquakes import earthquakes_router
 from quakestream.catalog import Catalog
 from quakestream.catalog.followers import News
-from quakestream.consumer.earthquakes import earthquakes_router
 from quakestream.push.handing_over import HandingOver
 from quakestream.push.hub import Hub
 from quakestream.push.routes import push_router

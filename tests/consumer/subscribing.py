@@ -10,14 +10,14 @@ from typing import Any
 import httpx
 
 from quakestream.alerts.outbox import Leased, Settled
+from quakestream.api.alerting import bodies
+from quakestream.api.alerting.drills import Drills
+from quakestream.api.alerting.routes import alerts_router
+from quakestream.api.app import consumer_app
 from quakestream.catalog.followers import News
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.config import ConsumerSettings
-from quakestream.consumer import bodies
 from quakestream.consumer.alerts import Alerts
-from quakestream.consumer.alerts_routes import alerts_router
-from quakestream.consumer.app import consumer_app
-from quakestream.consumer.drills import Drills
 from quakestream.log import Topic
 from quakestream.log.embedded import EmbeddedLog
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from quakestream.consumer.dashboard import dashboard_router
+from quakestream.api.page import dashboard_router
 
 SCRIPT = b"console.log('an earthquake')\n" * 20
 

@@ -6,9 +6,9 @@ import contextlib
 import json
 from pathlib import Path
 
+from quakestream.api.documents import Change, Earthquake, EarthquakeDetail
 from quakestream.catalog import EarthquakeFilter, LoggedEvent, LogPartition
 from quakestream.catalog.sqlite import SqliteCatalog
-from quakestream.consumer.documents import Change, Earthquake, EarthquakeDetail
 from quakestream.event import from_document
 
 NOW_MS = 1_700_000_000_000

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from quakestream.consumer.earthquakes import shaking_at
+from quakestream.api.earthquakes import shaking_at
 
 
 def an_earthquake(**more: Any) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from quakestream.api.exposure import exposure_router
 from quakestream.catalog.sqlite import SqliteCatalog
-from quakestream.consumer.exposure import exposure_router
 from tests.contracts.catalog import NOW_MS, Writer, event
 
 ATHENS = {"latitude": 38.0, "longitude": 23.7}
@@ -80,10 +80,10 @@ def test_earthquakes_by_priority_for_responders(client: Client, monkeypatch: pyt
     assert client.get("/api/v1/exposure").json()["lookedAt"] == 0, "of the last week"
     (first,) = client.get("/api/v1/exposure", params=all_of | {"limit": 1}).json()["earthquakes"]
     assert first == strong
-    monkeypatch.setattr("quakestream.consumer.exposure.MAX_RANKED", 1)
+    monkeypatch.setattr("quakestream.api.exposure.MAX_RANKED", 1)
     some = client.get("/api/v1/exposure", params=all_of).json()
     assert (some["lookedAt"], some["complete"]) == (1, False)
-    monkeypatch.setattr("quakestream.consumer.exposure.RANKING_S", -1.0)
+    monkeypatch.setattr("quakestream.api.exposure.RANKING_S", -1.0)
     assert client.get("/api/v1/exposure", params=all_of).json()["complete"] is False
 
 

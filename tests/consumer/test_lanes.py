@@ -16,14 +16,14 @@ import pytest
 from fastapi import FastAPI
 from websockets.sync.client import connect
 
+from quakestream.api.app import consumer_app
+from quakestream.api.earthquakes import earthquakes_router
+from quakestream.api.exposure import exposure_router
+from quakestream.api.feeds import feeds_router
 from quakestream.catalog import EarthquakeFilter
 from quakestream.catalog.postgresql import PostgresqlCatalog
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
-from quakestream.consumer.app import consumer_app
-from quakestream.consumer.earthquakes import earthquakes_router
-from quakestream.consumer.exposure import exposure_router
-from quakestream.consumer.feeds import feeds_router
 from quakestream.errors import Retryable
 from quakestream.push.routes import push_router
 from tests.consumer.pushing import LIMIT_S, PATH, PushServer, SseClient
@@ -32,8 +32,8 @@ from tests.waiting import eventually
 
 with contextlib.suppress(ImportError):  # before there were any
     from quakestream import telemetry
+    from quakestream.api import lanes
     from quakestream.catalog import visits
-    from quakestream.consumer import lanes
     from quakestream.push import snapshots as snapshots_module
 
 COUNT = {"sqlite": 20_000, "postgresql": 4_000}

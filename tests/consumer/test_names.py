@@ -11,9 +11,9 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 
+from quakestream.api.earthquakes import earthquakes_router
+from quakestream.api.exposure import exposure_router
 from quakestream.catalog.sqlite import SqliteCatalog
-from quakestream.consumer.earthquakes import earthquakes_router
-from quakestream.consumer.exposure import exposure_router
 from quakestream.web import Readiness, create_app
 from tests.contracts.catalog import NOW_MS, TIME_MS, UPDATED_MS, Writer, event, shock
 

@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from quakestream.api.parameters import FilterParameters, query_of
 from quakestream.catalog import Catalog, EarthquakeFilter
 from quakestream.catalog.matching import matches, standing_of
 from quakestream.catalog.postgresql import PostgresqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
-from quakestream.consumer.parameters import FilterParameters, query_of
 from quakestream.errors import Gap
 from tests.contracts.catalog import NOW_MS, Writer, event
 from tests.postgres_server import PostgresServer

@@ -17,8 +17,8 @@ from fastapi import FastAPI
 from quakestream.alerts import follower as following
 from quakestream.alerts.follower import AlertFollower
 from quakestream.alerts.subscription import parse
-from quakestream.consumer import subscribers
-from quakestream.consumer.places import places_router
+from quakestream.api.alerting import subscribers
+from quakestream.api.places import places_router
 from tests.consumer.subscribing import MAIL, PATH, Client, asked, by
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # Apprise still loads it

@@ -15,8 +15,8 @@ from quakestream import supervision
 from quakestream.alerts import subscriptions_file
 from quakestream.alerts.outbox import Settled
 from quakestream.alerts.subscription import parse
+from quakestream.api.alerting import subscriptions as routes
 from quakestream.consumer import alerts as alerts_module
-from quakestream.consumer import subscriptions as routes
 from quakestream.errors import ConfigError, Unreachable
 from tests.channels.test_others import Browser
 from tests.consumer.subscribing import MAIL, PATH, Client, asked, by, now_ms

@@ -20,6 +20,7 @@ from structlog.testing import capture_logs
 from quakestream import program, supervision
 from quakestream.alerts.delivery import Delivery, _Worker
 from quakestream.alerts.follower import AlertFollower
+from quakestream.api.status import StatusBoard
 from quakestream.config import ConsumerSettings, ServiceSettings
 from quakestream.consumer import alerts as alerts_module
 from quakestream.consumer import main as consumer
@@ -28,7 +29,6 @@ from quakestream.consumer.alerts import Alerts
 from quakestream.consumer.pipeline import Pipeline
 from quakestream.consumer.republisher import Republisher
 from quakestream.consumer.retention import Retention
-from quakestream.consumer.status import StatusBoard
 from quakestream.log import Record
 from quakestream.log.embedded import EmbeddedLog, EmbeddedProducer, _Lease
 from quakestream.push.hub import Hub

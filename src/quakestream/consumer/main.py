@@ -11,23 +11,23 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from quakestream import program
+from quakestream.api.alerting import bodies
+from quakestream.api.alerting.drills import Drills
+from quakestream.api.app import consumer_app
+from quakestream.api.earthquakes import earthquakes_router
+from quakestream.api.exposure import exposure_router
+from quakestream.api.feeds import feeds_router
+from quakestream.api.page import dashboard_router
+from quakestream.api.places import places_router
+from quakestream.api.status import StatusBoard, status_router
 from quakestream.catalog.followers import News
 from quakestream.catalog.opening import wait_for_catalog
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.config import ConsumerSettings
-from quakestream.consumer import bodies
-from quakestream.consumer.app import consumer_app
-from quakestream.consumer.dashboard import dashboard_router
-from quakestream.consumer.drills import Drills
-from quakestream.consumer.earthquakes import earthquakes_router
-from quakestream.consumer.exposure import exposure_router
-from quakestream.consumer.feeds import feeds_router
 from quakestream.consumer.pipeline import Pipeline, PipelineSettings
-from quakestream.consumer.places import places_router
 from quakestream.consumer.printing import EventPrinter
 from quakestream.consumer.republisher import Republisher
 from quakestream.consumer.retention import Retention
-from quakestream.consumer.status import StatusBoard, status_router
 from quakestream.errors import Fatal
 from quakestream.guards import Rules
 from quakestream.instance import sole_instance
@@ -99,8 +99,8 @@ async def _serve(
         routers: list[APIRouter] = []
         alerts: Alerts | None = None
         if settings.alerts:
+            from quakestream.api.alerting.routes import alerts_router  # noqa: PLC0415
             from quakestream.consumer import alerts as made_of  # noqa: PLC0415 - what it needs, others do without
-            from quakestream.consumer.alerts_routes import alerts_router  # noqa: PLC0415
 
             alerts = made_of.Alerts(settings, catalog, news, instance_id, _now_ms)
             drills = Drills(event_log, stream_topics(settings)[0].name)

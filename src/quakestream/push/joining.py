@@ -15,8 +15,8 @@ from typing import Final, Protocol, TypeVar
 import structlog
 
 from quakestream import supervision, telemetry
+from quakestream.api.parameters import query_of
 from quakestream.catalog import Catalog, EarthquakeFilter
-from quakestream.consumer.parameters import query_of
 from quakestream.errors import Gap, Retryable
 from quakestream.push import messages
 from quakestream.push.connections import Connection

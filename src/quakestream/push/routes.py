@@ -18,9 +18,9 @@ from starlette.types import Receive, Scope, Send
 from websockets.server import ServerProtocol
 
 from quakestream import telemetry
+from quakestream.api.documents import Change
+from quakestream.api.parameters import POSITION, PushParameters
 from quakestream.catalog import EarthquakeFilter
-from quakestream.consumer.documents import Change
-from quakestream.consumer.parameters import POSITION, PushParameters
 from quakestream.errors import Backpressure
 from quakestream.push.connections import MAX_INCOMING_BYTES, Connection, SseConnection, WebSocketConnection
 from quakestream.push.handing_over import offered

@@ -12,8 +12,8 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
+from quakestream.api.parameters import FilterParameters
 from quakestream.catalog import Catalog, Change
-from quakestream.consumer.parameters import FilterParameters
 from quakestream.event import Mode
 from quakestream.formats import atom, cap
 from quakestream.web import problems

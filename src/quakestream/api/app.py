@@ -10,8 +10,8 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
+from quakestream.api.lanes import Lanes
 from quakestream.catalog import Catalog
-from quakestream.consumer.lanes import Lanes
 from quakestream.errors import QuakestreamError
 from quakestream.guards import Guard, Rules
 from quakestream.web import Readiness, create_app

@@ -1,4 +1,4 @@
-"""The dashboard: the files that `dashboard/` builds into `page/`, served as they are.
+"""The dashboard: the files that `dashboard/` builds into `dashboard/`, served as they are.
 
 Each was compressed when it was built, and is sent in the form that the browser asks for. A built file's name has its
 content's hash, so that it is kept for ever; the page itself is asked for anew each time. Nothing is loaded from
@@ -19,7 +19,7 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 
 from quakestream.web import accepted_encodings
 
-FOLDER: Final = Path(__file__).parent / "page"
+FOLDER: Final = Path(__file__).parent / "dashboard"
 ENCODINGS: Final = {"br": ".br", "gzip": ".gz"}
 """By preference."""
 _TYPES: Final = {".mjs": "text/javascript", ".js": "text/javascript", ".json": "application/json"}

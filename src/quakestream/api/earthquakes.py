@@ -12,9 +12,9 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from quakestream.api.documents import EarthquakeDetail, EarthquakeList
+from quakestream.api.parameters import FilterParameters, Latitude, ListParameters, Longitude
 from quakestream.catalog import Catalog, Page
-from quakestream.consumer.documents import EarthquakeDetail, EarthquakeList
-from quakestream.consumer.parameters import FilterParameters, Latitude, ListParameters, Longitude
 from quakestream.event import Mode
 from quakestream.seismology import intensity, travel_times
 from quakestream.seismology.geodesy import KM_PER_DEGREE, distance_km

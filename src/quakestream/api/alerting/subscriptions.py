@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from quakestream.alerts.portfolio import read_csv
 from quakestream.alerts.registry import Stored
 from quakestream.alerts.subscription import Portfolio, Subscription, encode, parse
+from quakestream.api.alerting.bodies import with_csv, with_subscription
 from quakestream.channels.webpush import WebPushChannel
 from quakestream.consumer.alerts import Alerts
-from quakestream.consumer.bodies import with_csv, with_subscription
 from quakestream.errors import Rejected
 from quakestream.web import json_answer, key_guard, problems
 

@@ -20,9 +20,9 @@ from pydantic import Field
 from quakestream.alerts import hindsight, scenario
 from quakestream.alerts.earthquake import Earthquake, earthquake_of
 from quakestream.alerts.exposure import Exposure, classes_of_people, coverage, exposure, priority_of
+from quakestream.api.earthquakes import named
+from quakestream.api.parameters import FilterParameters, Latitude, Longitude, Time
 from quakestream.catalog import Catalog, EarthquakeFilter, visits
-from quakestream.consumer.earthquakes import named
-from quakestream.consumer.parameters import FilterParameters, Latitude, Longitude, Time
 from quakestream.event import Mode
 from quakestream.seismology.intensity import intensity_class
 from quakestream.seismology.places import Coverage

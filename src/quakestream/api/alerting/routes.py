@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 from fastapi import APIRouter
 
+from quakestream.api.alerting.drills import Drills
+from quakestream.api.alerting.links import links_router
+from quakestream.api.alerting.notifications import notifications_router
+from quakestream.api.alerting.portfolios import portfolios_router
+from quakestream.api.alerting.subscribers import subscribers_router
+from quakestream.api.alerting.subscriptions import subscriptions_router
+from quakestream.api.alerting.trying import trying_router
 from quakestream.catalog import Catalog
 from quakestream.consumer.alerts import Alerts
-from quakestream.consumer.drills import Drills
-from quakestream.consumer.links import links_router
-from quakestream.consumer.notifications import notifications_router
-from quakestream.consumer.portfolios import portfolios_router
-from quakestream.consumer.subscribers import subscribers_router
-from quakestream.consumer.subscriptions import subscriptions_router
-from quakestream.consumer.trying import trying_router
 
 
 def alerts_router(catalog: Catalog, alerts: Alerts, drills: Drills, token: str, now_ms: Callable[[], int]) -> APIRouter:

@@ -13,8 +13,8 @@ import structlog
 from fastapi import APIRouter
 
 from quakestream import supervision
+from quakestream.api.documents import StreamStatus
 from quakestream.catalog import Catalog, EarthquakeFilter, Feed
-from quakestream.consumer.documents import StreamStatus
 from quakestream.errors import OffsetLost, QuakestreamError
 from quakestream.log import EventLog
 from quakestream.secrecy import redacted_all

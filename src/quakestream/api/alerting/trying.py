@@ -20,11 +20,11 @@ from quakestream.alerts.policy import severity_of
 from quakestream.alerts.registry import Stored
 from quakestream.alerts.rules import asked, check, measure
 from quakestream.alerts.subscription import Subscription, parse
+from quakestream.api.alerting.bodies import with_subscription
+from quakestream.api.alerting.drills import Drills
+from quakestream.api.alerting.subscriptions import BODY, PATH, PROBLEMS, guarded, stored_as
 from quakestream.catalog import Catalog, EarthquakeFilter
 from quakestream.consumer.alerts import Alerts
-from quakestream.consumer.bodies import with_subscription
-from quakestream.consumer.drills import Drills
-from quakestream.consumer.subscriptions import BODY, PATH, PROBLEMS, guarded, stored_as
 from quakestream.event import EarthquakeEvent, utc
 from quakestream.seismology.places import describe
 from quakestream.web import json_answer

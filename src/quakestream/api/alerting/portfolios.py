@@ -15,11 +15,11 @@ from quakestream.alerts import scenario
 from quakestream.alerts.earthquake import Earthquake, earthquake_of
 from quakestream.alerts.exposure import ShakenSite, as_csv, classes_of_sites, shaken_sites
 from quakestream.alerts.subscription import Portfolio
+from quakestream.api.alerting.subscriptions import PATH, PROBLEMS, guarded, stored_as
+from quakestream.api.exposure import exposure_document
+from quakestream.api.parameters import Latitude, Longitude
 from quakestream.catalog import Catalog
 from quakestream.consumer.alerts import Alerts
-from quakestream.consumer.exposure import exposure_document
-from quakestream.consumer.parameters import Latitude, Longitude
-from quakestream.consumer.subscriptions import PATH, PROBLEMS, guarded, stored_as
 from quakestream.event import Mode
 from quakestream.seismology.intensity import CITATIONS, intensity_class
 from quakestream.web import json_answer

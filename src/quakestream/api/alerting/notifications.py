@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from quakestream.alerts.messages import Facts
 from quakestream.alerts.outbox import State
+from quakestream.api.alerting.subscriptions import PATH, PROBLEMS, guarded, stored_as
 from quakestream.consumer.alerts import Alerts
-from quakestream.consumer.subscriptions import PATH, PROBLEMS, guarded, stored_as
 from quakestream.web import json_answer
 
 RESEND_EXPIRES_MS: Final = 3_600_000

@@ -1,0 +1,1 @@
+"""Subscriptions and what becomes of them, over HTTP."""
