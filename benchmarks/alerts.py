@@ -29,15 +29,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from quakestream.alerts import loops
-from quakestream.alerts.area import vectors
-from quakestream.alerts.compiling import ROW, Compiled, chord2, compile_rows, decode, encode
-from quakestream.alerts.earthquake import Earthquake
-from quakestream.alerts.geofence import Geofence
-from quakestream.alerts.subscription import Subscription, parse
+from quakestream.fence import loops
+from quakestream.fence.compiling import ROW, Compiled, chord2, compile_rows, decode, encode
+from quakestream.fence.geofence import Geofence
 from quakestream.seismology import intensity, places
 from quakestream.seismology.geodesy import distance_km
 from quakestream.seismology.plates import near_boundary
+from quakestream.subscriptions.area import vectors
+from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.subscription import Subscription, parse
 from tests.alerts.brute_force import BruteForce, as_json, earthquakes, subscriptions
 
 COUNT: Final = 1_000_000

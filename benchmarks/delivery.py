@@ -31,17 +31,17 @@ import httptools
 import uvloop
 
 from quakestream import program
-from quakestream.alerts.compiling import compile_rows
-from quakestream.alerts.composing import Composer
-from quakestream.alerts.delivery import Delivery, DeliverySettings
-from quakestream.alerts.follower import AlertFollower
-from quakestream.alerts.outbox import Outbox
-from quakestream.alerts.registry import Registry
-from quakestream.alerts.subscription import parse
 from quakestream.catalog.followers import News
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.channels.webhook import WebhookChannel
 from quakestream.event import EarthquakeEvent, from_document
+from quakestream.fence.compiling import compile_rows
+from quakestream.subscriptions.registry import Registry
+from quakestream.subscriptions.subscription import parse
+from quakestream.telling.composing import Composer
+from quakestream.telling.delivery import Delivery, DeliverySettings
+from quakestream.telling.follower import AlertFollower
+from quakestream.telling.outbox import Outbox
 from tests.alerts.kills import run
 from tests.contracts.catalog import Writer
 

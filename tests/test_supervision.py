@@ -299,9 +299,9 @@ ELSEWHERE = {
     ("consumer/app.py", "ThreadPoolExecutor"): "whoever asks for the health gets the error",
     ("consumer/lanes.py", "create_task"): "of one request, which waits for both",
     ("push/hub.py", "ThreadPoolExecutor"): "whoever reads in it gets the error",
-    ("alerts/delivery.py", "ThreadPoolExecutor"): "whoever asks the outbox gets the error",
+    ("telling/delivery.py", "ThreadPoolExecutor"): "whoever asks the outbox gets the error",
     ("output.py", "Thread"): "the supervisor's own lines go through it; whoever writes next starts another",
-    ("alerts/pictures.py", "Thread"): "draws one picture: whoever composes the message waits for it, with a limit",
+    ("telling/pictures.py", "Thread"): "draws one picture: whoever composes the message waits for it, with a limit",
     ("channels/apprise.py", "ThreadPoolExecutor"): "whoever sends gets the error",
 }
 

@@ -19,8 +19,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from quakestream.alerts.earthquake import Earthquake
 from quakestream.seismology.intensity import is_stable_continent
+from quakestream.subscriptions.earthquake import Earthquake
 
 RADIUS_KM = 6371.0088
 DEEP_KM = 70.0

@@ -14,11 +14,11 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
-from quakestream.alerts.outbox import Outbox
-from quakestream.alerts.registry import Registry
 from quakestream.catalog.postgresql import PostgresqlCatalog
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
+from quakestream.subscriptions.registry import Registry
+from quakestream.telling.outbox import Outbox
 from tests.alerts.shared import earthquake, notify, now_ms, subscription
 from tests.channels.receiver import Receiver
 

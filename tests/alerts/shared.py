@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 
-from quakestream.alerts.composing import Composer
-from quakestream.alerts.delivery import Delivery, DeliverySettings
-from quakestream.alerts.messages import Facts
-from quakestream.alerts.outbox import Notification, Outbox, put
-from quakestream.alerts.registry import Registry
-from quakestream.alerts.subscription import Subscription, parse
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.channels.webhook import WebhookChannel
+from quakestream.subscriptions.registry import Registry
+from quakestream.subscriptions.subscription import Subscription, parse
+from quakestream.telling.composing import Composer
+from quakestream.telling.delivery import Delivery, DeliverySettings
+from quakestream.telling.messages import Facts
+from quakestream.telling.outbox import Notification, Outbox, put
 from tests.contracts.catalog import Writer, event
 
 HASTY = DeliverySettings(lease_ms=4_000, retry_first_s=0.05, retry_most_s=0.5, target_sends=64, target_rate_per_s=1e6)

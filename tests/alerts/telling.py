@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from quakestream.alerts.aftershocks import MIN_MAINSHOCK, mainshock_of
-from quakestream.alerts.earthquake import Earthquake, earthquake_of
-from quakestream.alerts.policy import Decision, News, Told, carried, decide
-from quakestream.alerts.rules import check
-from quakestream.alerts.subscription import Subscription, parse
 from quakestream.catalog import Change
+from quakestream.fence.aftershocks import MIN_MAINSHOCK, mainshock_of
+from quakestream.fence.rules import check
+from quakestream.subscriptions.earthquake import Earthquake, earthquake_of
+from quakestream.subscriptions.subscription import Subscription, parse
+from quakestream.telling.policy import Decision, News, Told, carried, decide
 
 HOUR_MS = 3_600_000
 HOW = {"channels": [{"channel": "console"}]}

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from quakestream.alerts.addresses import Use, take_unasked
-from quakestream.alerts.registry import Registry
-from quakestream.alerts.subscription import Subscription, parse
 from quakestream.catalog.postgresql import PostgresqlCatalog
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
+from quakestream.subscriptions.addresses import Use, take_unasked
+from quakestream.subscriptions.registry import Registry
+from quakestream.subscriptions.subscription import Subscription, parse
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

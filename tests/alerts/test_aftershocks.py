@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from quakestream.alerts.aftershocks import days_of_aftershocks, mainshock_of
-from quakestream.alerts.earthquake import Earthquake
+from quakestream.fence.aftershocks import days_of_aftershocks, mainshock_of
 from quakestream.seismology.statistics import rupture_km
+from quakestream.subscriptions.earthquake import Earthquake
 
 DAY_MS = 86_400_000
 MAIN = Earthquake("eq_main", 1, 7.0, 38.0, 23.0, 10.0, 0, "actual")

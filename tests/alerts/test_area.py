@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quakestream.alerts import area
-from quakestream.alerts.area import Area
 from quakestream.seismology import places
 from quakestream.seismology.country_names import ALPHA_3, OTHERS
 from quakestream.seismology.geodesy import distance_km
+from quakestream.subscriptions import area
+from quakestream.subscriptions.area import Area
 from tests.alerts.brute_force import _edges, _to_edges
 
 

@@ -13,13 +13,13 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from quakestream import supervision
-from quakestream.alerts.delivery import DeliverySettings, Parcel
-from quakestream.alerts.messages import Facts
-from quakestream.alerts.outbox import Leased, Outbox
-from quakestream.alerts.registry import Registry
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.channels.webhook import WebhookChannel
 from quakestream.errors import Unreachable
+from quakestream.subscriptions.registry import Registry
+from quakestream.telling.delivery import DeliverySettings, Parcel
+from quakestream.telling.messages import Facts
+from quakestream.telling.outbox import Leased, Outbox
 from tests.alerts.kills import run
 from tests.alerts.shared import HASTY, delivery, earthquake, notify, now_ms, subscription
 from tests.channels.receiver import Receiver

@@ -7,14 +7,14 @@ import math
 
 import pytest
 
-from quakestream.alerts import exposure, hindsight, scenario
-from quakestream.alerts.earthquake import Earthquake
-from quakestream.alerts.portfolio import Site
-from quakestream.alerts.rules import expected
-from quakestream.alerts.subscription import parse
 from quakestream.errors import Rejected
+from quakestream.fence import exposure, hindsight, scenario
+from quakestream.fence.rules import expected
 from quakestream.seismology.intensity import intensity_class
 from quakestream.seismology.places import cities_within
+from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.portfolio import Site
+from quakestream.subscriptions.subscription import parse
 
 DAY_MS = 86_400_000
 NAPA = Earthquake("eq_napa", 1, 6.0, 38.215, -122.312, 11.1, 1_408_875_644_000, "actual")

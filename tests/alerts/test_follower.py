@@ -13,15 +13,6 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from quakestream.alerts import follower as following
-from quakestream.alerts.earthquake import earthquake_of
-from quakestream.alerts.follower import AlertFollower
-from quakestream.alerts.messages import Facts
-from quakestream.alerts.outbox import TOLD, Leased, Outbox, Settled
-from quakestream.alerts.policy import differences
-from quakestream.alerts.registry import Registry
-from quakestream.alerts.rules import measure
-from quakestream.alerts.subscription import parse
 from quakestream.catalog import EarthquakeFilter
 from quakestream.catalog.followers import News
 from quakestream.catalog.postgresql import PostgresqlCatalog
@@ -30,7 +21,16 @@ from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.channels.webhook import WebhookChannel
 from quakestream.event import EarthquakeEvent
+from quakestream.fence.rules import measure
 from quakestream.formats import Problem, read_file
+from quakestream.subscriptions.earthquake import earthquake_of
+from quakestream.subscriptions.registry import Registry
+from quakestream.subscriptions.subscription import parse
+from quakestream.telling import follower as following
+from quakestream.telling.follower import AlertFollower
+from quakestream.telling.messages import Facts
+from quakestream.telling.outbox import TOLD, Leased, Outbox, Settled
+from quakestream.telling.policy import differences
 from tests.contracts.catalog import Writer, shock
 from tests.postgres_server import PostgresServer
 

@@ -15,14 +15,15 @@ import structlog.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quakestream.alerts import follower, loops
-from quakestream.alerts.compiling import compile_rows
-from quakestream.alerts.earthquake import Earthquake
-from quakestream.alerts.geofence import Geofence
-from quakestream.alerts.rules import check
-from quakestream.alerts.subscription import Subscription, parse
 from quakestream.errors import Unreachable
 from quakestream.event import Mode
+from quakestream.fence import loops
+from quakestream.fence.compiling import compile_rows
+from quakestream.fence.geofence import Geofence
+from quakestream.fence.rules import check
+from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.subscription import Subscription, parse
+from quakestream.telling import follower
 from tests.alerts.brute_force import HOW, BruteForce, as_json, earthquakes, subscriptions
 from tests.waiting import eventually
 
@@ -269,7 +270,7 @@ def test_numba_is_loaded_by_the_first_geofence_only(module: str, kind: str) -> N
 def test_without_numba_none_is_asked_for() -> None:
     code = (
         "import sys; sys.modules['numba'] = None\n"
-        "from quakestream.alerts import loops; from quakestream.alerts.geofence import Geofence\n"
+        "from quakestream.fence import loops; from quakestream.fence.geofence import Geofence\n"
         "assert loops.has_numba() is False; assert len(Geofence()) == 0"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
@@ -282,7 +283,7 @@ def test_where_nothing_can_be_cached_the_loops_are_compiled_each_time(
         return
     import numba  # noqa: PLC0415 - not where there is none
 
-    from quakestream.alerts.loops_numba import compiled  # noqa: PLC0415
+    from quakestream.fence.loops_numba import compiled  # noqa: PLC0415
 
     real = numba.njit
 

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from quakestream.alerts.composing import Composer
-from quakestream.alerts.sentences import SENTENCES
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.channels import Message
 from quakestream.channels.webhook import WebhookChannel
+from quakestream.telling.composing import Composer
+from quakestream.telling.sentences import SENTENCES
 from tests.alerts.test_follower import TIME_MS, URL, World, moved, revision
 
 LANGUAGES = ("en", "de")

@@ -16,13 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quakestream.alerts.earthquake import Earthquake
-from quakestream.alerts.policy import Decision, News, Told, decide, differences
-from quakestream.alerts.rules import check, measure
-from quakestream.alerts.subscription import Subscription
 from quakestream.catalog import Catalog
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.event import EarthquakeEvent
+from quakestream.fence.rules import check, measure
+from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.subscription import Subscription
+from quakestream.telling.policy import Decision, News, Told, decide, differences
 from tests.alerts.telling import HOUR_MS, HOW, Teller, subscription
 from tests.catalog.test_histories import history
 from tests.contracts.catalog import NOW_MS, TIME_MS, UPDATED_MS, Writer, event, shock, tangle
@@ -282,7 +282,7 @@ def test_recorded_histories_in_any_order_are_told_soundly(catalog: Catalog, name
 
 
 def quake_of(document: dict[str, Any]) -> Earthquake:
-    from quakestream.alerts.earthquake import earthquake_of  # noqa: PLC0415
+    from quakestream.subscriptions.earthquake import earthquake_of  # noqa: PLC0415
 
     return earthquake_of(document)
 

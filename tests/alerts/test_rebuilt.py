@@ -10,16 +10,16 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from quakestream.alerts.composing import Composer
-from quakestream.alerts.delivery import Parcel
-from quakestream.alerts.outbox import Outbox
-from quakestream.alerts.registry import Registry
 from quakestream.catalog.postgresql import PostgresqlCatalog
 from quakestream.catalog.rebuilding import rebuild_database, rebuild_file
 from quakestream.catalog.schema import changes, earthquakes, feed, notifications
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.channels.webhook import WebhookChannel
+from quakestream.subscriptions.registry import Registry
+from quakestream.telling.composing import Composer
+from quakestream.telling.delivery import Parcel
+from quakestream.telling.outbox import Outbox
 from tests.alerts.test_follower import DAY_MS, TIME_MS, URL, World, moved, revision
 from tests.postgres_server import PostgresServer
 

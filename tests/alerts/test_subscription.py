@@ -13,10 +13,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quakestream.alerts.conditions import alternatives
-from quakestream.alerts.portfolio import read_csv
-from quakestream.alerts.subscription import Night, Subscription, encode, parse
 from quakestream.errors import Rejected
+from quakestream.subscriptions.conditions import alternatives
+from quakestream.subscriptions.portfolio import read_csv
+from quakestream.subscriptions.subscription import Night, Subscription, encode, parse
 
 HOW: dict[str, Any] = {"channels": [{"channel": "console"}]}
 HOME: dict[str, Any] = {"kind": "circle", "latitude": 37.98, "longitude": 23.73, "radius_km": 300}

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quakestream.alerts import messages
-from quakestream.alerts.compiling import Hours, is_night
-from quakestream.alerts.messages import Facts, Links, View, Words
-from quakestream.alerts.registry import Registry
-from quakestream.alerts.subscription import local_time, parse
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.errors import Rejected
+from quakestream.fence.compiling import Hours, is_night
+from quakestream.subscriptions.registry import Registry
+from quakestream.subscriptions.subscription import local_time, parse
+from quakestream.telling import messages
+from quakestream.telling.messages import Facts, Links, View, Words
 from tests.alerts.test_subscription import subscription
 
 BROWSERS = (Path(__file__).parents[1] / "data" / "browser_time_zones.txt").read_text(encoding="utf-8").split()

@@ -18,8 +18,6 @@ from PIL import Image
 from structlog.testing import capture_logs
 
 from quakestream import telemetry
-from quakestream.alerts.composing import Composer
-from quakestream.alerts.pictures import Pictures
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.catalog.verifying import faults
 from quakestream.channels import Message
@@ -27,6 +25,8 @@ from quakestream.channels.webhook import WebhookChannel
 from quakestream.event import EarthquakeEvent, decode, encode
 from quakestream.formats.cap import Revision
 from quakestream.formats.picture import picture
+from quakestream.telling.composing import Composer
+from quakestream.telling.pictures import Pictures
 from tests.alerts.test_follower import TIME_MS, World, revision
 from tests.formats.test_cap import read as read_cap
 from tests.formats.test_cap import shock

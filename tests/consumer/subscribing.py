@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 
-from quakestream.alerts.outbox import Leased, Settled
 from quakestream.api.alerting import bodies
 from quakestream.api.alerting.drills import Drills
 from quakestream.api.alerting.routes import alerts_router
@@ -17,9 +16,10 @@ from quakestream.api.app import consumer_app
 from quakestream.catalog.followers import News
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.config import ConsumerSettings
-from quakestream.consumer.alerts import Alerts
 from quakestream.log import Topic
 from quakestream.log.embedded import EmbeddedLog
+from quakestream.telling.alerts import Alerts
+from quakestream.telling.outbox import Leased, Settled
 
 TOKEN = "0123456789abcdef"
 STREAM = "stream"

@@ -14,11 +14,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from quakestream.alerts import follower as following
-from quakestream.alerts.follower import AlertFollower
-from quakestream.alerts.subscription import parse
 from quakestream.api.alerting import subscribers
 from quakestream.api.places import places_router
+from quakestream.subscriptions.subscription import parse
+from quakestream.telling import follower as following
+from quakestream.telling.follower import AlertFollower
 from tests.consumer.subscribing import MAIL, PATH, Client, asked, by
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # Apprise still loads it

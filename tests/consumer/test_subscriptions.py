@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from quakestream import supervision
-from quakestream.alerts import subscriptions_file
-from quakestream.alerts.outbox import Settled
-from quakestream.alerts.subscription import parse
 from quakestream.api.alerting import subscriptions as routes
-from quakestream.consumer import alerts as alerts_module
 from quakestream.errors import ConfigError, Unreachable
+from quakestream.subscriptions import file as subscriptions_file
+from quakestream.subscriptions.subscription import parse
+from quakestream.telling import alerts as alerts_module
+from quakestream.telling.outbox import Settled
 from tests.channels.test_others import Browser
 from tests.consumer.subscribing import MAIL, PATH, Client, asked, by, now_ms
 from tests.contracts.catalog import Writer, event

@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from quakestream.alerts.rules import asked as worked_out
-from quakestream.alerts.subscription import parse
 from quakestream.catalog import EarthquakeFilter
 from quakestream.consumer.pipeline import Pipeline, PipelineSettings
 from quakestream.event import utc
+from quakestream.fence.rules import asked as worked_out
 from quakestream.log import Topic
+from quakestream.subscriptions.subscription import parse
 from tests.consumer.subscribing import PATH, STREAM, Client, asked, by, now_ms
 from tests.waiting import eventually
 

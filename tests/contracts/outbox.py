@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from quakestream.alerts.outbox import Leased, Notification, Outbox, Settled, move, put, standing, supersede, told_of
 from quakestream.catalog.sql import SqlCatalog
+from quakestream.telling.outbox import Leased, Notification, Outbox, Settled, move, put, standing, supersede, told_of
 
 NOW_MS = 1_700_000_000_000
 LEASE_MS = 60_000

@@ -14,10 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from quakestream import sources
-from quakestream.alerts.follower import AlertFollower
-from quakestream.alerts.outbox import Outbox
-from quakestream.alerts.registry import Registry
-from quakestream.alerts.subscription import parse
 from quakestream.catalog import EarthquakeFilter
 from quakestream.catalog.followers import News
 from quakestream.catalog.sqlite import SqliteCatalog
@@ -27,6 +23,10 @@ from quakestream.event import EarthquakeEvent
 from quakestream.log import Topic
 from quakestream.log.embedded import EmbeddedLog
 from quakestream.service.publisher import Publisher
+from quakestream.subscriptions.registry import Registry
+from quakestream.subscriptions.subscription import parse
+from quakestream.telling.follower import AlertFollower
+from quakestream.telling.outbox import Outbox
 from tests.sources.fakes import agency, context, http, running
 from tests.waiting import eventually
 

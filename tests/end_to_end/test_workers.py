@@ -18,14 +18,10 @@ import uvloop
 from structlog.testing import capture_logs
 
 from quakestream import program, supervision
-from quakestream.alerts.delivery import Delivery, _Worker
-from quakestream.alerts.follower import AlertFollower
 from quakestream.api.status import StatusBoard
 from quakestream.config import ConsumerSettings, ServiceSettings
-from quakestream.consumer import alerts as alerts_module
 from quakestream.consumer import main as consumer
 from quakestream.consumer import retention as retention_module
-from quakestream.consumer.alerts import Alerts
 from quakestream.consumer.pipeline import Pipeline
 from quakestream.consumer.republisher import Republisher
 from quakestream.consumer.retention import Retention
@@ -37,6 +33,10 @@ from quakestream.service import fallback, status
 from quakestream.service import main as service
 from quakestream.service.publisher import Publisher
 from quakestream.service.stream import _Run
+from quakestream.telling import alerts as alerts_module
+from quakestream.telling.alerts import Alerts
+from quakestream.telling.delivery import Delivery, _Worker
+from quakestream.telling.follower import AlertFollower
 from tests.waiting import eventually
 
 LIMIT_S = 20.0

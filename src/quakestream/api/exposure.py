@@ -1,6 +1,6 @@
 """Who is shaken: people in cities by expected intensity, what a made-up earthquake would do, how often a site shook.
 
-Estimates at points, which order and never count: see `alerts/exposure.py`.
+Estimates at points, which order and never count: see `fence/exposure.py`.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 
-from quakestream.alerts import hindsight, scenario
-from quakestream.alerts.earthquake import Earthquake, earthquake_of
-from quakestream.alerts.exposure import Exposure, classes_of_people, coverage, exposure, priority_of
 from quakestream.api.earthquakes import named
 from quakestream.api.parameters import FilterParameters, Latitude, Longitude, Time
 from quakestream.catalog import Catalog, EarthquakeFilter, visits
 from quakestream.event import Mode
+from quakestream.fence import hindsight, scenario
+from quakestream.fence.exposure import Exposure, classes_of_people, coverage, exposure, priority_of
 from quakestream.seismology.intensity import intensity_class
 from quakestream.seismology.places import Coverage
+from quakestream.subscriptions.earthquake import Earthquake, earthquake_of
 from quakestream.web import problems
 
 MAX_LOOKED_AT: Final = 100_000

@@ -199,7 +199,7 @@ followers = Table(
     Column("lease_until_ms", BigInteger, nullable=False),
 )
 
-# --- alerts: who wants to hear of what, and what was told to whom (alerts/registry.py, alerts/outbox.py) ------------
+# --- alerts: who wants to hear of what, and what was told to whom (subscriptions/registry.py, telling/outbox.py) --
 
 subscriptions = Table(
     "subscriptions",

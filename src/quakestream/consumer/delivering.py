@@ -15,11 +15,11 @@ from typing import Final
 import structlog
 
 from quakestream import program
-from quakestream.alerts.registry import Registry
 from quakestream.catalog.opening import file_of, wait_for_catalog
 from quakestream.config import ConsumerSettings
-from quakestream.consumer.alerts import made_delivery
 from quakestream.errors import ConfigError, Fatal
+from quakestream.subscriptions.registry import Registry
+from quakestream.telling.alerts import made_delivery
 
 LOOK_INTERVAL_S: Final = 1.0
 

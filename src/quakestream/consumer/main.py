@@ -40,7 +40,7 @@ from quakestream.push.routes import push_router
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
-    from quakestream.consumer.alerts import Alerts
+    from quakestream.telling.alerts import Alerts
 
 MAX_REQUESTS: Final = 1000
 """Connections beside those that live push holds."""
@@ -100,7 +100,7 @@ async def _serve(
         alerts: Alerts | None = None
         if settings.alerts:
             from quakestream.api.alerting.routes import alerts_router  # noqa: PLC0415
-            from quakestream.consumer import alerts as made_of  # noqa: PLC0415 - what it needs, others do without
+            from quakestream.telling import alerts as made_of  # noqa: PLC0415 - what it needs, others do without
 
             alerts = made_of.Alerts(settings, catalog, news, instance_id, _now_ms)
             drills = Drills(event_log, stream_topics(settings)[0].name)

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import HTMLResponse
 
-from quakestream.consumer.alerts import Alerts
+from quakestream.telling.alerts import Alerts
 
 
 def links_router(alerts: Alerts, now_ms: Callable[[], int]) -> APIRouter:

@@ -10,10 +10,10 @@ from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from quakestream.alerts.messages import Facts
-from quakestream.alerts.outbox import State
 from quakestream.api.alerting.subscriptions import PATH, PROBLEMS, guarded, stored_as
-from quakestream.consumer.alerts import Alerts
+from quakestream.telling.alerts import Alerts
+from quakestream.telling.messages import Facts
+from quakestream.telling.outbox import State
 from quakestream.web import json_answer
 
 RESEND_EXPIRES_MS: Final = 3_600_000

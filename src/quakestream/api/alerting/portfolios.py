@@ -11,17 +11,17 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import Response
 
-from quakestream.alerts import scenario
-from quakestream.alerts.earthquake import Earthquake, earthquake_of
-from quakestream.alerts.exposure import ShakenSite, as_csv, classes_of_sites, shaken_sites
-from quakestream.alerts.subscription import Portfolio
 from quakestream.api.alerting.subscriptions import PATH, PROBLEMS, guarded, stored_as
 from quakestream.api.exposure import exposure_document
 from quakestream.api.parameters import Latitude, Longitude
 from quakestream.catalog import Catalog
-from quakestream.consumer.alerts import Alerts
 from quakestream.event import Mode
+from quakestream.fence import scenario
+from quakestream.fence.exposure import ShakenSite, as_csv, classes_of_sites, shaken_sites
 from quakestream.seismology.intensity import CITATIONS, intensity_class
+from quakestream.subscriptions.earthquake import Earthquake, earthquake_of
+from quakestream.subscriptions.subscription import Portfolio
+from quakestream.telling.alerts import Alerts
 from quakestream.web import json_answer
 
 SHOWN: Final = 1000

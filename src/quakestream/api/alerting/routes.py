@@ -14,7 +14,7 @@ from quakestream.api.alerting.subscribers import subscribers_router
 from quakestream.api.alerting.subscriptions import subscriptions_router
 from quakestream.api.alerting.trying import trying_router
 from quakestream.catalog import Catalog
-from quakestream.consumer.alerts import Alerts
+from quakestream.telling.alerts import Alerts
 
 
 def alerts_router(catalog: Catalog, alerts: Alerts, drills: Drills, token: str, now_ms: Callable[[], int]) -> APIRouter:

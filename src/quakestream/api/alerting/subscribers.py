@@ -9,11 +9,11 @@ import msgspec
 from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import Response, StreamingResponse
 
-from quakestream.alerts.addresses import Use
-from quakestream.alerts.registry import Stored
 from quakestream.api.alerting.notifications import notification_document
 from quakestream.api.alerting.subscriptions import PROBLEMS, guarded, subscription_document
-from quakestream.consumer.alerts import Alerts
+from quakestream.subscriptions.addresses import Use
+from quakestream.subscriptions.registry import Stored
+from quakestream.telling.alerts import Alerts
 from quakestream.web import json_answer
 
 PAGE: Final = 1000

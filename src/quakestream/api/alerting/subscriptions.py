@@ -11,13 +11,13 @@ from fastapi.params import Depends as Dependency
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from quakestream.alerts.portfolio import read_csv
-from quakestream.alerts.registry import Stored
-from quakestream.alerts.subscription import Portfolio, Subscription, encode, parse
 from quakestream.api.alerting.bodies import with_csv, with_subscription
 from quakestream.channels.webpush import WebPushChannel
-from quakestream.consumer.alerts import Alerts
 from quakestream.errors import Rejected
+from quakestream.subscriptions.portfolio import read_csv
+from quakestream.subscriptions.registry import Stored
+from quakestream.subscriptions.subscription import Portfolio, Subscription, encode, parse
+from quakestream.telling.alerts import Alerts
 from quakestream.web import json_answer, key_guard, problems
 
 PATH: Final = "/api/v1/subscriptions"

@@ -12,21 +12,21 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from quakestream.alerts import scenario
-from quakestream.alerts.earthquake import earthquake_of
-from quakestream.alerts.hindsight import Firing, would_have_fired
-from quakestream.alerts.messages import Facts
-from quakestream.alerts.policy import severity_of
-from quakestream.alerts.registry import Stored
-from quakestream.alerts.rules import asked, check, measure
-from quakestream.alerts.subscription import Subscription, parse
 from quakestream.api.alerting.bodies import with_subscription
 from quakestream.api.alerting.drills import Drills
 from quakestream.api.alerting.subscriptions import BODY, PATH, PROBLEMS, guarded, stored_as
 from quakestream.catalog import Catalog, EarthquakeFilter
-from quakestream.consumer.alerts import Alerts
 from quakestream.event import EarthquakeEvent, utc
+from quakestream.fence import scenario
+from quakestream.fence.hindsight import Firing, would_have_fired
+from quakestream.fence.rules import asked, check, measure
 from quakestream.seismology.places import describe
+from quakestream.subscriptions.earthquake import earthquake_of
+from quakestream.subscriptions.registry import Stored
+from quakestream.subscriptions.subscription import Subscription, parse
+from quakestream.telling.alerts import Alerts
+from quakestream.telling.messages import Facts
+from quakestream.telling.policy import severity_of
 from quakestream.web import json_answer
 
 DAY_MS: Final = 86_400_000

@@ -22,11 +22,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from quakestream.alerts.area import Area, country_area, country_code, from_geojson, region_area, region_number
-from quakestream.alerts.conditions import DEEP, Condition, alternatives, holds
-from quakestream.alerts.earthquake import Earthquake
-from quakestream.alerts.portfolio import Site
-from quakestream.alerts.subscription import Circle, Portfolio, Subscription, World
 from quakestream.seismology.geodesy import distances_km
 from quakestream.seismology.intensity import (
     MAX_DEPTH_KM,
@@ -36,6 +31,11 @@ from quakestream.seismology.intensity import (
     mmi_values,
     model_at,
 )
+from quakestream.subscriptions.area import Area, country_area, country_code, from_geojson, region_area, region_number
+from quakestream.subscriptions.conditions import DEEP, Condition, alternatives, holds
+from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.portfolio import Site
+from quakestream.subscriptions.subscription import Circle, Portfolio, Subscription, World
 
 LEAST_KM: Final = 0.001
 """Nearer than a metre is no distance: an epicentre on the outline is inside."""

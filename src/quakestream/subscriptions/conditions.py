@@ -10,9 +10,9 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from quakestream.alerts.earthquake import Earthquake
-from quakestream.alerts.fields import DepthKm, Intensity, Km, Magnitude, Strict, Word
 from quakestream.event import DEFAULT_TYPE
+from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.fields import DepthKm, Intensity, Km, Magnitude, Strict, Word
 
 MAX_MEMBERS: Final = 8
 """Rules within one `any` or `all`."""

@@ -19,13 +19,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from quakestream.alerts.conditions import alternatives
-from quakestream.alerts.earthquake import Earthquake
-from quakestream.alerts.rules import Match, measure
-from quakestream.alerts.subscription import QuietHours, Subscription
 from quakestream.catalog import ChangeType
+from quakestream.fence.rules import Match, measure
 from quakestream.seismology.geodesy import distance_km
 from quakestream.seismology.intensity import CLASSES, Severity, intensity_class, severity
+from quakestream.subscriptions.conditions import alternatives
+from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.subscription import QuietHours, Subscription
 
 Kind = Literal["alert", "update", "cancellation"]
 Action = Literal["send", "withdraw", "none"]

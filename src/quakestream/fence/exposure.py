@@ -18,12 +18,12 @@ from typing import Final
 
 import numpy as np
 
-from quakestream.alerts.earthquake import Earthquake
-from quakestream.alerts.portfolio import Site
-from quakestream.alerts.rules import expected, expected_values, is_deep
+from quakestream.fence.rules import expected, expected_values, is_deep
 from quakestream.seismology.geodesy import distances_km
 from quakestream.seismology.intensity import CITATIONS, CLASSES, Estimate, intensity_class, model_at, radius_km
 from quakestream.seismology.places import City, Coverage, cities_within, coverage_within, people_within
+from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.portfolio import Site
 
 LEAST_CLASS: Final = 3
 """III, weak, is the first that is counted."""

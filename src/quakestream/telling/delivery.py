@@ -26,10 +26,10 @@ import structlog
 import uvloop
 
 from quakestream import supervision, telemetry
-from quakestream.alerts.outbox import Leased, Outbox, Settled
 from quakestream.channels import Accepted, Channel, Message, Outcome, Refused, Retry
 from quakestream.errors import Retryable
 from quakestream.secrecy import redacted
+from quakestream.telling.outbox import Leased, Outbox, Settled
 
 LOOK_INTERVAL_S: Final = 0.5
 """How often the outbox is looked at for what other instances put in, or what is due again."""

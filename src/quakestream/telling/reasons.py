@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from quakestream.alerts.policy import Cause, Decision, Difference
 from quakestream.seismology.intensity import intensity_class
+from quakestream.telling.policy import Cause, Decision, Difference
 
 MILES_PER_KM: Final = 0.621371
 

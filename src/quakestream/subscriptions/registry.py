@@ -19,11 +19,11 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from ulid import ULID
 
-from quakestream.alerts.addresses import Addresses, Use, drop_use, put_uses
-from quakestream.alerts.subscription import Subscription, encode, parse
 from quakestream.catalog.schema import secrets, subscriptions
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.errors import Rejected
+from quakestream.subscriptions.addresses import Addresses, Use, drop_use, put_uses
+from quakestream.subscriptions.subscription import Subscription, encode, parse
 
 MAX_PAGE: Final = 1000
 REGISTRY_LOCK: Final = 0x616C657274

@@ -12,22 +12,22 @@ import msgspec
 import structlog
 
 from quakestream import channels, supervision
-from quakestream.alerts import subscriptions_file
-from quakestream.alerts.addresses import Use, take_unasked
-from quakestream.alerts.compiling import compile_rows
-from quakestream.alerts.composing import Composer
-from quakestream.alerts.delivery import Delivery, DeliverySettings
-from quakestream.alerts.follower import AlertFollower
-from quakestream.alerts.messages import Facts
-from quakestream.alerts.outbox import Notification, Outbox, put
-from quakestream.alerts.registry import Registry, Stored
-from quakestream.alerts.subscription import ChannelTarget, Subscription
 from quakestream.catalog.followers import News
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.channels import Channel, ChannelContext, Kind
 from quakestream.config import ConsumerSettings
 from quakestream.errors import ConfigError, Rejected, Retryable
 from quakestream.event import Mode
+from quakestream.fence.compiling import compile_rows
+from quakestream.subscriptions import file as subscriptions_file
+from quakestream.subscriptions.addresses import Use, take_unasked
+from quakestream.subscriptions.registry import Registry, Stored
+from quakestream.subscriptions.subscription import ChannelTarget, Subscription
+from quakestream.telling.composing import Composer
+from quakestream.telling.delivery import Delivery, DeliverySettings
+from quakestream.telling.follower import AlertFollower
+from quakestream.telling.messages import Facts
+from quakestream.telling.outbox import Notification, Outbox, put
 
 FILE_INTERVAL_S: Final = 5.0
 REFUSED_AGAIN_S: Final = 60.0

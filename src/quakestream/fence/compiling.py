@@ -14,12 +14,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from quakestream.alerts.area import country_area, country_code, region_area, region_number, vectors
-from quakestream.alerts.conditions import DEEP, Condition, holds
-from quakestream.alerts.earthquake import Earthquake
-from quakestream.alerts.rules import asked
-from quakestream.alerts.subscription import Night, Portfolio, Subscription, local_time
+from quakestream.fence.rules import asked
 from quakestream.seismology.geodesy import EARTH_RADIUS_KM
+from quakestream.subscriptions.area import country_area, country_code, region_area, region_number, vectors
+from quakestream.subscriptions.conditions import DEEP, Condition, holds
+from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.subscription import Night, Portfolio, Subscription, local_time
 
 FORMAT: Final = 1
 """Of what is stored: raised when it changes."""

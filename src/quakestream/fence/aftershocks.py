@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from quakestream.alerts.earthquake import Earthquake
 from quakestream.seismology.geodesy import distance_km
 from quakestream.seismology.statistics import rupture_km
+from quakestream.subscriptions.earthquake import Earthquake
 
 MIN_MAINSHOCK: Final = 5.5
 SMALLER_BY: Final = 2.0

@@ -11,16 +11,16 @@ import msgspec
 import sqlalchemy as sa
 import structlog
 
-from quakestream.alerts import messages
-from quakestream.alerts.delivery import Parcel
-from quakestream.alerts.messages import Facts, Links, View
-from quakestream.alerts.outbox import Leased
-from quakestream.alerts.pictures import Pictures
-from quakestream.alerts.registry import Registry
 from quakestream.catalog.schema import changes, earthquakes, feed
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.channels import Channel, Message
 from quakestream.seismology.intensity import CITATIONS
+from quakestream.subscriptions.registry import Registry
+from quakestream.telling import messages
+from quakestream.telling.delivery import Parcel
+from quakestream.telling.messages import Facts, Links, View
+from quakestream.telling.outbox import Leased
+from quakestream.telling.pictures import Pictures
 
 MAX_DOCUMENTS: Final = 256
 MAX_VIEWS: Final = 20_000

@@ -24,12 +24,23 @@ import structlog
 from sqlalchemy import Connection
 
 from quakestream import telemetry
-from quakestream.alerts import loops
-from quakestream.alerts.aftershocks import MAX_DAYS, MIN_MAINSHOCK, mainshock_of
-from quakestream.alerts.earthquake import Earthquake, earthquake_of
-from quakestream.alerts.geofence import Geofence
-from quakestream.alerts.messages import Facts
-from quakestream.alerts.outbox import (
+from quakestream.catalog import Change, EarthquakeFilter, Feed
+from quakestream.catalog.followers import LOOK_INTERVAL_S, FeedFollower, FollowerThread
+from quakestream.catalog.followers import News as FeedNews
+from quakestream.catalog.sql import SqlCatalog
+from quakestream.channels import Channel
+from quakestream.errors import Fenced, Rejected
+from quakestream.fence import loops
+from quakestream.fence.aftershocks import MAX_DAYS, MIN_MAINSHOCK, mainshock_of
+from quakestream.fence.geofence import Geofence
+from quakestream.fence.rules import Match
+from quakestream.seismology.intensity import model_at
+from quakestream.seismology.travel_times import s_arrival_s
+from quakestream.subscriptions.earthquake import Earthquake, earthquake_of
+from quakestream.subscriptions.registry import Registry, Stored
+from quakestream.subscriptions.subscription import ChannelTarget, Subscription
+from quakestream.telling.messages import Facts
+from quakestream.telling.outbox import (
     Notification,
     Outbox,
     Standing,
@@ -41,19 +52,8 @@ from quakestream.alerts.outbox import (
     told_lately,
     told_of,
 )
-from quakestream.alerts.policy import Decision, News, Told, decide
-from quakestream.alerts.reasons import why_of
-from quakestream.alerts.registry import Registry, Stored
-from quakestream.alerts.rules import Match
-from quakestream.alerts.subscription import ChannelTarget, Subscription
-from quakestream.catalog import Change, EarthquakeFilter, Feed
-from quakestream.catalog.followers import LOOK_INTERVAL_S, FeedFollower, FollowerThread
-from quakestream.catalog.followers import News as FeedNews
-from quakestream.catalog.sql import SqlCatalog
-from quakestream.channels import Channel
-from quakestream.errors import Fenced, Rejected
-from quakestream.seismology.intensity import model_at
-from quakestream.seismology.travel_times import s_arrival_s
+from quakestream.telling.policy import Decision, News, Told, decide
+from quakestream.telling.reasons import why_of
 
 FOLLOWER: Final = "alerts"
 FIRST_CHUNK: Final = 100

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from quakestream.alerts.fields import Intensity, Km, Latitude, Longitude, Magnitude, Name, Strict
+from quakestream.subscriptions.fields import Intensity, Km, Latitude, Longitude, Magnitude, Name, Strict
 
 MAX_SITES: Final = 100_000
 MAX_BYTES: Final = 32 * 1024 * 1024

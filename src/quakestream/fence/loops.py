@@ -91,9 +91,9 @@ def has_numba() -> bool:
 def chosen() -> Loops:
     """The quicker of those that there are. numba takes half a second to load."""
     if has_numba():
-        from quakestream.alerts import loops_numba  # noqa: PLC0415 - so that other programs do without
+        from quakestream.fence import loops_numba  # noqa: PLC0415 - so that other programs do without
 
         return loops_numba
-    from quakestream.alerts import loops_numpy  # noqa: PLC0415
+    from quakestream.fence import loops_numpy  # noqa: PLC0415
 
     return loops_numpy

@@ -27,10 +27,9 @@ from typing import Any, Final, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from quakestream.alerts import loops
-from quakestream.alerts.area import vector
-from quakestream.alerts.cells import CELL, SHAPE, GrowingTable, in_cells, one_cell
-from quakestream.alerts.compiling import (
+from quakestream.fence import loops
+from quakestream.fence.cells import CELL, SHAPE, GrowingTable, in_cells, one_cell
+from quakestream.fence.compiling import (
     ROW,
     VERTEX,
     Compiled,
@@ -42,11 +41,12 @@ from quakestream.alerts.compiling import (
     shape_vertices,
     vertex_table,
 )
-from quakestream.alerts.earthquake import Earthquake
-from quakestream.alerts.rules import Match, expected, expected_values, is_deep
-from quakestream.alerts.subscription import Subscription
+from quakestream.fence.rules import Match, expected, expected_values, is_deep
 from quakestream.seismology.geodesy import EARTH_RADIUS_KM
 from quakestream.seismology.intensity import UNKNOWN_DEPTH_KM, mmi_values, model_at
+from quakestream.subscriptions.area import vector
+from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.subscription import Subscription
 
 MAX_FRESH: Final = 5_000
 """Rows in the list beside the cells, and removed ones within them, from which on a rebuild is worth it."""

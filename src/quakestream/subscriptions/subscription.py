@@ -18,9 +18,11 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from quakestream import time_zones
-from quakestream.alerts import area
-from quakestream.alerts.conditions import Rule, What, alternatives
-from quakestream.alerts.fields import (
+from quakestream.errors import Rejected
+from quakestream.event import Mode
+from quakestream.subscriptions import area
+from quakestream.subscriptions.conditions import Rule, What, alternatives
+from quakestream.subscriptions.fields import (
     Around,
     Clock,
     Intensity,
@@ -33,9 +35,7 @@ from quakestream.alerts.fields import (
     Word,
     refuse_template,
 )
-from quakestream.alerts.portfolio import MAX_SITES, Site, read_csv, read_geojson
-from quakestream.errors import Rejected
-from quakestream.event import Mode
+from quakestream.subscriptions.portfolio import MAX_SITES, Site, read_csv, read_geojson
 
 MAX_CHANNELS: Final = 10
 READ_ONLY: Final = frozenset(

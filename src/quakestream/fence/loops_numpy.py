@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quakestream.alerts.compiling import EVERYWHERE
-from quakestream.alerts.loops import INTENSITY_STEP, LEAST_INTENSITY, Asked, Hits, Tables
+from quakestream.fence.compiling import EVERYWHERE
+from quakestream.fence.loops import INTENSITY_STEP, LEAST_INTENSITY, Asked, Hits, Tables
 
 
 def candidates(

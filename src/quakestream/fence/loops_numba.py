@@ -11,8 +11,8 @@ from typing import Any, TypeVar, cast
 
 import numba
 
-from quakestream.alerts.compiling import EVERYWHERE
-from quakestream.alerts.loops import INTENSITY_STEP, LEAST_INTENSITY, Asked, Hits, Tables
+from quakestream.fence.compiling import EVERYWHERE
+from quakestream.fence.loops import INTENSITY_STEP, LEAST_INTENSITY, Asked, Hits, Tables
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from quakestream.alerts.aftershocks import MIN_MAINSHOCK, mainshock_of
-from quakestream.alerts.earthquake import Earthquake
-from quakestream.alerts.rules import Match, asked, expected
-from quakestream.alerts.subscription import Subscription
+from quakestream.fence.aftershocks import MIN_MAINSHOCK, mainshock_of
+from quakestream.fence.rules import Match, asked, expected
 from quakestream.seismology.geodesy import distance_km
 from quakestream.seismology.intensity import CLASSES
+from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.subscription import Subscription
 
 YEAR_MS: Final = 365.25 * 86_400_000
 LEAST_CLASS: Final = 3

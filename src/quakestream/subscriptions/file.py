@@ -18,9 +18,9 @@ from typing import Final
 
 import yaml
 
-from quakestream.alerts.registry import Registry
-from quakestream.alerts.subscription import Subscription, encode, parse
 from quakestream.errors import Rejected
+from quakestream.subscriptions.registry import Registry
+from quakestream.subscriptions.subscription import Subscription, encode, parse
 
 ORIGIN: Final = "file"
 MAX_BYTES: Final = 64 * 1024 * 1024

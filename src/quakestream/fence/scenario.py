@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from quakestream.alerts.earthquake import Earthquake
-from quakestream.alerts.exposure import ClassOfSites, Exposure, ShakenSite, classes_of_sites, exposure, shaken_sites
-from quakestream.alerts.portfolio import Site
 from quakestream.event import EarthquakeEvent, from_document
+from quakestream.fence.exposure import ClassOfSites, Exposure, ShakenSite, classes_of_sites, exposure, shaken_sites
 from quakestream.seismology.places import describe
+from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.portfolio import Site
 
 SOURCE: Final = "scenario"
 EXERCISE_FOR: Final = "exerciseFor"

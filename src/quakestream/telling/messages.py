@@ -15,16 +15,16 @@ import msgspec
 from msgspec import Struct
 
 from quakestream import time_zones
-from quakestream.alerts import reasons
-from quakestream.alerts.policy import Told
-from quakestream.alerts.reasons import Why, distance, type_name
-from quakestream.alerts.rules import Match
-from quakestream.alerts.sentences import SENTENCES
 from quakestream.channels import Kind
 from quakestream.event import Mode, utc
+from quakestream.fence.rules import Match
 from quakestream.plain import one_line
 from quakestream.seismology.intensity import CITATIONS, Estimate, intensity_class
 from quakestream.seismology.travel_times import s_arrival_s
+from quakestream.telling import reasons
+from quakestream.telling.policy import Told
+from quakestream.telling.reasons import Why, distance, type_name
+from quakestream.telling.sentences import SENTENCES
 
 UNKNOWN_DEPTH_KM: Final = 10.0
 MAX_TITLE: Final = 200

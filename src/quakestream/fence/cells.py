@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from quakestream.alerts.compiling import EVERYWHERE
+from quakestream.fence.compiling import EVERYWHERE
 
 CELL: Final = np.dtype(
     [
