@@ -38,7 +38,7 @@ from quakestream.seismology.plates import near_boundary
 from quakestream.subscriptions.area import vectors
 from quakestream.subscriptions.earthquake import Earthquake
 from quakestream.subscriptions.subscription import Subscription, parse
-from tests.alerts.brute_force import BruteForce, as_json, earthquakes, subscriptions
+from tests.fence.brute_force import BruteForce, as_json, earthquakes, subscriptions
 
 COUNT: Final = 1_000_000
 SITES: Final = 20

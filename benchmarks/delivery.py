@@ -42,8 +42,8 @@ from quakestream.telling.composing import Composer
 from quakestream.telling.delivery import Delivery, DeliverySettings
 from quakestream.telling.follower import AlertFollower
 from quakestream.telling.outbox import Outbox
-from tests.alerts.kills import run
 from tests.contracts.catalog import Writer
+from tests.telling.kills import run
 
 HOUR_MS: Final = 3_600_000
 LIMIT_S: Final = 60.0

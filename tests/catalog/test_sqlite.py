@@ -13,8 +13,8 @@ from quakestream.catalog.followers import News
 from quakestream.catalog.schema import metadata, migrate
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.errors import Fatal, Unreachable
-from tests.consumer.pushing import PushServer
 from tests.contracts.catalog import CatalogContract, Writer, event
+from tests.push.pushing import PushServer
 from tests.waiting import eventually
 
 

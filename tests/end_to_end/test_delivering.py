@@ -14,10 +14,10 @@ from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.subscriptions.registry import Registry
 from quakestream.telling.outbox import Outbox
-from tests.alerts.shared import earthquake, notify, now_ms, subscription
 from tests.channels.receiver import Receiver
 from tests.end_to_end.programs import Program
 from tests.postgres_server import PostgresServer
+from tests.telling.shared import earthquake, notify, now_ms, subscription
 from tests.waiting import eventually
 
 COUNT = 2000

@@ -14,11 +14,11 @@ from websockets.sync.client import connect
 from quakestream.event import EarthquakeEvent
 from quakestream.log import Record
 from tests.conftest import Broker
-from tests.consumer.pushing import PATH, Message, SseClient
 from tests.contracts.catalog import event
 from tests.end_to_end.conftest import kafka_settings
 from tests.end_to_end.programs import Program, Site, last_seq
 from tests.postgres_server import PostgresServer
+from tests.push.pushing import PATH, Message, SseClient
 from tests.waiting import eventually
 
 QUIET = {"LOG_EVENTS": "false", "REPUBLISH": "false"}

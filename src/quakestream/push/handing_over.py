@@ -1,7 +1,7 @@
 """The seam to the server: an HTTP connection whose request the app has answered for is given to a protocol of ours.
 
 uvicorn's HTTP protocol parses the request and runs the app, as always. The app's scope offers a way to hand over: from
-then on the transport belongs to the successor, and the server knows no more of it. tests/consumer/test_push_seam.py
+then on the transport belongs to the successor, and the server knows no more of it. tests/push/test_push_seam.py
 holds uvicorn to what this relies on.
 """
 

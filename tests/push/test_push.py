@@ -15,8 +15,8 @@ from websockets.sync.client import connect
 
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.push import hub as hub_module
-from tests.consumer.pushing import PATH, Message, PushServer, SseClient
 from tests.contracts.catalog import NOW_MS, Writer, event
+from tests.push.pushing import PATH, Message, PushServer, SseClient
 from tests.waiting import eventually
 
 

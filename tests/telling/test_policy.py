@@ -23,9 +23,9 @@ from quakestream.fence.rules import check, measure
 from quakestream.subscriptions.earthquake import Earthquake
 from quakestream.subscriptions.subscription import Subscription
 from quakestream.telling.policy import Decision, News, Told, decide, differences
-from tests.alerts.telling import HOUR_MS, HOW, Teller, subscription
 from tests.catalog.test_histories import history
 from tests.contracts.catalog import NOW_MS, TIME_MS, UPDATED_MS, Writer, event, shock, tangle
+from tests.telling.teller import HOUR_MS, HOW, Teller, subscription
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from quakestream.fence.rules import check
 from quakestream.subscriptions.earthquake import Earthquake
 from quakestream.subscriptions.subscription import Subscription, parse
 from quakestream.telling import follower
-from tests.alerts.brute_force import HOW, BruteForce, as_json, earthquakes, subscriptions
+from tests.fence.brute_force import HOW, BruteForce, as_json, earthquakes, subscriptions
 from tests.waiting import eventually
 
 

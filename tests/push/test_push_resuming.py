@@ -20,9 +20,9 @@ from quakestream.catalog.matching import matches, standing_of
 from quakestream.catalog.postgresql import PostgresqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.push import journal
-from tests.consumer.pushing import Message, PushServer
 from tests.contracts.catalog import NOW_MS, Writer, event, tangle
 from tests.postgres_server import PostgresServer
+from tests.push.pushing import Message, PushServer
 
 
 def change_all(catalog: Catalog, server: PushServer | None, seed: int, count: int = 400) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.consumer.subscribing import PATH, Client
+from tests.api.alerting.subscribing import PATH, Client
 from tests.contracts.catalog import Writer, event
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # Apprise still loads it

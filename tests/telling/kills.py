@@ -1,6 +1,6 @@
 """Workers that are killed while they deliver to a receiver that fails in every way: what must hold afterwards.
 
-The suite runs a small one; the whole: `python -m tests.alerts.kills 20000 50` (notifications, kills).
+The suite runs a small one; the whole: `python -m tests.telling.kills 20000 50` (notifications, kills).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.subscriptions.registry import Registry
 from quakestream.telling.outbox import Outbox
-from tests.alerts.shared import earthquake, notify, now_ms, subscription
 from tests.channels.receiver import Receiver
+from tests.telling.shared import earthquake, notify, now_ms, subscription
 
 NASTY = {
     "stall": 0.002,
@@ -79,7 +79,7 @@ def run(database: str, notifications: int, kills: int, workers: int = 2, seed: i
 
 
 def _start(database: str, number: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "tests.alerts.worker", database, f"worker{number}"], cwd=ROOT)
+    return subprocess.Popen([sys.executable, "-m", "tests.telling.worker", database, f"worker{number}"], cwd=ROOT)
 
 
 def _done(outbox: Outbox, notifications: int) -> bool:

@@ -26,8 +26,8 @@ from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.errors import Retryable
 from quakestream.push.routes import push_router
-from tests.consumer.pushing import LIMIT_S, PATH, PushServer, SseClient
 from tests.contracts.catalog import NOW_MS, Writer, event
+from tests.push.pushing import LIMIT_S, PATH, PushServer, SseClient
 from tests.waiting import eventually
 
 with contextlib.suppress(ImportError):  # before there were any

@@ -20,8 +20,8 @@ from quakestream.subscriptions.registry import Registry
 from quakestream.telling.composing import Composer
 from quakestream.telling.delivery import Parcel
 from quakestream.telling.outbox import Outbox
-from tests.alerts.test_follower import DAY_MS, TIME_MS, URL, World, moved, revision
 from tests.postgres_server import PostgresServer
+from tests.telling.test_follower import DAY_MS, TIME_MS, URL, World, moved, revision
 
 EARLIER = 60
 """Changes that the catalogue counted before, of which a rebuild makes none."""

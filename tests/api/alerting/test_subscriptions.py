@@ -18,8 +18,8 @@ from quakestream.subscriptions import file as subscriptions_file
 from quakestream.subscriptions.subscription import parse
 from quakestream.telling import alerts as alerts_module
 from quakestream.telling.outbox import Settled
+from tests.api.alerting.subscribing import MAIL, PATH, Client, asked, by, now_ms
 from tests.channels.test_others import Browser
-from tests.consumer.subscribing import MAIL, PATH, Client, asked, by, now_ms
 from tests.contracts.catalog import Writer, event
 from tests.waiting import eventually
 

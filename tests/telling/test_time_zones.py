@@ -20,7 +20,7 @@ from quakestream.subscriptions.registry import Registry
 from quakestream.subscriptions.subscription import local_time, parse
 from quakestream.telling import messages
 from quakestream.telling.messages import Facts, Links, View, Words
-from tests.alerts.test_subscription import subscription
+from tests.subscriptions.test_subscription import subscription
 
 BROWSERS = (Path(__file__).parents[1] / "data" / "browser_time_zones.txt").read_text(encoding="utf-8").split()
 """`Intl.supportedValuesOf("timeZone")` of Node.js 20: the old names, as Chromium says them."""

@@ -26,9 +26,9 @@ from quakestream.push import hub as hub_module
 from quakestream.push.connections import Connection
 from quakestream.push.handing_over import HandingOver
 from quakestream.push.routes import push_router
-from tests.consumer.pushing import PATH, SseClient
-from tests.consumer.test_push import System
 from tests.contracts.catalog import NOW_MS
+from tests.push.pushing import PATH, SseClient
+from tests.push.test_push import System
 from tests.waiting import eventually
 
 RUNS = 4

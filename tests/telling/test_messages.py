@@ -15,7 +15,7 @@ from quakestream.channels import Message
 from quakestream.channels.webhook import WebhookChannel
 from quakestream.telling.composing import Composer
 from quakestream.telling.sentences import SENTENCES
-from tests.alerts.test_follower import TIME_MS, URL, World, moved, revision
+from tests.telling.test_follower import TIME_MS, URL, World, moved, revision
 
 LANGUAGES = ("en", "de")
 

@@ -27,9 +27,9 @@ from quakestream.formats.cap import Revision
 from quakestream.formats.picture import picture
 from quakestream.telling.composing import Composer
 from quakestream.telling.pictures import Pictures
-from tests.alerts.test_follower import TIME_MS, World, revision
 from tests.formats.test_cap import read as read_cap
 from tests.formats.test_cap import shock
+from tests.telling.test_follower import TIME_MS, World, revision
 from tests.test_plain import any_text, is_plain
 
 NASTY = "A\nB\u202e \x1b[31m\x00\u2028 C\u2066"

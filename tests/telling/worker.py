@@ -1,4 +1,4 @@
-"""A worker as a program of its own, to be killed: `python -m tests.alerts.worker <database> <owner>`."""
+"""A worker as a program of its own, to be killed: `python -m tests.telling.worker <database> <owner>`."""
 
 import sys
 import time
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from quakestream.catalog.postgresql import PostgresqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
-from tests.alerts.shared import delivery
+from tests.telling.shared import delivery
 
 if __name__ == "__main__":
     _, database, owner = sys.argv

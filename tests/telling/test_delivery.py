@@ -20,10 +20,10 @@ from quakestream.subscriptions.registry import Registry
 from quakestream.telling.delivery import DeliverySettings, Parcel
 from quakestream.telling.messages import Facts
 from quakestream.telling.outbox import Leased, Outbox
-from tests.alerts.kills import run
-from tests.alerts.shared import HASTY, delivery, earthquake, notify, now_ms, subscription
 from tests.channels.receiver import Receiver
 from tests.postgres_server import PostgresServer
+from tests.telling.kills import run
+from tests.telling.shared import HASTY, delivery, earthquake, notify, now_ms, subscription
 from tests.waiting import eventually
 
 

@@ -19,7 +19,7 @@ from quakestream.api.places import places_router
 from quakestream.subscriptions.subscription import parse
 from quakestream.telling import follower as following
 from quakestream.telling.follower import AlertFollower
-from tests.consumer.subscribing import MAIL, PATH, Client, asked, by
+from tests.api.alerting.subscribing import MAIL, PATH, Client, asked, by
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # Apprise still loads it
 

@@ -16,7 +16,7 @@ from quakestream.event import utc
 from quakestream.fence.rules import asked as worked_out
 from quakestream.log import Topic
 from quakestream.subscriptions.subscription import parse
-from tests.consumer.subscribing import PATH, STREAM, Client, asked, by, now_ms
+from tests.api.alerting.subscribing import PATH, STREAM, Client, asked, by, now_ms
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # Apprise still loads it

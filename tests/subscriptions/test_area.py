@@ -15,7 +15,7 @@ from quakestream.seismology.country_names import ALPHA_3, OTHERS
 from quakestream.seismology.geodesy import distance_km
 from quakestream.subscriptions import area
 from quakestream.subscriptions.area import Area
-from tests.alerts.brute_force import _edges, _to_edges
+from tests.fence.brute_force import _edges, _to_edges
 
 
 def polygon(*rings: list[list[float]]) -> Area:
