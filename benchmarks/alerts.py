@@ -36,7 +36,7 @@ from quakestream.seismology import intensity, places
 from quakestream.seismology.geodesy import distance_km
 from quakestream.seismology.plates import near_boundary
 from quakestream.subscriptions.area import vectors
-from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.earthquake import Quake
 from quakestream.subscriptions.subscription import Subscription, parse
 from tests.fence.brute_force import BruteForce, as_json, earthquakes, subscriptions
 
@@ -125,7 +125,7 @@ def matching(
     took_ms, worked_ms, found = [], [], []
     for number in range(count):
         at = near_boundary(rng)
-        quake = Earthquake(
+        quake = Quake(
             f"eq_{number}", 1, magnitude, at.latitude, places.wrap_longitude(at.longitude), at.depth_km, 0, "actual"
         )
         begin, work = time.perf_counter(), time.thread_time()

@@ -31,7 +31,7 @@ import httptools
 import uvloop
 
 from quakestream import program
-from quakestream.catalog.followers import News
+from quakestream.catalog.followers import Bell
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.channels.webhook import WebhookChannel
 from quakestream.event import EarthquakeEvent, from_document
@@ -140,7 +140,7 @@ def deliver(count: int, others: int) -> tuple[float, float, float]:
         ):
             registry = Registry(catalog, compile_rows)
             subscribe(registry, count, url)
-            news = News()
+            news = Bell()
             outbox = Outbox(catalog)
             channels = {"webhook": WebhookChannel(allow_private=True)}
             composer = Composer(catalog, registry, channels, "https://quakes.example.org", now_ms)

@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from structlog.testing import capture_logs
 
 from quakestream.catalog import Catalog
-from quakestream.catalog.followers import News
+from quakestream.catalog.followers import Bell
 from quakestream.catalog.schema import metadata, migrate
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.errors import Fatal, Unreachable
@@ -87,7 +87,7 @@ def test_a_read_for_which_no_connection_is_left_may_be_tried_again(
     """As on PostgreSQL; the writer has a connection of its own, and live push goes on when one is free."""
     with closing(SqliteCatalog(tmp_path / "catalogue.sqlite3")) as catalog:
         monkeypatch.setattr(catalog._engine.pool, "_timeout", 0.1)
-        news = News()
+        news = Bell()
         with PushServer(catalog, news) as server:
             client = server.listen().opened()
             client.until_live()

@@ -13,7 +13,7 @@ import pytest
 
 from quakestream import telemetry
 from quakestream.catalog import Change, Cursor
-from quakestream.catalog.followers import FeedFollower, News
+from quakestream.catalog.followers import Bell, FeedFollower
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.consumer import republisher as module
 from quakestream.consumer.republisher import FOLLOWER, Republisher, record
@@ -35,7 +35,7 @@ class System:
         self.path = folder / "catalogue.sqlite3"
         self.catalog = SqliteCatalog(self.path)
         self.writer = Writer(self.catalog)
-        self.news = News()
+        self.news = Bell()
         self.now_ms = NOW_MS
         self.running: list[Republisher] = []
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from quakestream import sources
 from quakestream.catalog import EarthquakeFilter
-from quakestream.catalog.followers import News
+from quakestream.catalog.followers import Bell
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.channels.console import ConsoleChannel
 from quakestream.consumer.pipeline import Pipeline, PipelineSettings
@@ -80,7 +80,7 @@ def test_a_first_start_alarms_nobody_and_an_outage_does(tmp_path: Path) -> None:
         how = {"channels": [{"channel": "console"}], "updates": "every"}
         registry.put(parse({"id": "all", "where": {"kind": "world"}, "how": how}), now_ms=now_ms())
         channels = {"console": ConsoleChannel()}
-        follower = AlertFollower(catalog, registry, channels, News(), "one", now_ms, max_age_ms=HOUR_MS)
+        follower = AlertFollower(catalog, registry, channels, Bell(), "one", now_ms, max_age_ms=HOUR_MS)
         pipeline = Pipeline(
             log, catalog, PipelineSettings((TOPIC,), "g", "test"), now_ms=now_ms, on_event=events.append,
             on_failure=lambda error: events.clear(),

@@ -20,7 +20,7 @@ import shapely
 from numpy.typing import NDArray
 
 from quakestream.seismology.intensity import is_stable_continent
-from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.earthquake import Quake
 
 RADIUS_KM = 6371.0088
 DEEP_KM = 70.0
@@ -127,14 +127,14 @@ def _polar_cap(chance: random.Random) -> tuple[shapely.Polygon, dict[str, Any]]:
     return drawn, {"type": "Polygon", "coordinates": [[list(at) for at in [*ring, ring[0]]]]}
 
 
-def earthquakes(count: int, seed: int = 2) -> Iterator[Earthquake]:
+def earthquakes(count: int, seed: int = 2) -> Iterator[Quake]:
     """Anywhere, often where it is awkward; some deep, some without magnitude or depth."""
     chance = random.Random(seed)
     for number in range(count):
         latitude, longitude = _place(chance)
         magnitude = None if chance.random() < 0.03 else round(chance.uniform(3.0, 8.5), 1)
         depth_km = chance.choice([None, 0.0, 5.0, 12.5, 33.0, 70.0, 150.0])
-        yield Earthquake(f"eq_{number}", 1, magnitude, latitude, longitude, depth_km, 0, "actual")
+        yield Quake(f"eq_{number}", 1, magnitude, latitude, longitude, depth_km, 0, "actual")
 
 
 def wrapped(longitude: float) -> float:
@@ -168,7 +168,7 @@ class BruteForce:
         self.world, self.world_bounds = np.array(world), _table(world_bounds)
         self.starts = np.searchsorted(self.edges[:, 0], np.arange(len(shapes)))
 
-    def answer(self, quake: Earthquake) -> dict[int, tuple[float, int]]:
+    def answer(self, quake: Quake) -> dict[int, tuple[float, int]]:
         """By the subscription's number: the distance to the nearest place that is met, and how many are."""
         found: dict[int, tuple[float, int]] = {}
         shape_km = np.zeros(0)
@@ -199,7 +199,7 @@ def _table(bounds: list[tuple[float, float, float]]) -> NDArray[np.float64]:
     return np.array(bounds).reshape(-1, 3)
 
 
-def _met(quake: Earthquake, km: NDArray[np.float64], bounds: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _met(quake: Quake, km: NDArray[np.float64], bounds: NDArray[np.float64]) -> NDArray[np.bool_]:
     magnitude = -math.inf if quake.magnitude is None else quake.magnitude
     met: NDArray[np.bool_] = (magnitude >= bounds[:, 0]) & (km <= np.maximum(bounds[:, 2], 0.001))
     by_intensity = np.isfinite(bounds[:, 1])
@@ -212,7 +212,7 @@ def _met(quake: Earthquake, km: NDArray[np.float64], bounds: NDArray[np.float64]
     return met
 
 
-def _mmi(quake: Earthquake, km: NDArray[np.float64]) -> NDArray[np.float64]:
+def _mmi(quake: Quake, km: NDArray[np.float64]) -> NDArray[np.float64]:
     """Allen, Wald & Worden (2012); on stable continents Atkinson & Wald (2007)."""
     m, depth = quake.magnitude or 0.0, 10.0 if quake.depth_km is None else quake.depth_km
     r = np.sqrt(km**2 + depth**2)

@@ -7,10 +7,10 @@ import pytest
 
 from quakestream.fence.aftershocks import days_of_aftershocks, mainshock_of
 from quakestream.seismology.statistics import rupture_km
-from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.earthquake import Quake
 
 DAY_MS = 86_400_000
-MAIN = Earthquake("eq_main", 1, 7.0, 38.0, 23.0, 10.0, 0, "actual")
+MAIN = Quake("eq_main", 1, 7.0, 38.0, 23.0, 10.0, 0, "actual")
 
 
 @pytest.mark.parametrize(("magnitude", "days"), [(5.5, 10.0), (6.75, 65.0), (8.0, 120.0), (9.1, 120.0)])

@@ -12,12 +12,12 @@ from quakestream.fence import exposure, hindsight, scenario
 from quakestream.fence.rules import expected
 from quakestream.seismology.intensity import intensity_class
 from quakestream.seismology.places import cities_within
-from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.earthquake import Quake
 from quakestream.subscriptions.portfolio import Site
 from quakestream.subscriptions.subscription import parse
 
 DAY_MS = 86_400_000
-NAPA = Earthquake("eq_napa", 1, 6.0, 38.215, -122.312, 11.1, 1_408_875_644_000, "actual")
+NAPA = Quake("eq_napa", 1, 6.0, 38.215, -122.312, 11.1, 1_408_875_644_000, "actual")
 PACIFIC = dataclasses.replace(NAPA, id="eq_sea", latitude=0.0, longitude=-150.0, magnitude=7.5)
 DEEP = dataclasses.replace(NAPA, id="eq_deep", depth_km=560.0, magnitude=8.0)
 

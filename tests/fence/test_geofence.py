@@ -19,9 +19,9 @@ from quakestream.errors import Unreachable
 from quakestream.event import Mode
 from quakestream.fence import loops
 from quakestream.fence.compiling import compile_rows
-from quakestream.fence.geofence import Geofence
+from quakestream.fence.geofence import Geofence, quickest_loops
 from quakestream.fence.rules import check
-from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.earthquake import Quake
 from quakestream.subscriptions.subscription import Subscription, parse
 from quakestream.telling import follower
 from tests.fence.brute_force import HOW, BruteForce, as_json, earthquakes, subscriptions
@@ -38,7 +38,7 @@ def kind(request: pytest.FixtureRequest) -> Iterator[str]:
         yield request.param
 
 
-def answers(fence: Geofence, quake: Earthquake) -> dict[str, tuple[float, int]]:
+def answers(fence: Geofence, quake: Quake) -> dict[str, tuple[float, int]]:
     found = list(fence.match(quake, 0))
     assert len({one.id for one in found}) == len(found), "each once"
     return {one.id: (one.match.distance_km, one.match.sites) for one in found}
@@ -144,7 +144,7 @@ def circle(**fields: Any) -> Subscription:
     return parse({"where": where, "how": HOW} | fields)
 
 
-def earthquake(**fields: Any) -> Earthquake:
+def earthquake(**fields: Any) -> Quake:
     base: dict[str, Any] = {
         "id": "eq_1",
         "revision": 1,
@@ -157,7 +157,7 @@ def earthquake(**fields: Any) -> Earthquake:
         "source": "usgs",
         "agency": "us",
     }
-    return Earthquake(**(base | fields))
+    return Quake(**(base | fields))
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ def test_where_nothing_can_be_cached_the_loops_are_compiled_each_time(
 def test_the_list_of_hits_is_in_no_order_but_the_nearest_of_each_counts(kind: str) -> None:
     best, order, times = np.full(4, -1, np.int32), np.empty(5, np.int32), np.empty(5, np.int64)
     found = np.array([3, 1, 3, 3, 1], np.int32), np.array([5.0, 2.0, 4.0, 4.0, 2.0])
-    assert loops.chosen().nearest(*found, best, order, times) == 2
+    assert quickest_loops().nearest(*found, best, order, times) == 2
     assert [(int(order[best[who]]), int(times[best[who]])) for who in (1, 3)] == [(1, 2), (2, 3)]
 
 

@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from quakestream import program
 from quakestream.api.earthquakes import earthquakes_router
 from quakestream.catalog import Catalog
-from quakestream.catalog.followers import News
+from quakestream.catalog.followers import Bell
 from quakestream.push.handing_over import HandingOver
 from quakestream.push.hub import Hub
 from quakestream.push.routes import push_router
@@ -32,9 +32,9 @@ PATH = "/api/v1/earthquakes/stream"
 class PushServer:
     """One instance, on a thread and an event loop of its own. Use as a context manager."""
 
-    def __init__(self, catalog: Catalog, news: News | None = None, **limits: int) -> None:
+    def __init__(self, catalog: Catalog, news: Bell | None = None, **limits: int) -> None:
         self.catalog = catalog
-        self.news = news or News()
+        self.news = news or Bell()
         self.url = ""
         self.hub: Hub
         self.loop: asyncio.AbstractEventLoop

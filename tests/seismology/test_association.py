@@ -20,7 +20,7 @@ from quakestream.seismology.association import Associator, components, group, ne
 from quakestream.seismology.likeness import LIMITS, could_be_same, measure_km, told_apart
 from quakestream.seismology.origin import Origin, agency_of, origin_of
 from quakestream.seismology.origin_window import OriginWindow
-from quakestream.seismology.preference import Ranking, Region, default_ranking, preferred, ranking_of
+from quakestream.seismology.preference import AuthoritativeRegion, Ranking, default_ranking, preferred, ranking_of
 
 HERE = Path(__file__).parent
 FEED = HERE.parents[2] / "shared" / "data" / "usgs-feed" / "vega_all_week.geojson"
@@ -512,7 +512,7 @@ def test_networks_are_authoritative_at_home_only(agency: str, latitude: float, l
 
 def test_a_ranking_is_data() -> None:
     ranking = ranking_of('{"regions": [{"name": "box", "agencies": ["b"], "ring": [[0,0],[0,9],[9,9],[9,0],[0,0]]}]}')
-    assert ranking == Ranking((Region("box", ("b",), ((0, 0), (0, 9), (9, 9), (9, 0), (0, 0))),), ())
+    assert ranking == Ranking((AuthoritativeRegion("box", ("b",), ((0, 0), (0, 9), (9, 9), (9, 0), (0, 0))),), ())
     inside = origin("b1", "b", latitude=5.0, longitude=5.0)
     assert preferred([origin("a1", latitude=5.0, longitude=5.0, updated_ms=9), inside], ranking) is inside
 

@@ -11,7 +11,7 @@ import msgspec
 from quakestream.catalog import Change
 from quakestream.fence.aftershocks import MIN_MAINSHOCK, mainshock_of
 from quakestream.fence.rules import check
-from quakestream.subscriptions.earthquake import Earthquake, earthquake_of
+from quakestream.subscriptions.earthquake import Quake, earthquake_of
 from quakestream.subscriptions.subscription import Subscription, parse
 from quakestream.telling.policy import Decision, News, Told, carried, decide
 
@@ -41,7 +41,7 @@ class Teller:
         self.said: list[tuple[str, Decision]] = []
         self.told: dict[tuple[str, str], Told] = {}
         self.waiting: dict[tuple[str, str], Told] = {}
-        self.mainshocks: dict[str, Earthquake] = {}
+        self.mainshocks: dict[str, Quake] = {}
         self.last: list[Decision] = []
         self.carried_away: Counter[tuple[str, str]] = Counter()
         """How often what was told of an earthquake went on under another's id: should it come back, it is a new one."""

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from quakestream.catalog import EarthquakeFilter
-from quakestream.catalog.followers import News
+from quakestream.catalog.followers import Bell
 from quakestream.catalog.postgresql import PostgresqlCatalog
 from quakestream.catalog.schema import subscriptions
 from quakestream.catalog.sql import SqlCatalog
@@ -68,7 +68,7 @@ class World:
     def following(self) -> AlertFollower:
         channels = {"webhook": WebhookChannel()}
         alerts = AlertFollower(
-            self.catalog, self.registry, channels, News(), "one", lambda: self.now_ms, max_age_ms=HOUR_MS
+            self.catalog, self.registry, channels, Bell(), "one", lambda: self.now_ms, max_age_ms=HOUR_MS
         )
         assert alerts.take()
         return alerts

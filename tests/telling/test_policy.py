@@ -20,7 +20,7 @@ from quakestream.catalog import Catalog
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.event import EarthquakeEvent
 from quakestream.fence.rules import check, measure
-from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.earthquake import Quake
 from quakestream.subscriptions.subscription import Subscription
 from quakestream.telling.policy import Decision, News, Told, decide, differences
 from tests.catalog.test_histories import history
@@ -217,7 +217,7 @@ def listed(catalog: Catalog) -> list[dict[str, Any]]:
 # --- any order ------------------------------------------------------------------------------------------------------
 
 
-def assert_sound(teller: Teller, latest: dict[str, Earthquake]) -> None:
+def assert_sound(teller: Teller, latest: dict[str, Quake]) -> None:
     """One first; each update material against what was last sent; none older after a newer; nothing left unsent."""
     for name in teller.subscriptions:
         stories: dict[str, list[Decision]] = {}
@@ -281,18 +281,18 @@ def test_recorded_histories_in_any_order_are_told_soundly(catalog: Catalog, name
     assert_sound(teller, {n.id: n for n in (quake_of(e) for e in listed(catalog))})
 
 
-def quake_of(document: dict[str, Any]) -> Earthquake:
+def quake_of(document: dict[str, Any]) -> Quake:
     from quakestream.subscriptions.earthquake import earthquake_of  # noqa: PLC0415
 
     return earthquake_of(document)
 
 
-def quake(**fields: Any) -> Earthquake:
-    base = Earthquake("eq_1", 1, 5.0, 38.39, -118.9, 12.0, NOW_MS - 600_000, "actual")
+def quake(**fields: Any) -> Quake:
+    base = Quake("eq_1", 1, 5.0, 38.39, -118.9, 12.0, NOW_MS - 600_000, "actual")
     return dataclasses.replace(base, **fields)
 
 
-def news(of: Earthquake, seq: int, **fields: Any) -> News:
+def news(of: Quake, seq: int, **fields: Any) -> News:
     return News(seq, "updated", of, NOW_MS, **fields)
 
 
@@ -311,7 +311,7 @@ revisions = st.lists(
 
 @settings(max_examples=200, deadline=None)
 @given(revisions, st.data())
-def test_any_revisions_are_told_soundly_also_while_some_wait(quakes: list[Earthquake], data: st.DataObject) -> None:
+def test_any_revisions_are_told_soundly_also_while_some_wait(quakes: list[Quake], data: st.DataObject) -> None:
     teller = Teller(SUBSCRIPTIONS)
     for seq, one in enumerate(quakes, 1):
         teller.holds_all = data.draw(st.booleans())
@@ -332,7 +332,7 @@ def test_any_revisions_are_told_soundly_also_while_some_wait(quakes: list[Earthq
 # --- what holds it back ---------------------------------------------------------------------------------------------
 
 
-def first(of: Subscription, one: Earthquake, *, now_ms: int = NOW_MS, **given: Any) -> Decision:
+def first(of: Subscription, one: Quake, *, now_ms: int = NOW_MS, **given: Any) -> Decision:
     match = check(of, one, now_ms)
     return decide(of, None, News(1, "created", one, now_ms), match, now_ms, max_age_ms=HOUR_MS, **given)
 

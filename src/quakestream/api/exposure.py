@@ -25,7 +25,7 @@ from quakestream.fence import hindsight, scenario
 from quakestream.fence.exposure import Exposure, classes_of_people, coverage, exposure, priority_of
 from quakestream.seismology.intensity import intensity_class
 from quakestream.seismology.places import Coverage
-from quakestream.subscriptions.earthquake import Earthquake, earthquake_of
+from quakestream.subscriptions.earthquake import Quake, earthquake_of
 from quakestream.web import problems
 
 MAX_LOOKED_AT: Final = 100_000
@@ -151,7 +151,7 @@ def exposure_router(catalog: Catalog, now_ms: Callable[[], int]) -> APIRouter:
     return router
 
 
-def _near(catalog: Catalog, latitude: float, longitude: float, from_ms: int) -> Iterator[Earthquake]:
+def _near(catalog: Catalog, latitude: float, longitude: float, from_ms: int) -> Iterator[Quake]:
     wanted = EarthquakeFilter(
         mode="actual",
         starttime_ms=from_ms,
@@ -165,7 +165,7 @@ def _near(catalog: Catalog, latitude: float, longitude: float, from_ms: int) -> 
 
 
 @functools.lru_cache(maxsize=2 * MAX_RANKED)
-def _ranked(quake: Earthquake) -> dict[str, Any] | None:
+def _ranked(quake: Quake) -> dict[str, Any] | None:
     """What the list by priority shows of an earthquake; None: there is no estimate of who is shaken."""
     people = classes_of_people(quake)
     if people is None:

@@ -31,7 +31,7 @@ STORE_INTERVAL_MS: Final = 1_000
 log = structlog.get_logger(__name__)
 
 
-class News:
+class Bell:
     """That the change feed has moved. Safe between threads; a listener is called on the thread that tells."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class FollowerThread(abc.ABC):
 
     what: ClassVar[str]
 
-    def __init__(self, follower: FeedFollower, news: News, name: str) -> None:
+    def __init__(self, follower: FeedFollower, news: Bell, name: str) -> None:
         self.follower = follower
         self.stopping = threading.Event()
         self.wake = threading.Event()

@@ -12,7 +12,7 @@ from quakestream.event import Location, Mode
 from quakestream.seismology.geodesy import distance_km
 
 
-class Standing(Struct, frozen=True):
+class FilterView(Struct, frozen=True):
     """What filters look at in an earthquake's document."""
 
     magnitude: float | None
@@ -22,15 +22,15 @@ class Standing(Struct, frozen=True):
     status: str
 
 
-_decoder: Final = msgspec.json.Decoder(Standing)
+_decoder: Final = msgspec.json.Decoder(FilterView)
 
 
-def standing_of(document: bytes) -> Standing:
+def standing_of(document: bytes) -> FilterView:
     """What filters look at, out of an earthquake's document. One that was merged into another has none of its own."""
     return _decoder.decode(document)
 
 
-def matches(wanted: EarthquakeFilter, one: Standing) -> bool:
+def matches(wanted: EarthquakeFilter, one: FilterView) -> bool:
     """Whether an earthquake that stands for itself is among those that are wanted."""
     if one.status == "deleted" and not wanted.includedeleted:  # it is when every source has withdrawn it
         return False

@@ -33,7 +33,7 @@ _LOCAL_NAMES: Final = ("localhost", "localdomain", "local", "internal", "home.ar
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PostOutcome:
     """What came of a post. `status` 0: no whole answer."""
 
     status: int
@@ -123,10 +123,10 @@ class Poster:
         self._multi.setopt(pycurl.M_MAXCONNECTS, MAX_CONNECTIONS)
         self._idle: list[_Handle] = []
 
-    async def post(self, url: str, body: bytes, headers: Sequence[str]) -> Answer:
+    async def post(self, url: str, body: bytes, headers: Sequence[str]) -> PostOutcome:
         """Post, and read the beginning of the answer. Redirects are answers. `headers`: `name: value`."""
         if not url.isascii():
-            return Answer(0, NOT_ASCII, reached=False, forbidden=True)
+            return PostOutcome(0, NOT_ASCII, reached=False, forbidden=True)
         handle = self._idle.pop() if self._idle else self._handle()
         curl, handle.refused = handle.curl, ""
         answer = bytearray()
@@ -144,16 +144,16 @@ class Poster:
         except pycurl.error as error:
             if handle.refused:
                 why = f"{handle.refused} is in this machine's own network, where nothing is posted to"
-                return Answer(0, why, reached=False, forbidden=True)
-            return Answer(0, str(error.args[1] or error), reached=curl.getinfo(pycurl.REQUEST_SIZE) > 0)
+                return PostOutcome(0, why, reached=False, forbidden=True)
+            return PostOutcome(0, str(error.args[1] or error), reached=curl.getinfo(pycurl.REQUEST_SIZE) > 0)
         finally:
             self._idle.append(handle)
         status = curl.getinfo(pycurl.RESPONSE_CODE)
         if 200 <= status < 300:
-            return Answer(status, "")
+            return PostOutcome(status, "")
         wait_s = curl.getinfo(pycurl.RETRY_AFTER)
         said = answer[:KEPT_ANSWER_BYTES].decode(errors="replace")
-        return Answer(status, said, float(wait_s) if wait_s > 0 else None)
+        return PostOutcome(status, said, float(wait_s) if wait_s > 0 else None)
 
     async def close(self) -> None:
         """End what is on its way, and close all connections."""
@@ -215,7 +215,7 @@ class PostingChannel(Channel):
         if self._poster is not None:
             await self._poster.close()
 
-    async def post(self, url: str, body: bytes, headers: Sequence[str]) -> Answer:
+    async def post(self, url: str, body: bytes, headers: Sequence[str]) -> PostOutcome:
         """As `Poster.post`."""
         assert self._poster is not None, "opened"  # noqa: S101 - the promise of `open`
         return await self._poster.post(url, body, headers)

@@ -24,7 +24,7 @@ from quakestream.channels import (
     Retry,
     text_field,
 )
-from quakestream.channels.posting import Answer, PostingChannel, check_url
+from quakestream.channels.posting import PostingChannel, PostOutcome, check_url
 from quakestream.errors import Rejected
 from quakestream.event import iso_time
 
@@ -94,7 +94,7 @@ def cloudevent(message: Message) -> bytes:
     )
 
 
-def outcome(answer: Answer) -> Outcome:
+def outcome(answer: PostOutcome) -> Outcome:
     """What an answer means."""
     if 200 <= answer.status < 300:
         return Accepted(by_receiver=True)

@@ -19,7 +19,7 @@ Begin = Literal["beginning", "end"]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PartitionStanding:
     """One partition as the catalogue and the log have it."""
 
     partition: int
@@ -57,7 +57,7 @@ class Standing:
         yield "what was published after the last record read and is not in this log is missing, unless it is sent again"
 
 
-def standings(log: EventLog, catalog: Catalog, topic: str, group: str) -> list[Standing]:
+def standings(log: EventLog, catalog: Catalog, topic: str, group: str) -> list[PartitionStanding]:
     """Every partition that either knows. Raises Unreachable."""
     identity = log.identity(topic)
     marks = log.watermarks(topic) if identity else {}
@@ -65,7 +65,7 @@ def standings(log: EventLog, catalog: Catalog, topic: str, group: str) -> list[S
     for one in catalog.positions(topic, group):
         known.setdefault(one.partition.partition, []).append(one)
     return [
-        Standing(
+        PartitionStanding(
             number,
             tuple(known[number]),
             identity,
@@ -76,7 +76,9 @@ def standings(log: EventLog, catalog: Catalog, topic: str, group: str) -> list[S
     ]
 
 
-def position_to_go_on(log: EventLog, topic: str, group: str, standing: Standing, begin: Begin) -> StoredPosition:
+def position_to_go_on(
+    log: EventLog, topic: str, group: str, standing: PartitionStanding, begin: Begin
+) -> StoredPosition:
     """Where the partition goes on from its beginning or its end as they are now.
 
     Raises:

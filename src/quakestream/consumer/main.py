@@ -20,7 +20,7 @@ from quakestream.api.feeds import feeds_router
 from quakestream.api.page import dashboard_router
 from quakestream.api.places import places_router
 from quakestream.api.status import StatusBoard, status_router
-from quakestream.catalog.followers import News
+from quakestream.catalog.followers import Bell
 from quakestream.catalog.opening import wait_for_catalog
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.config import ConsumerSettings
@@ -73,7 +73,7 @@ async def _serve(
         contextlib.closing(await wait_for_catalog(settings, stop)) as catalog,
     ):
         instance_id = _instance_id(settings, catalog)
-        news = News()
+        news = Bell()
         printer = EventPrinter(sys.stdout, aside=True) if settings.log_events else None
         pipeline = Pipeline(
             event_log,

@@ -24,7 +24,7 @@ import structlog
 
 from quakestream import telemetry
 from quakestream.catalog import Catalog, Change
-from quakestream.catalog.followers import LOOK_INTERVAL_S, FeedFollower, FollowerThread, News
+from quakestream.catalog.followers import LOOK_INTERVAL_S, Bell, FeedFollower, FollowerThread
 from quakestream.errors import Backpressure, Fenced, QuakestreamError, Rejected, Retryable, Unreachable
 from quakestream.event import iso_time, new_traceparent
 from quakestream.log import EventLog, Identity, LoggedRecord, Producer, Record, Topic
@@ -60,7 +60,7 @@ class Republisher(FollowerThread):
     what = "republish"
 
     def __init__(
-        self, event_log: EventLog, catalog: Catalog, news: News, topic: Topic, owner: str, now_ms: Callable[[], int]
+        self, event_log: EventLog, catalog: Catalog, news: Bell, topic: Topic, owner: str, now_ms: Callable[[], int]
     ) -> None:
         """`owner`: this instance's name among those that share the catalogue; best the same after a restart."""
         self._log = event_log

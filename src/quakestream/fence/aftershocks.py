@@ -13,7 +13,7 @@ from typing import Final
 
 from quakestream.seismology.geodesy import distance_km
 from quakestream.seismology.statistics import rupture_km
-from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.earthquake import Quake
 
 MIN_MAINSHOCK: Final = 5.5
 SMALLER_BY: Final = 2.0
@@ -29,7 +29,7 @@ def days_of_aftershocks(magnitude: float) -> float:
     return MIN_DAYS + (MAX_DAYS - MIN_DAYS) * min(max(part, 0.0), 1.0)
 
 
-def mainshock_of(quake: Earthquake, mainshocks: Iterable[Earthquake]) -> Earthquake | None:
+def mainshock_of(quake: Quake, mainshocks: Iterable[Quake]) -> Quake | None:
     """The largest of them that it is an aftershock of; None: of none.
 
     `mainshocks` are those of M 5.5 or more of the last 120 days, of any mode: another mode's count for nothing. An
@@ -39,7 +39,7 @@ def mainshock_of(quake: Earthquake, mainshocks: Iterable[Earthquake]) -> Earthqu
     return max(own, key=lambda one: one.magnitude or 0.0, default=None)
 
 
-def _is_aftershock(quake: Earthquake, of: Earthquake) -> bool:
+def _is_aftershock(quake: Quake, of: Quake) -> bool:
     if of.magnitude is None or quake.magnitude is None or of.magnitude < MIN_MAINSHOCK:
         return False
     if of.id == quake.id or of.mode != quake.mode or of.deleted or quake.magnitude >= of.magnitude - SMALLER_BY:

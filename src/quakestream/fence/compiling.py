@@ -18,7 +18,7 @@ from quakestream.fence.rules import asked
 from quakestream.seismology.geodesy import EARTH_RADIUS_KM
 from quakestream.subscriptions.area import country_area, country_code, region_area, region_number, vectors
 from quakestream.subscriptions.conditions import DEEP, Condition, holds
-from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.earthquake import Quake
 from quakestream.subscriptions.subscription import Night, Portfolio, Subscription, local_time
 
 FORMAT: Final = 1
@@ -65,7 +65,7 @@ class Kinds(msgspec.Struct, frozen=True, array_like=True):
     agencies: tuple[str, ...] | None
     hours: Hours | None
 
-    def holds(self, quake: Earthquake, at_ms: int) -> bool:
+    def holds(self, quake: Quake, at_ms: int) -> bool:
         """Whether the earthquake is of these kinds."""
         return quake.mode in self.modes and holds(
             Condition(

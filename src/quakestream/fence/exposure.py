@@ -22,7 +22,7 @@ from quakestream.fence.rules import expected, expected_values, is_deep
 from quakestream.seismology.geodesy import distances_km
 from quakestream.seismology.intensity import CITATIONS, CLASSES, Estimate, intensity_class, model_at, radius_km
 from quakestream.seismology.places import City, Coverage, cities_within, coverage_within, people_within
-from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.earthquake import Quake
 from quakestream.subscriptions.portfolio import Site
 
 LEAST_CLASS: Final = 3
@@ -104,7 +104,7 @@ class ClassOfSites:
         return CLASSES[self.number - 1].roman
 
 
-def exposure(quake: Earthquake) -> Exposure:
+def exposure(quake: Quake) -> Exposure:
     """People in cities by class of expected intensity, III and more."""
     people = classes_of_people(quake)
     if people is None:
@@ -120,7 +120,7 @@ def exposure(quake: Earthquake) -> Exposure:
     return Exposure(people, tuple(cities[:MAX_CITIES]), priority_of(people), coverage(quake))
 
 
-def classes_of_people(quake: Earthquake) -> tuple[ClassOfPeople, ...] | None:
+def classes_of_people(quake: Quake) -> tuple[ClassOfPeople, ...] | None:
     """The classes that anybody lives in, strongest first; None where there is no estimate of intensity."""
     if quake.magnitude is None or is_deep(quake):
         return None
@@ -138,7 +138,7 @@ def classes_of_people(quake: Earthquake) -> tuple[ClassOfPeople, ...] | None:
     )
 
 
-def coverage(quake: Earthquake) -> Coverage | None:
+def coverage(quake: Quake) -> Coverage | None:
     """How many of their countries' people the places stand for where III or more is expected; None: nobody is there."""
     if quake.magnitude is None or is_deep(quake):
         return None
@@ -159,13 +159,13 @@ def priority_of(people: Iterable[ClassOfPeople]) -> float:
     return math.log10(1.0 + math.fsum(weighted))
 
 
-def priority(quake: Earthquake) -> float | None:
+def priority(quake: Quake) -> float | None:
     """`priority_of` one earthquake; None where there is no estimate of intensity."""
     people = classes_of_people(quake)
     return None if people is None else priority_of(people)
 
 
-def shaken_sites(sites: Sequence[Site], quake: Earthquake) -> list[ShakenSite]:
+def shaken_sites(sites: Sequence[Site], quake: Quake) -> list[ShakenSite]:
     """Every site of a portfolio, the most shaken, which is the nearest, first."""
     kilometres = distances_km(
         quake.latitude, quake.longitude, [site.latitude for site in sites], [site.longitude for site in sites]
@@ -187,7 +187,7 @@ def classes_of_sites(shaken: Iterable[ShakenSite]) -> tuple[ClassOfSites, ...]:
     return tuple(ClassOfSites(number, counts[number], values[number]) for number in numbers if counts[number])
 
 
-def as_csv(shaken: Iterable[ShakenSite], quake: Earthquake) -> str:
+def as_csv(shaken: Iterable[ShakenSite], quake: Quake) -> str:
     """A portfolio's sites as CSV with a header, for a spreadsheet; what is unknown is empty.
 
     Every row says of which earthquake it is, and its mode: a drill's is never mistaken.
@@ -218,7 +218,7 @@ def _class(mmi: float) -> int:
     return CLASSES.index(intensity_class(mmi)) + 1
 
 
-def _reach_km(quake: Earthquake, number: int) -> float | None:
+def _reach_km(quake: Quake, number: int) -> float | None:
     """Out to where a class is expected: it begins half below its number."""
     if quake.magnitude is None:
         return None

@@ -45,7 +45,7 @@ from quakestream.fence.rules import Match, expected, expected_values, is_deep
 from quakestream.seismology.geodesy import EARTH_RADIUS_KM
 from quakestream.seismology.intensity import UNKNOWN_DEPTH_KM, mmi_values, model_at
 from quakestream.subscriptions.area import vector
-from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.earthquake import Quake
 from quakestream.subscriptions.subscription import Subscription
 
 MAX_FRESH: Final = 5_000
@@ -77,13 +77,24 @@ class Found:
     match: Match
 
 
+def quickest_loops() -> loops.Loops:
+    """The quicker of those that there are. numba takes half a second to load: other programs do without."""
+    if loops.has_numba():
+        from quakestream.fence import loops_numba  # noqa: PLC0415
+
+        return loops_numba
+    from quakestream.fence import loops_numpy  # noqa: PLC0415
+
+    return loops_numpy
+
+
 class Matches(Sequence[Found]):
     """Every subscription that asks for an earthquake, each once, in no order; objects are made as asked for."""
 
     def __init__(
         self,
         ids: Sequence[str],
-        quake: Earthquake,
+        quake: Quake,
         subscribers: NDArray[np.int32],
         kilometres: NDArray[np.float64],
         site: NDArray[np.int32],
@@ -125,7 +136,7 @@ class Geofence:
     """All subscriptions. Safe between threads; `match` runs beside `put`, `remove` and `rebuild`."""
 
     def __init__(self) -> None:
-        self._loops = loops.chosen()
+        self._loops = quickest_loops()
         self._lock = threading.Lock()
         self._rebuilding = threading.Lock()
         self._numbers: dict[str, int] = {}
@@ -141,7 +152,7 @@ class Geofence:
         self._cells: NDArray[Any] = np.empty(0, CELL)
         self._fresh = GrowingTable(ROW)
         self._removed = 0
-        self.match(Earthquake("", 0, 5.0, 0.0, 0.0, None, 0, "test"), 0)  # compiles, where no earlier start has
+        self.match(Quake("", 0, 5.0, 0.0, 0.0, None, 0, "test"), 0)  # compiles, where no earlier start has
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -182,7 +193,7 @@ class Geofence:
         """Whether so much was put or removed that it is worth it."""
         return self._fresh.count + self._removed > MAX_FRESH
 
-    def match(self, quake: Earthquake, at_ms: int) -> Matches:
+    def match(self, quake: Quake, at_ms: int) -> Matches:
         """Every subscription that asks for it, decided at that moment; silent about deletion and age."""
         with self._lock:
             ids, rows, cells, fresh = self._ids, self._rows, self._cells, self._fresh.view()
@@ -192,7 +203,7 @@ class Geofence:
             alive, _allowed(terms, kinds, quake, at_ms), terms, vertices, shapes, np.full(len(shapes), -1.0)
         )
         x, y, z = vector(quake.latitude, quake.longitude)
-        asked = loops.Asked(
+        asked = loops.Epicentre(
             x,
             y,
             z,
@@ -218,7 +229,7 @@ class Geofence:
     def _gathered(
         self,
         ids: Sequence[str],
-        quake: Earthquake,
+        quake: Quake,
         subscriber: NDArray[np.int32],
         site: NDArray[np.int32],
         kilometres: NDArray[np.float64],
@@ -401,7 +412,7 @@ def _numbered(ids: Sequence[str], alive: NDArray[np.bool_]) -> tuple[list[str], 
     return living, numbers
 
 
-def _allowed(terms: NDArray[Any], kinds: Sequence[Kinds], quake: Earthquake, at_ms: int) -> NDArray[np.bool_]:
+def _allowed(terms: NDArray[Any], kinds: Sequence[Kinds], quake: Quake, at_ms: int) -> NDArray[np.bool_]:
     """Of each terms, whether they hold."""
     known = np.array([one.holds(quake, at_ms) for one in kinds], bool)
     allowed: NDArray[np.bool_] = known[terms["kinds"]]
@@ -413,7 +424,7 @@ def _allowed(terms: NDArray[Any], kinds: Sequence[Kinds], quake: Earthquake, at_
     return allowed
 
 
-def _reaches(quake: Earthquake) -> NDArray[np.float64]:
+def _reaches(quake: Quake) -> NDArray[np.float64]:
     """How far intensities reach, 2, 2.05, … 10, as squared chords, a little too far; −1 nowhere."""
     wanted = np.arange(loops.LEAST_INTENSITY, 10.0 + loops.INTENSITY_STEP / 2.0, loops.INTENSITY_STEP)
     if quake.magnitude is None or is_deep(quake):

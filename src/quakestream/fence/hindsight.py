@@ -14,7 +14,7 @@ from quakestream.fence.aftershocks import MIN_MAINSHOCK, mainshock_of
 from quakestream.fence.rules import Match, asked, expected
 from quakestream.seismology.geodesy import distance_km
 from quakestream.seismology.intensity import CLASSES
-from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.earthquake import Quake
 from quakestream.subscriptions.subscription import Subscription
 
 YEAR_MS: Final = 365.25 * 86_400_000
@@ -29,7 +29,7 @@ LARGEST_SHAKEN_KM: Final = 2_000.0
 class Firing:
     """An earthquake of which a subscription would have been alerted."""
 
-    quake: Earthquake
+    quake: Quake
     match: Match
 
 
@@ -42,14 +42,14 @@ class Exceedance:
     times: int
     per_year: float | None
     """None: of a time under a year."""
-    strongest: Earthquake
+    strongest: Quake
 
     @property
     def roman(self) -> str:
         return CLASSES[self.number - 1].roman
 
 
-def would_have_fired(subscription: Subscription, quakes: Iterable[Earthquake]) -> list[Firing]:
+def would_have_fired(subscription: Subscription, quakes: Iterable[Quake]) -> list[Firing]:
     """The first alerts that these earthquakes, as they stand today, would have been, newest first.
 
     Day and night are those of the origin time. Drills count where the subscription asks for them. Of what the past no
@@ -68,7 +68,7 @@ def would_have_fired(subscription: Subscription, quakes: Iterable[Earthquake]) -
 
 
 def exceedances(
-    latitude: float, longitude: float, quakes: Iterable[Earthquake], from_ms: int, to_ms: int
+    latitude: float, longitude: float, quakes: Iterable[Quake], from_ms: int, to_ms: int
 ) -> list[Exceedance]:
     """How often each intensity from III on was expected at a site, from one moment to another, both included.
 
@@ -82,7 +82,7 @@ def exceedances(
     if to_ms < from_ms:
         raise ValueError("from_ms is to be before to_ms")
     years = (to_ms - from_ms) / YEAR_MS
-    felt: list[tuple[float, Earthquake]] = []
+    felt: list[tuple[float, Quake]] = []
     for quake in quakes:
         if quake.deleted or not from_ms <= quake.time_ms <= to_ms:
             continue
@@ -94,7 +94,7 @@ def exceedances(
     return [one for number in range(LEAST_CLASS, len(CLASSES) + 1) if (one := _exceedance(number, felt, years))]
 
 
-def _exceedance(number: int, felt: Sequence[tuple[float, Earthquake]], years: float) -> Exceedance | None:
+def _exceedance(number: int, felt: Sequence[tuple[float, Quake]], years: float) -> Exceedance | None:
     times = sum(math.floor(mmi + 0.5) >= number for mmi, _ in felt)
     per_year = times / years if years >= LEAST_YEARS else None
     return Exceedance(number, times, per_year, felt[0][1]) if times else None

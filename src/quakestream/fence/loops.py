@@ -1,7 +1,7 @@
 """The geofence's loops: which rows an earthquake may concern, how far it is from each, and which is each one's nearest.
 
 Two modules have the same two functions: `loops_numba`, compiled, for a million subscriptions; `loops_numpy`, for who
-has no numba (the extra `quakestream[fast]`), which is as good for some ten thousand. `chosen` says which there is.
+has no numba (the extra `quakestream[fast]`), which is as good for some ten thousand.
 
 Distances are chords of the unit sphere, squared: they order as great circles do, and need no arc sine. Nothing here
 knows of intensity: it comes as a table of how far each intensity reaches, a little too far, and whoever calls looks
@@ -35,7 +35,7 @@ class Tables(NamedTuple):
     """What was found of each shape; −1 where nobody has asked."""
 
 
-class Asked(NamedTuple):
+class Epicentre(NamedTuple):
     """The earthquake, as the loops see it."""
 
     x: float
@@ -65,7 +65,7 @@ class Loops(Protocol):
     """What both modules do."""
 
     def candidates(
-        self, rows: Any, cells: Any, ordered: bool, tables: Tables, asked: Asked, hits: Hits, count: int
+        self, rows: Any, cells: Any, ordered: bool, tables: Tables, asked: Epicentre, hits: Hits, count: int
     ) -> int:
         """Write which rows are met but for a closer look at intensity, from `count` on; returns the new count.
 
@@ -86,14 +86,3 @@ def has_numba() -> bool:
         return importlib.util.find_spec("numba") is not None
     except ValueError:  # somebody says in `sys.modules` that there is none
         return False
-
-
-def chosen() -> Loops:
-    """The quicker of those that there are. numba takes half a second to load."""
-    if has_numba():
-        from quakestream.fence import loops_numba  # noqa: PLC0415 - so that other programs do without
-
-        return loops_numba
-    from quakestream.fence import loops_numpy  # noqa: PLC0415
-
-    return loops_numpy

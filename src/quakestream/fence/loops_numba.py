@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 import numba
 
 from quakestream.fence.compiling import EVERYWHERE
-from quakestream.fence.loops import INTENSITY_STEP, LEAST_INTENSITY, Asked, Hits, Tables
+from quakestream.fence.loops import INTENSITY_STEP, LEAST_INTENSITY, Epicentre, Hits, Tables
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -40,7 +40,7 @@ def is_inside(vertices: Any, start: int, end: int, longitude: float, latitude: f
 
 
 @compiled
-def shape_chord2(vertices: Any, shape: Any, asked: Asked) -> float:
+def shape_chord2(vertices: Any, shape: Any, asked: Epicentre) -> float:
     """The squared chord from the epicentre to an area; 0 inside."""
     x, y, z, longitude, latitude = asked.x, asked.y, asked.z, asked.longitude, asked.latitude
     if shape.south <= latitude <= shape.north:
@@ -77,7 +77,7 @@ def shape_chord2(vertices: Any, shape: Any, asked: Asked) -> float:
 
 
 @compiled
-def candidates(rows: Any, cells: Any, ordered: bool, tables: Tables, asked: Asked, hits: Hits, count: int) -> int:
+def candidates(rows: Any, cells: Any, ordered: bool, tables: Tables, asked: Epicentre, hits: Hits, count: int) -> int:
     """As `loops.Loops`."""
     x, y, z, magnitude, deep, reach2 = asked.x, asked.y, asked.z, asked.magnitude, asked.deep, asked.reach2
     for cell in cells:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quakestream.fence.compiling import EVERYWHERE
-from quakestream.fence.loops import INTENSITY_STEP, LEAST_INTENSITY, Asked, Hits, Tables
+from quakestream.fence.loops import INTENSITY_STEP, LEAST_INTENSITY, Epicentre, Hits, Tables
 
 
 def candidates(
@@ -16,7 +16,7 @@ def candidates(
     cells: NDArray[Any],  # noqa: ARG001 - only compiled loops gain by leaving cells out
     ordered: bool,  # noqa: ARG001 - likewise
     tables: Tables,
-    asked: Asked,
+    asked: Epicentre,
     hits: Hits,
     count: int,
 ) -> int:
@@ -55,7 +55,7 @@ def candidates(
     return end
 
 
-def shape_chord2(vertices: NDArray[Any], shape: Any, asked: Asked) -> float:
+def shape_chord2(vertices: NDArray[Any], shape: Any, asked: Epicentre) -> float:
     """The squared chord from the epicentre to an area; 0 inside."""
     outline = vertices[shape["start"] : shape["end"]]
     if shape["south"] <= asked.latitude <= shape["north"]:

@@ -33,7 +33,7 @@ from quakestream.seismology.intensity import (
 )
 from quakestream.subscriptions.area import Area, country_area, country_code, from_geojson, region_area, region_number
 from quakestream.subscriptions.conditions import DEEP, Condition, alternatives, holds
-from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.earthquake import Quake
 from quakestream.subscriptions.portfolio import Site
 from quakestream.subscriptions.subscription import Circle, Portfolio, Subscription, World
 
@@ -71,7 +71,7 @@ class Asked:
     min_intensity: NDArray[np.float64]
     max_km: NDArray[np.float64]
 
-    def check(self, quake: Earthquake, at_ms: int) -> Match | None:
+    def check(self, quake: Quake, at_ms: int) -> Match | None:
         """Whether an earthquake is what the subscription asks for, decided at that moment; None: it is not.
 
         Silent about deletion and age: `policy.py` knows those.
@@ -89,11 +89,11 @@ class Asked:
             return None
         return self._match(quake, np.where(met, km, np.inf), int(met.sum()))
 
-    def measure(self, quake: Earthquake) -> Match:
+    def measure(self, quake: Quake) -> Match:
         """The earthquake at the subscription's place, whatever is asked: for who was told, and asks no longer."""
         return self._match(quake, self._distances_km(quake), 0)
 
-    def _distances_km(self, quake: Earthquake) -> NDArray[np.float64]:
+    def _distances_km(self, quake: Quake) -> NDArray[np.float64]:
         if self.everywhere:
             return np.zeros(1)
         if self.area is not None:
@@ -101,7 +101,7 @@ class Asked:
         return distances_km(quake.latitude, quake.longitude, self.latitude, self.longitude)
 
     def _is_met(
-        self, number: int, condition: Condition, quake: Earthquake, km: NDArray[np.float64], mmi: NDArray[np.float64]
+        self, number: int, condition: Condition, quake: Quake, km: NDArray[np.float64], mmi: NDArray[np.float64]
     ) -> NDArray[np.bool_]:
         magnitude = -math.inf if quake.magnitude is None else quake.magnitude
         met: NDArray[np.bool_] = (magnitude >= self.min_magnitude[number]) & (km <= self.max_km[number])
@@ -113,7 +113,7 @@ class Asked:
         met &= by_intensity | np.isneginf(self.min_intensity[number])
         return met
 
-    def _match(self, quake: Earthquake, km: NDArray[np.float64], sites: int) -> Match:
+    def _match(self, quake: Quake, km: NDArray[np.float64], sites: int) -> Match:
         nearest = int(km.argmin())
         distance_km = km.item(nearest)
         of_portfolio = isinstance(self.subscription.where, Portfolio)
@@ -162,29 +162,29 @@ def asked(subscription: Subscription) -> Asked:
     )
 
 
-def check(subscription: Subscription, quake: Earthquake, at_ms: int) -> Match | None:
+def check(subscription: Subscription, quake: Quake, at_ms: int) -> Match | None:
     """`Asked.check`, for once; whoever asks again keeps an `Asked`."""
     return asked(subscription).check(quake, at_ms)
 
 
-def measure(subscription: Subscription, quake: Earthquake) -> Match:
+def measure(subscription: Subscription, quake: Quake) -> Match:
     """`Asked.measure`, for once."""
     return asked(subscription).measure(quake)
 
 
-def is_deep(quake: Earthquake) -> bool:
+def is_deep(quake: Quake) -> bool:
     """Whether no intensity is estimated for its depth."""
     return quake.depth_km is not None and quake.depth_km > MAX_DEPTH_KM
 
 
-def expected(quake: Earthquake, km: float) -> Estimate | None:
+def expected(quake: Quake, km: float) -> Estimate | None:
     """The intensity expected so far from the epicentre; None without a magnitude, or deeper than 70 km."""
     if quake.magnitude is None:
         return None
     return estimate(model_at(quake.latitude, quake.longitude), quake.magnitude, km, quake.depth_km)
 
 
-def expected_values(quake: Earthquake, km: NDArray[np.float64]) -> NDArray[np.float64]:
+def expected_values(quake: Quake, km: NDArray[np.float64]) -> NDArray[np.float64]:
     """The mean intensities expected so far from the epicentre, not bounded to the scale; NaN where there is none."""
     if quake.magnitude is None or is_deep(quake):
         return np.full(len(km), np.nan)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from quakestream.event import EarthquakeEvent, from_document
 from quakestream.fence.exposure import ClassOfSites, Exposure, ShakenSite, classes_of_sites, exposure, shaken_sites
 from quakestream.seismology.places import describe
-from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.earthquake import Quake
 from quakestream.subscriptions.portfolio import Site
 
 SOURCE: Final = "scenario"
@@ -26,7 +26,7 @@ MAGNITUDES: Final = (3.0, 9.5)
 class Scenario:
     """What an earthquake would do, by expected intensity."""
 
-    quake: Earthquake
+    quake: Quake
     exposure: Exposure
     portfolios: Mapping[str, tuple[ShakenSite, ...]]
     """Of each portfolio by name, every site, the most shaken first."""
@@ -74,7 +74,7 @@ def made_up(
 def run(event: EarthquakeEvent, portfolios: Mapping[str, Sequence[Site]]) -> Scenario:
     """What it would do to people in cities, and to portfolios."""
     place = event.location
-    quake = Earthquake(
+    quake = Quake(
         id=event.key,
         revision=1,
         magnitude=event.magnitude,

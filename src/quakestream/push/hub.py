@@ -24,13 +24,13 @@ from msgspec import Struct, field
 
 from quakestream import supervision, telemetry
 from quakestream.catalog import Catalog, EarthquakeFilter, Feed
-from quakestream.catalog.followers import LOOK_INTERVAL_S, News
+from quakestream.catalog.followers import LOOK_INTERVAL_S, Bell
 from quakestream.errors import Backpressure, Gap, Retryable, Unreachable
 from quakestream.push import messages
 from quakestream.push.connections import Connection
 from quakestream.push.joining import Joining
 from quakestream.push.journal import Journal, Part, parts
-from quakestream.push.messages import Entry, Wire, entry
+from quakestream.push.messages import JournalEntry, Wire, entry
 
 STOPPING: Final = "the service is about to stop"
 FAILED: Final = "live push has failed, and begins anew in a moment"
@@ -54,7 +54,7 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
-class Group(Struct, eq=False):
+class Audience(Struct, eq=False):
     """All that listen for the same: they get the same bytes."""
 
     wanted: EarthquakeFilter
@@ -72,7 +72,7 @@ class Hub:
     def __init__(
         self,
         catalog: Catalog,
-        news: News,
+        news: Bell,
         *,
         max_connections: int,
         max_connections_per_address: int,
@@ -89,7 +89,7 @@ class Hub:
         self._look_s = LOOK_INTERVAL_S if catalog.shared else ALONE_LOOK_S
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(2, "push")
-        self._groups: dict[EarthquakeFilter, Group] = {}
+        self._groups: dict[EarthquakeFilter, Audience] = {}
         self._connections: set[Connection] = set()
         self._pressed: set[Connection] = set()
         self._admitted: Counter[str] = Counter()
@@ -169,9 +169,9 @@ class Hub:
         if not self._admitted[address]:
             del self._admitted[address]
 
-    def group(self, wanted: EarthquakeFilter) -> Group:
+    def group(self, wanted: EarthquakeFilter) -> Audience:
         """Those who listen for this."""
-        return self._groups.get(wanted) or Group(wanted)
+        return self._groups.get(wanted) or Audience(wanted)
 
     def opened(self, connection: Connection) -> None:
         """It was admitted, and can be written to."""
@@ -322,7 +322,7 @@ class Hub:
                 waiting.set_exception(error)
         del self._waiting[:count]
 
-    async def _read(self) -> list[Entry]:
+    async def _read(self) -> list[JournalEntry]:
         """What follows the journal's head. Where that can't be had, the journal begins anew, and everybody is told."""
         journal, asleep = self.journal, self._asleep
         try:
@@ -340,7 +340,7 @@ class Hub:
         self._asleep = False
         return entries
 
-    def _transitions(self, after_seq: int | None) -> tuple[Feed, list[Entry]]:
+    def _transitions(self, after_seq: int | None) -> tuple[Feed, list[JournalEntry]]:
         if after_seq is None:
             return self.catalog.feed(), []
         feed, transitions = self.catalog.transitions(after_seq, READ)
@@ -359,7 +359,7 @@ class Hub:
 
     # --- writing ------------------------------------------------------------------------------------------------
 
-    async def _broadcast(self, entries: Sequence[Entry]) -> None:
+    async def _broadcast(self, entries: Sequence[JournalEntry]) -> None:
         self.journal.append(entries)
         # whoever goes live from here on has had these: so those who are live are taken down first
         plan = [
@@ -377,7 +377,7 @@ class Hub:
         for one in entries:
             telemetry.PUSH_SECONDS.observe(max(now_ms - one.at_ms, 0) / 1000)
 
-    async def _write(self, group: Group, wire: Wire, clients: Sequence[Connection], part: Part) -> None:
+    async def _write(self, group: Audience, wire: Wire, clients: Sequence[Connection], part: Part) -> None:
         """To those of the clients who are live still, and were not brought further by the journal meanwhile."""
         payload, seq, written = part.payload, part.seq, 0
         for start in range(0, len(clients), SLICE):

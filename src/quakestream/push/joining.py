@@ -21,7 +21,7 @@ from quakestream.errors import Gap, Retryable
 from quakestream.push import messages
 from quakestream.push.connections import Connection
 from quakestream.push.journal import BLOCK, Journal, number
-from quakestream.push.messages import Entry, entry
+from quakestream.push.messages import JournalEntry, entry
 
 TURN_S: Final = 0.005
 """How long clients are brought up before others have their turn."""
@@ -33,7 +33,7 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
-class Room(Protocol):
+class JoiningHub(Protocol):
     """What joining needs of the hub."""
 
     catalog: Catalog
@@ -62,7 +62,7 @@ def list_url(wanted: EarthquakeFilter) -> str:
 class Joining:
     """Those on their way."""
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: JoiningHub) -> None:
         self._room = room
         self._queue: deque[Connection] = deque()
         self._filled = asyncio.Event()
@@ -170,7 +170,7 @@ class Joining:
             self.add(connection)
 
 
-def _block(catalog: Catalog, epoch: str, place: int) -> tuple[int, list[Entry]]:
+def _block(catalog: Catalog, epoch: str, place: int) -> tuple[int, list[JournalEntry]]:
     """What the feed has of a block: its first change that is not pruned, and those from there on."""
     after, end = place * BLOCK, (place + 1) * BLOCK
     while True:

@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from quakestream.catalog import EarthquakeFilter
-from quakestream.push.messages import Entry, Wire
+from quakestream.push.messages import JournalEntry, Wire
 
 BLOCK: Final = 128
 MAX_BLOCKS: Final = 32
@@ -37,7 +37,7 @@ class Block(Struct):
     """The changes from `first` on, without a hole."""
 
     first: int
-    entries: list[Entry]
+    entries: list[JournalEntry]
 
     @property
     def bytes(self) -> int:
@@ -66,7 +66,7 @@ class Journal:
         self._shared: OrderedDict[tuple[EarthquakeFilter, Wire, int, int], Part] = OrderedDict()
         self._shared_bytes = 0
 
-    def append(self, entries: Sequence[Entry]) -> None:
+    def append(self, entries: Sequence[JournalEntry]) -> None:
         """The changes that follow `head`."""
         for one in entries:
             place = number(one.seq)
@@ -78,7 +78,7 @@ class Journal:
                 block.entries.append(one)
         self.head = entries[-1].seq
 
-    def put(self, place: int, first: int, entries: Sequence[Entry]) -> None:
+    def put(self, place: int, first: int, entries: Sequence[JournalEntry]) -> None:
         """A block that was read: its changes from `first` on, as far as there are any yet."""
         known = self._blocks.get(place)
         if known is None or known.last < first + len(entries) - 1:
@@ -121,7 +121,7 @@ class Journal:
             self._shared_bytes -= len(oldest.payload)
 
 
-def parts(entries: Sequence[Entry], wanted: EarthquakeFilter, wire: Wire) -> Iterator[Part]:
+def parts(entries: Sequence[JournalEntry], wanted: EarthquakeFilter, wire: Wire) -> Iterator[Part]:
     """The messages for a filter, in pieces of little more than `PART_BYTES`. The last one reaches the last entry."""
     messages: list[bytes] = []
     size = 0

@@ -14,7 +14,7 @@ from msgspec import Struct
 from websockets.frames import Frame, Opcode
 
 from quakestream.catalog import EarthquakeFilter, Feed, Page, Transition
-from quakestream.catalog.matching import Standing, matches, standing_of
+from quakestream.catalog.matching import FilterView, matches, standing_of
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -26,7 +26,7 @@ class Wire(enum.IntEnum):
     WEBSOCKET = 1
 
 
-class Entry(Struct):
+class JournalEntry(Struct):
     """A change, ready to be sent to those who want it."""
 
     epoch: str
@@ -35,8 +35,8 @@ class Entry(Struct):
     at_ms: int
     body: bytes
     """The Change, as the contract's JSON."""
-    before: Standing | None
-    after: Standing | None
+    before: FilterView | None
+    after: FilterView | None
     before_unknown: bool
     """What was before has been pruned."""
     sent: list[bytes | None] = msgspec.field(default_factory=lambda: [None] * 4)
@@ -58,11 +58,11 @@ class Entry(Struct):
         return made
 
 
-def entry(epoch: str, transition: Transition) -> Entry:
+def entry(epoch: str, transition: Transition) -> JournalEntry:
     """A change of the feed of that epoch."""
     change, before = transition.change, transition.before
     merged_away = change.type == "merged" and change.into_id is not None
-    return Entry(
+    return JournalEntry(
         epoch,
         change.seq,
         change.type,

@@ -82,7 +82,7 @@ class City(NamedTuple):
     """From the point that was asked about."""
 
 
-class Country(NamedTuple):
+class CountryEntry(NamedTuple):
     code: str
     """ISO 3166-1 alpha-2; XK for Kosovo, as GeoNames has it."""
     name: str
@@ -93,7 +93,7 @@ class Coverage(NamedTuple):
 
     share: float
     """0…1, of all people of these countries; each weighs by those who are in question."""
-    countries: tuple[tuple[Country, float], ...]
+    countries: tuple[tuple[CountryEntry, float], ...]
     """Each with its own share, the one of the nearest place first."""
 
 
@@ -118,7 +118,7 @@ def region(latitude: float, longitude: float) -> str:
     return land.name if land else flinn_engdahl(latitude, longitude)
 
 
-def country(latitude: float, longitude: float) -> Country | None:
+def country(latitude: float, longitude: float) -> CountryEntry | None:
     """Whose land it is by Natural Earth's 1:50,000,000 map, good to some km; None at sea.
 
     Overseas parts have a code of their own, as in ISO 3166 (French Guiana is GF).
@@ -127,7 +127,7 @@ def country(latitude: float, longitude: float) -> Country | None:
     if number == _NONE:
         return None
     cities = _cities()
-    return Country(cities.country_codes[number], cities.country_names[number])
+    return _country(cities, number)
 
 
 def flinn_engdahl(latitude: float, longitude: float) -> str:
@@ -215,7 +215,7 @@ def coverage_within(latitude: float, longitude: float, radius_km: float) -> Cove
     there = sum(found[number] for number, _ in known)
     return Coverage(
         float(there / sum(found[number] / share for number, share in known)),
-        tuple((Country(cities.country_codes[number], cities.country_names[number]), share) for number, share in known),
+        tuple((_country(cities, number), share) for number, share in known),
     )
 
 
@@ -230,12 +230,10 @@ def people_known(code: str) -> tuple[int, int]:
     return people.known[number], people.totals[number]
 
 
-def countries() -> list[Country]:
+def countries() -> list[CountryEntry]:
     """Every country that has land on the map, by code."""
     cities = _cities()
-    return [
-        Country(cities.country_codes[number], cities.country_names[number]) for number in sorted(set(_borders().owners))
-    ]
+    return [_country(cities, number) for number in sorted(set(_borders().owners))]
 
 
 def country_outline(code: str) -> shapely.MultiPolygon:
@@ -465,6 +463,10 @@ def _tables(*names: str) -> list[NDArray[Any]]:
     with importlib.resources.files(__package__).joinpath("places.npz").open("rb") as file:
         archive = np.load(file)
         return [archive[name] for name in names]
+
+
+def _country(cities: _Cities, number: int) -> CountryEntry:
+    return CountryEntry(cities.country_codes[number], cities.country_names[number])
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from msgspec import Struct
 from quakestream.seismology.origin import Origin
 
 
-class Region(Struct, frozen=True):
+class AuthoritativeRegion(Struct, frozen=True):
     """Where some agencies are authoritative."""
 
     name: str
@@ -35,7 +35,7 @@ class Region(Struct, frozen=True):
 class Ranking(Struct, frozen=True):
     """Which agency is asked first: in its region, then elsewhere."""
 
-    regions: tuple[Region, ...] = ()
+    regions: tuple[AuthoritativeRegion, ...] = ()
     elsewhere: tuple[str, ...] = ()
 
     def rank(self, origin: Origin) -> int:
@@ -51,7 +51,7 @@ def ranking_of(text: str | bytes) -> Ranking:
     document = json.loads(text)
     return Ranking(
         tuple(
-            Region(r["name"], tuple(r["agencies"]), tuple((float(x), float(y)) for x, y in r["ring"]))
+            AuthoritativeRegion(r["name"], tuple(r["agencies"]), tuple((float(x), float(y)) for x, y in r["ring"]))
             for r in document.get("regions", ())
         ),
         tuple(document.get("elsewhere", ())),

@@ -52,7 +52,7 @@ class Answer:
         return max(0.0, float(match.group(1)) - (float(age) if age.isdigit() else 0.0)) if match else 0.0
 
 
-class Refused(Retryable):
+class ErrorAnswer(Retryable):
     """The server answered with an error; `wait_s` is what it asked for, `reason` how its answer begins."""
 
     def __init__(self, message: str, status: int, wait_s: float, reason: str) -> None:
@@ -118,7 +118,7 @@ class Client:
             return Answer(status, body, response.headers)
         reason = " ".join(body[:_MAX_REASON].decode(errors="replace").split())
         wait_s = _retry_after_s(response.headers, self._context.now_ms())
-        raise Refused(f"HTTP {status} from {response.url}", status, wait_s, reason)
+        raise ErrorAnswer(f"HTTP {status} from {response.url}", status, wait_s, reason)
 
 
 class Pace:
@@ -139,7 +139,7 @@ class Pace:
     def failed(self, error: Exception) -> None:
         """An error, with which the server may have asked for a pause."""
         self.failures += 1
-        self._asked_s = error.wait_s if isinstance(error, Refused) else 0.0
+        self._asked_s = error.wait_s if isinstance(error, ErrorAnswer) else 0.0
 
     def pause_s(self, spent_s: float = 0.0) -> float:
         """The interval, less what the last request took of it; after failures twice as long each time.

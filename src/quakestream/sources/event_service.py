@@ -19,7 +19,7 @@ from msgspec import Struct
 from quakestream import formats
 from quakestream.event import EarthquakeEvent, iso_time
 from quakestream.formats import Problem
-from quakestream.sources.client import MAX_BODY_BYTES, Client, Refused
+from quakestream.sources.client import MAX_BODY_BYTES, Client, ErrorAnswer
 from quakestream.sources.memory import Memory
 from quakestream.telemetry import EVENTS_REFUSED
 
@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class WindowPage:
     """What a window of time has; `whole`: nothing was left out for there being too much."""
 
     events: Sequence[EarthquakeEvent]
@@ -74,7 +74,7 @@ class EventService:
         self._with_updated_after = dict(with_updated_after or {})
         self._answered = False
 
-    async def page(self, start_ms: int, end_ms: int, updated_after_ms: int | None = None) -> Page:
+    async def page(self, start_ms: int, end_ms: int, updated_after_ms: int | None = None) -> WindowPage:
         """The events of a window of time, of those the ones that were changed after `updated_after_ms`.
 
         Raises:
@@ -90,15 +90,15 @@ class EventService:
             parameters |= {"updatedafter": iso_time(updated_after_ms)[:-1]} | self._with_updated_after
         try:
             answer = await self._client.get(self.url + "query", parameters)
-        except Refused as error:
+        except ErrorAnswer as error:
             if _too_much(error):
-                return Page((), whole=False)
+                return WindowPage((), whole=False)
             if error.status == 404 and (self._answered or "no data" in error.reason.lower()):
-                return Page((), whole=True)
+                return WindowPage((), whole=True)
             raise
         events, entries = await read_answer(answer.body, self._form, label=self._label, now_ms=self._now_ms())
         self._answered = True
-        return Page(events, whole=entries < self._limit)
+        return WindowPage(events, whole=entries < self._limit)
 
     async def knows_updated_after(self) -> bool:
         """Whether the service describes itself as one that can be asked for what has changed.
@@ -108,14 +108,14 @@ class EventService:
         """
         try:
             answer = await self._client.get(self.url + "application.wadl")
-        except Refused as error:
+        except ErrorAnswer as error:
             if error.status >= 500 or error.status == 429:
                 raise
             return False
         return b'"updatedafter"' in answer.body.replace(b"'", b'"').lower()
 
 
-def _too_much(error: Refused) -> bool:
+def _too_much(error: ErrorAnswer) -> bool:
     """413; the USGS says 400, and in words that it is too much."""
     return error.status == 413 or (error.status == 400 and "exceeds search limit" in error.reason)
 

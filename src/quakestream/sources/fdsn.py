@@ -21,7 +21,7 @@ from quakestream.event import EarthquakeEvent
 from quakestream.secrecy import redacted
 from quakestream.sources import Outlet, Source, SourceContext, SourceOptions
 from quakestream.sources.allowed import check_names
-from quakestream.sources.client import Client, Pace, Refused, is_loopback, is_url
+from quakestream.sources.client import Client, ErrorAnswer, Pace, is_loopback, is_url
 from quakestream.sources.event_service import DAY_MS, Archive, EventService, Reach
 from quakestream.sources.memory import FORGET_AFTER_MS
 from quakestream.sources.presets import ALIASES, PRESETS, Preset
@@ -145,7 +145,7 @@ class FdsnSource(Source):
                         "poll failed", source=self.label, url=self._url, failures=pace.failures, error=str(error)
                     )
                     outlet.report("failing", error=str(error))
-                    if isinstance(error, Refused) and error.status == 400 and archive is not None:
+                    if isinstance(error, ErrorAnswer) and error.status == 400 and archive is not None:
                         archive.give_up_updates()  # it may not know them after all
                 else:
                     pace.succeeded()

@@ -22,7 +22,7 @@ from pydantic import Field
 from quakestream.errors import Rejected, Retryable
 from quakestream.event import MAX_UPDATED_AHEAD_MS, EarthquakeEvent
 from quakestream.sources import Outlet, Source, SourceContext, SourceOptions, side_by_side
-from quakestream.sources.client import Client, Pace, Refused, is_loopback
+from quakestream.sources.client import Client, ErrorAnswer, Pace, is_loopback
 from quakestream.sources.event_service import DAY_MS, Archive, EventService, Reach, read_answer
 from quakestream.sources.first_read import FirstRead
 from quakestream.sources.vanished import Watch
@@ -220,7 +220,7 @@ class UsgsSource(Source):
                 SOURCE_VANISHED.labels(self.label, "unknown").inc()
                 self._watch.postpone(event.id)
                 log.info("no word of an event that left the feed", source=self.name, id=event.id, error=str(error))
-                if not isinstance(error, Rejected) and not (isinstance(error, Refused) and error.status == 404):
+                if not isinstance(error, Rejected) and not (isinstance(error, ErrorAnswer) and error.status == 404):
                     raise
             else:
                 SOURCE_VANISHED.labels(self.label, answer).inc()
@@ -236,7 +236,7 @@ class UsgsSource(Source):
         parameters = {"eventid": event.id, "format": "geojson", "includedeleted": "true"}
         try:
             answer = await client.get(self._fdsn_url.rstrip("/") + "/query", parameters)
-        except Refused as error:
+        except ErrorAnswer as error:
             if error.status != httpx.codes.CONFLICT:
                 raise
             return "deleted", [self._deleted(event, None)]

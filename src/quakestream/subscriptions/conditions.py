@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from quakestream.event import DEFAULT_TYPE
-from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.earthquake import Quake
 from quakestream.subscriptions.fields import DepthKm, Intensity, Km, Magnitude, Strict, Word
 
 MAX_MEMBERS: Final = 8
@@ -187,7 +187,7 @@ def _deeper(a: Deep | None, b: Deep | None) -> Deep | None:
     return Deep(min_magnitude=max(a.min_magnitude, b.min_magnitude), within_km=min(a.within_km, b.within_km))
 
 
-def holds(condition: Condition, quake: Earthquake, *, night: bool) -> bool:
+def holds(condition: Condition, quake: Quake, *, night: bool) -> bool:
     """Whether what does not depend on the place is as the condition has it: all but magnitude's least and intensity."""
     if condition.max_magnitude is not None and not (
         quake.magnitude is not None and quake.magnitude <= condition.max_magnitude

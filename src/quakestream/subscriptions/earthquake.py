@@ -10,7 +10,7 @@ from quakestream.event import DEFAULT_TYPE, Mode, Status
 
 
 @dataclass(frozen=True, slots=True)
-class Earthquake:
+class Quake:
     """An earthquake as it stands after one change."""
 
     id: str
@@ -35,11 +35,11 @@ class Earthquake:
         return self.status == "deleted"
 
 
-def earthquake_of(document: Mapping[str, Any]) -> Earthquake:
+def earthquake_of(document: Mapping[str, Any]) -> Quake:
     """From the contract's Earthquake, or from an event on the stream, which has no revision."""
     location = document["location"]
     source = document.get("source") or ""
-    return Earthquake(
+    return Quake(
         id=document["id"],
         revision=document.get("revision") or 0,
         magnitude=document.get("magnitude"),

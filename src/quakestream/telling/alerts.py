@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from quakestream import channels, supervision
-from quakestream.catalog.followers import News
+from quakestream.catalog.followers import Bell
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.channels import Channel, ChannelContext, Kind
 from quakestream.config import ConsumerSettings
@@ -45,7 +45,7 @@ class Alerts:
     """Everything that tells people of earthquakes, for one instance."""
 
     def __init__(
-        self, settings: ConsumerSettings, catalog: SqlCatalog, news: News, owner: str, now_ms: Callable[[], int]
+        self, settings: ConsumerSettings, catalog: SqlCatalog, news: Bell, owner: str, now_ms: Callable[[], int]
     ) -> None:
         """`owner`: this instance's name among those that share the catalogue.
 

@@ -25,8 +25,7 @@ from sqlalchemy import Connection
 
 from quakestream import telemetry
 from quakestream.catalog import Change, EarthquakeFilter, Feed
-from quakestream.catalog.followers import LOOK_INTERVAL_S, FeedFollower, FollowerThread
-from quakestream.catalog.followers import News as FeedNews
+from quakestream.catalog.followers import LOOK_INTERVAL_S, Bell, FeedFollower, FollowerThread
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.channels import Channel
 from quakestream.errors import Fenced, Rejected
@@ -36,7 +35,7 @@ from quakestream.fence.geofence import Geofence
 from quakestream.fence.rules import Match
 from quakestream.seismology.intensity import model_at
 from quakestream.seismology.travel_times import s_arrival_s
-from quakestream.subscriptions.earthquake import Earthquake, earthquake_of
+from quakestream.subscriptions.earthquake import Quake, earthquake_of
 from quakestream.subscriptions.registry import Registry, Stored
 from quakestream.subscriptions.subscription import ChannelTarget, Subscription
 from quakestream.telling.messages import Facts
@@ -99,7 +98,7 @@ class AlertFollower(FollowerThread):
         catalog: SqlCatalog,
         registry: Registry,
         channels: Mapping[str, Channel],
-        news: FeedNews,
+        news: Bell,
         owner: str,
         now_ms: Callable[[], int],
         *,
@@ -387,7 +386,7 @@ class AlertFollower(FollowerThread):
             return None
         return _Receiver(one.channel, channel.target(one.model_extra or {}), after_ms)
 
-    def _mainshock(self, quake: Earthquake, subscriptions: Iterable[Subscription]) -> Earthquake | None:
+    def _mainshock(self, quake: Quake, subscriptions: Iterable[Subscription]) -> Quake | None:
         if not any(subscription.how.exclude_aftershocks for subscription in subscriptions):
             return None
         since_ms = quake.time_ms - round(MAX_DAYS * DAY_MS)

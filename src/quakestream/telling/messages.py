@@ -49,7 +49,7 @@ class Facts(Struct, frozen=True, omit_defaults=True):
     """The earthquake itself, where no change of the catalogue has it: of tests and drills."""
 
 
-class Place(Struct, frozen=True):
+class SubscribedPlace(Struct, frozen=True):
     """Of a subscription, what its messages need."""
 
     place: str = ""
@@ -74,7 +74,7 @@ class View(Struct, frozen=True):
     """A subscription as far as its messages need it: parsed far quicker than the whole of it."""
 
     how: Words
-    where: Place = Place()
+    where: SubscribedPlace = SubscribedPlace()
     name: str = ""
     modes: tuple[Mode, ...] = ("actual",)
     time_zone: str = "UTC"

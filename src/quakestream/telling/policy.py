@@ -24,7 +24,7 @@ from quakestream.fence.rules import Match, measure
 from quakestream.seismology.geodesy import distance_km
 from quakestream.seismology.intensity import CLASSES, Severity, intensity_class, severity
 from quakestream.subscriptions.conditions import alternatives
-from quakestream.subscriptions.earthquake import Earthquake
+from quakestream.subscriptions.earthquake import Quake
 from quakestream.subscriptions.subscription import QuietHours, Subscription
 
 Kind = Literal["alert", "update", "cancellation"]
@@ -92,7 +92,7 @@ class News:
 
     seq: int
     type: ChangeType
-    quake: Earthquake
+    quake: Quake
     """After it."""
     at_ms: int
     """When it is dealt with."""
@@ -161,7 +161,7 @@ def decide(
     *,
     max_age_ms: int,
     waiting: Told | None = None,
-    mainshock: Earthquake | None = None,
+    mainshock: Quake | None = None,
     recent: Sequence[Told] = (),
 ) -> Decision:
     """What to say after a change.
@@ -221,7 +221,7 @@ def carried(of_survivor: Told | None, of_gone: Told | None) -> tuple[Told | None
     return of_gone, None
 
 
-def differences(told: Told, quake: Earthquake, here: Match) -> tuple[Difference, ...]:
+def differences(told: Told, quake: Quake, here: Match) -> tuple[Difference, ...]:
     """What is materially different from what was told; what is unknown differs from every number."""
     found: list[Difference] = []
     if _moved(told.magnitude, quake.magnitude, MATERIAL_MAGNITUDE):
@@ -354,7 +354,7 @@ def _withdrawn(waiting: Told | None, cause: Cause, reason: str) -> Decision:
 
 
 def _in_swarm(
-    subscription: Subscription, quake: Earthquake, severity: Severity, recent: Sequence[Told], now_ms: int
+    subscription: Subscription, quake: Quake, severity: Severity, recent: Sequence[Told], now_ms: int
 ) -> bool:
     """Whether so many alerts came from there lately that this one may wait for the digest."""
     digest = subscription.how.digest
@@ -382,7 +382,7 @@ def _next_digest_ms(subscription: Subscription, now_ms: int) -> int:
 
 
 def _may_disturb(
-    subscription: Subscription, quiet: QuietHours, quake: Earthquake, here: Match, told: Told | None, now_ms: int
+    subscription: Subscription, quiet: QuietHours, quake: Quake, here: Match, told: Told | None, now_ms: int
 ) -> bool:
     """Whether something is told in quiet hours: it is severe, or corrects what was told in the same hours."""
     if not quiet.holds(subscription.local(now_ms)):

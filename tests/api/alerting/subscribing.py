@@ -13,7 +13,7 @@ from quakestream.api.alerting import bodies
 from quakestream.api.alerting.drills import Drills
 from quakestream.api.alerting.routes import alerts_router
 from quakestream.api.app import consumer_app
-from quakestream.catalog.followers import News
+from quakestream.catalog.followers import Bell
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.config import ConsumerSettings
 from quakestream.log import Topic
@@ -52,7 +52,7 @@ class Client:
         values = {"data_dir": folder, "alerts_token": token, "public_url": "https://quakes.example.org"}
         self.settings = ConsumerSettings.model_validate(values | settings)
         self.catalog = SqliteCatalog(folder / "catalogue.sqlite3")
-        self.alerts = Alerts(self.settings, self.catalog, News(), "one", now_ms)
+        self.alerts = Alerts(self.settings, self.catalog, Bell(), "one", now_ms)
         self.log = EmbeddedLog(folder)
         self.log.ensure_topics([Topic(STREAM)])
         router = alerts_router(self.catalog, self.alerts, Drills(self.log, STREAM), token, now_ms)

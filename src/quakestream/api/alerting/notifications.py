@@ -29,7 +29,7 @@ class Resend(_Asked):
     keys: Annotated[list[str], Field(min_length=1, max_length=1000)]
 
 
-class Page(_Asked):
+class NotificationPage(_Asked):
     """Which notifications."""
 
     state: State | None = None
@@ -43,14 +43,14 @@ def notifications_router(alerts: Alerts, token: str, now_ms: Callable[[], int]) 
     guard, errors = guarded(token), PROBLEMS
 
     @router.get(f"{PATH}/{{id_}}/notifications", dependencies=guard, summary="What it was told", responses=errors)
-    def told(id_: str, page: Annotated[Page, Query()]) -> Response:
+    def told(id_: str, page: Annotated[NotificationPage, Query()]) -> Response:
         """Newest first, with state, attempts, and why it failed."""
         stored_as(alerts, id_)
         rows = alerts.outbox.listed(subscription=id_, state=page.state, before=page.before, limit=page.limit)
         return json_answer(_listed(rows, page.limit))
 
     @router.get("/api/v1/notifications", dependencies=guard, summary="All that was told", responses=errors)
-    def everything(page: Annotated[Page, Query()], earthquake: str | None = None) -> Response:
+    def everything(page: Annotated[NotificationPage, Query()], earthquake: str | None = None) -> Response:
         """Newest first; `state=dead` is the list of those that never arrived. With how many there are of each state."""
         rows = alerts.outbox.listed(earthquake=earthquake, state=page.state, before=page.before, limit=page.limit)
         return json_answer(_listed(rows, page.limit) | {"counts": alerts.outbox.counts()})

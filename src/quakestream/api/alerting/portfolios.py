@@ -19,7 +19,7 @@ from quakestream.event import Mode
 from quakestream.fence import scenario
 from quakestream.fence.exposure import ShakenSite, as_csv, classes_of_sites, shaken_sites
 from quakestream.seismology.intensity import CITATIONS, intensity_class
-from quakestream.subscriptions.earthquake import Earthquake, earthquake_of
+from quakestream.subscriptions.earthquake import Quake, earthquake_of
 from quakestream.subscriptions.subscription import Portfolio
 from quakestream.telling.alerts import Alerts
 from quakestream.web import json_answer
@@ -76,7 +76,7 @@ def _portfolio(alerts: Alerts, id_: str) -> Portfolio:
     return where
 
 
-def _earthquake(catalog: Catalog, name: str, mode: Mode | None) -> Earthquake:
+def _earthquake(catalog: Catalog, name: str, mode: Mode | None) -> Quake:
     """The earthquake of that name; of one that was merged away, the one that it is now."""
     found = catalog.find(name, mode)
     if len(found) > 1:
@@ -88,7 +88,7 @@ def _earthquake(catalog: Catalog, name: str, mode: Mode | None) -> Earthquake:
 
 
 def _answer(
-    portfolio: Portfolio, quake: Earthquake, shaken: Sequence[ShakenSite], form: Format, more: dict[str, Any]
+    portfolio: Portfolio, quake: Quake, shaken: Sequence[ShakenSite], form: Format, more: dict[str, Any]
 ) -> Response:
     if form == "csv":
         drill = "" if quake.mode == "actual" else f"{quake.mode}-"
