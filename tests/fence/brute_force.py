@@ -1,6 +1,6 @@
 """Subscriptions and earthquakes that are made up, and the answer worked out another way than the program does.
 
-Nothing of `quakestream.alerts` is used for the answer but its input: distances by the formula of Vincenty for the
+Nothing of `fence` is used for the answer but its input: distances by the formula of Vincenty for the
 sphere and by cross-track distance, insides by shapely on the polygon as it was drawn, intensity by the published
 equations written down again. Poles, the antimeridian, deep earthquakes and those without a magnitude are among them.
 """
