@@ -31,6 +31,10 @@ export const placeOf = (event: { place?: string | null; region?: string | null }
 export const sizeTypeOf = (event: { magnitude: number | null; magnitudeType?: string | null }): string =>
   event.magnitude === null ? "" : (event.magnitudeType ?? "");
 
+/** Who says so: the source, and the agency behind it where that is another one. */
+export const agencyName = (one: EarthquakeEvent): string =>
+  one.agency && one.agency !== one.source ? `${one.source} / ${one.agency}` : one.source;
+
 /** Depth classes by the usual bounds: shallow to 70 km, intermediate to 300 km, deep. */
 export const DEPTH_CLASSES = ["shallow", "intermediate", "deep", "unknown"] as const;
 export type DepthClass = (typeof DEPTH_CLASSES)[number];

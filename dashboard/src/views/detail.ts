@@ -2,7 +2,14 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { App } from "../app.ts";
-import { type EarthquakeDetail, type EarthquakeEvent, placeOf, type Step, sizeTypeOf } from "../earthquake.ts";
+import {
+  agencyName,
+  type EarthquakeDetail,
+  type EarthquakeEvent,
+  placeOf,
+  type Step,
+  sizeTypeOf,
+} from "../earthquake.ts";
 import { inWords } from "../reasons.ts";
 import { distanceKm } from "../sphere.ts";
 import { symbolOf } from "../symbols.ts";
@@ -156,9 +163,6 @@ function agencies(app: App, detail: EarthquakeDetail): TemplateResult {
     </div>
   </section>`;
 }
-
-export const agencyName = (one: EarthquakeEvent): string =>
-  one.agency && one.agency !== one.source ? `${one.source} / ${one.agency}` : one.source;
 
 /** Only web addresses: what a source sends is not trusted to be one. */
 function sourceLink(one: EarthquakeEvent): TemplateResult | string {

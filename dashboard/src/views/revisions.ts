@@ -3,10 +3,9 @@
 
 import { html, nothing, type SVGTemplateResult, svg, type TemplateResult } from "lit-html";
 import type { App } from "../app.ts";
-import type { EarthquakeDetail } from "../earthquake.ts";
+import { agencyName, type EarthquakeDetail } from "../earthquake.ts";
 import { distanceKm } from "../sphere.ts";
 import { text } from "../texts.ts";
-import { agencyName } from "./detail.ts";
 
 const WIDTH = 400;
 const LANE = 84;

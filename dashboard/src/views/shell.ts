@@ -5,6 +5,7 @@ import type { App } from "../app.ts";
 import { drillOf } from "../earthquake.ts";
 import { VIEWS } from "../state.ts";
 import { counted, type Key, text } from "../texts.ts";
+import { connectionBadge } from "./connection.ts";
 import { detailView } from "./detail.ts";
 import { listView } from "./list.ts";
 import { mapControls } from "./mapcontrols.ts";
@@ -66,7 +67,7 @@ function bar(app: App): TemplateResult {
       <svg viewBox="0 0 32 32" aria-hidden="true"><circle cx="16" cy="16" r="3.500" /><circle cx="16" cy="16" r="8.500" /><circle cx="16" cy="16" r="14" /></svg>
       <span>Quakestream</span>
     </a>
-    ${badge(app)}
+    ${connectionBadge(app)}
     <nav aria-label=${text("nav")}>
       ${VIEWS.map(
         (view) => html`<a
@@ -92,25 +93,6 @@ function bar(app: App): TemplateResult {
       ${icon("settings")}<span class="hidden">${text("settings")}</span>
     </button>
   </div>`;
-}
-
-/** Whether what is shown is up to date. */
-export function connectionText(app: App): { kind: "live" | "paused" | "resuming" | "stale"; label: string } {
-  const stale = app.staleSince;
-  if (stale !== null) return { kind: "stale", label: text("connection.stale", { time: app.format.clock(stale) }) };
-  if (app.connection.state === "live" && app.loaded) {
-    return app.paused
-      ? { kind: "paused", label: text("connection.paused") }
-      : { kind: "live", label: text("connection.live") };
-  }
-  return { kind: "resuming", label: text(app.loaded ? "connection.resuming" : "connection.connecting") };
-}
-
-function badge(app: App): TemplateResult {
-  const { kind, label } = connectionText(app);
-  return html`<a class="badge ${kind}" id="connection" href=${address(app, { view: "status", id: null })}
-    ><i aria-hidden="true"></i><span role="status">${label}</span></a
-  >`;
 }
 
 function banner(app: App): TemplateResult | typeof nothing {

@@ -4,8 +4,8 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import type { Source } from "../api.ts";
 import type { App } from "../app.ts";
 import { text, textIfKnown } from "../texts.ts";
+import { connectionText } from "./connection.ts";
 import { replayControls } from "./replay.ts";
-import { connectionText } from "./shell.ts";
 
 export function statusView(app: App): TemplateResult {
   const { status, format, connection } = app;

@@ -1,0 +1,25 @@
+// Whether what is shown is up to date, in words: in the header and in the view of the status.
+
+import { html, type TemplateResult } from "lit-html";
+import type { App } from "../app.ts";
+import { text } from "../texts.ts";
+import { address } from "./parts.ts";
+
+export function connectionText(app: App): { kind: "live" | "paused" | "resuming" | "stale"; label: string } {
+  const stale = app.staleSince;
+  if (stale !== null) return { kind: "stale", label: text("connection.stale", { time: app.format.clock(stale) }) };
+  if (app.connection.state === "live" && app.loaded) {
+    return app.paused
+      ? { kind: "paused", label: text("connection.paused") }
+      : { kind: "live", label: text("connection.live") };
+  }
+  return { kind: "resuming", label: text(app.loaded ? "connection.resuming" : "connection.connecting") };
+}
+
+/** In the header; it leads to the view of the status. */
+export function connectionBadge(app: App): TemplateResult {
+  const { kind, label } = connectionText(app);
+  return html`<a class="badge ${kind}" id="connection" href=${address(app, { view: "status", id: null })}
+    ><i aria-hidden="true"></i><span role="status">${label}</span></a
+  >`;
+}
