@@ -1,5 +1,6 @@
 // Which earthquakes are shown, and in what order. Pure.
 
+import type { Scope } from "./api.ts";
 import type { Earthquake } from "./earthquake.ts";
 import { distanceKm, type Point } from "./sphere.ts";
 import type { Period, Sort, State } from "./state.ts";
@@ -24,6 +25,16 @@ export function windowOf(state: Pick<State, "period" | "starttime" | "endtime">,
     return { startMs: state.starttime ?? Number.NEGATIVE_INFINITY, endMs: state.endtime ?? Number.POSITIVE_INFINITY };
   }
   return { startMs: nowMs - PERIOD_MS[state.period], endMs: Number.POSITIVE_INFINITY };
+}
+
+/** What has to be loaded for it: the bounds that the server can set, in FDSN's words. */
+export function scopeOf(state: Pick<State, "period" | "starttime" | "endtime" | "minmagnitude">, nowMs: number): Scope {
+  const { startMs, endMs } = windowOf(state, nowMs);
+  const scope: Scope = {};
+  if (Number.isFinite(startMs)) scope["starttime"] = Math.round(startMs);
+  if (Number.isFinite(endMs)) scope["endtime"] = Math.round(endMs);
+  if (state.minmagnitude !== null) scope["minmagnitude"] = state.minmagnitude;
+  return scope;
 }
 
 export type Wanted = Pick<State, "minmagnitude" | "maxmagnitude" | "mindepth" | "maxdepth" | "mode">;

@@ -8,7 +8,7 @@ export function settleFocus(app: App): void {
   if (app.arrival === null) return;
   const { left } = app.arrival;
   const { view, id } = app.state;
-  const row = id === null && view === "list" ? app.listed.findIndex((one) => one.id === left) : -1;
+  const row = id === null && view === "list" ? app.listing.listed.findIndex((one) => one.id === left) : -1;
   const there = document.querySelector<HTMLElement>(id === null && view === "map" ? "#map canvas" : ".panel h1");
   if (row < 0 && !there) return;
   app.arrival = null;

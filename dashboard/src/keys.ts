@@ -16,7 +16,7 @@ export function listenToKeys(app: App): void {
     const view = VIEWS[Number(event.key) - 1];
     if (view) app.set({ view, id: null });
     else if (event.key === "j" || event.key === "k") step(app, event.key === "j" ? 1 : -1);
-    else if (event.key === "p") app.pause(!app.paused);
+    else if (event.key === "p") app.pause(!app.listing.paused);
     else if (event.key === "f") toFilters();
     else if (event.key === "s") document.querySelector<HTMLDialogElement>("#settings")?.showModal();
     else return;
@@ -33,9 +33,9 @@ function toFilters(): void {
 /** To the next earthquake of the list, or the one before: its page if one is open, else its row. */
 function step(app: App, by: number): void {
   const focused = (document.activeElement as HTMLElement | null)?.dataset["id"];
-  const at = app.listed.findIndex((one) => one.id === (app.state.id ?? focused));
-  const next = app.listed[Math.max(0, Math.min(app.listed.length - 1, at + by))];
+  const at = app.listing.listed.findIndex((one) => one.id === (app.state.id ?? focused));
+  const next = app.listing.listed[Math.max(0, Math.min(app.listing.listed.length - 1, at + by))];
   if (!next) return;
-  if (app.state.id === null) focusRow(app, app.listed.indexOf(next));
+  if (app.state.id === null) focusRow(app, app.listing.listed.indexOf(next));
   else app.set({ id: next.id }, false);
 }

@@ -11,18 +11,22 @@ const SILENCE_MS = 35_000;
 const CHANGES: ReadonlySet<string> = new Set<ChangeType>(["created", "updated", "merged", "split", "deleted"]);
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 10_000;
+/** A connection that is taken up again within this time is no reader's concern. */
+const STALE_AFTER_MS = 5_000;
 
-/** `resuming` becomes `stale` on the page when it lasts. `since`: when the page last knew that it was up to date. */
+/** `resuming` becomes stale when it lasts. `since`: when the page last knew that it was up to date, by this machine's clock. */
 export interface Connection {
   state: "connecting" | "live" | "resuming";
   since: number | null;
 }
 
 export interface Listener {
-  snapshot(list: Earthquake[], seq: number, cut: boolean, anotherEpoch: boolean): void;
+  /** All of the scope, as the feed stood at `seq` or later; `anotherEpoch`: of another catalogue than the last. */
+  snapshot(list: Earthquake[], seq: number, anotherEpoch: boolean): void;
   status(status: Status): void;
   change(change: Change): void;
-  connection(connection: Connection): void;
+  /** The connection is other than it was, or may be stale by now. */
+  turned(): void;
 }
 
 /** Whether a connection of this scope also hears of everything in the other one. */
@@ -36,23 +40,41 @@ export function covers(scope: Scope, wanted: Scope): boolean {
   );
 }
 
+/** Whether the bounds differ that decide which earthquakes are the newest of a scope. */
+const cutsElsewhere = (a: Scope, b: Scope): boolean => ["minmagnitude", "endtime"].some((name) => a[name] !== b[name]);
+
 export class Live {
-  #scope: Scope = {};
+  connection: Connection = { state: "connecting", since: null };
+  /** A first list is here, whatever has become of the connection since. */
+  loaded = false;
+  /** More is in the scope than this page holds: it has the newest. */
+  cut = false;
+  #scope: Scope | null = null;
   #abort = new AbortController();
   #id: string | null = null;
   #epoch: string | null = null;
   #lastSign: number | null = null;
-  #loaded = false;
+  /** The list of this scope was read, and nothing was missed since. */
+  #current = false;
 
   constructor(private readonly listener: Listener) {}
 
-  /** Load this scope and follow it; a former one is let go. */
-  follow(scope: Scope): void {
+  /** Hear of all that is wanted: load this scope and follow it, unless the present one has it all. */
+  follow(wanted: Scope): void {
+    const scope = this.#scope;
+    if (scope !== null && covers(scope, wanted) && !(this.cut && cutsElsewhere(scope, wanted))) return;
     this.#abort.abort();
     this.#abort = new AbortController();
-    this.#scope = scope;
-    this.#loaded = false;
-    void this.#run(this.#abort.signal);
+    this.#scope = wanted;
+    this.cut = false;
+    this.#current = false;
+    void this.#run(this.#abort.signal, wanted);
+  }
+
+  /** Not connected, and not only for a moment: then since when. */
+  get staleSince(): number | null {
+    const { state, since } = this.connection;
+    return state === "resuming" && since !== null && Date.now() - since > STALE_AFTER_MS ? since : null;
   }
 
   /** Try again at once: the network came back, or somebody looks at the page again. */
@@ -61,14 +83,14 @@ export class Live {
   }
   #wake: (() => void) | null = null;
 
-  async #run(signal: AbortSignal): Promise<void> {
+  async #run(signal: AbortSignal, scope: Scope): Promise<void> {
     let wait = FIRST_WAIT_MS;
     this.#tell(this.#lastSign === null ? "connecting" : "resuming");
     while (!signal.aborted) {
       let longer = 0;
       try {
-        if (!this.#loaded) await this.#load(signal);
-        await this.#listen(signal, () => {
+        if (!this.#current) await this.#load(signal, scope);
+        await this.#listen(signal, scope, () => {
           wait = FIRST_WAIT_MS;
         });
       } catch (error) {
@@ -82,25 +104,27 @@ export class Live {
     }
   }
 
-  async #load(signal: AbortSignal): Promise<void> {
+  async #load(signal: AbortSignal, scope: Scope): Promise<void> {
     const status = await askStatus(signal);
     const { epoch, seq } = status;
     this.listener.status(status);
-    const { list, cut } = await askAll(this.#scope, signal);
+    const { list, cut } = await askAll(scope, signal);
     if (signal.aborted) return;
     const another = this.#epoch !== null && this.#epoch !== epoch;
     this.#epoch = epoch;
     this.#id = `${epoch}-${seq}`;
-    this.#loaded = true;
-    this.listener.snapshot(list, seq, cut, another);
+    this.#current = true;
+    this.cut = cut;
+    this.loaded = true;
+    this.listener.snapshot(list, seq, another);
   }
 
-  async #listen(signal: AbortSignal, connected: () => void): Promise<void> {
+  async #listen(signal: AbortSignal, scope: Scope, connected: () => void): Promise<void> {
     const silence = new AbortController();
     const both = AbortSignal.any([signal, silence.signal]);
     let timer = setTimeout(() => silence.abort(), SILENCE_MS);
     try {
-      const { minmagnitude } = this.#scope;
+      const { minmagnitude } = scope;
       const query = minmagnitude === undefined ? "" : `?minmagnitude=${minmagnitude}`;
       const headers: Record<string, string> = { Accept: "text/event-stream" };
       if (this.#id !== null) headers["Last-Event-ID"] = this.#id;
@@ -118,7 +142,7 @@ export class Live {
         this.#lastSign = Date.now();
         for (const event of parser.feed(value)) {
           if (event.event === "gap") {
-            this.#loaded = false; // what was missed can't be told: read the list anew
+            this.#current = false; // what was missed can't be told: read the list anew
             return;
           }
           this.#take(event);
@@ -137,7 +161,9 @@ export class Live {
 
   #tell(state: Connection["state"]): void {
     if (state === "live") this.#lastSign = Date.now();
-    this.listener.connection({ state, since: this.#lastSign });
+    this.connection = { state, since: this.#lastSign };
+    this.listener.turned();
+    if (state !== "live") setTimeout(() => this.listener.turned(), STALE_AFTER_MS + 100);
   }
 
   #pause(ms: number, signal: AbortSignal): Promise<void> {

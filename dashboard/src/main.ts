@@ -20,7 +20,7 @@ app.draw = () => {
   if (measureList()) render(shell(app), root);
   document.title = title(app);
   settleFocus(app);
-  if (app.loaded && performance.getEntriesByName("list").length === 0) performance.mark("list");
+  if (app.live.loaded && performance.getEntriesByName("list").length === 0) performance.mark("list");
 };
 
 root.addEventListener("click", (event) => {
@@ -41,7 +41,8 @@ await showMap();
 
 /** Where the map begins: at the earthquake that is open, else at the largest that is shown, with the whole globe in view. */
 function firstSight({ clientWidth, clientHeight }: HTMLElement): Camera {
-  const { selected, shown } = app;
+  const { selected } = app;
+  const { shown } = app.listing;
   const largest = [...shown].sort((a, b) => (b.magnitude ?? -99) - (a.magnitude ?? -99))[0];
   const { latitude, longitude } = (selected ?? largest)?.location ?? { latitude: 15, longitude: 150 };
   const leaning = Math.max(-35, Math.min(35, latitude));

@@ -1,5 +1,10 @@
 // How far P and S waves have come, from the server's travel-time table (iasp91): computed, never observed.
 
+import { Answers } from "./answers.ts";
+import type { Earthquake } from "./earthquake.ts";
+import type { WaveFront } from "./map/map.ts";
+import { circle } from "./sphere.ts";
+
 export interface TravelTimes {
   model: string;
   depthKm: number;
@@ -10,7 +15,60 @@ export interface TravelTimes {
 }
 
 /** Wave fronts are drawn for this long; by then P has crossed the Earth and S half of it. */
-export const WAVES_LAST_S = 25 * 60;
+const WAVES_LAST_S = 25 * 60;
+const FROM_MAGNITUDE = 4.5;
+const MOST = 8;
+
+/** An earthquake whose waves are on their way, `elapsedS` after its origin. */
+export interface Source {
+  earthquake: Earthquake;
+  table: TravelTimes;
+  elapsedS: number;
+}
+
+/** Whose waves are on their way; keeps the tables that this takes. */
+export class Waves {
+  readonly #tables: Answers<TravelTimes>;
+
+  /** `come`: called when a table is here that was missing. */
+  constructor(
+    private readonly ask: (depthKm: number) => Promise<TravelTimes>,
+    come: () => void,
+  ) {
+    this.#tables = new Answers(come);
+  }
+
+  /** The largest of what is shown that are young and strong enough, or open; those whose table is not here yet left out. */
+  sources(shown: readonly Earthquake[], openId: string | null, nowMs: number): Source[] {
+    const elapsedS = (one: Earthquake): number => (nowMs - one.timestamp) / 1000;
+    const young = shown.filter((one) => {
+      const wanted = (one.magnitude ?? 0) >= FROM_MAGNITUDE || one.id === openId;
+      const { depth } = one.location; // without a depth nothing is computed: no number is made up
+      return wanted && depth !== null && depth !== undefined && elapsedS(one) >= 0 && elapsedS(one) < WAVES_LAST_S;
+    });
+    return young
+      .sort((a, b) => (b.magnitude ?? 0) - (a.magnitude ?? 0))
+      .slice(0, MOST)
+      .flatMap((earthquake) => {
+        const table = this.#table(earthquake.location.depth as number);
+        return table ? [{ earthquake, table, elapsedS: elapsedS(earthquake) }] : [];
+      });
+  }
+
+  #table(depthKm: number): TravelTimes | null {
+    const depth = tableDepthKm(depthKm);
+    return this.#tables.look(String(depth), () => this.ask(depth));
+  }
+}
+
+/** The lines to draw: of each source P and S, where they have reached the surface. */
+export const frontsOf = (sources: readonly Source[]): WaveFront[] =>
+  sources.flatMap(({ earthquake, table, elapsedS }) =>
+    (["P", "S"] as const).flatMap((phase) => {
+      const radius = frontDeg(table.distanceDeg, phase === "P" ? table.pS : table.sS, elapsedS);
+      return radius === null ? [] : [{ phase, lines: circle(earthquake.location, radius) }];
+    }),
+  );
 
 /** Distance in degrees that the first arrivals have reached after `elapsedS`; null before they reach the surface, and
  * when they have been everywhere that the table knows. Times that fall with distance (a new phase overtakes) are passed

@@ -32,9 +32,9 @@ const MOST_ROWS = 200;
 
 export function chartsView(app: App): TemplateResult {
   // Modes never mix: a drill is no part of a statistic of what is real.
-  const real = app.listed.filter((one) => !isDrill(one));
-  const counts = real.length > 0 ? real : app.listed;
-  const left = app.listed.length - counts.length;
+  const real = app.listing.listed.filter((one) => !isDrill(one));
+  const counts = real.length > 0 ? real : app.listing.listed;
+  const left = app.listing.listed.length - counts.length;
   return html`
     ${filters(app, false)}
     <div class="scroll page charts" tabindex="-1" id="rows">
@@ -42,7 +42,7 @@ export function chartsView(app: App): TemplateResult {
       ${left > 0 ? html`<p class="note">${counted("charts.left-out", left)}</p>` : nothing}
       ${
         counts.length === 0
-          ? html`<p class="empty">${text(app.loaded ? "list.none-match" : "list.loading")}</p>`
+          ? html`<p class="empty">${text(app.live.loaded ? "list.none-match" : "list.loading")}</p>`
           : charts(app, counts).map((chart) => figure(app, chart))
       }
     </div>

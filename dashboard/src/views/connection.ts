@@ -6,14 +6,14 @@ import { text } from "../texts.ts";
 import { address } from "./parts.ts";
 
 export function connectionText(app: App): { kind: "live" | "paused" | "resuming" | "stale"; label: string } {
-  const stale = app.staleSince;
+  const stale = app.live.staleSince;
   if (stale !== null) return { kind: "stale", label: text("connection.stale", { time: app.format.clock(stale) }) };
-  if (app.connection.state === "live" && app.loaded) {
-    return app.paused
+  if (app.live.connection.state === "live" && app.live.loaded) {
+    return app.listing.paused
       ? { kind: "paused", label: text("connection.paused") }
       : { kind: "live", label: text("connection.live") };
   }
-  return { kind: "resuming", label: text(app.loaded ? "connection.resuming" : "connection.connecting") };
+  return { kind: "resuming", label: text(app.live.loaded ? "connection.resuming" : "connection.connecting") };
 }
 
 /** In the header; it leads to the view of the status. */

@@ -47,7 +47,10 @@ function head(app: App, earthquake: EarthquakeEvent & Partial<EarthquakeDetail>)
   const { location, timestamp, region } = earthquake;
   const fact = (label: string, value: unknown): TemplateResult => html`<div><dt>${label}</dt><dd>${value}</dd></div>`;
   const gone =
-    earthquake.id !== undefined && app.loaded && !app.catalogue.get(earthquake.id) && earthquake.status === "deleted";
+    earthquake.id !== undefined &&
+    app.live.loaded &&
+    !app.catalogue.get(earthquake.id) &&
+    earthquake.status === "deleted";
   const place = placeOf(earthquake);
   return html`<header class="hero">
       <div class="size">

@@ -2,7 +2,8 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import { MOST } from "../api.ts";
-import { type App, lowMedia } from "../app.ts";
+import type { App } from "../app.ts";
+import { lowMedia } from "../media.ts";
 import { MODES, PERIODS, SORTS, type State } from "../state.ts";
 import { counted, text } from "../texts.ts";
 import { choice, icon, toggle } from "./parts.ts";
@@ -15,7 +16,7 @@ export function filters(app: App, ordered = true): TemplateResult {
   const set = (change: Partial<State>): void => app.set(change, false);
   const period = state.starttime === null && state.endtime === null ? state.period : null;
   const magnitudes = [...new Set([...MAGNITUDES, state.minmagnitude])].sort((a, b) => (a ?? -99) - (b ?? -99));
-  const count = counted("list.count", app.listed.length, { count: format.number(app.listed.length) });
+  const count = counted("list.count", app.listing.listed.length, { count: format.number(app.listing.listed.length) });
   return html`
     <form class="filters" aria-label=${text("filters.label")} @submit=${(event: Event) => event.preventDefault()}>
       <details class="choices" ?open=${!lowMedia.matches}>
@@ -51,7 +52,7 @@ export function filters(app: App, ordered = true): TemplateResult {
       ${chips(app, set)}
       </details>
       <div class="line foot">
-        <p class="count" id="count">${count}${app.cut ? html` <em>${text("list.cut", { most: format.number(MOST) })}</em>` : nothing}</p>
+        <p class="count" id="count">${count}${app.live.cut ? html` <em>${text("list.cut", { most: format.number(MOST) })}</em>` : nothing}</p>
         ${more(app, set)}
       </div>
     </form>

@@ -20,7 +20,7 @@ const rowPx = (): number => ROW_REM * remPx();
 let scrolled = { top: 0, height: 800 };
 
 export function listView(app: App): TemplateResult {
-  const { listed } = app;
+  const { listed } = app.listing;
   const height = rowPx();
   const first = Math.max(0, Math.floor(scrolled.top / height) - BEYOND);
   const last = Math.min(listed.length, Math.ceil((scrolled.top + scrolled.height) / height) + BEYOND);
@@ -66,7 +66,7 @@ function row(app: App, earthquake: Earthquake, index: number, reachable: boolean
   ];
   return html`<li
     class="row"
-    aria-setsize=${app.listed.length}
+    aria-setsize=${app.listing.listed.length}
     aria-posinset=${index + 1}
     .style=${`top: ${index * ROW_REM}rem; height: ${ROW_REM}rem`}
   >
@@ -97,13 +97,17 @@ function row(app: App, earthquake: Earthquake, index: number, reachable: boolean
 }
 
 function emptyNote(app: App): TemplateResult {
-  if (!app.loaded) {
-    const waiting = app.connection.state === "resuming" ? "list.no-answer" : "list.loading";
+  if (!app.live.loaded) {
+    const waiting = app.live.connection.state === "resuming" ? "list.no-answer" : "list.loading";
     return html`<p class="empty">${text(waiting)}</p>`;
   }
   const { catalogue, state } = app;
   const key =
-    state.onmap && app.shown.length > 0 ? "list.none-on-map" : catalogue.size > 0 ? "list.none-match" : "list.none";
+    state.onmap && app.listing.shown.length > 0
+      ? "list.none-on-map"
+      : catalogue.size > 0
+        ? "list.none-match"
+        : "list.none";
   return html`<p class="empty">${text(key)}</p>`;
 }
 
@@ -132,16 +136,16 @@ const STEPS: Record<string, (index: number, page: number, last: number) => numbe
 
 function onKey(app: App, event: KeyboardEvent): void {
   const step = STEPS[event.key];
-  const index = focusedIndex(app.listed);
+  const index = focusedIndex(app.listing.listed);
   if (!step || index === null || event.ctrlKey || event.altKey || event.metaKey) return;
   event.preventDefault();
   const page = Math.max(1, Math.floor(scrolled.height / rowPx()) - 1);
-  focusRow(app, step(index, page, app.listed.length - 1));
+  focusRow(app, step(index, page, app.listing.listed.length - 1));
 }
 
 /** Bring a row into sight and put the focus there. */
 export function focusRow(app: App, index: number): void {
-  const wanted = Math.max(0, Math.min(app.listed.length - 1, index));
+  const wanted = Math.max(0, Math.min(app.listing.listed.length - 1, index));
   const rows = document.getElementById("rows");
   if (!rows) return;
   const [top, bottom] = [wanted * rowPx(), (wanted + 1) * rowPx()];

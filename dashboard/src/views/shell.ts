@@ -81,12 +81,12 @@ function bar(app: App): TemplateResult {
       type="button"
       class="quiet"
       id="pause"
-      aria-pressed=${app.paused}
-      @click=${() => app.pause(!app.paused)}
-      title=${text(app.paused ? "resume" : "pause")}
+      aria-pressed=${app.listing.paused}
+      @click=${() => app.pause(!app.listing.paused)}
+      title=${text(app.listing.paused ? "resume" : "pause")}
     >
-      ${icon(app.paused ? "play" : "pause")}<span class=${app.paused ? "" : "hidden"}
-        >${app.paused ? counted("waiting", app.waiting) : text("pause")}</span
+      ${icon(app.listing.paused ? "play" : "pause")}<span class=${app.listing.paused ? "" : "hidden"}
+        >${app.listing.paused ? counted("waiting", app.listing.waiting) : text("pause")}</span
       >
     </button>
     <button type="button" class="quiet" id="open-settings" @click=${() => document.querySelector<HTMLDialogElement>("#settings")?.showModal()}>
@@ -122,6 +122,6 @@ export function title(app: App): string {
   const what = selected
     ? `M ${app.format.magnitude(selected.magnitude)} ${selected.place ?? selected.region ?? ""} – `
     : "";
-  const waiting = app.paused && app.waiting > 0 ? `(${app.waiting}) ` : "";
+  const waiting = app.listing.paused && app.listing.waiting > 0 ? `(${app.listing.waiting}) ` : "";
   return `${marks}${replay}${waiting}${what}Quakestream`;
 }

@@ -8,7 +8,8 @@ import { connectionText } from "./connection.ts";
 import { replayControls } from "./replay.ts";
 
 export function statusView(app: App): TemplateResult {
-  const { status, format, connection } = app;
+  const { status, format } = app;
+  const { connection } = app.live;
   const { kind, label } = connectionText(app);
   const tile = (name: string, value: unknown): TemplateResult =>
     html`<div class="tile"><dt>${name}</dt><dd>${value}</dd></div>`;
@@ -24,7 +25,7 @@ export function statusView(app: App): TemplateResult {
         ${tile(text("status.sign"), connection.since === null ? "–" : format.clock(connection.since))}
       </dl>
       <p>
-        <button type="button" aria-pressed=${app.paused} @click=${() => app.pause(!app.paused)}>${text(app.paused ? "resume" : "pause")}</button>
+        <button type="button" aria-pressed=${app.listing.paused} @click=${() => app.pause(!app.listing.paused)}>${text(app.listing.paused ? "resume" : "pause")}</button>
         <span class="soft">${text("status.pause")}</span>
       </p>
     </section>

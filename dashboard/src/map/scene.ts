@@ -1,0 +1,86 @@
+// What is on the map, told to whichever map draws it (map.ts), and only when it is other than before. There may be no map
+// yet: what it is to show then waits for it.
+
+import type { Earthquake } from "../earthquake.ts";
+import type { Point, Position } from "../sphere.ts";
+import type { Colour, State } from "../state.ts";
+import { radiusOf, symbolOf, symbolScale, type Theme } from "../symbols.ts";
+import type { Look, MapView, Marked, Pulse, WaveFront } from "./map.ts";
+
+const CLUSTER_FROM = 3_000;
+const LARGE_MAGNITUDE = 4.5;
+const MOST_PULSES = 40;
+
+/** By what symbols get their colours. */
+export interface Ink {
+  nowMs: number;
+  colour: Colour;
+  theme: Theme;
+}
+
+export class Scene {
+  map: MapView | null = null;
+  /** The earthquake that the map turns to as soon as its place is known. */
+  turnTo: string | null = null;
+  #pulses: Pulse[] = [];
+  #outlined: Position[][] = [];
+  #noWaves = true;
+
+  attach(map: MapView, place: Point | null): void {
+    this.map = map;
+    map.home(place);
+  }
+
+  /** Turn to the earthquake that is open, if it is the one that was waited for. */
+  turn(selected: Earthquake | null): void {
+    if (this.turnTo === null || this.turnTo !== selected?.id || !this.map) return;
+    this.turnTo = null;
+    this.map.fly(selected.location);
+  }
+
+  /** A ring where this one is, at the next `show`. */
+  pulse(one: Earthquake, ink: Ink): void {
+    const { colour } = symbolOf(one, ink.nowMs, ink.colour, ink.theme);
+    this.#pulses = [...this.#pulses.slice(1 - MOST_PULSES), { ...one.location, colour }];
+  }
+
+  /** `still`: rings wait too. */
+  show(shown: readonly Earthquake[], ink: Ink, look: Look, still: boolean): void {
+    const { map } = this;
+    if (!map) return;
+    map.look(look);
+    map.show(shown.map((one) => marked(one, ink)));
+    if (this.#pulses.length > 0 && !still) map.pulse(this.#pulses.splice(0));
+  }
+
+  /** All that lies over the earthquakes. */
+  draw(look: Look, selected: Earthquake | null, outline: Position[][], fronts: WaveFront[]): void {
+    const { map } = this;
+    if (!map) return;
+    map.look(look);
+    map.select(selected?.location ?? null, selected ? (radiusOf(selected.magnitude) + 8) * symbolScale() : 0);
+    const wasOutlined = this.#outlined.length > 0;
+    if (outline !== this.#outlined && (outline.length > 0 || wasOutlined)) map.outline(outline);
+    this.#outlined = outline;
+    if (fronts.length > 0 || !this.#noWaves) map.waves(fronts);
+    this.#noWaves = fronts.length === 0;
+  }
+}
+
+export function lookOf(state: State, theme: Theme, shown: number, reducedMotion: boolean): Look {
+  const { projection, plates } = state;
+  const clusters = state.clusters === "on" || (state.clusters === "auto" && shown > CLUSTER_FROM);
+  return { theme, projection, plates, clusters, reducedMotion, scale: symbolScale() };
+}
+
+function marked(one: Earthquake, { nowMs, colour, theme }: Ink): Marked {
+  const { latitude, longitude } = one.location;
+  return {
+    id: one.id,
+    latitude,
+    longitude,
+    order: -radiusOf(one.magnitude),
+    large: (one.magnitude ?? 0) >= LARGE_MAGNITUDE,
+    symbol: symbolOf(one, nowMs, colour, theme),
+  };
+}
