@@ -75,7 +75,8 @@ export class App {
   readonly #shaking = new Answers<Shaking>(() => this.invalidate());
   /** What an alert is asked for. */
   #outline: Position[][] = [];
-  #frame = 0;
+  /** A drawing is on its way. */
+  #due = false;
 
   constructor() {
     const query = new URLSearchParams(location.search);
@@ -316,14 +317,16 @@ export class App {
 
   /** Something is other than it was: compute and draw at the next frame, once however often this is called. */
   invalidate(): void {
-    if (this.#frame !== 0) return;
-    // A hidden page gets no frames; it still keeps its title and its numbers.
-    const later = (run: () => void): number => (document.hidden ? setTimeout(run, 500) : requestAnimationFrame(run));
-    this.#frame = later(() => {
-      this.#frame = 0;
+    if (this.#due) return;
+    this.#due = true;
+    const run = (): void => {
+      this.#due = false;
       this.#compute();
       this.draw();
-    });
+    };
+    // A hidden page gets no frames; it still keeps its title and its numbers.
+    if (document.hidden) setTimeout(run, 500);
+    else requestAnimationFrame(run);
   }
 
   /** Draw again what was computed. */

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Earthquake } from "../src/earthquake.ts";
 import {
   circle,
   cutAtAntimeridian,
@@ -8,7 +9,7 @@ import {
   type Position,
   wrapped,
 } from "../src/sphere.ts";
-import { arrivalS, frontDeg, tableDepthKm } from "../src/waves.ts";
+import { arrivalS, frontDeg, frontsOf, type TravelTimes, tableDepthKm, Waves } from "../src/waves.ts";
 
 const DEGREES = [0, 1, 2, 3, 4];
 
@@ -117,4 +118,91 @@ test("a destination a quarter of the Earth north of the equator is the pole", ()
   expect(destination({ latitude: 0, longitude: 25 }, 0, 90)[1]).toBeCloseTo(90);
   expect(wrapped(190)).toBe(-170);
   expect(wrapped(-180)).toBe(-180);
+});
+
+const NOW = 1_800_000_000_000;
+const TABLE: TravelTimes = {
+  model: "iasp91",
+  depthKm: 10,
+  distanceDeg: DEGREES,
+  pS: [2, 10, 20, 30, 40],
+  sS: [4, 20, 40, 60, 80],
+};
+const young = (id: string, more: Partial<Earthquake> = {}): Earthquake =>
+  ({
+    id,
+    magnitude: 5,
+    timestamp: NOW - 25_000,
+    location: { latitude: 0, longitude: 0, depth: 12 },
+    ...more,
+  }) as Earthquake;
+const at = (depth: number | null): Earthquake["location"] => ({ latitude: 0, longitude: 0, depth });
+
+/** Waves whose tables come when they are asked for, and which of them were. */
+function waves(): { asked: number[]; here: Waves; settle: () => Promise<void> } {
+  const asked: number[] = [];
+  const ask = (depthKm: number): Promise<TravelTimes> => {
+    asked.push(depthKm);
+    return Promise.resolve({ ...TABLE, depthKm });
+  };
+  return { asked, here: new Waves(ask, () => undefined), settle: () => Promise.resolve() };
+}
+
+test("waves are on their way from young, strong earthquakes, and from the one that is open", async () => {
+  const { here, settle } = waves();
+  const shown = [
+    young("strong"),
+    young("weak", { magnitude: 4.4 }),
+    young("unmeasured", { magnitude: null }),
+    young("old", { timestamp: NOW - 25 * 60_000 }),
+    young("ahead", { timestamp: NOW + 1_000 }), // a replay stands before it
+    young("open", { magnitude: 2 }),
+  ];
+  here.sources(shown, "open", NOW);
+  await settle();
+  const sources = here.sources(shown, "open", NOW);
+  expect(sources.map(({ earthquake, elapsedS }) => [earthquake.id, elapsedS])).toEqual([
+    ["strong", 25],
+    ["open", 25],
+  ]);
+});
+
+test("without a depth there are no waves, at the surface there are", async () => {
+  const { asked, here, settle } = waves();
+  const shown = [young("a", { location: at(null) }), young("b", { location: at(0) })];
+  here.sources(shown, "a", NOW);
+  await settle();
+  expect(here.sources(shown, "a", NOW).map(({ earthquake }) => earthquake.id)).toEqual(["b"]);
+  expect(asked).toEqual([0]);
+});
+
+test("earthquakes of about one depth share a table, and wait for it", async () => {
+  const { asked, here, settle } = waves();
+  const shown = [12, 9, 14.9, 34].map((depth, n) => young(`${n}`, { location: at(depth) }));
+  expect(here.sources(shown, null, NOW)).toEqual([]);
+  await settle();
+  expect(here.sources(shown, null, NOW).map(({ table }) => table.depthKm)).toEqual([10, 10, 10, 30]);
+  expect(asked).toEqual([10, 30]);
+});
+
+test("of many the eight largest are followed, and the list stays as it was", async () => {
+  const { here, settle } = waves();
+  const shown = Array.from({ length: 20 }, (_, n) => young(`${n}`, { magnitude: 5 + n / 10 }));
+  here.sources(shown, null, NOW);
+  await settle();
+  const ids = here.sources(shown, null, NOW).map(({ earthquake }) => earthquake.id);
+  expect(ids).toEqual(["19", "18", "17", "16", "15", "14", "13", "12"]);
+  expect(shown.map(({ id }) => Number(id))).toEqual(shown.map((_, n) => n));
+});
+
+test("each source has a front of P and of S, as soon as they have reached the surface", () => {
+  const phases = (elapsedS: number): string[] =>
+    frontsOf([{ earthquake: young("a"), table: TABLE, elapsedS }]).map(({ phase }) => phase);
+  expect(phases(1)).toEqual([]);
+  expect(phases(3)).toEqual(["P"]);
+  expect(phases(25)).toEqual(["P", "S"]);
+  expect(phases(60)).toEqual(["S"]); // P has been everywhere that the table knows
+  const [p] = frontsOf([{ earthquake: young("a"), table: TABLE, elapsedS: 25 }]);
+  for (const [longitude, latitude] of p?.lines.flat() ?? [])
+    expect(distanceKm({ latitude: 0, longitude: 0 }, { latitude, longitude }) / KM_PER_DEGREE).toBeCloseTo(2.5);
 });
