@@ -28,6 +28,7 @@ SAVED_IN_THIS_TAB: Final = f"sessionStorage.setItem('quakestream-alerts-key', '{
 def alerting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     port = free_port()
     settings = {"ALERTS_TOKEN": KEY, "ALERT_PRIVATE_TARGETS": "true", "PUBLIC_URL": f"http://localhost:{port}"}
+    settings["ALLOWED_HOSTS"] = "quakes.test"  # by which the test of an insecure page calls it
     with System(tmp_path_factory.mktemp("system"), port, TOKEN, **settings) as system:
         yield system
 
