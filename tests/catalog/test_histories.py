@@ -19,10 +19,11 @@ from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.event import EarthquakeEvent
 from quakestream.formats import Problem, read_file
 from tests.contracts.catalog import Writer
+from tests.sizes import size, sized
 
 DATA = Path(__file__).parents[1] / "data"
 NAMES = ["nn00570710", "nc72852151"]
-SHUFFLES = 1000
+SHUFFLES = size(30, 1000)
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +74,7 @@ def the_one(catalog: Catalog) -> dict[str, Any]:
     return one
 
 
+@sized
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", NAMES)
 def test_any_order_ends_in_the_one_earthquake_that_comcat_has(name: str, template: Path, tmp_path: Path) -> None:

@@ -33,10 +33,11 @@ from quakestream.log import EventLog, LoggedRecord
 from tests.conftest import Broker
 from tests.end_to_end.conftest import LOGS, kafka_settings
 from tests.end_to_end.programs import Program, Site, consumed, last_seq
+from tests.sizes import size, sized
 from tests.waiting import eventually
 
-KILLS: Final = int(os.environ.get("QUAKESTREAM_KILLS", "20"))
-EVENTS: Final = int(os.environ.get("QUAKESTREAM_KILL_EVENTS", "50000"))
+KILLS: Final = int(os.environ.get("QUAKESTREAM_KILLS", size("5", "20")))
+EVENTS: Final = int(os.environ.get("QUAKESTREAM_KILL_EVENTS", size("10000", "50000")))
 SEED: Final = int(os.environ.get("QUAKESTREAM_KILL_SEED", "20180207"))
 REVISIONS: Final = 5
 EARTHQUAKES: Final = EVENTS // REVISIONS
@@ -69,6 +70,7 @@ def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
         yield System(site, log, broker)
 
 
+@sized
 @pytest.mark.timeout(LIMIT_S)
 def test_nothing_is_lost_or_doubled_however_often_everything_is_killed(system: System) -> None:
     chance = random.Random(SEED)

@@ -18,6 +18,7 @@ from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.event import EarthquakeEvent, encode
 from quakestream.log import Record
 from tests.end_to_end.programs import Site, consumed, every_earthquake
+from tests.sizes import size, sized
 from tests.waiting import eventually
 
 DATA: Final = Path(__file__).parents[1] / "data"
@@ -27,7 +28,7 @@ REPORTS: Final = {
     "usgs:nc72852151": {"usgs:nc72852151", "usgs:at00otts4f", "usgs:us2000a2es"},
 }
 """By whom each earthquake was reported; the first speaks for it."""
-SEEDS: Final = 50
+SEEDS: Final = size(10, 50)
 ARRIVAL: Final = ("id", "seq", "revision", "firstSeen", "changed")
 """What tells of when and in which order something came, and may differ."""
 PARTITION: Final = LogPartition("log", "topic", "topic-id", 0, "group")
@@ -75,6 +76,7 @@ def test_in_order_is_what_the_agencies_said_last(in_order: Any, origins: list[Ea
     assert in_order["usgs:nc72852151"]["magnitude"] == 5.08
 
 
+@sized
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_any_order_gives_the_same_catalogue(
     seed: int, origins: list[EarthquakeEvent], in_order: Any, empty: Path, tmp_path: Path

@@ -1,0 +1,21 @@
+"""How much a test does: a little in `make test`, all of it in `make test-long`."""
+
+from __future__ import annotations
+
+import os
+from typing import Final, TypeVar
+
+import pytest
+
+T = TypeVar("T")
+
+LONG: Final = os.environ.get("QUAKESTREAM_LONG") == "1"
+"""Whether this is `make test-long`."""
+
+sized: Final = pytest.mark.sized
+"""Marks a test that does more in `make test-long`, and is therefore run in both."""
+
+
+def size(short: T, long: T) -> T:
+    """`short` in `make test`, `long` in `make test-long`."""
+    return long if LONG else short
