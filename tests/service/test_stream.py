@@ -32,7 +32,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextlib.asynccontextmanager
-async def a_stream(folder: Path, log: FakeLog, autostart: Sequence[Mapping[str, Any]] = ()) -> AsyncIterator[Stream]:
+async def a_stream(
+    folder: Path, log: FakeLog, autostart: Sequence[Mapping[str, Any]] = (), *, remembering: bool = True
+) -> AsyncIterator[Stream]:
     """A stream as the service has it, whose end is a crash as far as its memory knows."""
     with contextlib.closing(Memory(folder / "memory.sqlite3", "test")) as memory:
         publisher = Publisher(
@@ -41,7 +43,7 @@ async def a_stream(folder: Path, log: FakeLog, autostart: Sequence[Mapping[str, 
             queue_size=100,
             now_ms=lambda: time.time_ns() // 1_000_000,
         )
-        stream = Stream(publisher, builder(memory), memory, autostart)
+        stream = Stream(publisher, builder(memory), memory if remembering else None, autostart)
         watching = asyncio.create_task(publisher.watch())
         try:
             yield stream

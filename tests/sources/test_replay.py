@@ -118,6 +118,61 @@ def test_a_demonstration_begins_anew_shifted_to_its_own_now(tmp_path: Path) -> N
     assert max(event.updated_ms for event in again) == NOW_MS + 86_400_000
 
 
+DEMONSTRATION = {"speed": 60, "playHours": 12, "shiftToNow": True, "resume": False}
+
+
+def shown_at(folder: Path, now_ms: int, *, least: int = PAST) -> list[EarthquakeEvent]:
+    """What a demonstration that is started then shows at once."""
+
+    async def soon() -> list[EarthquakeEvent]:
+        outlet = FakeOutlet()
+        async with running(replay(folder, "usgs-week", **DEMONSTRATION, clock=Clock(now_ms)).run(outlet)):
+            await outlet.until(lambda: len(outlet.events) >= least)
+        return outlet.events
+
+    return asyncio.run(soon())
+
+
+def test_a_demonstration_that_is_started_again_while_it_lasts_shows_the_same_events_at_the_same_times(
+    tmp_path: Path,
+) -> None:
+    first = {(e.key, e.updated_ms): e for e in shown_at(tmp_path, NOW_MS)}
+    again = shown_at(tmp_path, NOW_MS + 6 * 60_000, least=PAST + 50)
+    assert len({e.key for e in again}) > len({key for key, _ in first}), "what came due meanwhile is there too"
+    known = [e for e in again if (e.key, e.updated_ms) in first]
+    assert len(known) == len(first)
+    assert all(first[e.key, e.updated_ms] == e for e in known)
+    assert max(e.timestamp_ms for e in again) <= NOW_MS + 6 * 60_000
+
+
+@pytest.mark.parametrize("options", [{"resume": False}, {"resume": True}, {"resume": False, "speed": 1e9}])
+def test_a_recording_shifted_to_another_present_is_another_exercise_with_ids_of_its_own(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
+    options = {"shiftToNow": True} | options
+    first = replayed(replay(tmp_path, "usgs-week", **options))
+    later = Clock(NOW_MS + 86_400_000)
+    second = replayed(replay(tmp_path, "usgs-week", **options, clock=later))
+    assert {e.key for e in first}.isdisjoint(e.key for e in second)
+    assert {name for e in first for name in e.ids}.isdisjoint(name for e in second for name in e.ids)
+    assert [e.document()["recordedId"] for e in second] == [e.id for e in first]
+    assert [e.document()["recordedTimestamp"] for e in second] == [e.document()["recordedTimestamp"] for e in first]
+    other = replayed(replay(tmp_path, "usgs-week", **options | {"playHours": 1}, clock=later))
+    assert {e.id for e in other} == {f"{e.id}~3" for e in first}, "with other options too"
+
+
+def test_an_id_that_is_as_long_as_it_may_be_gets_a_number_too(tmp_path: Path) -> None:
+    feed = json.loads(feed_of(0, 1))
+    for feature, end in zip(feed["features"], "ab", strict=True):
+        feature["id"] = "x" * 255 + end
+    (tmp_path / "long.json").write_text(json.dumps(feed))
+    for number in (1, 2):
+        events = replayed(replay(tmp_path, "long.json", shiftToNow=True))
+        assert len({e.id for e in events}) == 2
+        assert all(len(e.id) <= 256 for e in events)
+        assert all(e.id.endswith("~2") for e in events) == (number == 2)
+
+
 def test_another_content_or_other_options_are_another_replay(tmp_path: Path) -> None:
     killed_after(1, replay(tmp_path, "usgs-week"))
     assert len(replayed(replay(tmp_path, "usgs-week", speed=1e9))) == 1707

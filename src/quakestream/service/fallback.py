@@ -6,45 +6,49 @@ It is an exercise and says so in every event (`mode`, `recordedTimestamp`); it g
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from quakestream.service.stream import Stream
 
-SPEED: Final = 600
-REPLAY: Final = "replay"
 CHECK_INTERVAL_S: Final = 0.5
 
 log = structlog.get_logger(__name__)
 
 
+def performance(recording: str) -> dict[str, Any]:
+    """The source that shows a recording to somebody who looks on: its past at once, its last 12 h in 12 minutes."""
+    return {
+        "name": "replay",
+        "files": [recording],
+        "speed": 60,
+        "playHours": 12,
+        "shiftToNow": True,
+        "resume": False,
+    }
+
+
 async def fall_back(stream: Stream, recording: str, after_s: float) -> None:
     """Replay `recording`, shifted to now, when no live source has answered within `after_s`, and until one does.
 
-    Once one has answered, this is over: a source that fails later is no reason to show a recording.
+    Once one has answered, or somebody has stopped the stream, this is over: a source that fails later is no reason to
+    show a recording, and who stopped the stream wants nothing. What somebody starts gets its own `after_s`.
     """
-    if not await _answered(stream, within_s=after_s):
-        log.warning(
-            "no live source answers: replaying a RECORDING of past earthquakes until one does",
-            recording=recording,
-            waited_s=after_s,
-        )
-        await stream.fill_in(
-            {"name": REPLAY, "files": [recording], "speed": SPEED, "shiftToNow": True, "resume": False}
-        )
-        await _answered(stream)
+    clock = asyncio.get_running_loop().time
+    filled_in, since_s = False, clock()
+    while not (stream.stopped or stream.answered):
+        if filled_in and not stream.filled_in:  # something else was started in its place
+            filled_in, since_s = False, clock()
+        if not filled_in and clock() - since_s >= after_s:
+            log.warning(
+                "no live source answers: replaying a RECORDING of past earthquakes until one does",
+                recording=recording,
+                waited_s=after_s,
+            )
+            filled_in = await stream.fill_in(performance(recording))
+        await asyncio.sleep(CHECK_INTERVAL_S if filled_in else min(CHECK_INTERVAL_S, after_s))
+    if filled_in and stream.filled_in and not stream.stopped:
         log.info("a live source answers: the recording ends")
-        await stream.withdraw(REPLAY)
+    await stream.withdraw()
     await asyncio.Event().wait()
-
-
-async def _answered(stream: Stream, within_s: float | None = None) -> bool:
-    """Wait until a source other than the recording is live; False when `within_s` is over."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(within_s):
-            while not any(s["state"] == "live" for s in stream.sources() if s["name"] != REPLAY):  # noqa: ASYNC110
-                await asyncio.sleep(CHECK_INTERVAL_S)  # sources change their states in several ways
-            return True
-    return False

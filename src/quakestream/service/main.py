@@ -43,20 +43,31 @@ async def serve(
     event_log: EventLog,
     ready: Callable[[str], None] | None = None,
     stop: program.Stop | None = None,
+    *,
+    remembering: bool = True,
 ) -> int:
     """Run the service until `stop` is set; its exit code. `ready` is called with the URL when it answers.
 
+    `remembering`: what was started or stopped over HTTP is what runs after the next start, before `AUTOSTART_SOURCES`.
+    Without it, `AUTOSTART_SOURCES` start every time, and nothing is remembered.
     The caller opens and closes the log. Stopping takes at most `SHUTDOWN_TIMEOUT_S`: HTTP ends, the sources stop, what
     was accepted is delivered.
     """
-    return await program.exit_code(_serve(settings, event_log, ready or (lambda _url: None), stop or program.Stop()))
+    return await program.exit_code(
+        _serve(settings, event_log, ready or (lambda _url: None), stop or program.Stop(), remembering=remembering)
+    )
 
 
 async def _serve(
-    settings: ServiceSettings, event_log: EventLog, ready: Callable[[str], None], stop: program.Stop
+    settings: ServiceSettings,
+    event_log: EventLog,
+    ready: Callable[[str], None],
+    stop: program.Stop,
+    *,
+    remembering: bool,
 ) -> int:
     with sole_instance(settings.data_dir / f"{settings.program}.lock"), _memories(settings) as (published, control):
-        build, build_own = _builder(settings, published), _builder(settings, published, own=True)
+        build, build_own = _builder(settings, published, control), _builder(settings, published, control, own=True)
         autostart = _autostart(settings, build_own)
         key = settings.control_token.get_secret_value()
         rules = Rules.of(settings, control_token=key, control_origins=settings.control_origins)
@@ -67,7 +78,7 @@ async def _serve(
         published.newest = publisher.newest
         recalled = asyncio.Event()
         recollection = Recollection(event_log, settings.topic(), published)
-        stream = Stream(publisher, build, control, autostart, build_own, recalled)
+        stream = Stream(publisher, build, control if remembering else None, autostart, build_own, recalled)
         posts = Posts(
             publisher,
             published,
@@ -146,7 +157,7 @@ async def _drain(stream: Stream, publisher: Publisher, deadline: float) -> int:
 
 @contextlib.contextmanager
 def _memories(settings: ServiceSettings) -> Iterator[tuple[Memory, Memory]]:
-    """What the sources have published, for this log alone; what is wanted of the stream, whatever the log."""
+    """What the sources have published, for this log alone; what is wanted and was performed, whatever the log."""
     path = settings.data_dir / f"{settings.program}.sqlite3"
     brokers = ",".join(sorted(settings.kafka_brokers.split(","))) if settings.event_log == "kafka" else ""
     with (
@@ -157,7 +168,7 @@ def _memories(settings: ServiceSettings) -> Iterator[tuple[Memory, Memory]]:
 
 
 def _builder(
-    settings: ServiceSettings, memory: Memory, *, own: bool = False
+    settings: ServiceSettings, memory: Memory, performed: Memory, *, own: bool = False
 ) -> Callable[[Mapping[str, Any], float | None], Source]:
     """Makes sources of a start body; `own`: of what the operator chose, who may name any URL and pace."""
     urls = SourceUrls(listed(settings.source_urls))
@@ -173,6 +184,7 @@ def _builder(
             http_timeout_s=settings.http_timeout_s,
             usgs_feed_url=settings.usgs_feed_url,
             recordings=settings.data_dir / "recordings",
+            performed=performed,
             usgs_fdsn_url=settings.usgs_fdsn_url,
             emsc_websocket_url=settings.emsc_websocket_url,
             emsc_fdsn_url=settings.emsc_fdsn_url,

@@ -94,14 +94,15 @@ class Stream:
         self,
         publisher: Publisher,
         build: Callable[[Mapping[str, Any], float | None], Source],
-        control: Memory,
+        control: Memory | None,
         autostart: Sequence[Mapping[str, Any]] = (),
         build_own: Callable[[Mapping[str, Any], float | None], Source] | None = None,
         recalled: asyncio.Event | None = None,
     ) -> None:
         """`build` makes a source from its entry in a start body and a pace, or says `Rejected`.
 
-        `build_own` does so for what the operator chose, `autostart`; None: as `build`. `recalled`: sources may ask the
+        `control` remembers what was wanted; None: nothing is remembered, and `resume` starts `autostart` every time.
+        `build_own` builds what the operator chose, `autostart`; None: as `build`. `recalled`: sources may ask the
         memory; they wait for it.
         """
         self.changed = asyncio.Event()
@@ -125,6 +126,21 @@ class Stream:
         return any(run.at_work for run in self._runs)
 
     @property
+    def answered(self) -> bool:
+        """Whether a source that is wanted is live, or has come to its end."""
+        return any(run.state in ("live", "finished") for run in self._runs if not run.fills_in)
+
+    @property
+    def filled_in(self) -> bool:
+        """Whether something runs that nobody asked for, in place of what does not answer."""
+        return any(run.fills_in for run in self._runs)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether no stream is wanted: somebody has stopped it, or nobody has ever started one."""
+        return self._stopped
+
+    @property
     def silenced(self) -> bool:
         """Whether somebody has stopped what is to start by itself, now or before the program was started."""
         return self._stopped and bool(self._autostart)
@@ -144,7 +160,7 @@ class Stream:
             interval_ms = wanted.interval_ms if wanted else None
             built = [self._build(source, interval_ms) for source in sources]
             _each_once(built)
-            self._control.save("wanted", {"running": True, "sources": sources, "intervalMs": interval_ms})
+            self._remember({"running": True, "sources": sources, "intervalMs": interval_ms})
             self._stopped = False
             await self._halt()
             self._run([_Run(one.label, one, self) for one in built])
@@ -158,14 +174,14 @@ class Stream:
         async with self._lock:
             if not self.running:
                 log.info("there is no stream to stop")
-            self._control.save("wanted", {"running": False})
+            self._remember({"running": False})
             self._stopped = True
             await self._halt()
 
     async def resume(self) -> None:
         """Run what was wanted when the program last ran; where nobody ever asked, what starts by itself."""
         async with self._lock:
-            remembered = self._control.load("wanted")
+            remembered = None if self._control is None else self._control.load("wanted")
             build = self._build_own if remembered is None else self._build
             if remembered is None:
                 remembered = {"running": bool(self._autostart), "sources": self._autostart}
@@ -192,22 +208,31 @@ class Stream:
                 for run in runs:
                     run.begin()
 
-    async def fill_in(self, source: Mapping[str, Any]) -> None:
+    async def fill_in(self, source: Mapping[str, Any]) -> bool:
         """Run one more source beside what is wanted, for now: it is not remembered, and goes when anything is started.
+
+        False, and nothing runs, where no stream is wanted or one that is wanted has answered meanwhile.
 
         Raises:
             Rejected: there is no such source, or it does not take these options.
         """
         async with self._lock:
+            if self._stopped or self.answered:
+                return False
             built = self._build_own(source, None)
-            run = _Run(built.label, built, self)
+            label = built.label
+            while any(run.name == label for run in self._runs):
+                label = f"{label}-fallback"
+            run = _Run(label, built, self, fills_in=True)
             self._runs.append(run)
             run.begin()
+            self.changed.set()
+            return True
 
-    async def withdraw(self, name: str) -> None:
+    async def withdraw(self) -> None:
         """End what `fill_in` began, and show it no more."""
         async with self._lock:
-            for run in [run for run in self._runs if run.name == name]:
+            for run in [run for run in self._runs if run.fills_in]:
                 await run.stop()
                 self._runs.remove(run)
             self.changed.set()
@@ -232,6 +257,10 @@ class Stream:
             # whoever waits for a future is to get no CancelledError or SystemExit of another's
             why = error if isinstance(error, Exception) else Fatal(f"a source failed: {error!r}")
             self.failed.set_exception(why)
+
+    def _remember(self, wanted: Mapping[str, Any]) -> None:
+        if self._control is not None:
+            self._control.save("wanted", wanted)
 
     def _revive(
         self,
@@ -272,8 +301,9 @@ def _each_once(sources: Sequence[Source]) -> None:
 class _Run:
     """One source at work, and its outlet. A task of its own: what happens to it holds up no other."""
 
-    def __init__(self, name: str, source: Source | None, stream: Stream) -> None:
+    def __init__(self, name: str, source: Source | None, stream: Stream, *, fills_in: bool = False) -> None:
         self.name = name
+        self.fills_in = fills_in
         self.state: State = "starting"
         self._error: str | None = None
         self._source = source

@@ -63,6 +63,8 @@ class SourceContext:
     usgs_feed_url: str
     recordings: Path | None = None
     """Folder whose files a replay may read, by their path below it. None: bundled recordings only."""
+    performed: Memory | None = None
+    """Which recordings were shifted to the present, and how often: one for all who replay. None: `memory`."""
     usgs_fdsn_url: str = ""
     """Empty: `/fdsnws/event/1/` on the host of the feed."""
     emsc_websocket_url: str = ""

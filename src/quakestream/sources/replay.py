@@ -26,12 +26,14 @@ from quakestream.errors import Rejected, Retryable
 from quakestream.event import EarthquakeEvent, Mode, decode, encode
 from quakestream.formats import Problem
 from quakestream.sources import Outlet, Source, SourceContext, SourceOptions
+from quakestream.sources.memory import Memory
 from quakestream.telemetry import EVENTS_REFUSED
 
 MODE: Final[Mode] = "exercise"
 BUNDLED: Final = Path(__file__).parent / "recordings"
 CHUNK: Final = 500
 HOUR_MS: Final = 3_600_000
+MAX_ID: Final = 256
 MAX_NAME: Final = 4096
 """As long as a path may be."""
 _MAX_LOGGED: Final = 20
@@ -56,13 +58,13 @@ class ReplayOptions(SourceOptions):
     )
     shift_to_now: bool = Field(
         default=False,
-        description="Add one constant to all times, so that the recording ends when the replay does; what was recorded "
-        "stays as `recordedTimestamp`.",
+        description="Add one constant to all times, so that the recording ends when the replay does. The recorded time "
+        "stays as `recordedTimestamp`. From the second time on, the events get ids of their own: `us1000abcd~2`.",
     )
     resume: bool = Field(
         default=True,
-        description="Go on where the same replay was cut short, with its shift. False: from the beginning, shifted to "
-        "now again, as a demonstration wants it.",
+        description="Go on where the same replay was cut short, with its shift. False: from the beginning. What a "
+        "shifted one would have shown by now, had it not been cut short, then comes at once.",
     )
 
 
@@ -80,6 +82,10 @@ class ReplaySource(Source):
 
     A replay that was cut short goes on after the last event that was acknowledged, with the same shift; it is known by
     the content of its files and its options. One that came to its end begins anew.
+
+    A recording that is shifted to the present is a *performance*. While it lasts, each start shows the same events at
+    the same times: only what really changes is a revision. One after it is another exercise, whose events have ids of
+    their own (`~2`), for the same ids at other times would be revisions that nobody ever made.
     """
 
     name = "replay"
@@ -89,6 +95,7 @@ class ReplaySource(Source):
         super().__init__(options, context)
         self._options = options
         self._paths = [_locate(name, context.recordings) for name in options.files]
+        self._digests: list[str] = []
         self.progress = Progress()
         self.on_progress: Callable[[Progress], None] = lambda _: None
         """Called after each acknowledgement."""
@@ -101,7 +108,9 @@ class ReplaySource(Source):
         """
         key = f"replay:{await asyncio.to_thread(self._digest)}"
         begun = self.context.memory.load(key) if self._options.resume else None
-        state = begun or {"done": 0, "offset_ms": None, "read_at_ms": self.context.now_ms()}
+        now_ms = self.context.now_ms()
+        lasting = None if begun or not self._options.shift_to_now else self._performance(key, now_ms)
+        state = begun or lasting or {"done": 0, "offset_ms": None, "read_at_ms": now_ms}
         with tempfile.TemporaryFile() as file:
             recording = _Recording(file)
             cancelled = threading.Event()
@@ -110,22 +119,52 @@ class ReplaySource(Source):
             finally:
                 cancelled.set()
             pace = recording.pace(self._options.speed, self._options.play_hours)
-            schedule = _Schedule(pace, recording, state["done"], asyncio.get_running_loop().time())
+            now_ms = self.context.now_ms()
             if self._options.shift_to_now and state["offset_ms"] is None:
-                state["offset_ms"] = recording.offset_ms(pace, self.context.now_ms())
+                state |= {"offset_ms": recording.offset_ms(pace, now_ms), "began_ms": now_ms}
+                self._begin_performance(key, state, recording.lasts_ms(pace))
+            begun_ago_s = (now_ms - lasting["began_ms"]) / 1000 if lasting else 0.0
+            schedule = _Schedule(pace, recording, state["done"], asyncio.get_running_loop().time() - begun_ago_s)
             self.progress.total = len(recording)
             self.progress.done = min(state["done"], len(recording))
             self.on_progress(self.progress)
             outlet.report("live")
             while self.progress.done < len(recording):
                 end = await schedule.wait(self.progress.done)
-                events = [_shifted(event, state["offset_ms"]) for event in recording.read(self.progress.done, end)]
+                events = [
+                    _shifted(event, state["offset_ms"], state.get("number", 1))
+                    for event in recording.read(self.progress.done, end)
+                ]
                 await outlet.publish(events)
                 self.progress.done = state["done"] = end
                 self._save(key, state)
                 self.on_progress(self.progress)
         self._save(key, None)
         outlet.report("finished")
+
+    def _performance(self, key: str, now_ms: int) -> dict[str, Any] | None:
+        """The performance that is going on by the clock, to be shown from its beginning; None: there is none."""
+        known = None if self._options.resume else self._performed.load(f"performance of {key}")
+        if known is None or not known["began_ms"] <= now_ms < known["ends_ms"]:
+            return None
+        return known | {"done": 0}
+
+    def _begin_performance(self, key: str, state: dict[str, Any], lasts_ms: int) -> None:
+        """Number it, durably, before its first event.
+
+        Raises:
+            Unreachable: it could not be remembered.
+        """
+        files = [f"performances of {digest}" for digest in self._digests]
+        state["number"] = 1 + max(self._performed.load(file) or 0 for file in files)
+        for file in files:
+            self._performed.save(file, state["number"])
+        if not self._options.resume:
+            self._performed.save(f"performance of {key}", state | {"ends_ms": state["began_ms"] + lasts_ms})
+
+    @property
+    def _performed(self) -> Memory:
+        return self.context.memory if self.context.performed is None else self.context.performed
 
     def _save(self, key: str, state: dict[str, Any] | None) -> None:
         """Without it a replay that is cut short repeats, but goes on."""
@@ -138,9 +177,11 @@ class ReplaySource(Source):
         options = self._options
         played = [] if options.play_hours is None else [options.play_hours]
         digest = hashlib.sha256(msgspec.json.encode([options.speed, options.shift_to_now, *played]))
+        self._digests = []
         for path in self._paths:
             with path.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
+                self._digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
+            digest.update(bytes.fromhex(self._digests[-1]))
         return digest.hexdigest()
 
     def _load(self, recording: _Recording, read_at_ms: int, cancelled: threading.Event) -> None:
@@ -227,6 +268,10 @@ class _Recording:
         first_ms, last_ms = self.time_ms(0), self.time_ms(len(self) - 1)
         return _Pace(speed, first_ms if play_hours is None else max(first_ms, last_ms - round(play_hours * HOUR_MS)))
 
+    def lasts_ms(self, pace: _Pace) -> int:
+        """How long it takes to play."""
+        return round(pace.due_s(self.time_ms(len(self) - 1), pace.from_ms) * 1000) if len(self) else 0
+
     def offset_ms(self, pace: _Pace, now_ms: int) -> int:
         """The largest shift with which no time lies ahead of the moment at which its event is published."""
         return min(
@@ -261,15 +306,31 @@ class _Schedule:
         return self._start_s + self._pace.due_s(self._recording.time_ms(n), self._first_ms)
 
 
-def _shifted(event: EarthquakeEvent, offset_ms: int | None) -> EarthquakeEvent:
+def _shifted(event: EarthquakeEvent, offset_ms: int | None, number: int) -> EarthquakeEvent:
     if offset_ms is None:
         return event
+    recorded: dict[str, Any] = {"recordedTimestamp": event.timestamp_ms}
+    if number > 1:
+        recorded["recordedId"] = event.id
     return msgspec.structs.replace(
         event,
+        id=_numbered(event.id, number),
+        ids=tuple(_numbered(name, number) for name in event.ids),
         timestamp_ms=event.timestamp_ms + offset_ms,
         updated_ms=None if event.updated_ms is None else event.updated_ms + offset_ms,
-        extra=event.extra | {"recordedTimestamp": event.timestamp_ms},
+        extra=event.extra | recorded,
     )
+
+
+def _numbered(name: str, number: int) -> str:
+    """An id in the performance of that number."""
+    if number == 1:
+        return name
+    suffix = f"~{number}"
+    if len(name) + len(suffix) > MAX_ID:
+        suffix = f"~{hashlib.sha256(name.encode()).hexdigest()[:16]}{suffix}"
+        name = name[: MAX_ID - len(suffix)]
+    return f"{name}{suffix}"
 
 
 def _locate(name: str, folder: Path | None) -> Path:
