@@ -34,7 +34,7 @@ def host_and_port(text: str) -> tuple[str, int | None]:
     """
     match = _HOST.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text[:80]!r} is no host")
+        raise ValueError(f"{text[:80]!r} is not a host name")
     return _plain(match["host"]), None if match["port"] is None else int(match["port"])
 
 
@@ -46,7 +46,7 @@ def origin_of(text: str) -> tuple[str, str, int]:
     """
     match = _URL.fullmatch(text if text.isascii() else text.encode("idna").decode())
     if match is None or match["path"]:
-        raise ValueError(f"{text[:80]!r} is no origin as `https://host:port`")
+        raise ValueError(f"{text[:80]!r} is not an origin like `https://host:port`")
     scheme = match["scheme"].lower()
     return scheme, _plain(match["host"]), int(match["port"] or _PORTS[scheme])
 
@@ -76,7 +76,7 @@ class Hosts:
             elif _NAME.fullmatch(plain):
                 self._names.add(plain)
             else:
-                raise ValueError(f"{one[:80]!r} is no host: a name, an address or a network, without port or scheme")
+                raise ValueError(f"{one[:80]!r} is not a host name, an address or a network. Leave out port and scheme")
 
     def __contains__(self, host: str) -> bool:
         """Whether a host, as `host_and_port` has it, is one of them."""

@@ -106,7 +106,7 @@ async def until(stop: asyncio.Event, *working: asyncio.Future[Any]) -> None:
         if isinstance(error, Fatal) and error.__cause__ is None:
             raise error
         log.critical("unexpected error: stopping in order", exc_info=error)
-        raise Fatal("stopped by an unexpected error; its trace stands above") from error
+        raise Fatal("stopped by an unexpected error; the traceback is above") from error
 
 
 @contextlib.asynccontextmanager

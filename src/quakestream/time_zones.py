@@ -53,7 +53,7 @@ def _clock(name: str) -> dt.tzinfo | None:
     known = spelled(name)
     found = None if known is None else _read(known)
     if found is None:
-        log.warning("a time zone is not known: told in UTC", time_zone=name)
+        log.warning("unknown time zone: using UTC", time_zone=name)
     return found
 
 

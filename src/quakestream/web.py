@@ -281,7 +281,7 @@ def _add_problems(app: FastAPI) -> None:
         return await unexpected(_, error)
 
     async def unexpected(_: Request, _error: Exception) -> Response:
-        return problem(500, "an unexpected error, which the program's log tells of")
+        return problem(500, "unexpected error. The log of the program says more")
 
     app.add_exception_handler(StarletteHTTPException, http_error)
     app.add_exception_handler(RequestValidationError, invalid)

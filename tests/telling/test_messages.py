@@ -60,10 +60,10 @@ def test_what_its_agency_withdrew_is_said_not_to_have_happened(catalog: SqliteCa
     world.happen(revision(1, status="deleted"))
     english, german = messages(world)
     assert english.title.startswith("Withdrawn: M 5.0 earthquake")
-    assert "nn has withdrawn it: by all that is known it did not happen." in english.text
-    assert "von nn zurückgezogen: Nach allem, was bekannt ist, fand es nicht statt." in german.text
+    assert "nn has withdrawn it. As far as is known, it did not happen." in english.text
+    assert "nn hat die Meldung zurückgezogen. Nach allem, was bekannt ist, fand es nicht statt." in german.text
     assert (data(english)["cause"], data(german)["cause"]) == ("deleted", "deleted")
-    assert data(german)["reason"].startswith("Dies wurde Ihnen gemeldet")
+    assert data(german)["reason"].startswith("Wir haben Ihnen dies gemeldet.")
 
 
 def test_one_that_was_told_twice_is_said_to_have_happened(catalog: SqliteCatalog) -> None:
@@ -75,8 +75,8 @@ def test_one_that_was_told_twice_is_said_to_have_happened(catalog: SqliteCatalog
     assert english.kind == german.kind == "cancellation"
     stands = data(english)["into"]
     assert stands == first[0].subject
-    assert f"it is the same earthquake as {stands}, which did happen and stands" in english.text
-    assert f"dasselbe Erdbeben wie {stands}, das stattfand und weiter gilt" in german.text
+    assert f"It did happen: its other report, {stands}, is still valid." in english.text
+    assert f"Es fand statt: Die andere Meldung, {stands}, gilt weiter." in german.text
     assert "did not happen" not in english.text
     assert "fand es nicht statt" not in german.text
     assert data(english)["links"]["details"] == f"https://quakes.example.org/?id={stands}"
@@ -88,9 +88,9 @@ def test_a_blast_is_said_to_be_one(catalog: SqliteCatalog) -> None:
     messages(world)
     world.happen(revision(1, type="quarry blast"))
     english, german = messages(world)
-    assert english.title.startswith("Now taken for something else: M 5.0 quarry blast")
-    assert "it did happen, and is now taken for: quarry blast." in english.text
-    assert "Es fand statt und gilt jetzt als: Steinbruchsprengung." in german.text
+    assert english.title.startswith("Not what was reported: M 5.0 quarry blast")
+    assert "It did happen, but it is now classified as: quarry blast." in english.text
+    assert "Das Ereignis fand statt. Es gilt jetzt als: Steinbruchsprengung." in german.text
     assert data(english)["cause"] == "not-of-that-type"
 
 
@@ -101,8 +101,8 @@ def test_an_update_says_what_moved_and_that_it_is_no_longer_what_was_asked_for(c
     world.happen(revision(1, magnitude=3.5))
     english, german = messages(world)
     assert "Magnitude 5.0 → 3.5." in english.text
-    assert "It is no longer what you asked for" in english.text
-    assert "Es ist nicht mehr, wonach Sie gefragt haben" in german.text
+    assert "It no longer matches your subscription." in english.text
+    assert "Es passt nicht mehr zu Ihrem Abonnement." in german.text
     assert "no longer" not in data(german)["reason"]
 
 

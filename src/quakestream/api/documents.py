@@ -31,16 +31,16 @@ class Place(Document):
 class Event(Document):
     """What one source says of one earthquake."""
 
-    id: str = Field(description="The source's own.")
+    id: str = Field(description="Id that the source gives it.")
     magnitude: float | None
     location: Place
     timestamp: int = Field(description="Origin time.")
     source: str
-    updated: int | None = Field(None, description="When the source last changed it.")
+    updated: int | None = Field(None, description="When the source last changed it, ms since 1970.")
     mode: Mode
     status: Status
     type: str
-    ids: list[str] | None = Field(None, description="What other agencies call it.")
+    ids: list[str] | None = Field(None, description="Ids that other agencies give it.")
     magnitude_type: str | None = None
     place: str | None = None
     agency: str | None = None
@@ -49,6 +49,7 @@ class Event(Document):
     tsunami: float | None = None
     depth_error: float | None = Field(None, description="km")
     recorded_timestamp: int | None = Field(None, description="Origin time before a replay shifted it.")
+    recorded_id: str | None = Field(None, description="Id in the recording, of what is replayed once more.")
 
 
 class Earthquake(Event):
@@ -56,7 +57,7 @@ class Earthquake(Event):
 
     id: str = Field(description="`eq_…`, which never changes.")
     revision: int = Field(ge=1)
-    seq: int = Field(description="The change that made it so.")
+    seq: int = Field(description="Number of its latest change.")
     first_seen: int
     changed: int
     preferred: str = Field(description="`<source>:<id>`")
@@ -86,7 +87,7 @@ class EarthquakeList(Document):
     """Some earthquakes, newest first."""
 
     earthquakes: list[Earthquake]
-    next: str | None = Field(description="To be given back as `cursor=`; null: that was all.")
+    next: str | None = Field(description="Give it back as `cursor=` to get the next page. null: there is no more.")
 
 
 class Change(Document):
@@ -96,9 +97,11 @@ class Change(Document):
     type: Literal["created", "updated", "merged", "split", "deleted"]
     earthquake: Earthquake
     from_id: str | None = Field(None, alias="from")
-    into_id: str | None = Field(None, alias="into", description="With `merged`: it is now a part of this one.")
-    imported: bool | None = Field(None, description="Old data read in: nobody is to be alarmed by it.")
-    matches: bool | None = Field(None, description="false: it no longer fits the filter.")
+    into_id: str | None = Field(
+        None, alias="into", description="With `merged`: the earthquake that it is now a part of."
+    )
+    imported: bool | None = Field(None, description="Old data that was imported. It alarms nobody.")
+    matches: bool | None = Field(None, description="false: it no longer matches the filter.")
 
 
 class SourceState(Document):

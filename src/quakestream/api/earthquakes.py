@@ -84,16 +84,16 @@ def earthquakes_router(catalog: Catalog) -> APIRouter:
         """`{"earthquakes": […], "next": cursor or null}`; the cursor is given back as `cursor=`."""
         return _list(catalog.earthquakes(wanted.wanted(), wanted.limit, wanted.cursor))
 
-    @router.get("/earthquakes/count", summary="How many", responses=problems(503))
+    @router.get("/earthquakes/count", summary="Number of earthquakes", responses=problems(503))
     def count(wanted: Annotated[FilterParameters, Query()]) -> dict[str, int]:
         """`{"count": n}`."""
         return {"count": catalog.count(wanted.wanted())}
 
     @router.get(
         "/earthquakes/{name:path}/shaking",
-        summary="What it means for a place: expected intensity, distance, arrival of the waves",
+        summary="Effects at a place: expected intensity, distance, arrival of the waves",
         response_model=Shaking,
-        responses={307: {"description": "It is another one now"}, **problems(404, 409, 503)},
+        responses={307: {"description": "It was merged into another earthquake"}, **problems(404, 409, 503)},
     )
     def shaking(
         request: Request, name: str, latitude: Latitude, longitude: Longitude, mode: Mode | None = None
@@ -104,9 +104,9 @@ def earthquakes_router(catalog: Catalog) -> APIRouter:
 
     @router.get(
         "/earthquakes/{name:path}/map.png",
-        summary="It as a small map, for a message or an article",
+        summary="A small map of an earthquake, as a picture",
         response_class=_Png,
-        responses={307: {"description": "It is another one now"}, **problems(404, 409, 503)},
+        responses={307: {"description": "It was merged into another earthquake"}, **problems(404, 409, 503)},
     )
     def map_picture(request: Request, name: str, mode: Mode | None = None) -> Response:
         """720 × 480. The circles are where an intensity is expected, an estimate. A drill is hatched and says so."""
@@ -123,7 +123,7 @@ def earthquakes_router(catalog: Catalog) -> APIRouter:
         summary="One earthquake with its solutions and its history",
         responses={
             200: {"model": EarthquakeDetail},
-            307: {"description": "It is another one now"},
+            307: {"description": "It was merged into another earthquake"},
             **problems(404, 409, 503),
         },
     )
@@ -214,7 +214,7 @@ def named(
     """
     found = catalog.find(name, mode)
     if len(found) > 1:
-        detail = f"{name} is what {len(found)} earthquakes are called: ask for one by its id, or say the mode"
+        detail = f"{len(found)} earthquakes are called {name}: ask for one by its id, or say the mode"
         return problem(409, detail, candidates=found)
     if found and (home := catalog.merged_into(found[0])) is not None:
         # relative, for a proxy may have us below a path of its own; a name that is not escaped may have steps itself

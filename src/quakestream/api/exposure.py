@@ -57,7 +57,7 @@ def exposure_router(catalog: Catalog, now_ms: Callable[[], int]) -> APIRouter:
     @router.get(
         "/earthquakes/{name:path}/exposure",
         summary="People in cities by expected intensity",
-        responses={307: {"description": "It is another one now"}, **problems(404, 409, 503)},
+        responses={307: {"description": "It was merged into another earthquake"}, **problems(404, 409, 503)},
     )
     def exposed(request: Request, name: str, mode: Mode | None = None) -> Response:
         """`priority` orders earthquakes for responders: log10(1 + Σ people × 10^(class − 7)), IV and more."""
@@ -101,7 +101,7 @@ def exposure_router(catalog: Catalog, now_ms: Callable[[], int]) -> APIRouter:
             }
         )
 
-    @router.get("/scenario", summary="What an earthquake that never was would do: an exercise", responses=problems(400))
+    @router.get("/scenario", summary="Effects of a hypothetical earthquake, as an exercise", responses=problems(400))
     def made_up(
         magnitude: Annotated[float, Query(ge=scenario.MAGNITUDES[0], le=scenario.MAGNITUDES[1])],
         latitude: Latitude,

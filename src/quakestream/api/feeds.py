@@ -98,7 +98,7 @@ def feeds_router(catalog: Catalog, *, public_url: str, cap_sender: str) -> APIRo
         if document is None:
             raise HTTPException(404, f"there is no earthquake {earthquake_id}")
         if not _ever_stood(document):
-            raise HTTPException(404, f"{earthquake_id} was withdrawn before anything was said of it")
+            raise HTTPException(404, f"{earthquake_id} was withdrawn before it was published")
         history = [cap.Revision(number, at_ms) for number, at_ms in enumerate(catalog.revised_at(earthquake_id), 1)]
         into = catalog.merged_into(earthquake_id)
         web = f"{base(request)}/?id={into or earthquake_id}"

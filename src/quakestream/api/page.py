@@ -43,7 +43,7 @@ def dashboard_router(basemap_style: str = "", basemap_origins: Sequence[str] = (
     @router.api_route("/", methods=["GET", "HEAD"])
     def page() -> Response:
         if "index.html" not in files:
-            raise HTTPException(503, "the dashboard was not built: `make setup` does it, and wheels have it")
+            raise HTTPException(503, "the dashboard has not been built. Run `make setup`")
         text = files["index.html"].read_text(encoding="utf-8")
         page = text.replace(f'{_BASEMAP_META}"', f'{_BASEMAP_META}{html.escape(basemap_style)}"')
         return HTMLResponse(page, headers={**headers, "Cache-Control": "no-cache"})

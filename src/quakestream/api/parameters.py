@@ -69,8 +69,8 @@ class FilterParameters(BaseModel):
     longitude: Longitude | None = None
     minradiuskm: RadiusKm | None = Field(None, description="km along the surface.")
     maxradiuskm: RadiusKm | None = Field(None, description="km along the surface.")
-    mode: Mode | None = Field(None, description="Only `actual`, `exercise` or `test`; all when absent.")
-    includedeleted: bool = Field(False, description="Also those that their sources have withdrawn.")
+    mode: Mode | None = Field(None, description="Only `actual`, `exercise` or `test`. Absent: all.")
+    includedeleted: bool = Field(False, description="Also earthquakes that were withdrawn.")
 
     @model_validator(mode="after")
     def _bounds_in_order(self) -> FilterParameters:
@@ -119,7 +119,7 @@ class ListParameters(FilterParameters):
     """Which earthquakes, how many, and from where on."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = 100
-    cursor: Annotated[str, Field(max_length=200)] | None = Field(None, description="`next` of the page before.")
+    cursor: Annotated[str, Field(max_length=200)] | None = Field(None, description="`next` of the previous page.")
 
 
 class PushParameters(FilterParameters):

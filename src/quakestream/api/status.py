@@ -125,7 +125,7 @@ def status_router(
     @router.get(
         "/api/v1/status",
         tags=["status"],
-        summary="How the stream is",
+        summary="State of the stream and of the catalogue",
         responses={200: {"model": StreamStatus}, **problems(503)},
     )
     def status() -> dict[str, Any]:

@@ -326,7 +326,7 @@ class PostgresqlCatalog(SqlCatalog):
         """Free the feed's row of a writer that has stopped while it held it."""
         with suppress(psycopg.Error):
             for pid, _ in self._connected().execute(_END_STALLED).fetchall():
-                log.warning("ended the session of a writer that stood still", pid=pid)
+                log.warning("ended the database session of a writer that hung", pid=pid)
 
 
 class _Lookup(SqlLookup):
@@ -483,7 +483,7 @@ def _errors() -> Iterator[None]:
     try:
         yield
     except sa.exc.TimeoutError as error:
-        raise Unreachable(f"the catalogue's database: all of {CONNECTIONS} connections are at work") from error
+        raise Unreachable(f"the catalogue's database: all {CONNECTIONS} connections are in use") from error
     except (psycopg.Error, sa.exc.DBAPIError) as error:
         cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
         passes = isinstance(cause, _AWAY) and not isinstance(cause, psycopg.errors.ProgramLimitExceeded)

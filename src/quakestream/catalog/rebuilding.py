@@ -101,7 +101,7 @@ def rebuild_database(url: str, on_progress: OnProgress) -> str:
         home = connection.execute(sa.text("SELECT current_schema()")).scalar_one()
         connection.execute(sa.text("LOCK TABLE feed IN ACCESS EXCLUSIVE MODE"))
         if others := connection.execute(sa.text(_OTHERS)).scalar_one():
-            raise Fatal(f"nothing was changed, for {others} other sessions have the catalogue open: stop the consumers")
+            raise Fatal(f"nothing was changed: {others} other sessions have the catalogue open; stop the consumers first")
         if _stands(connection) != before:
             raise Fatal(_MEANWHILE)
         connection.execute(sa.text(f"DROP SCHEMA IF EXISTS {KEPT} CASCADE"))
@@ -145,7 +145,7 @@ def _make(old: SqlCatalog, new: SqlCatalog, ids: _Ids, on_progress: OnProgress) 
     with new.reading() as connection:
         wrong = [fault for fault, _ in zip(faults(connection), range(LIMIT_FAULTS), strict=False)]
     if wrong:
-        raise Fatal(f"nothing was changed, for the rebuilt catalogue would be wrong: {'; '.join(wrong)}")
+        raise Fatal(f"nothing was changed: the rebuilt catalogue would be wrong: {'; '.join(wrong)}")
 
 
 class _Ids:
@@ -289,7 +289,7 @@ def _settle(path: Path) -> None:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
             connection.exec_driver_sql("PRAGMA journal_mode=DELETE")
     except sa.exc.OperationalError as error:
-        raise Fatal(f"nothing was changed, for {path} is open elsewhere: {error.orig}") from error
+        raise Fatal(f"nothing was changed: another program has {path} open: {error.orig}") from error
     finally:
         engine.dispose()
     _sync(path)

@@ -142,7 +142,7 @@ class AppriseChannel(Channel):
             Rejected: it knows no such service, it is of this machine or its network, or reaches more than one person.
         """
         if _scheme(url) in HERE and not self._allow_private:
-            raise Rejected(f"url: {_scheme(url)} is of this machine, which subscribers can't be")
+            raise Rejected(f"url: {_scheme(url)} would act on this machine, which is not allowed")
         import apprise  # noqa: PLC0415
         from apprise.plugins import url_to_dict  # noqa: PLC0415
 
@@ -151,12 +151,12 @@ class AppriseChannel(Channel):
         parsed = url_to_dict(url, secure_logging=True)  # type: ignore[no-untyped-call]
         refused = sorted(REFUSED & {name.lower() for name in parsed["qsd"]}) if parsed else []
         if refused:
-            raise Rejected(f"url: {', '.join(refused)} can't be said here")
+            raise Rejected(f"url: {', '.join(refused)} is not allowed here")
         service = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
         if service is None:
-            raise Rejected("url: Apprise knows no such service, or something is missing in it")
+            raise Rejected("url: Apprise does not know this service, or something is missing in the URL")
         if self.needs_yes(url) and len(service) > 1:
-            raise Rejected("url: one person only, who is asked before anything is sent: use a channel for each")
+            raise Rejected("url: only one recipient, who must confirm first. Use one channel for each recipient")
         host = _host(service)
         if host and not self._allow_private and not _is_public_host(host):
             raise Rejected(f"url: {host} is in this machine's own network, or is not known")

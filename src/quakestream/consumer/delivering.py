@@ -35,7 +35,7 @@ async def _deliver(settings: ConsumerSettings, stop: program.Stop) -> int:
     if not settings.alerts:
         raise ConfigError("Config validation error: ALERTS is off: there is nothing to deliver")
     while not settings.on_postgresql() and not file_of(settings).is_file() and not stop.is_set():
-        log.warning("waiting for earthquake-consumer to make the catalogue", file=str(file_of(settings)))
+        log.warning("waiting for earthquake-consumer to create the catalogue", file=str(file_of(settings)))
         await _a_while(stop)
     if stop.is_set():
         return 0

@@ -635,7 +635,7 @@ class KafkaReader(Reader):
         """Another instance took the place; or, after an outage, this one's repeated request did: then join anew."""
         if time.monotonic() - self._away_at > OUTAGE_S:
             raise Fenced(f"this member of {self._group} (instance id {self._instance_id}) was replaced")
-        log.warning("reader joins anew after an outage", topic=self._topic, group=self._group)
+        log.warning("reader joins the group again after an outage", topic=self._topic, group=self._group)
         self.rejoin()
 
     def _take_over(self, numbers: list[int]) -> None:

@@ -47,7 +47,7 @@ class SourceStatus(_Shape):
     acknowledged: int = Field(description="Events that the log has acknowledged since the service started.")
     lastEventAt: str | None = Field(description="When the last acknowledgement came; ISO 8601.")  # noqa: N815
     lagMs: int | None = Field(description="From its `updated` to that acknowledgement.")  # noqa: N815
-    lastError: str | None = Field(description="Why it fails.")  # noqa: N815
+    lastError: str | None = Field(description="Why it fails. null: it does not.")  # noqa: N815
 
 
 class QueueStatus(_Shape):
@@ -76,8 +76,8 @@ class Status(_Shape):
 class Posted(_Shape):
     """What became of the events that were posted."""
 
-    accepted: int = Field(description="Acknowledged by the log now.")
-    duplicates: int = Field(description="The same as others that were acknowledged before, or as others of this post.")
+    accepted: int = Field(description="Events that the log has acknowledged now.")
+    duplicates: int = Field(description="Events that were known already, or that are twice in this post.")
 
 
 def service_app(stream: Stream, posts: Posts, token: str, rules: Rules | None = None) -> FastAPI:
@@ -95,7 +95,7 @@ def service_app(stream: Stream, posts: Posts, token: str, rules: Rules | None = 
 
     app = create_app(
         title="earthquake-service",
-        description="Publishes what the sources report to the event log: one stream, started and stopped here.",
+        description="Publishes what the sources report to the event log. The stream is started and stopped here.",
         version=version("quakestream"),
         ready=ready,
         max_body_bytes=MAX_POST_BYTES,
@@ -165,7 +165,7 @@ def service_app(stream: Stream, posts: Posts, token: str, rules: Rules | None = 
             return problem(503, str(error), {"Retry-After": str(RETRY_AFTER_S)})
         return JSONResponse({"accepted": accepted, "duplicates": duplicates}, 202)
 
-    @app.get(STATUS_PATH, tags=["stream"], summary="How the stream is", response_model=Status)
+    @app.get(STATUS_PATH, tags=["stream"], summary="State of the stream and of the catalogue", response_model=Status)
     async def status() -> dict[str, Any]:
         """The sources of the stream; where events may be posted, what is posted is one of them, the last."""
         document = stream.status()

@@ -49,7 +49,7 @@ class SourceUrls:
         except ValueError as error:
             raise Rejected(f"url: {error}") from error
         if not any(prefix.holds(named) for prefix in self._prefixes):
-            raise Rejected("url: not one that a start may name: SOURCE_URLS lists them")
+            raise Rejected("url: not one that a start may name. SOURCE_URLS lists those that it may")
 
     def reaches(self, host: str, port: int, address: str) -> bool:
         """Whether to connect to `address` for a server that is on the list.

@@ -54,11 +54,9 @@ class EmscOptions(SourceOptions):
         15,
         gt=0,
         le=300,
-        description="Between signs of life; without an answer in as long, the connection is made anew.",
+        description="Seconds between two pings. Without an answer in that time, it connects again.",
     )
-    reconnect_interval_s: float = Field(
-        1, gt=0, le=300, description="The first pause before the connection is made anew."
-    )
+    reconnect_interval_s: float = Field(1, gt=0, le=300, description="First pause before it connects again.")
     check_interval_s: float = Field(
         3600,
         gt=0,
@@ -186,7 +184,7 @@ class EmscSource(Source):
             except (Retryable, Rejected) as error:
                 pace.failed(error)
                 log.warning(
-                    "asking failed", source=self.name, url=service.url, failures=pace.failures, error=str(error)
+                    "request failed", source=self.name, url=service.url, failures=pace.failures, error=str(error)
                 )
                 self.ill(outlet, _ARCHIVE, error, main=_SOCKET)
                 await asyncio.sleep(pace.pause_s())
@@ -211,7 +209,7 @@ class EmscSource(Source):
             self.context.memory.forget(self.name, before_ms)
             self.context.memory.forget_older(before_ms)
         except Retryable as error:
-            log.warning("could not forget", source=self.name, error=str(error))
+            log.warning("could not remove old entries from the memory", source=self.name, error=str(error))
 
 
 SOURCE = EmscSource

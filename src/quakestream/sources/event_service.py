@@ -238,7 +238,9 @@ class Archive:
             self._width_ms = width_ms // 2
             return True
         if not page.whole:
-            log.error("too much in one second: some is left out", url=self._service.url, at=iso_time(look.cursor_ms))
+            log.error(
+                "too many events in one second: some are left out", url=self._service.url, at=iso_time(look.cursor_ms)
+            )
         await deliver(page.events)
         self._width_ms = 2 * width_ms
         look.cursor_ms = stop_ms

@@ -47,7 +47,10 @@ class FdsnOptions(SourceOptions):
         description="The `source` of its reports. Absent: the preset's name.",
     )
     agency: str | None = Field(
-        None, min_length=1, max_length=64, description="Who located them, where one agency does. Absent: as each says."
+        None,
+        min_length=1,
+        max_length=64,
+        description="Agency that located the events, if it is always the same. Absent: as each event says.",
     )
     format: Literal["quakeml", "text"] = Field(
         "quakeml",
@@ -63,9 +66,11 @@ class FdsnOptions(SourceOptions):
         le=86_400,
         description="60 or more, but for a server on this machine. Absent: the preset's, else 300.",
     )
-    look_hours: float = Field(24, ge=1, le=24 * 31, description="How far back each look goes, without `updatedafter`.")
-    deep_days: float = Field(7, ge=1, le=365, description="How far back a deep look goes, without `updatedafter`.")
-    deep_interval_s: float = Field(6 * 3600, ge=600, le=30 * 86_400, description="Between deep looks.")
+    look_hours: float = Field(
+        24, ge=1, le=24 * 31, description="How far back each request goes, without `updatedafter`."
+    )
+    deep_days: float = Field(7, ge=1, le=365, description="How far back a deep request goes, without `updatedafter`.")
+    deep_interval_s: float = Field(6 * 3600, ge=600, le=30 * 86_400, description="Time between two deep requests.")
     backfill_days: float = Field(1, ge=0, le=366 * 200, description="How far back to read at the first start.")
 
     @field_validator("preset")
@@ -191,7 +196,7 @@ class FdsnSource(Source):
             self.context.memory.forget(self._source, before_ms)
             self.context.memory.forget_older(before_ms)
         except Retryable as error:
-            log.warning("could not forget", source=self.label, error=str(error))
+            log.warning("could not remove old entries from the memory", source=self.label, error=str(error))
 
 
 SOURCE = FdsnSource

@@ -144,7 +144,9 @@ class ReplaySource(Source):
 
     def _performance(self, key: str, now_ms: int) -> dict[str, Any] | None:
         """The performance that is going on by the clock, to be shown from its beginning; None: there is none."""
-        known = None if self._options.resume else self._performed.load(f"performance of {key}")
+        if self._options.resume:
+            return None
+        known: dict[str, Any] | None = self._performed.load(f"performance of {key}")
         if known is None or not known["began_ms"] <= now_ms < known["ends_ms"]:
             return None
         return known | {"done": 0}
@@ -171,7 +173,7 @@ class ReplaySource(Source):
         try:
             self.context.memory.save(key, state)
         except Retryable as error:
-            log.warning("could not remember how far", source=self.name, error=str(error))
+            log.warning("could not save how far the replay is", source=self.name, error=str(error))
 
     def _digest(self) -> str:
         options = self._options
@@ -333,14 +335,19 @@ def _numbered(name: str, number: int) -> str:
     return f"{name}{suffix}"
 
 
+def bundled() -> dict[str, Path]:
+    """The recordings that come along, by their names."""
+    return {path.name.partition(".")[0]: path for path in BUNDLED.glob("*.gz")}
+
+
 def _locate(name: str, folder: Path | None) -> Path:
     """A bundled recording, or a file below `folder`; nothing else on this machine."""
-    bundled = {path.name.partition(".")[0]: path for path in BUNDLED.glob("*.gz")}
-    if name in bundled:
-        return bundled[name]
+    named = bundled()
+    if name in named:
+        return named[name]
     shown = name if len(name) <= _MAX_SHOWN else f"{name[:_MAX_SHOWN]}…"
     if folder is None:
-        raise Rejected(f"source replay: there is no recording {shown!r}: choose from {', '.join(sorted(bundled))}")
+        raise Rejected(f"source replay: there is no recording {shown!r}: choose from {', '.join(sorted(named))}")
     try:
         path = (folder / name).resolve()
         inside, there = path.is_relative_to(folder.resolve()), path.is_file()

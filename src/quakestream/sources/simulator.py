@@ -35,16 +35,16 @@ class SimulatorOptions(SourceOptions):
 
     profile: Literal["uniform", "realistic"] = Field(
         "uniform",
-        description="`uniform`: magnitude 0 to 9, any place on Earth. `realistic`: Gutenberg–Richter, along plate "
-        "boundaries, with aftershocks; the interval is then the mean.",
+        description="`uniform`: magnitude 0 to 9, anywhere on Earth. `realistic`: like real seismicity, along plate "
+        "boundaries and with aftershocks. The interval is then the mean.",
     )
     interval_ms: float | None = Field(
-        None, gt=0, le=86_400_000, description="Between events. Absent: `EVENT_INTERVAL_MS`."
+        None, gt=0, le=86_400_000, description="Time between two events. Absent: `EVENT_INTERVAL_MS`."
     )
     seed: int | None = Field(None, ge=0, lt=2**63, description="The same seed makes the same earthquakes.")
-    count: int | None = Field(None, ge=1, description="End after so many.")
+    count: int | None = Field(None, ge=1, description="Stop after this many events.")
     start_time: EpochMs | None = Field(
-        None, description="Time of the beginning, in ms: times then follow the plan and not the clock."
+        None, description="Time of the first event, in ms. The times then follow the schedule, not the clock."
     )
 
 
@@ -110,7 +110,11 @@ class SimulatorSource(Source):
                 continue
             behind_s = elapsed_s - quake.due_s
             if behind_s > MAX_BEHIND_S:
-                log.warning("behind the plan", source=self.name, left_out_s=round(behind_s - MAX_BEHIND_S, 3))
+                log.warning(
+                    "the simulator is behind its schedule",
+                    source=self.name,
+                    left_out_s=round(behind_s - MAX_BEHIND_S, 3),
+                )
                 start_s += behind_s - MAX_BEHIND_S
                 elapsed_s = clock() - start_s
             batch: list[EarthquakeEvent] = []

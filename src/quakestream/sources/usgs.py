@@ -55,11 +55,11 @@ class UsgsOptions(SourceOptions):
     span: Span = Field("day", description="How far back the feed goes that is polled.")
     catch_up: Span | None = Field(
         "week",
-        description="Read instead at the start and then every `catchUpIntervalS`: what happened, or was revised, while "
-        "nobody looked and since it left the other feed.",
+        description="Longer feed that is read at the start and then every `catchUpIntervalS`. It brings what happened, "
+        "or was revised, while this program did not run.",
     )
     catch_up_interval_s: float = Field(3600, ge=60, le=30 * 86_400)
-    poll_interval_s: float = Field(60, gt=0, le=86_400, description="60 or more, but for a server on this machine.")
+    poll_interval_s: float = Field(60, gt=0, le=86_400, description="60 or more, except for a server on this machine.")
     backfill_days: float = Field(
         0,
         ge=0,
@@ -191,7 +191,7 @@ class UsgsSource(Source):
                     more = await archive.step(partial(self.deliver, outlet, backfill=archive.is_first))
             except (Retryable, Rejected) as error:
                 pace.failed(error)
-                log.warning("asking failed", source=self.name, url=self._fdsn_url, error=str(error))
+                log.warning("request failed", source=self.name, url=self._fdsn_url, error=str(error))
                 self.ill(outlet, _ARCHIVE, error, main=_FEED)
             else:
                 pace.succeeded()
@@ -201,7 +201,7 @@ class UsgsSource(Source):
 
     def _tell_of_service(self, outlet: Outlet) -> None:
         if self._watch.many:
-            self.ill(outlet, _VANISHED, Rejected("so much at once that the feed looks at fault"), main=_FEED)
+            self.ill(outlet, _VANISHED, Rejected("so many at once that the feed may be faulty"), main=_FEED)
         elif {_ARCHIVE, _VANISHED} & self._troubles.keys():
             self._troubles.pop(_VANISHED, None)
             self.well(outlet, _ARCHIVE, main=_FEED)
@@ -271,7 +271,7 @@ class UsgsSource(Source):
         try:
             self.context.memory.forget(self.name, before_ms)
         except Retryable as error:
-            log.warning("could not forget", source=self.name, error=str(error))
+            log.warning("could not remove old entries from the memory", source=self.name, error=str(error))
 
 
 SOURCE = UsgsSource

@@ -103,5 +103,7 @@ class Watch:
         least, most = MANY
         many = missing > min(most, max(least, within // 10))
         if many and not self.many:
-            log.warning("many events left the feed at once: it looks at fault", source=self._source, missing=missing)
+            log.warning(
+                "many events left the feed at once: the feed may be faulty", source=self._source, missing=missing
+            )
         self.many = many

@@ -221,7 +221,7 @@ class Alerts:
                 self._read_file(self._file)
             except (Rejected, Retryable) as error:
                 if told != str(error):
-                    log.warning("the file of subscriptions was not read: trying on", reason=str(error))
+                    log.warning("could not read the subscriptions file; trying again", reason=str(error))
                     worker.failing(error)
                 told = str(error)
             else:

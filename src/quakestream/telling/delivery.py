@@ -207,7 +207,7 @@ class Delivery:
         """Recover what lost workers had, and what `mine` had in an earlier life; expire, forget, count."""
         now_ms = self.now_ms()
         if recovered := self.outbox.recover(now_ms, self.settings.max_attempts, mine):
-            log.warning("sending again what a lost worker had", notifications=recovered)
+            log.warning("sending again what a worker had not finished", notifications=recovered)
             self.nudge()
         if expired := self.outbox.expire(now_ms):
             log.warning("notifications expired unsent", notifications=expired)

@@ -247,12 +247,12 @@ def _ended(subscription: Subscription, news: News) -> tuple[Cause, str] | None:
     """Why there is no such earthquake any more; None: there is."""
     quake = news.quake
     if news.into_id is not None and news.type == "merged":
-        return "one-of-two", f"it is one earthquake with {news.into_id}, which stands"
+        return "one-of-two", f"it is the same earthquake as {news.into_id}, which is still valid"
     if quake.deleted:
-        return "deleted", "all who reported it have withdrawn it"
+        return "deleted", "everyone who reported it has withdrawn it"
     wanted = [one.types for one in alternatives(subscription.what)]
     if not any(types is not None and quake.type.lower() in types for types in wanted):
-        return "not-of-that-type", f"it is no longer taken for what was asked for: {quake.type}"
+        return "not-of-that-type", f"it is now classified as {quake.type}, which the subscription does not ask for"
     return None
 
 
@@ -276,7 +276,7 @@ def _corrected(
     found = differences(told, news.quake, here)
     cause: Cause = "material" if found else "revision"
     if not found and subscription.how.updates == "material":
-        return _withdrawn(waiting, "not-material", "nothing material changed against what was told")
+        return _withdrawn(waiting, "not-material", "nothing important has changed since the last message")
     if not found and _is_before(told, news):
         return _withdrawn(waiting, "known", "it is as it was told, in a feed that counts its changes anew")
     reason = "; ".join(map(str, found)) or "it was revised"

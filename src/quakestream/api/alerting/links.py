@@ -22,7 +22,7 @@ def links_router(alerts: Alerts, now_ms: Callable[[], int]) -> APIRouter:
 
     def known(known: bool) -> None:
         if not known:
-            raise HTTPException(404, "this link leads nowhere, or what it was for is no more")
+            raise HTTPException(404, "this link is not valid, or no longer")
 
     @router.get("/alerts/{purpose}/{token}")
     def ask(purpose: Literal["confirm", "unsubscribe", "acknowledge"], token: str) -> HTMLResponse:
@@ -47,10 +47,14 @@ def links_router(alerts: Alerts, now_ms: Callable[[], int]) -> APIRouter:
 
 _ASKED: Final = {
     "confirm": "Confirm this address",
-    "unsubscribe": "End these messages",
+    "unsubscribe": "Unsubscribe",
     "acknowledge": "Acknowledge this alert",
 }
-_DONE: Final = {"confirm": "Confirmed", "unsubscribe": "Ended: nothing more will come", "acknowledge": "Acknowledged"}
+_DONE: Final = {
+    "confirm": "Confirmed",
+    "unsubscribe": "You are unsubscribed. You will get no more messages",
+    "acknowledge": "Acknowledged",
+}
 
 
 def _html(title: str, body: str) -> HTMLResponse:

@@ -33,7 +33,7 @@ class NotificationPage(_Asked):
     """Which notifications."""
 
     state: State | None = None
-    before: int | None = Field(None, description="`next` of the page before.")
+    before: int | None = Field(None, description="`next` of the previous page.")
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
 
 
@@ -42,20 +42,24 @@ def notifications_router(alerts: Alerts, token: str, now_ms: Callable[[], int]) 
     router = APIRouter(tags=["alerts"])
     guard, errors = guarded(token), PROBLEMS
 
-    @router.get(f"{PATH}/{{id_}}/notifications", dependencies=guard, summary="What it was told", responses=errors)
+    @router.get(
+        f"{PATH}/{{id_}}/notifications", dependencies=guard, summary="The messages of a subscription", responses=errors
+    )
     def told(id_: str, page: Annotated[NotificationPage, Query()]) -> Response:
         """Newest first, with state, attempts, and why it failed."""
         stored_as(alerts, id_)
         rows = alerts.outbox.listed(subscription=id_, state=page.state, before=page.before, limit=page.limit)
         return json_answer(_listed(rows, page.limit))
 
-    @router.get("/api/v1/notifications", dependencies=guard, summary="All that was told", responses=errors)
+    @router.get("/api/v1/notifications", dependencies=guard, summary="All messages", responses=errors)
     def everything(page: Annotated[NotificationPage, Query()], earthquake: str | None = None) -> Response:
         """Newest first; `state=dead` is the list of those that never arrived. With how many there are of each state."""
         rows = alerts.outbox.listed(earthquake=earthquake, state=page.state, before=page.before, limit=page.limit)
         return json_answer(_listed(rows, page.limit) | {"counts": alerts.outbox.counts()})
 
-    @router.post("/api/v1/notifications/resend", dependencies=guard, summary="Send dead ones again", responses=errors)
+    @router.post(
+        "/api/v1/notifications/resend", dependencies=guard, summary="Send failed messages again", responses=errors
+    )
     def resend(wanted: Resend) -> dict[str, int]:
         """Not those after which something newer was told."""
         moment = now_ms()
@@ -63,12 +67,12 @@ def notifications_router(alerts: Alerts, token: str, now_ms: Callable[[], int]) 
         alerts.delivery.nudge()
         return {"queued": again}
 
-    @router.post("/api/v1/notifications/{key}/acknowledge", dependencies=guard, summary="Somebody has read it",
+    @router.post("/api/v1/notifications/{key}/acknowledge", dependencies=guard, summary="Acknowledge a message",
                  status_code=204, responses=errors)  # fmt: skip
     def acknowledge(key: str) -> Response:
         """Ends what would have gone to others because nobody had."""
         if not alerts.outbox.acknowledge(key, now_ms()):
-            raise HTTPException(404, f"nothing was told as {key}")
+            raise HTTPException(404, f"there is no notification {key}")
         return Response(status_code=204)
 
     return router

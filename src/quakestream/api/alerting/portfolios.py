@@ -40,7 +40,7 @@ def portfolios_router(catalog: Catalog, alerts: Alerts, token: str, now_ms: Call
                 responses=responses)  # fmt: skip
     def exposed(
         id_: str,
-        earthquake: Annotated[str, Query(max_length=400, description="Its id, or `<source>:<id>`.")],
+        earthquake: Annotated[str, Query(max_length=400, description="Id of the earthquake, or `<source>:<id>`.")],
         mode: Mode | None = None,
         format: Format = "json",  # noqa: A002 - FDSN's name
     ) -> Response:
@@ -49,7 +49,7 @@ def portfolios_router(catalog: Catalog, alerts: Alerts, token: str, now_ms: Call
         quake = _earthquake(catalog, earthquake, mode)
         return _answer(portfolio, quake, shaken_sites(portfolio.sites, quake), format, {})
 
-    @router.get(f"{PATH}/{{id_}}/scenario", dependencies=guard, summary="A portfolio in an earthquake that never was",
+    @router.get(f"{PATH}/{{id_}}/scenario", dependencies=guard, summary="A portfolio in a hypothetical earthquake",
                 responses=responses)  # fmt: skip
     def imagined(
         id_: str,
@@ -72,7 +72,7 @@ def portfolios_router(catalog: Catalog, alerts: Alerts, token: str, now_ms: Call
 def _portfolio(alerts: Alerts, id_: str) -> Portfolio:
     where = stored_as(alerts, id_).subscription().where
     if not isinstance(where, Portfolio):
-        raise HTTPException(409, f"{id_} is of a {where.kind}, and has no sites")
+        raise HTTPException(409, f"{id_} is a subscription for a {where.kind}: it has no sites")
     return where
 
 
@@ -80,7 +80,7 @@ def _earthquake(catalog: Catalog, name: str, mode: Mode | None) -> Quake:
     """The earthquake of that name; of one that was merged away, the one that it is now."""
     found = catalog.find(name, mode)
     if len(found) > 1:
-        raise HTTPException(409, f"{name} is what {len(found)} earthquakes are called: {', '.join(found)}")
+        raise HTTPException(409, f"{len(found)} earthquakes are called {name}: {', '.join(found)}")
     document = catalog.earthquake(catalog.merged_into(found[0]) or found[0]) if found else None
     if document is None:
         raise HTTPException(404, f"there is no earthquake called {name}")

@@ -106,5 +106,5 @@ def _all_of(alerts: Alerts, subscriber: str) -> list[Stored]:
 def _uses(alerts: Alerts, address: str) -> list[Use]:
     found = alerts.registry.addresses.uses_of(address)
     if not found:
-        raise HTTPException(404, f"nobody tells {address} anything")
+        raise HTTPException(404, f"no subscription sends anything to {address}")
     return found

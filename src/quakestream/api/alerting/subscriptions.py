@@ -34,7 +34,7 @@ class Snooze(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     until_ms: Annotated[int, Field(ge=0, le=253_402_300_799_999)] | None = Field(
-        None, description="ms since 1970; absent: not any longer."
+        None, description="Milliseconds since 1970. Absent: end the silence."
     )
 
 
@@ -116,7 +116,7 @@ def subscriptions_router(alerts: Alerts, token: str, now_ms: Callable[[], int]) 
         alerts.forget([id_])
         return Response(status_code=204)
 
-    @router.put(f"{PATH}/{{id_}}/portfolio", dependencies=guard, summary="Put in a portfolio's sites",
+    @router.put(f"{PATH}/{{id_}}/portfolio", dependencies=guard, summary="Upload the sites of a portfolio",
                 responses=errors, openapi_extra={"requestBody": {"content": {"text/csv": {}}}})  # fmt: skip
     async def portfolio(id_: str, request: Request) -> Response:
         """The body is a CSV: name, latitude, longitude, and value, min_intensity, min_magnitude, within_km."""
@@ -138,7 +138,9 @@ def subscriptions_router(alerts: Alerts, token: str, now_ms: Callable[[], int]) 
 
         return await with_csv(request, work)
 
-    @router.post(f"{PATH}/{{id_}}/snooze", dependencies=guard, summary="Silence for a while", responses=errors)
+    @router.post(
+        f"{PATH}/{{id_}}/snooze", dependencies=guard, summary="Silence a subscription for a while", responses=errors
+    )
     def snooze(id_: str, wanted: Snooze) -> Response:
         """Cancellations still come."""
         before = changeable(id_)
@@ -146,7 +148,9 @@ def subscriptions_router(alerts: Alerts, token: str, now_ms: Callable[[], int]) 
         after = alerts.registry.put(changed, subscriber=before.subscriber, now_ms=now_ms())
         return json_answer(subscription_document(alerts, after))
 
-    @router.get("/api/v1/alerts/webpush-key", summary="What a browser needs to subscribe", responses=problems(404))
+    @router.get(
+        "/api/v1/alerts/webpush-key", summary="The key that a browser needs to subscribe", responses=problems(404)
+    )
     def webpush_key() -> dict[str, str]:
         """`applicationServerKey`, base64url."""
         channel = alerts.channels.get("webpush")

@@ -56,8 +56,8 @@ def trying_router(catalog: Catalog, alerts: Alerts, drills: Drills, token: str, 
     router = APIRouter(tags=["alerts"])
     guard, errors = guarded(token), PROBLEMS
 
-    @router.post(f"{PATH}/preview", dependencies=guard, summary="What would have fired", responses=errors,
-                 openapi_extra=BODY)  # fmt: skip
+    @router.post(f"{PATH}/preview", dependencies=guard, summary="What it would have matched",
+                 responses=errors, openapi_extra=BODY)  # fmt: skip
     async def preview(request: Request, days: Annotated[float, Query(gt=0, le=366)] = PREVIEW_DAYS) -> Response:
         """How often a subscription would have been told of an earthquake in the last days, as they stand now.
 
@@ -76,8 +76,8 @@ def trying_router(catalog: Catalog, alerts: Alerts, drills: Drills, token: str, 
         """At once, to `how.channels`, as a test: what an alert looks like, and whether it arrives."""
         return json_answer(_test(alerts, stored_as(alerts, id_), now_ms()), 202)
 
-    @router.post(f"{PATH}/{{id_}}/drill", dependencies=guard, summary="Play an earthquake that never was to one",
-                 status_code=202, responses={409: {"description": "Not what it asks for"}, **errors})  # fmt: skip
+    @router.post(f"{PATH}/{{id_}}/drill", dependencies=guard, summary="Send a drill to one subscription",
+                 status_code=202, responses={409: {"description": "Not matched by it"}, **errors})  # fmt: skip
     def drill(id_: str, wanted: Drill) -> Response:
         """An `exercise` from end to end, for this subscription alone, which must ask for exercises.
 
@@ -87,11 +87,11 @@ def trying_router(catalog: Catalog, alerts: Alerts, drills: Drills, token: str, 
         event = _made_up(wanted, now_ms(), stored_as(alerts, id_).id)
         match = check(stored_as(alerts, id_).subscription(), earthquake_of(event.document()), now_ms())
         if match is None:
-            raise HTTPException(409, "the subscription does not ask for this: for exercises, or for such an earthquake")
+            raise HTTPException(409, "the subscription does not match this earthquake, or does not include exercises")
         drills.publish(event)
         return json_answer({"event": event.key, "severity": severity_of(match)}, 202)
 
-    @router.post("/api/v1/drills", dependencies=guard, summary="Play an earthquake that never was to all",
+    @router.post("/api/v1/drills", dependencies=guard, summary="Send a drill to all subscriptions",
                  status_code=202, responses=errors)  # fmt: skip
     def drill_all(wanted: Drill) -> Response:
         """An `exercise` from end to end, for every subscription that asks for exercises and for such an earthquake."""
