@@ -27,7 +27,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from quakestream import config, program
-from quakestream.cli import app, closing_producer
+from quakestream.cli import app
+from quakestream.command import closing_producer
 from quakestream.config import ConsumerSettings, ServiceSettings
 from quakestream.consumer import main as consumer
 from quakestream.log import Record

@@ -1,38 +1,40 @@
-"""`quakestream catalog`: bring recordings in, take earthquakes out, look after the catalogue."""
+"""`quakestream catalog`: bring recordings in, take earthquakes out, look after the catalogue.
+
+Each command imports what it needs when it runs: `--help` is quick.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
-from pydantic import ValidationError
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from quakestream import formats
-from quakestream.api.parameters import FilterParameters
-from quakestream.catalog import EarthquakeFilter, LoggedEvent, LogPartition, exporting, rebuilding
-from quakestream.catalog.opening import file_of, open_catalog
-from quakestream.catalog.sql import SqlCatalog
-from quakestream.catalog.sqlite import SqliteCatalog
-from quakestream.catalog.verifying import faults
-from quakestream.command import DataDir, EnvFile, fail, opened_log, reporting, settings_of_a_tool
-from quakestream.config import ConsumerSettings
-from quakestream.consumer import accepting
-from quakestream.consumer.pipeline import OTHERS_INTERVAL_S, OTHERS_PATIENCE_S
-from quakestream.data_dir import open_as_the_user_wants
-from quakestream.errors import Rejected
-from quakestream.formats import Problem
-from quakestream.instance import sole_instance
-from quakestream.log import EventLog
-from quakestream.log.sqlite_file import FILE_NAME
+from quakestream.command import (
+    PLAIN,
+    Command,
+    DataDir,
+    EnvFile,
+    Group,
+    Json,
+    fail,
+    opened_log,
+    print_json,
+    reporting,
+    tool_settings,
+)
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from quakestream.catalog.sql import SqlCatalog
+    from quakestream.config import ConsumerSettings
+    from quakestream.log import EventLog
 
 BATCH: Final = 1000
 PRUNE_STEP: Final = 1000
@@ -40,23 +42,26 @@ MOST_PROBLEMS: Final = 20
 MOST_FAULTS: Final = 100
 DAY_MS: Final = 86_400_000
 MOST_DAYS: Final = 36_500
-WAYS: Final[tuple[accepting.Begin, ...]] = ("beginning", "end")
+WAYS: Final[tuple[Literal["beginning", "end"], ...]] = ("beginning", "end")
 
 app = typer.Typer(
-    no_args_is_help=True, help="The catalogue: import, export, verify, prune, vacuum, rebuild, accept a log."
+    cls=Group,
+    no_args_is_help=True,
+    **PLAIN,
+    help="Import and export earthquakes. Check, repair and shrink the catalogue.",
 )
 
 
-@app.command(name="import")
+@app.command(cls=Command, name="import")
 def import_(
-    files: Annotated[list[Path], typer.Argument(help="Every format that `quakestream replay` reads; also .gz")],
+    files: Annotated[list[Path], typer.Argument(help="GeoJSON, QuakeML, SCEDC or ComCat CSV files, also .gz.")],
     again: Annotated[
-        bool, typer.Option("--again", help="Also what was imported before; known events stay one.")
+        bool, typer.Option("--again", help="Read files again that were imported before. No event is stored twice.")
     ] = False,
     data_dir: DataDir = None,
     env_file: EnvFile = None,
 ) -> None:
-    """Store recorded events as what really happened; nobody is alerted. Cut short, the same command goes on."""
+    """Store recorded events as real ones. Nobody is alerted. If it is interrupted, run it again and it goes on."""
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         fail(f"there is no file {', '.join(missing)}", 2)
@@ -68,26 +73,40 @@ def import_(
     raise typer.Exit(1 if bad else 0)
 
 
-@app.command()
+@app.command(cls=Command)
 def export(
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; else standard output.")] = None,
-    form: Annotated[Literal["geojson", "csv", "jsonl"], typer.Option("--format")] = "geojson",
-    starttime: Annotated[str | None, typer.Option(help="ISO 8601, or ms since 1970.")] = None,
-    endtime: str | None = None,
-    minmagnitude: float | None = None,
-    maxmagnitude: float | None = None,
-    mindepth: Annotated[float | None, typer.Option(help="km")] = None,
-    maxdepth: float | None = None,
-    minlatitude: float | None = None,
-    maxlatitude: float | None = None,
-    minlongitude: Annotated[float | None, typer.Option(help="May be greater than the other: across 180°.")] = None,
-    maxlongitude: float | None = None,
-    mode: Annotated[Literal["actual", "exercise", "test"], typer.Option()] = "actual",
-    includedeleted: Annotated[bool, typer.Option("--includedeleted")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this file. Default: standard output.")
+    ] = None,
+    form: Annotated[Literal["geojson", "csv", "jsonl"], typer.Option("--format", help="Format to write.")] = "geojson",
+    starttime: Annotated[str | None, typer.Option(help="Earliest time: ISO 8601, or milliseconds since 1970.")] = None,
+    endtime: Annotated[str | None, typer.Option(help="Latest time.")] = None,
+    minmagnitude: Annotated[float | None, typer.Option(help="Smallest magnitude.")] = None,
+    maxmagnitude: Annotated[float | None, typer.Option(help="Largest magnitude.")] = None,
+    mindepth: Annotated[float | None, typer.Option(help="Smallest depth, in km.")] = None,
+    maxdepth: Annotated[float | None, typer.Option(help="Largest depth, in km.")] = None,
+    minlatitude: Annotated[float | None, typer.Option(help="Southern edge, in degrees.")] = None,
+    maxlatitude: Annotated[float | None, typer.Option(help="Northern edge, in degrees.")] = None,
+    minlongitude: Annotated[
+        float | None, typer.Option(help="Western edge, in degrees. To cross 180°, give more than the eastern edge.")
+    ] = None,
+    maxlongitude: Annotated[float | None, typer.Option(help="Eastern edge, in degrees.")] = None,
+    mode: Annotated[
+        Literal["actual", "exercise", "test"], typer.Option(help="Real earthquakes, replayed ones or simulated ones.")
+    ] = "actual",
+    includedeleted: Annotated[
+        bool, typer.Option("--includedeleted", help="Also earthquakes that were withdrawn.")
+    ] = False,
     data_dir: DataDir = None,
     env_file: EnvFile = None,
 ) -> None:
-    """Write earthquakes, newest first; `actual` ones unless asked otherwise. The consumer may be at work."""
+    """Write earthquakes to a file, newest first. The consumer may be running."""
+    from pydantic import ValidationError
+
+    from quakestream.api.parameters import FilterParameters
+    from quakestream.catalog import exporting
+    from quakestream.data_dir import open_as_the_user_wants
+
     given = {name: value for name, value in locals().items() if name in FilterParameters.model_fields}
     try:
         wanted = FilterParameters.model_validate(given).wanted()
@@ -104,34 +123,49 @@ def export(
         stream.flush()
 
 
-@app.command()
-def verify(data_dir: DataDir = None, env_file: EnvFile = None) -> None:
-    """Hold the catalogue to its promise; exit 1 and a list when something is wrong. The consumer may be at work."""
-    count = 0
+@app.command(cls=Command)
+def verify(as_json: Json = False, data_dir: DataDir = None, env_file: EnvFile = None) -> None:
+    """Check that the catalogue is consistent. Exits with 1 and a list if it is not. The consumer may be running."""
+    from quakestream.catalog import EarthquakeFilter
+    from quakestream.catalog.verifying import faults
+
+    found: list[str] = []
     with _reading(_settings(env_file, data_dir)) as catalog:
         feed = catalog.feed()
         with catalog.reading() as connection:
             for fault in islice(faults(connection), MOST_FAULTS):
-                count += 1
-                typer.echo(fault)
+                found.append(str(fault))
+                if not as_json:
+                    typer.echo(fault)
         earthquakes = catalog.count(EarthquakeFilter(includedeleted=True))
-    if count:
-        fail(
-            f"{count} faults{' or more' if count == MOST_FAULTS else ''}; `quakestream catalog rebuild` makes it anew",
-            1,
+    if as_json:
+        print_json(
+            {
+                "good": not found,
+                "faults": found,
+                "more": len(found) == MOST_FAULTS,
+                "earthquakes": earthquakes,
+                "lastSeq": feed.last_seq,
+                "epoch": feed.epoch,
+            }
         )
+        raise typer.Exit(1 if found else 0)
+    if found:
+        most = " or more" if len(found) == MOST_FAULTS else ""
+        fail(f"{len(found)} faults{most}. `quakestream catalog rebuild` repairs them", 1)
     typer.echo(f"good: {earthquakes} earthquakes, {feed.last_seq} changes, epoch {feed.epoch}")
 
 
-@app.command()
+@app.command(cls=Command)
 def prune(
     days: Annotated[
-        float | None, typer.Option(help="Keep the feed whole for so long; as CHANGES_RETENTION_DAYS.")
+        float | None, typer.Option(help="Keep the changes of so many days. Default: CHANGES_RETENTION_DAYS.")
     ] = None,
+    as_json: Json = False,
     data_dir: DataDir = None,
     env_file: EnvFile = None,
 ) -> None:
-    """Cut the change feed by age, as the consumer does by itself. Earthquakes and their history stay."""
+    """Remove old changes from the change feed, as the consumer does by itself. Earthquakes and their history stay."""
     if days is not None and not 0 <= days <= MOST_DAYS:
         fail(f"--days: from 0 to {MOST_DAYS:,}", 2)
     settings = _settings(env_file, data_dir)
@@ -142,23 +176,33 @@ def prune(
         while count := catalog.prune(before_ms, PRUNE_STEP):
             pruned += count
         after, first_seq = catalog.size_bytes(), catalog.feed().first_seq
+    if as_json:
+        print_json({"pruned": pruned, "freedBytes": before - after, "firstSeq": first_seq})
+        return
     typer.echo(f"{pruned} changes pruned, {_mb(before - after)} free for reuse; the feed is whole from {first_seq} on")
 
 
-@app.command()
-def vacuum(data_dir: DataDir = None, env_file: EnvFile = None) -> None:
-    """Give room that is not used back to the disk; on SQLite it needs as much again while it works."""
+@app.command(cls=Command)
+def vacuum(as_json: Json = False, data_dir: DataDir = None, env_file: EnvFile = None) -> None:
+    """Give unused space back to the disk. On SQLite this needs as much free space again while it runs."""
     with _writing(_settings(env_file, data_dir)) as catalog:
         before, after = catalog.vacuum()
+    if as_json:
+        print_json({"beforeBytes": before, "afterBytes": after})
+        return
     typer.echo(f"{_mb(before)} before, {_mb(after)} after")
 
 
-@app.command()
-def rebuild(data_dir: DataDir = None, env_file: EnvFile = None) -> None:
-    """Make the catalogue anew from its own events, in a new epoch: after a change of how events are associated.
+@app.command(cls=Command)
+def rebuild(as_json: Json = False, data_dir: DataDir = None, env_file: EnvFile = None) -> None:
+    """Make the catalogue again from the events that it holds. Stop the consumers first.
 
-    The old one is kept beside it. Stop the consumers before.
+    Use it after an update that changes how reports are put together. The old catalogue is kept, and the change feed
+    gets a new epoch.
     """
+    from quakestream.catalog import rebuilding
+    from quakestream.catalog.sqlite import SqliteCatalog
+
     settings = _settings(env_file, data_dir)
     with _writing(settings) as catalog:
         catalog.close()
@@ -173,34 +217,47 @@ def rebuild(data_dir: DataDir = None, env_file: EnvFile = None) -> None:
                 kept = rebuilding.rebuild_database(settings.database_url.get_secret_value(), told)
     with _reading(settings) as catalog:
         feed = catalog.feed()
+    if as_json:
+        print_json({"epoch": feed.epoch, "lastSeq": feed.last_seq, "kept": str(kept)})
+        return
     typer.echo(f"epoch {feed.epoch}, {feed.last_seq} changes; the old catalogue is {kept}")
 
 
-@app.command()
-def new_epoch(data_dir: DataDir = None, env_file: EnvFile = None) -> None:
-    """After a backup was put back: give the feed a new epoch, so that its numbers are not mistaken for those before."""
+@app.command(cls=Command)
+def new_epoch(as_json: Json = False, data_dir: DataDir = None, env_file: EnvFile = None) -> None:
+    """Give the change feed a new epoch. Do this after you restored a backup: its numbers are then not mixed up."""
     with _writing(_settings(env_file, data_dir)) as catalog:
-        typer.echo(f"epoch {catalog.begin_epoch().epoch}")
+        epoch = catalog.begin_epoch().epoch
+    if as_json:
+        print_json({"epoch": epoch})
+        return
+    typer.echo(f"epoch {epoch}")
 
 
-@app.command()
+@app.command(cls=Command)
 def accept_log(
     begin: Annotated[
         Literal["beginning", "end"] | None,
         typer.Option(
-            "--from", help="Where to go on in the log as it is now. Without it: a report, nothing is changed."
+            "--from", help="Where to go on reading. Without this option, nothing is changed: you get a report."
         ),
     ] = None,
-    partition: Annotated[int | None, typer.Option(min=0, help="This one alone; else all that are stopped.")] = None,
+    partition: Annotated[
+        int | None, typer.Option(min=0, help="Only this partition. Default: all that are stopped.")
+    ] = None,
     data_dir: DataDir = None,
     env_file: EnvFile = None,
 ) -> None:
-    """Go on with a log that is another than the catalogue knew: made anew, put back from a backup, cut short.
+    """Go on after the event log was replaced: made new, restored from a backup, or cut short.
 
-    Without `--from` it tells what is known of both and what may be missing; exit 1 where a partition is stopped.
-    With it, what is stored is kept, and what is read again changes nothing. Stop the consumers before.
+    Without --from you get a report of what may be missing. It exits with 1 if a partition is stopped. With --from the
+    consumer goes on there. Nothing that is stored is lost, and nothing is stored twice. Stop the consumers first.
     """
-    settings = settings_of_a_tool(ConsumerSettings, env_file, **({"data_dir": data_dir} if data_dir else {}))
+    from quakestream.config import ConsumerSettings
+    from quakestream.consumer import accepting
+    from quakestream.log.sqlite_file import FILE_NAME
+
+    settings = tool_settings(ConsumerSettings, env_file, data_dir, aloud=False)
     if settings.event_log == "embedded" and not (settings.data_dir / FILE_NAME).is_file():
         fail(f"there is no log {settings.data_dir / FILE_NAME}: start earthquake-service, which makes one", 2)
     topic, group = settings.topic(), settings.group()
@@ -235,15 +292,24 @@ def _named(topic: str, partition: int | None) -> str:
 
 def _wait_for_nobody(log: EventLog, group: str) -> None:
     """Until the group has no members; those that have ended stay in it for a while."""
+    from quakestream.consumer.pipeline import OTHERS_INTERVAL_S, OTHERS_PATIENCE_S
+
     deadline_s = time.monotonic() + OTHERS_PATIENCE_S
     while members := log.members(group):
         if time.monotonic() > deadline_s:
-            fail(f"consumers of group {group} are at work: {', '.join(sorted(members))}. Stop them before", 1)
+            fail(f"consumers of group {group} are running: {', '.join(sorted(members))}. Stop them first", 1)
         time.sleep(OTHERS_INTERVAL_S)
 
 
 def _import(catalog: SqlCatalog, file: Path, *, again: bool) -> int:
     """Store one file's events; how many of its entries could not be read."""
+    import hashlib
+
+    from quakestream import formats
+    from quakestream.catalog import LoggedEvent, LogPartition
+    from quakestream.errors import Rejected
+    from quakestream.formats import Problem
+
     begin_s = time.monotonic()
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -286,12 +352,15 @@ def _import(catalog: SqlCatalog, file: Path, *, again: bool) -> int:
 
 def _settings(env_file: Path | None, data_dir: Path | None) -> ConsumerSettings:
     """The consumer's settings; of the log, none are needed here."""
-    given = {"data_dir": data_dir} if data_dir else {}
-    return settings_of_a_tool(ConsumerSettings, env_file, event_log="embedded", **given)
+    from quakestream.config import ConsumerSettings
+
+    return tool_settings(ConsumerSettings, env_file, data_dir, aloud=False, event_log="embedded")
 
 
 @contextmanager
 def _reading(settings: ConsumerSettings) -> Iterator[SqlCatalog]:
+    from quakestream.catalog.opening import open_catalog
+
     _must_exist(settings)
     with reporting(), closing(open_catalog(settings)) as catalog:
         yield catalog
@@ -300,6 +369,9 @@ def _reading(settings: ConsumerSettings) -> Iterator[SqlCatalog]:
 @contextmanager
 def _writing(settings: ConsumerSettings, *, make: bool = False) -> Iterator[SqlCatalog]:
     """Alone, where only one may write: refused while the consumer is at work. `make`: also one not there yet."""
+    from quakestream.catalog.opening import open_catalog
+    from quakestream.instance import sole_instance
+
     if not make:
         _must_exist(settings)
     with ExitStack() as stack:
@@ -311,12 +383,17 @@ def _writing(settings: ConsumerSettings, *, make: bool = False) -> Iterator[SqlC
 
 def _must_exist(settings: ConsumerSettings) -> None:
     """An empty catalogue, made where a path has a typing error, would be called good."""
+    from quakestream.catalog.opening import file_of
+
     if not settings.on_postgresql() and not file_of(settings).is_file():
         fail(f"there is no catalogue {file_of(settings)}", 2)
 
 
 @contextmanager
 def _bar(what: str, total: int | None = None) -> Iterator[tuple[Progress, TaskID]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:

@@ -10,6 +10,8 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
 
@@ -22,6 +24,8 @@ from quakestream.event import Mode
 from quakestream.secrecy import conceal, conceal_passwords, redacted, redacted_all
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+NEAR: Final = 0.8
+"""How alike a name must be to be taken for a setting with a typing error, as `difflib` counts it, of 1."""
 LEAST_INTERVAL_MS: Final = 1.0
 """The simulator's quickest pace over HTTP: 0.3 MB of log a second. As quick as it can it fills a disk."""
 
@@ -66,58 +70,63 @@ class Settings(BaseModel):
     port: Port = Field(0, description="Port to listen on; 0 takes a free one.")
     max_connections_per_address: Annotated[int, Field(ge=1, le=100_000)] = Field(
         500,
-        description="Most HTTP connections from one address; live push has bounds of its own. "
-        "Behind a proxy all come from the proxy's.",
+        description="Most HTTP connections from one address. Live push has its own limits. "
+        "Behind a proxy, all connections come from the proxy's address.",
     )
     allowed_hosts: str = Field(
         "",
-        description="What this service may be called in `Host`: `quakes.example.org,10.0.0.0/8`. Beside it "
-        "`localhost`, 127.0.0.0/8, `[::1]`, `HOST` and `PUBLIC_URL`'s host. Other names get 421, but for `/health/…`.",
+        description="Names and addresses that requests may use in `Host`: `quakes.example.org,10.0.0.0/8`. "
+        "`localhost`, 127.0.0.0/8, `[::1]`, `HOST` and the host of `PUBLIC_URL` are always allowed. "
+        "Other names get 421, except on `/health/…`.",
     )
     public_url: str = Field(
         "",
         pattern=r"^$|^https?://[^\s]+[^/\s]$",
-        description="Where people reach this service, for links in feeds and messages: `https://quakes.example.org`. "
-        "Empty: messages lead to `http://HOST:PORT`, `http://localhost:3002` unless these say otherwise.",
+        description="Address at which people reach this service, for links in feeds and messages: "
+        "`https://quakes.example.org`. Empty: links in messages use `http://HOST:PORT`, normally "
+        "`http://localhost:3002`.",
     )
-    data_dir: Path = Field(Path("data"), description="Folder for all that this program keeps.")
-    default_mode: Mode = Field("test", description="Mode of an event that does not say its own.")
+    data_dir: Path = Field(Path("data"), description="Folder that everything is kept in.")
+    default_mode: Mode = Field("test", description="Mode of events that do not say theirs.")
 
     event_log: Literal["kafka", "embedded"] = Field(
-        "kafka", description="`kafka`, or `embedded`: SQLite files in `DATA_DIR`, for one machine."
+        "kafka", description="`kafka`, or `embedded`: SQLite files in `DATA_DIR`, for a single machine."
     )
-    kafka_client_id: str = Field("", description="Name of this client, in the broker's logs. Needed for Kafka.")
-    kafka_brokers: str = Field("", description="`host:port,…` to begin with. Needed for Kafka.")
+    kafka_client_id: str = Field("", description="Name of this client in the broker's logs. Needed for Kafka.")
+    kafka_brokers: str = Field("", description="Brokers to connect to first: `host:port,…`. Needed for Kafka.")
     kafka_topic: str = Field(
         "",
         pattern=r"^[A-Za-z0-9._-]{0,240}$",
-        description="Topic of the stream. Needed for Kafka; embedded: `earthquake-service-topic`.",
+        description="Topic of the stream. Needed for Kafka. Embedded: `earthquake-service-topic`.",
     )
     kafka_group_id: str = Field(
-        "", description="Consumer group. Needed for Kafka; embedded: `earthquake-consumer-group`."
+        "", description="Consumer group. Needed for Kafka. Embedded: `earthquake-consumer-group`."
     )
     kafka_partitions: Annotated[int, Field(ge=1, le=1000)] = Field(
-        6, description="Partitions of the topic, when it has to be made."
+        6, description="Number of partitions, if the topic has to be created."
     )
     kafka_replication_factor: Annotated[int, Field(ge=1, le=7)] = Field(
-        1, description="Copies of each partition, when a topic has to be made. 3 on a real cluster."
+        1, description="Copies of each partition, if a topic has to be created. Use 3 on a real cluster."
     )
     kafka_group_protocol: Literal["classic", "consumer"] = Field(
-        "classic", description="`consumer` is KIP-848; its session time-out is the broker's to set."
+        "classic",
+        description="Kafka's group protocol. `consumer` is KIP-848, whose session timeout is set on the broker.",
     )
     log_retention_hours: Annotated[float, Field(gt=0)] = Field(
-        24 * 30, description="How long the log keeps events, when a topic has to be made."
+        24 * 30, description="How long the log keeps events, if a topic has to be created."
     )
     log_retention_mb: Annotated[float, Field(gt=0)] = Field(
-        4096, description="How much of a partition the log keeps, when a topic has to be made."
+        4096, description="How much of each partition the log keeps, if a topic has to be created."
     )
 
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line to log.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Log lines of this level and above."
+    )
     log_format: Literal["auto", "console", "json"] = Field(
-        "auto", description="`auto`: for people on a terminal, JSON lines elsewhere."
+        "auto", description="`auto`: readable text on a terminal, JSON lines elsewhere."
     )
     shutdown_timeout_s: Annotated[float, Field(gt=0, le=600)] = Field(
-        10, description="How long SIGTERM waits for what was accepted to be delivered."
+        10, description="How long a program that is told to stop may take to finish what it has accepted."
     )
 
     @field_validator("allowed_hosts")
@@ -152,19 +161,21 @@ class ServiceSettings(Settings):
 
     port: Port = Field(3001, description="Port to listen on; 0 takes a free one.")
     event_interval_ms: Annotated[float, Field(ge=LEAST_INTERVAL_MS, le=86_400_000)] = Field(
-        100, description="Pace of the simulator where `start` does not say; 1 or more."
+        100, description="Time between two simulated events, if `start` does not say it. 1 or more."
     )
     autostart_sources: str = Field(
-        "", description='Sources to start unasked: `usgs,simulator`, or the JSON of a start body\'s `"sources"`.'
+        "",
+        description="Sources to start with the program: `usgs,simulator`, or JSON like the `sources` of a start body. "
+        "A stop or start over HTTP is remembered and comes first.",
     )
     fallback_recording: str = Field(
-        "", description="Recording to replay while no live source answers; `quakestream up` sets `usgs-week`."
+        "", description="Recording to play while no live source answers. `quakestream up` sets `usgs-week`."
     )
     fallback_after_s: Annotated[float, Field(gt=0, le=3600)] = Field(
-        10, description="How long live sources may take to answer before `FALLBACK_RECORDING` is replayed."
+        10, description="How long to wait for live sources before `FALLBACK_RECORDING` is played."
     )
     publish_queue_size: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        10_000, description="Events on their way to the log at once; more wait."
+        10_000, description="Most events on their way to the log at once. Others wait."
     )
     usgs_feed_url: str = Field(
         "https://earthquake.usgs.gov/earthquakes/feed/v1.0/summary/",
@@ -174,48 +185,50 @@ class ServiceSettings(Settings):
     usgs_fdsn_url: str = Field(
         "",
         pattern=r"^$|^https?://",
-        description="The USGS's FDSN event service. Empty: `/fdsnws/event/1/` on the host of `USGS_FEED_URL`.",
+        description="FDSN event service of the USGS. Empty: `/fdsnws/event/1/` on the host of `USGS_FEED_URL`.",
     )
     emsc_websocket_url: str = Field(
         "wss://www.seismicportal.eu/standing_order/websocket",
         pattern=r"^wss?://",
-        description="The EMSC's standing order.",
+        description="WebSocket of the EMSC.",
     )
     emsc_fdsn_url: str = Field(
         "https://www.seismicportal.eu/fdsnws/event/1/",
         pattern=r"^https?://",
-        description="The EMSC's FDSN event service, asked for what the standing order did not bring.",
+        description="FDSN event service of the EMSC. It is asked for what the WebSocket did not deliver.",
     )
     http_timeout_s: Annotated[float, Field(gt=0, le=300)] = Field(
-        20, description="Longest wait for an agency's answer."
+        20, description="Longest wait for the answer of an agency."
     )
-    contact: str = Field("", description="Web or mail address for agencies to reach you by, in the User-Agent.")
+    contact: str = Field(
+        "", description="Web or e-mail address at which agencies can reach you. It is sent in the User-Agent."
+    )
     control_token: Key = Field(
         SecretStr(""),
         repr=False,
-        description="Key of `start` and `stop`, 16 characters or more. Empty: only a user of this machine may, while "
-        "`HOST` is a loopback address and `PUBLIC_URL` is empty.",
+        description="Key for `start` and `stop`, 16 characters or more. Empty: only users of this machine may start "
+        "and stop, and only while `HOST` is a loopback address and `PUBLIC_URL` is empty.",
     )
     control_origins: str = Field(
         "",
-        description="Origins whose pages may start and stop, with `CONTROL_TOKEN`: `https://ops.example.org`. "
-        "`quakestream up` sets its own page's.",
+        description="Origins of web pages that may start and stop, with `CONTROL_TOKEN`: `https://ops.example.org`. "
+        "`quakestream up` sets the origin of its own page.",
     )
     source_urls: str = Field(
         "",
-        description="What a start body may name as a source's `url`: these URLs and what lies below them, "
-        "`https://example.org/fdsnws/event/1/`. Beside them the presets' own. "
-        "A private address only where one names it.",
+        description="URLs that a start request may use as the `url` of a source, and everything below them: "
+        "`https://example.org/fdsnws/event/1/`. Those of the presets are always allowed. "
+        "Private addresses must be listed here.",
     )
     ingest_token: Key = Field(
         SecretStr(""),
         repr=False,
-        description="Key of `POST /earthquake-events`, 16 characters or more. Empty: nobody may post.",
+        description="Key for `POST /earthquake-events`, 16 characters or more. Empty: nobody may post.",
     )
     ingest_sources: str = Field(
         "",
         pattern=r"^[^\s:/]*$",
-        description="`source` names that may be posted, `mine,partner`. Empty: all but the agencies' own.",
+        description="Names that posted events may have as `source`: `mine,partner`. Empty: all but those of agencies.",
     )
 
     @field_validator("control_origins")
@@ -248,69 +261,82 @@ class ConsumerSettings(Settings):
     database_url: DatabaseUrl = Field(
         SecretStr(""),
         repr=False,
-        description="Catalogue: empty for SQLite in `DATA_DIR`, else `postgresql://…`.",
+        description="Database of the catalogue: `postgresql://…`. Empty: SQLite in `DATA_DIR`.",
     )
-    log_events: bool = Field(True, description="Print each event as it comes.")
+    log_events: Literal["", "false", "short", "json"] = Field(
+        "",
+        description="How to print each event as it comes. `short` (or `true`): a short line. `json`: one line of JSON. "
+        "`false`: not at all. Empty: `short` on a terminal, `json` elsewhere.",
+    )
     ingest_batch_size: Annotated[int, Field(ge=1, le=10_000)] = Field(
         500, description="Most events in one transaction."
     )
-    republish: bool = Field(True, description="Publish every change of the catalogue to `CATALOG_TOPIC`.")
+    republish: bool = Field(True, description="Whether to publish every change of the catalogue to `CATALOG_TOPIC`.")
     catalog_topic: str = Field(
         "earthquake-catalog-topic",
         pattern=r"^[A-Za-z0-9._-]{1,240}$",
-        description="Compacted topic with every change, for other services.",
+        description="Compacted topic that gets every change, for other services.",
     )
     changes_retention_days: Annotated[float, Field(gt=0)] = Field(
-        90, description="How long the change feed is whole. An earthquake's history is kept for ever."
+        90, description="How long changes are kept in the change feed. The history of each earthquake is kept for ever."
     )
     catalog_max_mb: Annotated[float, Field(ge=0)] = Field(
-        0, description="Size above which the change feed is cut earlier, on SQLite; 0: no limit."
+        0, description="Size above which older changes are removed earlier, on SQLite. 0: no limit."
     )
 
     push_max_connections: Annotated[int, Field(ge=0, le=100_000)] = Field(
-        12_000, description="Most clients of live push at once; more get 503. Each takes a file descriptor."
+        12_000, description="Most clients of live push at once. Others get 503. Each client takes a file descriptor."
     )
     push_max_connections_per_address: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        1_000, description="Most of them from one address. Behind a proxy all come from the proxy's."
+        1_000, description="Most of them from one address. Behind a proxy, all come from the proxy's address."
     )
 
     cap_sender: str = Field(
         "quakestream@localhost",
         pattern=r"^[^\s,<&]+$",
-        description="Who answers for the CAP messages: best an address at a domain of yours.",
+        description="Sender of the CAP messages. Use an address at a domain of yours.",
     )
 
-    alerts: bool = Field(True, description="Tell subscribers of earthquakes.")
+    alerts: bool = Field(True, description="Whether to send alerts to subscribers.")
     alert_max_age_h: Annotated[float, Field(gt=0, le=240)] = Field(
-        1, description="No first alert of an earthquake that is older when it becomes known."
+        1, description="Earthquakes that are older than this when they become known are not alerted."
     )
     alerts_token: Key = Field(
         SecretStr(""),
         repr=False,
-        description="Key of `/api/v1/subscriptions`, 16 characters or more. Empty: nobody may use it.",
+        description="Key for `/api/v1/subscriptions`, 16 characters or more. Empty: nobody may use it.",
     )
-    subscriptions_file: str = Field("", description="YAML file with subscriptions, for those who keep theirs in git.")
+    subscriptions_file: str = Field("", description="YAML file with subscriptions, if you want to keep them in git.")
     alert_channels: str = Field(
         "webhook,apprise,webpush",
         pattern=r"^[a-z][a-z0-9-]*(,[a-z][a-z0-9-]*)*$",
-        description="Channels that subscriptions may use; `console` prints.",
+        description="Channels that subscriptions may use. `console` prints the messages.",
     )
     alert_target_rate: Annotated[float, Field(gt=0, le=1_000_000)] = Field(
-        100, description="Most messages a second to one target, from one instance."
+        100, description="Most messages per second from one instance to one target."
     )
     alert_private_targets: bool = Field(
-        False, description="Let messages go to this machine and its own network: subscribers choose the addresses."
+        False,
+        description="Whether messages may go to this machine and its own network. Subscribers choose the addresses.",
     )
+
+    @field_validator("log_events", mode="before")
+    @classmethod
+    def _may_be_a_boolean(cls, value: object) -> object:
+        word = str(value).strip().lower()
+        if word in {"true", "1", "yes", "on", "y", "t"}:
+            return "short"
+        return "false" if word in {"0", "no", "off", "n", "f"} else word
 
     basemap_style: str = Field(
         "",
         pattern=r"^$|^https?://[^\s;,'\"]+$",
-        description="URL of a MapLibre style in place of the dashboard's own map. Readers' browsers fetch it.",
+        description="URL of a MapLibre style to use instead of the built-in map. The readers' browsers load it.",
     )
     basemap_origins: str = Field(
         "",
         pattern=r"^$|^https?://[^\s;,'\"/]+(,https?://[^\s;,'\"/]+)*$",
-        description="Where that style's tiles, fonts and sprites are, `https://tiles.example,https://fonts.example`.",
+        description="Origins of the tiles, fonts and sprites of that style: `https://tiles.example,https://fonts.example`.",
     )
 
     def on_postgresql(self) -> bool:
@@ -361,20 +387,23 @@ S = TypeVar("S", bound=Settings)
 
 
 def load(
-    kind: type[S], env_file: Path | None = None, environment: Mapping[str, str] | None = None, **overrides: Any
+    kind: type[S],
+    env_file: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+    **overrides: Any,
 ) -> S:
     """The settings of one program.
 
     From `env_file`, else `configs/<program>.env` where present; the environment wins over the file, and `overrides`
-    (from the command line) over both. An empty value counts as absent.
+    (from the command line) over both. An empty value counts as absent. `defaults` stand in place of the fields' own.
 
     Raises:
         ConfigError: one line that names every setting at fault.
     """
-    values = {name.lower(): value for name, value in _file_values(kind, env_file).items() if value}
-    environ = os.environ if environment is None else environment
-    values |= {name.lower(): value for name, value in environ.items() if value and name == name.upper()}
-    given = {name: value for name, value in values.items() if name in kind.model_fields} | overrides
+    said = values(kind, env_file, environment)
+    given = dict(defaults or {}) | {name: value for name, value in said.items() if name in kind.model_fields}
+    given |= overrides
 
     for value in given.values():
         conceal_passwords(str(value))
@@ -391,12 +420,75 @@ def load(
             got = f" (got {redacted(str(fault['input']))[:80]!r})" if shown else ""
             faults[name] = f"{fault['msg'].removeprefix('Value error, ')}{got}"
     if settings is None or faults:
+        meant = {one.meant: one.name for one in mistaken_names(kind, env_file, environment) if one.meant}
+        faults |= {
+            name: f"{fault} (there is {meant[name.upper()]}, which is not a setting)"
+            for name, fault in faults.items()
+            if name.upper() in meant
+        }
         listed = "; ".join(f"{name.upper()} {fault}" for name, fault in sorted(faults.items()))
         raise ConfigError(f"Config validation error: {listed}")
     for value in vars(settings).values():
         if isinstance(value, SecretStr):
             conceal(value.get_secret_value())
     return settings
+
+
+def values(
+    kind: type[Settings], env_file: Path | None = None, environment: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """What the file and the environment say, as it stands there, by names in small letters; also what is no setting.
+
+    Raises:
+        ConfigError: the file can't be read.
+    """
+    said = {name.lower(): value for name, value in _file_values(kind, env_file).items() if value}
+    environ = os.environ if environment is None else environment
+    return said | {name.lower(): value for name, value in environ.items() if value and name == name.upper()}
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A name that is no setting, and the setting that it is near to; empty: none."""
+
+    name: str
+    meant: str = ""
+    file: str = ""
+
+    def __str__(self) -> str:
+        where = f" in {self.file}" if self.file else ""
+        hint = f". Did you mean {self.meant}?" if self.meant else ""
+        return f"{self.name}{where} is not a setting{hint}"
+
+
+def mistaken_names(
+    kind: type[Settings], env_file: Path | None = None, environment: Mapping[str, str] | None = None
+) -> list[Mistake]:
+    """What looks like a setting and is none: of the environment what is near to one, of the file everything.
+
+    Raises:
+        ConfigError: the file can't be read.
+    """
+    known = [name.upper() for name in ServiceSettings.model_fields.keys() | ConsumerSettings.model_fields.keys()]
+    prefixes = {name.partition("_")[0] for name in known if "_" in name}
+    compact = {name.replace("_", ""): name for name in known}
+
+    def meant(name: str) -> str:
+        word = name.upper().replace("-", "_")
+        near = get_close_matches(word, known, 1, NEAR)
+        return compact.get(word.replace("_", ""), near[0] if near else "")
+
+    mistakes = [
+        Mistake(name, meant(name), str(env_file or _own_file(kind)))
+        for name in _file_values(kind, env_file)
+        if name.upper() not in known
+    ]
+    for name in sorted(os.environ if environment is None else environment):
+        if name == name.upper() and name not in known:
+            word = meant(name)
+            if word and (name.partition("_")[0] in prefixes or name.replace("_", "") in compact):
+                mistakes.append(Mistake(name, word))
+    return mistakes
 
 
 def as_markdown() -> str:
@@ -409,9 +501,14 @@ def as_markdown() -> str:
 
 
 SETTINGS_PREFACE = """\
-From the environment, and from a `.env` file: `--env-file`, else `configs/<program>.env` where present. The environment
-wins; an empty value counts as absent. What is missing or wrong is named all at once, in one line, with exit code 2;
-`quakestream check-config` looks without starting anything. This page is what `quakestream settings` prints."""
+Settings come from the environment and from a `.env` file. The file is the one that `--env-file` names, or
+`configs/<program>.env` if it exists. The environment wins over the file. An empty value counts as absent.
+
+If settings are missing or wrong, the program names all of them in one line and exits with 2. `quakestream check-config`
+checks the settings without starting anything. It also finds mistyped names.
+
+The other commands of `quakestream` use the embedded log in `DATA_DIR`, if there is one and neither `EVENT_LOG` nor any
+`KAFKA_*` is set. They say so. This page is what `quakestream settings` prints."""
 
 
 def _table(kind: type[Settings], names: Iterable[str]) -> str:
@@ -424,9 +521,13 @@ def _table(kind: type[Settings], names: Iterable[str]) -> str:
     return "\n".join(rows)
 
 
+def _own_file(kind: type[Settings]) -> Path:
+    return Path("configs") / f"{kind.program}.env"
+
+
 def _file_values(kind: type[Settings], env_file: Path | None) -> dict[str, str | None]:
     if env_file is None:
-        env_file = Path("configs") / f"{kind.program}.env"
+        env_file = _own_file(kind)
         if not env_file.is_file():
             return {}
     try:

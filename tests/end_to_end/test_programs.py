@@ -150,13 +150,10 @@ def test_events_are_printed_for_people_on_a_terminal(embedded_site: Site) -> Non
                 shown.extend(os.read(master, 4096))
             except BlockingIOError:
                 return False
-            return shown.count(b"\n") >= 3
+            return shown.count(b"\n") >= 1
 
         eventually(look)
-    assert shown.startswith(b"Got message\r\n")
-    text = shown.decode()
-    assert "[test] M 4.5, an island, 2017-07-14T02:40:00.000Z" in text
-    assert '"id":"one"' in text
+    assert shown == b"[test] M 4.5  an island  5 km deep  2017-07-14 02:40 UTC\r\n"
 
 
 def test_log_events_false_prints_nothing(embedded_site: Site) -> None:
@@ -253,13 +250,9 @@ def check_page(program: Program, path: str, name: str) -> None:
 def test_where_no_live_source_answers_up_shows_a_recording_marked_as_such_until_one_does(bare_site: Site) -> None:
     feed = week_shifted_to_now()
     with FeedServer({"/summary/all_week.geojson": feed, "/summary/all_day.geojson": feed}) as server:
-        settings = {"USGS_FEED_URL": server.url, "FALLBACK_AFTER_S": "1"}
-        both = up(bare_site, "--no-fallback", **settings)
+        both = up(bare_site, USGS_FEED_URL=server.url, FALLBACK_AFTER_S="1")
         eager = {"sources": [{"name": "usgs", "pollIntervalS": 0.2}]}
         assert both.post("/earthquake-events/start", "earthquake-service", json=eager).status_code == 200
-        assert both.terminate() == 0
-
-        both = up(bare_site, **settings)  # what was asked for is resumed
         eventually(lambda: last_seq(both) > 0, within_s=30)
         warning = both.wait_for_line("no live source answers")
         assert warning["level"] == "warning"

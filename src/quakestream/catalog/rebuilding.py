@@ -101,7 +101,9 @@ def rebuild_database(url: str, on_progress: OnProgress) -> str:
         home = connection.execute(sa.text("SELECT current_schema()")).scalar_one()
         connection.execute(sa.text("LOCK TABLE feed IN ACCESS EXCLUSIVE MODE"))
         if others := connection.execute(sa.text(_OTHERS)).scalar_one():
-            raise Fatal(f"nothing was changed: {others} other sessions have the catalogue open; stop the consumers first")
+            raise Fatal(
+                f"nothing was changed: {others} other sessions have the catalogue open; stop the consumers first"
+            )
         if _stands(connection) != before:
             raise Fatal(_MEANWHILE)
         connection.execute(sa.text(f"DROP SCHEMA IF EXISTS {KEPT} CASCADE"))

@@ -1,22 +1,26 @@
-"""The command line `earthquake-consumer`."""
+"""The command line `earthquake-consumer`. What it runs is imported when it runs: `--help` is quick."""
 
 from __future__ import annotations
 
 import typer
 
-from quakestream import program
-from quakestream.command import EnvFile, opened_log, settings_of
-from quakestream.config import ConsumerSettings
-from quakestream.consumer.main import serve
+from quakestream.command import PLAIN, Command, EnvFile, Version, opened_log, settings_of
+
+app = typer.Typer(add_completion=False, **PLAIN)
 
 
 def main() -> None:
     """The program."""
-    typer.run(_run)
+    app()
 
 
-def _run(env_file: EnvFile = None) -> None:
-    """Store the stream in the catalogue, and answer for it over HTTP. Settings: docs/settings.md."""
+@app.command(cls=Command)
+def run(env_file: EnvFile = None, version: Version = False) -> None:  # noqa: ARG001 - typer calls what shows it
+    """Store the stream in the catalogue and serve it over HTTP. Every setting is listed in docs/settings.md."""
+    from quakestream import program
+    from quakestream.config import ConsumerSettings
+    from quakestream.consumer.main import serve
+
     settings = settings_of(ConsumerSettings, env_file)
     with opened_log(settings) as log:
         code = program.run(lambda stop: serve(settings, log, stop=stop), settings.shutdown_timeout_s)

@@ -51,16 +51,26 @@ async def serve(
     event_log: EventLog,
     ready: Callable[[str], None] | None = None,
     stop: program.Stop | None = None,
+    printer: EventPrinter | None = None,
 ) -> int:
     """Run the consumer until `stop` is set; its exit code. `ready` is called with the URL when it answers.
 
+    `printer` prints the events; None: one made as the settings say. It is closed at the end.
     The caller opens and closes the log. Stopping finishes the batch at hand and leaves the group.
     """
-    return await program.exit_code(_serve(settings, event_log, ready or (lambda _url: None), stop or program.Stop()))
+    if printer is None and settings.log_events != "false":
+        printer = EventPrinter(sys.stdout, settings.log_events or "auto", aside=True)
+    return await program.exit_code(
+        _serve(settings, event_log, ready or (lambda _url: None), stop or program.Stop(), printer)
+    )
 
 
 async def _serve(
-    settings: ConsumerSettings, event_log: EventLog, ready: Callable[[str], None], stop: program.Stop
+    settings: ConsumerSettings,
+    event_log: EventLog,
+    ready: Callable[[str], None],
+    stop: program.Stop,
+    printer: EventPrinter | None,
 ) -> int:
     loop = asyncio.get_running_loop()
     failed: asyncio.Future[None] = loop.create_future()
@@ -74,7 +84,6 @@ async def _serve(
     ):
         instance_id = _instance_id(settings, catalog)
         news = Bell()
-        printer = EventPrinter(sys.stdout, aside=True) if settings.log_events else None
         pipeline = Pipeline(
             event_log,
             catalog,

@@ -127,7 +127,7 @@ async def _recall(publisher: Publisher, recollection: Recollection, stream: Stre
                 recalled.clear()
                 await stream.begin_again(recollection.check)
         except Retryable as error:
-            log.warning("the log can't be compared with what it acknowledged: trying on", reason=str(error))
+            log.warning("can't check the event log against what it acknowledged; trying again", reason=str(error))
         await asyncio.sleep(WATCH_INTERVAL_S if recalled.is_set() else RETRY_S)
 
 

@@ -350,7 +350,7 @@ class Publisher:
             if answers:
                 log.info("the event log answers", kind=self.kind)
             else:
-                log.warning("the event log does not answer: trying on", kind=self.kind, why=why)
+                log.warning("the event log does not answer; trying again", kind=self.kind, why=why)
 
 
 def _pauses() -> Iterator[float]:

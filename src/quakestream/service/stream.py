@@ -2,6 +2,7 @@
 
 What was wanted last is remembered before it is answered for, and resumed when the program starts again; an explicit
 stop is remembered too, and wins over `AUTOSTART_SOURCES`, which count only while nobody has ever asked for anything.
+`quakestream up` has no such memory: it starts what it says, every time.
 
 One instance at a time reads a source: a lock in `DATA_DIR` keeps a second service off the same folder. It can't see a
 service on another machine: with Kafka, too, run one earthquake-service.
@@ -187,7 +188,7 @@ class Stream:
                 remembered = {"running": bool(self._autostart), "sources": self._autostart}
             self._stopped = not remembered["running"]
             if self._stopped:
-                log.info("no stream is wanted: POST /earthquake-events/start starts one")
+                log.info("no stream is running. POST /earthquake-events/start starts one")
                 return
             log.info("resuming the stream")
             self._run([self._revive(source, remembered.get("intervalMs"), build) for source in remembered["sources"]])
