@@ -430,7 +430,7 @@ def test_a_feed_that_loses_much_at_once_is_at_fault_and_few_questions_are_asked(
         async with at_work(tmp_path, world) as (outlet, server):
             await outlet.until(polls(server))
             world.hidden = {feature["id"] for feature in RECENT[left:]}
-            await outlet.until(lambda: any(error and "at fault" in error for _, error in outlet.states))
+            await outlet.until(lambda: any(error and "faulty" in error for _, error in outlet.states))
             await outlet.until(polls(server, 10))
             assert all(event.status != "deleted" for event in outlet.events)
             assert max(turns) == 1, "one a turn at most"
