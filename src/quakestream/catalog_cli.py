@@ -18,9 +18,9 @@ import typer
 from quakestream.command import (
     PLAIN,
     Command,
+    CommandGroup,
     DataDir,
     EnvFile,
-    Group,
     Json,
     fail,
     opened_log,
@@ -45,7 +45,7 @@ MOST_DAYS: Final = 36_500
 WAYS: Final[tuple[Literal["beginning", "end"], ...]] = ("beginning", "end")
 
 app = typer.Typer(
-    cls=Group,
+    cls=CommandGroup,
     no_args_is_help=True,
     **PLAIN,
     help="Import and export earthquakes. Check, repair and shrink the catalogue.",

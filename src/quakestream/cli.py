@@ -10,9 +10,9 @@ from quakestream import catalog_cli
 from quakestream.command import (
     PLAIN,
     Command,
+    CommandGroup,
     DataDir,
     EnvFile,
-    Group,
     Json,
     Version,
     fail,
@@ -26,7 +26,7 @@ from quakestream.command import (
 REPLAY_TIMEOUT_S: Final = 30.0
 """How long the log may take to acknowledge one dead letter that is sent again."""
 
-app = typer.Typer(cls=Group, no_args_is_help=True, **PLAIN, help="A live stream of the world's earthquakes.")
+app = typer.Typer(cls=CommandGroup, no_args_is_help=True, **PLAIN, help="A live stream of the world's earthquakes.")
 app.add_typer(catalog_cli.app, name="catalog")
 
 

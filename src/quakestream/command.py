@@ -45,7 +45,7 @@ class Command(_Suggesting, TyperCommand):
     """A command of any program here."""
 
 
-class Group(_Suggesting, TyperGroup):
+class CommandGroup(_Suggesting, TyperGroup):
     """A group of them."""
 
 

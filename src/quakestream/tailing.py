@@ -28,7 +28,7 @@ _NO_BOUND_MS: Final = 2**62
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TailFilter:
     """Which events are shown; None: all."""
 
     mode: Mode | None
@@ -50,7 +50,7 @@ class Wanted:
 
 
 def tail(
-    log: EventLog, topic: str, wanted: Wanted, *, last: int | None, from_start: bool, follow: bool, as_json: bool
+    log: EventLog, topic: str, wanted: TailFilter, *, last: int | None, from_start: bool, follow: bool, as_json: bool
 ) -> None:
     """Print what is wanted, from the last so many on, or from the log's first, or from now."""
     show = EventPrinter(sys.stdout, "json" if as_json else "auto")
@@ -129,7 +129,7 @@ def records(log: EventLog, topic: str, offsets: dict[int, int], *, follow: bool)
 
 
 def _last(
-    log: EventLog, topic: str, wanted: Wanted, count: int, marks: Mapping[int, Watermarks]
+    log: EventLog, topic: str, wanted: TailFilter, count: int, marks: Mapping[int, Watermarks]
 ) -> list[EarthquakeEvent]:
     """The last so many that are wanted, in the order of the log's times."""
     back = max(WINDOW, count)
