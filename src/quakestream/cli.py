@@ -110,7 +110,7 @@ def tail(
     if last is not None and from_start:
         fail("-n and --from-start exclude each other", 2)
     settings = tool_settings(ConsumerSettings, env_file, data_dir)
-    wanted = tailing.Wanted(mode, minmagnitude, settings.default_mode)
+    wanted = tailing.TailFilter(mode, minmagnitude, settings.default_mode)
     with opened_log(settings) as log, reporting():
         tailing.tail(log, settings.topic(), wanted, last=last, from_start=from_start, follow=follow, as_json=as_json)
 
