@@ -74,9 +74,9 @@ lint: setup ## style, types and the direction of imports
 	$(BIN)/lint-imports
 	$(NPM) run --silent check
 
-test: lint ## all promises, in under 6 minutes; starts a real Kafka of its own
+test: lint ## all promises; starts a real Kafka of its own
 	$(NPM) test --silent
-	$(BIN)/pytest -n 3 --dist worksteal
+	$(BIN)/pytest -n 2 --dist worksteal
 
 test-long: setup ## what takes longer: kills, soaks, a thousand shuffles
 	QUAKESTREAM_LONG=1 $(BIN)/pytest -n 2 --dist worksteal -m 'long or sized'
