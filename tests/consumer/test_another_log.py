@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from quakestream import command
+from quakestream import telemetry
 from quakestream.catalog.postgresql import PostgresqlCatalog
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
@@ -82,7 +82,7 @@ class Site:
             "DATABASE_URL": self.database_url,
         }
         with pytest.MonkeyPatch.context() as patched:  # this process keeps the logging that it has
-            patched.setattr(command, "configure_logging", lambda *_: None)
+            patched.setattr(telemetry, "configure_logging", lambda *_: None)
             done = CliRunner().invoke(app, ["accept-log", *options], env=environment)
         assert done.exit_code == code, done.output
         return done.output

@@ -153,7 +153,7 @@ class Screen:
 
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((80, ROWS)))
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_, **__: os.terminal_size((80, ROWS)))
     one = Screen()
     yield one
     one.close()

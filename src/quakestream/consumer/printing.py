@@ -11,7 +11,7 @@ from typing import Final, Literal, TextIO
 
 import structlog
 
-from quakestream import output, telemetry
+from quakestream import output, supervision, telemetry
 from quakestream.event import EarthquakeEvent, Mode, encode, iso_time
 
 REMIND_S: Final = 60.0
@@ -48,7 +48,8 @@ class Pointer:
         self._closed = False
         self._counted = _LinesCounted(self.scrolled)
         logging.getLogger().addHandler(self._counted)
-        threading.Thread(target=self._run, name="pointer", daemon=True).start()
+        self._ending = threading.Event()
+        supervision.Thread("pointer", self._run, self._ending).start()
 
     def show(self, text: str) -> None:
         """Say this, as soon as nothing else comes."""
@@ -67,6 +68,7 @@ class Pointer:
     def close(self) -> None:
         """Say nothing more."""
         logging.getLogger().removeHandler(self._counted)
+        self._ending.set()
         with self._quiet:
             self._closed = True
             self._quiet.notify_all()
@@ -110,7 +112,8 @@ class Gathered:
         self._waiting: list[EarthquakeEvent] = []
         self._closed = False
         self._burst: dict[Mode, _Burst] = {}
-        self._thread = threading.Thread(target=self._run, name="lines", daemon=True)
+        self._ending = threading.Event()
+        self._thread = supervision.Thread("lines", self._run, self._ending)
         self._thread.start()
 
     def __call__(self, event: EarthquakeEvent) -> None:
@@ -124,6 +127,7 @@ class Gathered:
 
     def close(self) -> None:
         """Write what waits."""
+        self._ending.set()
         with self._came:
             self._closed = True
             self._came.notify_all()
