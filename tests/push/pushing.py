@@ -137,7 +137,7 @@ class SseClient:
         parts = urlsplit(url)
         self.socket.connect((parts.hostname, parts.port))
         lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
-        self.socket.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n{lines}\r\n".encode())
+        self.socket.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n".encode())
         self._file = self.socket.makefile("rb")
         self.last_id = ""
         self.retry_ms = 0
