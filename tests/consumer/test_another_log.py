@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from quakestream import telemetry
@@ -81,7 +82,7 @@ class Site:
             "KAFKA_GROUP_ID": "group",
             "DATABASE_URL": self.database_url,
         }
-        with pytest.MonkeyPatch.context() as patched:  # this process keeps the logging that it has
+        with capture_logs(), pytest.MonkeyPatch.context() as patched:  # this process keeps the logging that it has
             patched.setattr(telemetry, "configure_logging", lambda *_: None)
             done = CliRunner().invoke(app, ["accept-log", *options], env=environment)
         assert done.exit_code == code, done.output

@@ -259,7 +259,7 @@ def test_who_wants_the_whole_world_is_found_where_nobody_has_a_shape() -> None:
     assert fence.match(earthquake(), 0).ids() == ["world"]
 
 
-@pytest.mark.parametrize("module", ["service.main", "consumer.main", "alerts.policy", "alerts.follower"])
+@pytest.mark.parametrize("module", ["service.main", "consumer.main", "telling.policy", "telling.follower"])
 def test_numba_is_loaded_by_the_first_geofence_only(module: str, kind: str) -> None:
     if kind == "numpy":
         return  # there it is never loaded, as the next test says
