@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
+from quakestream.clock import now_ms
 from quakestream.command import (
     PLAIN,
     Command,
@@ -169,7 +170,7 @@ def prune(
     if days is not None and not 0 <= days <= MOST_DAYS:
         fail(f"--days: from 0 to {MOST_DAYS:,}", 2)
     settings = _settings(env_file, data_dir)
-    before_ms = _now_ms() - round((settings.changes_retention_days if days is None else days) * DAY_MS)
+    before_ms = now_ms() - round((settings.changes_retention_days if days is None else days) * DAY_MS)
     pruned = 0
     with _writing(settings) as catalog:
         before = catalog.size_bytes()
@@ -314,7 +315,7 @@ def _import(catalog: SqlCatalog, file: Path, *, again: bool) -> int:
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     # Its content is the topic and an entry's number the offset: so an import has its effect once, wherever it is cut.
-    claim = catalog.claim(LogPartition("import", digest, digest, 0, f"again-{_now_ms()}" if again else "import"))
+    claim = catalog.claim(LogPartition("import", digest, digest, 0, f"again-{now_ms()}" if again else "import"))
     skipped = claim.next_offset or 0
     stored = known = bad = entries = 0
     with _bar(file.name, file.stat().st_size) as (bar, task), file.open("rb") as stream:
@@ -331,9 +332,9 @@ def _import(catalog: SqlCatalog, file: Path, *, again: bool) -> int:
                         if bad <= MOST_PROBLEMS:
                             typer.echo(f"{file.name}: {entry}", err=True)
                     else:
-                        events.append(LoggedEvent(entry, _now_ms(), imported=True))
+                        events.append(LoggedEvent(entry, now_ms(), imported=True))
                 if entries > skipped:
-                    ingested = catalog.ingest(claim, events, entries, _now_ms())
+                    ingested = catalog.ingest(claim, events, entries, now_ms())
                     stored += len(events) - ingested.duplicates
                     known += ingested.duplicates
                 bar.update(task, completed=stream.tell())
@@ -402,7 +403,3 @@ def _bar(what: str, total: int | None = None) -> Iterator[tuple[Progress, TaskID
 
 def _mb(size: int) -> str:
     return f"{size / 1024 / 1024:.1f} MB"
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

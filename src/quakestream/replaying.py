@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from quakestream import program
+from quakestream.clock import now_ms
 from quakestream.command import fail, near
 from quakestream.config import ServiceSettings
 from quakestream.consumer.printing import Gathered
@@ -52,7 +52,7 @@ def run(settings: ServiceSettings, log: EventLog, options: ReplayOptions) -> int
 
 async def _replay(settings: ServiceSettings, log: EventLog, options: ReplayOptions, stop: program.Stop) -> int:
     """Run one replay to its end through a publisher of its own."""
-    publisher = Publisher(log, stream_topics(settings), queue_size=settings.publish_queue_size, now_ms=_now_ms)
+    publisher = Publisher(log, stream_topics(settings), queue_size=settings.publish_queue_size, now_ms=now_ms)
     stream = f"{log.kind}:{settings.kafka_brokers}/{settings.topic()}"
     with (
         closing(Memory(settings.data_dir / "replay.sqlite3", stream)) as memory,
@@ -63,7 +63,7 @@ async def _replay(settings: ServiceSettings, log: EventLog, options: ReplayOptio
             options,
             SourceContext(
                 memory=memory,
-                now_ms=_now_ms,
+                now_ms=now_ms,
                 interval_ms=settings.event_interval_ms,
                 user_agent="",
                 http_timeout_s=settings.http_timeout_s,
@@ -150,7 +150,3 @@ def _shown(source: ReplaySource) -> Iterator[Callable[[EarthquakeEvent], None]]:
             yield lines
         finally:
             lines.close()
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

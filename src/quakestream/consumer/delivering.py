@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-import time
 from typing import Final
 
 import structlog
 
 from quakestream import program
 from quakestream.catalog.opening import file_of, wait_for_catalog
+from quakestream.clock import now_ms
 from quakestream.config import ConsumerSettings
 from quakestream.errors import ConfigError, Fatal
 from quakestream.subscriptions.registry import Registry
@@ -41,7 +41,7 @@ async def _deliver(settings: ConsumerSettings, stop: program.Stop) -> int:
         return 0
     with contextlib.closing(await wait_for_catalog(settings, stop)) as catalog:
         owner = f"deliver-{secrets.token_hex(8)}"
-        delivery = made_delivery(settings, catalog, Registry(catalog), owner, _now_ms)
+        delivery = made_delivery(settings, catalog, Registry(catalog), owner, now_ms)
         delivery.start()
         log.info("delivering", channels=sorted(delivery.channels), owner=owner)
         while not stop.is_set() and delivery.working:
@@ -56,7 +56,3 @@ async def _deliver(settings: ConsumerSettings, stop: program.Stop) -> int:
 async def _a_while(stop: program.Stop) -> None:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), LOOK_INTERVAL_S)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

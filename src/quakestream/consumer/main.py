@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import secrets
 import sys
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +22,7 @@ from quakestream.api.status import StatusBoard, status_router
 from quakestream.catalog.followers import Bell
 from quakestream.catalog.opening import wait_for_catalog
 from quakestream.catalog.sql import SqlCatalog
+from quakestream.clock import now_ms
 from quakestream.config import ConsumerSettings
 from quakestream.consumer.pipeline import Pipeline, PipelineSettings
 from quakestream.consumer.printing import EventPrinter
@@ -95,15 +95,15 @@ async def _serve(
                 instance_id,
                 alone=event_log.kind == "kafka" and not catalog.shared,
             ),
-            now_ms=_now_ms,
+            now_ms=now_ms,
             on_event=printer or (lambda _event: None),
             on_failure=fail,
             on_commit=news.tell,
         )
         topic = catalog_topic(settings)
-        republisher = Republisher(event_log, catalog, news, topic, instance_id, _now_ms)
+        republisher = Republisher(event_log, catalog, news, topic, instance_id, now_ms)
         max_bytes = None if catalog.shared else settings.catalog_max_bytes()
-        retention = Retention(catalog, settings.changes_retention_days, max_bytes, _now_ms)
+        retention = Retention(catalog, settings.changes_retention_days, max_bytes, now_ms)
         board = StatusBoard(event_log, SOURCE_STATUS_TOPIC, lambda: pipeline.consumed)
         routers: list[APIRouter] = []
         alerts: Alerts | None = None
@@ -111,9 +111,9 @@ async def _serve(
             from quakestream.api.alerting.routes import alerts_router  # noqa: PLC0415
             from quakestream.telling import alerts as made_of  # noqa: PLC0415 - what it needs, others do without
 
-            alerts = made_of.Alerts(settings, catalog, news, instance_id, _now_ms)
+            alerts = made_of.Alerts(settings, catalog, news, instance_id, now_ms)
             drills = Drills(event_log, stream_topics(settings)[0].name)
-            routers.append(alerts_router(catalog, alerts, drills, settings.alerts_token.get_secret_value(), _now_ms))
+            routers.append(alerts_router(catalog, alerts, drills, settings.alerts_token.get_secret_value(), now_ms))
         beside: list[Retention | Republisher | StatusBoard | Alerts] = [retention, board]
         if settings.republish:
             beside.append(republisher)
@@ -135,9 +135,9 @@ async def _serve(
         )
         routers += (
             push_router(hub),  # before what takes `stream` for an earthquake's name
-            exposure_router(catalog, _now_ms),  # before what takes all that follows for a name: an id may have a `/`
+            exposure_router(catalog, now_ms),  # before what takes all that follows for a name: an id may have a `/`
             earthquakes_router(catalog),
-            status_router(catalog, board, state, _now_ms),
+            status_router(catalog, board, state, now_ms),
             feeds_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender),
             places_router(),
             dashboard_router(settings.basemap_style, settings.basemap_origins.split(",")),
@@ -170,10 +170,6 @@ async def _serve(
         if not in_time:
             raise Fatal(f"the pipeline did not stop within {settings.shutdown_timeout_s:g} s")
     return 0
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _fail(future: asyncio.Future[None], error: BaseException) -> None:

@@ -11,7 +11,7 @@ from typing import Final, Literal, TextIO
 
 import structlog
 
-from quakestream import output, supervision, telemetry
+from quakestream import clock, output, supervision, telemetry
 from quakestream.event import EarthquakeEvent, Mode, encode, iso_time
 
 REMIND_S: Final = 60.0
@@ -158,7 +158,7 @@ class Gathered:
         self._burst.setdefault(event.mode, _Burst()).add(event)
 
     def _tell(self, bursts: Mapping[Mode, _Burst], events: Sequence[EarthquakeEvent]) -> None:
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = clock.now_ms()
         lines = [burst.line(mode) for mode, burst in sorted(bursts.items())]
         lines += [short_line(event, now_ms) for event in events]
         for line in lines:
@@ -277,7 +277,7 @@ class EventPrinter:
 
 
 def _short_now(event: EarthquakeEvent) -> str:
-    return short_line(event, time.time_ns() // 1_000_000)
+    return short_line(event, clock.now_ms())
 
 
 def _json_line(event: EarthquakeEvent) -> str:

@@ -33,6 +33,7 @@ from typing import Final, Literal, NamedTuple, TypeVar
 import structlog
 
 from quakestream import supervision
+from quakestream.clock import now_ms
 from quakestream.errors import Fatal, Fenced, OffsetLost, QuakestreamError, Retryable, Unreachable
 from quakestream.log import (
     EventLog,
@@ -104,7 +105,7 @@ class EmbeddedLog(EventLog):
             rows = connection.execute(
                 "SELECT coalesce(instance, owner), expires_ms - ? AS left_ms, length_ms FROM leases "
                 "WHERE reader_group = ? AND owner IS NOT NULL",
-                (_now_ms(), group),
+                (now_ms(), group),
             ).fetchall()
         return [name for name, left_ms, length_ms in rows if 0 < left_ms <= length_ms]
 
@@ -262,7 +263,7 @@ class EmbeddedProducer(Producer):
                 with file.storage_errors(self._log.path):
                     connection = self._connect()
                     with file.transaction(connection):
-                        outcomes = file.append(connection, records, _now_ms())
+                        outcomes = file.append(connection, records, now_ms())
                     self._check_place()
             except Unreachable as error:
                 log.warning("append failed, trying again", error=str(error), queued=self.queued, retry_in_s=pause_s)
@@ -295,7 +296,7 @@ class EmbeddedProducer(Producer):
         self._clean_at = time.monotonic() + CLEAN_INTERVAL_S
         try:
             with file.storage_errors(self._log.path):
-                if file.clean(self._connect(), _now_ms()):
+                if file.clean(self._connect(), now_ms()):
                     self._clean_at = time.monotonic()  # go on after the next batch, or at once when there is none
         except Unreachable as error:
             log.warning("cleaning the log failed", error=str(error))
@@ -565,7 +566,7 @@ class _Lease:
                     "VALUES (?, ?, 1, ?, ?, ?, ?) ON CONFLICT (topic, reader_group) DO UPDATE SET epoch = epoch + 1, "
                     "owner = excluded.owner, instance = excluded.instance, expires_ms = excluded.expires_ms, "
                     "length_ms = excluded.length_ms",
-                    (self.topic, self.group, self.owner, self.instance_id, _now_ms() + length_ms, length_ms),
+                    (self.topic, self.group, self.owner, self.instance_id, now_ms() + length_ms, length_ms),
                 )
         self.taken = True
         return True
@@ -578,7 +579,7 @@ class _Lease:
         if row is None:
             return True
         owner, instance, expires_ms, length_ms = row
-        left_ms = expires_ms - _now_ms()
+        left_ms = expires_ms - now_ms()
         forerunner = self.instance_id is not None and instance == self.instance_id
         return owner is None or forerunner or not 0 < left_ms <= length_ms
 
@@ -605,7 +606,7 @@ class _Lease:
                 log.warning("lease not renewed", topic=self.topic, group=self.group, error=str(error))
 
     def _write(self, change: Literal["owner = owner", "owner = NULL"]) -> None:
-        expires_ms = _now_ms() + round(self._log.lease_s * 1000)
+        expires_ms = now_ms() + round(self._log.lease_s * 1000)
         with (
             file.storage_errors(self._log.path),
             contextlib.closing(file.connect(self._log.path, durable=False)) as connection,
@@ -621,7 +622,3 @@ def _out_of_range(topic: file.TopicRow, offset: int) -> OffsetLost | None:
     if topic.low <= offset <= topic.high:
         return None
     return OffsetLost(f"offset {offset} of {topic.name}: the log has {topic.low} to {topic.high}")
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,7 @@ from typing import Final, TypeVar
 import structlog
 from msgspec import Struct, field
 
-from quakestream import supervision, telemetry
+from quakestream import clock, supervision, telemetry
 from quakestream.catalog import Catalog, EarthquakeFilter, Feed
 from quakestream.catalog.followers import LOOK_INTERVAL_S, Bell
 from quakestream.errors import Backpressure, Gap, Retryable, Unreachable
@@ -76,7 +75,7 @@ class Hub:
         *,
         max_connections: int,
         max_connections_per_address: int,
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now_ms: Callable[[], int] = clock.now_ms,
     ) -> None:
         self.catalog = catalog
         self._news = news

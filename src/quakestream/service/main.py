@@ -13,6 +13,7 @@ import structlog
 
 from quakestream import config, program, sources, supervision
 from quakestream.addresses import listed
+from quakestream.clock import now_ms
 from quakestream.config import ServiceSettings
 from quakestream.errors import ConfigError, Rejected, Retryable
 from quakestream.guards import Rules
@@ -72,9 +73,7 @@ async def _serve(
         key = settings.control_token.get_secret_value()
         rules = Rules.of(settings, control_token=key, control_origins=settings.control_origins)
         rules.warn()
-        publisher = Publisher(
-            event_log, stream_topics(settings), queue_size=settings.publish_queue_size, now_ms=_now_ms
-        )
+        publisher = Publisher(event_log, stream_topics(settings), queue_size=settings.publish_queue_size, now_ms=now_ms)
         published.newest = publisher.newest
         recalled = asyncio.Event()
         recollection = Recollection(event_log, settings.topic(), published)
@@ -84,7 +83,7 @@ async def _serve(
             published,
             sources=frozenset(name for name in settings.ingest_sources.split(",") if name),
             default_mode=settings.default_mode,
-            now_ms=_now_ms,
+            now_ms=now_ms,
             recalled=recalled,
         )
         stop.last_words.append(lambda: _say_left(publisher.left()))
@@ -101,7 +100,7 @@ async def _serve(
                 # publishing hangs on the first two; the stream goes on without the others: they are started again
                 _background("log watch", publisher.watch, limit=1) as watching,
                 _background("memory", lambda: _recall(publisher, recollection, stream, recalled), limit=1) as recalling,
-                _background("source states", lambda: status.tell(stream, publisher, SOURCE_STATUS_TOPIC, _now_ms)),
+                _background("source states", lambda: status.tell(stream, publisher, SOURCE_STATUS_TOPIC, now_ms)),
                 _background("fallback", lambda: _fallback(settings, stream)),
             ):
                 try:
@@ -147,7 +146,7 @@ async def _drain(stream: Stream, publisher: Publisher, deadline: float) -> int:
     try:
         await stream.suspend()
         with contextlib.suppress(TimeoutError):
-            last_states = status.states(stream, SOURCE_STATUS_TOPIC, _now_ms)
+            last_states = status.states(stream, SOURCE_STATUS_TOPIC, now_ms)
             await asyncio.wait_for(publisher.announce(last_states), ANNOUNCEMENT_S)
     finally:
         left = await publisher.close(max(deadline - time.monotonic(), 0.0))
@@ -178,7 +177,7 @@ def _builder(
     def build(wanted: Mapping[str, Any], interval_ms: float | None) -> Source:
         context = SourceContext(
             memory=memory,
-            now_ms=_now_ms,
+            now_ms=now_ms,
             interval_ms=interval_ms or settings.event_interval_ms,
             user_agent=user_agent,
             http_timeout_s=settings.http_timeout_s,
@@ -225,7 +224,3 @@ async def _background(
 def _say_left(left: int) -> None:
     if left:
         log.error("events were left undelivered; sources that remember will publish them again", events=left)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
