@@ -12,7 +12,7 @@ fields are checked by the channel, later.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
@@ -261,6 +261,18 @@ class Subscription(Strict):
                 if site.within_km is None and (site.min_intensity is None or any(by_intensity)):
                     raise ValueError(f"where: site {site.name!r} needs within_km or min_intensity")
         return self
+
+    def without(self, gone: Callable[[ChannelTarget], bool]) -> Self:
+        """It without some whom it has told; as it is where none but one to escalate to would stay."""
+        channels = [one for one in self.how.channels if not gone(one)]
+        if not channels:
+            return self
+        escalation = self.how.escalation
+        if escalation is not None:
+            later = [one for one in escalation.channels if not gone(one)]
+            escalation = escalation.model_copy(update={"channels": later}) if later else None
+        how = self.how.model_copy(update={"channels": channels, "escalation": escalation})
+        return self.model_copy(update={"how": how})
 
     def local(self, at_ms: int) -> dt.datetime:
         """A moment by the subscriber's clock."""

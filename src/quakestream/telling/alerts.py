@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,14 +20,15 @@ from quakestream.errors import ConfigError, Rejected, Retryable
 from quakestream.event import Mode
 from quakestream.fence.compiling import compile_rows
 from quakestream.subscriptions import file as subscriptions_file
-from quakestream.subscriptions.addresses import Use, take_unasked
+from quakestream.subscriptions.addresses import take_unasked
 from quakestream.subscriptions.registry import Registry, Stored
-from quakestream.subscriptions.subscription import ChannelTarget, Subscription
+from quakestream.subscriptions.subscription import Subscription
 from quakestream.telling.composing import Composer
 from quakestream.telling.delivery import Delivery, DeliverySettings
 from quakestream.telling.follower import AlertFollower
 from quakestream.telling.messages import Facts
 from quakestream.telling.outbox import Notification, Outbox, put
+from quakestream.telling.receivers import Receivers
 
 FILE_INTERVAL_S: Final = 5.0
 REFUSED_AGAIN_S: Final = 60.0
@@ -52,10 +53,12 @@ class Alerts:
         Raises:
             ConfigError: a channel is not known, or the file of subscriptions is at fault.
         """
-        self.registry = Registry(catalog, compile_rows, self.addresses)
+        # each needs the other: channels their keys, of the registry; the registry, whom channels must ask first
+        self.registry = Registry(catalog, compile_rows, lambda one: self.receivers.addresses(one))  # noqa: PLW0108 - not made yet
         self.outbox = Outbox(catalog)
         self.delivery = made_delivery(settings, catalog, self.registry, owner, now_ms)
         self.channels = self.delivery.channels
+        self.receivers = Receivers(self.channels, self.registry, self.outbox, now_ms)
         self.follower = AlertFollower(
             catalog,
             self.registry,
@@ -101,86 +104,16 @@ class Alerts:
         """How it is, for the health page."""
         return self.follower.state()
 
-    def check(self, subscription: Subscription) -> None:
-        """Refuse a subscription whose channels or targets can't be.
-
-        Raises:
-            Rejected: with every channel at fault.
-        """
-        how = subscription.how
-        wanted = [(f"how.channels[{n}]", one) for n, one in enumerate(how.channels)]
-        if how.escalation is not None:
-            wanted += [(f"how.escalation.channels[{n}]", one) for n, one in enumerate(how.escalation.channels)]
-        words, faults = [], []
-        for number, (at, one) in enumerate(wanted, 1):
-            try:
-                self._channel(one.channel).check(one.model_extra or {})
-            except Rejected as error:
-                words.append(f"channel {number} ({one.channel}): {error}")
-                faults.append((at, str(error)))
-        if faults:
-            raise Rejected("; ".join(words), faults)
-
-    def targets(self, subscription: Subscription, *, escalation: bool = True) -> list[tuple[str, str]]:
-        """Channel and target of all whom it has told; with those to escalate to, or without."""
-        how = subscription.how
-        wanted = [*how.channels, *(how.escalation.channels if how.escalation and escalation else [])]
-        return list(dict.fromkeys((one.channel, self._target(one)) for one in wanted))
-
-    def _target(self, one: ChannelTarget) -> str:
-        return self._channel(one.channel).target(one.model_extra or {})
-
-    def addresses(self, subscription: Subscription) -> list[tuple[str, str]]:
-        """Of its targets, those that must say yes before they are told anything."""
-        return [pair for pair in self.targets(subscription) if self.channels[pair[0]].needs_yes(pair[1])]
-
     def put(self, subscription: Subscription, subscriber: str) -> Stored:
         """Add a subscription of the HTTP interface, or change it; its addresses are asked, each once.
 
         Raises:
-            Rejected: as `check` does.
+            Rejected: as `Receivers.check` does.
         """
-        self.check(subscription)
+        self.receivers.check(subscription)
         stored = self.registry.put(subscription, subscriber=subscriber, now_ms=self._now_ms())
         self._ask()
         return stored
-
-    def end_for(self, id_: str, receiver: str) -> int:
-        """One receiver, as `Registry.receiver` names it, wants no more of a subscription; nobody else loses it.
-
-        It is taken out, and stays out. Without any other, the subscription ends; one of the file stays there, silent.
-        Returns how many notifications to it were forgotten.
-        """
-        stored = self.registry.get(id_)
-        if stored is None:
-            return 0
-        names = {self.registry.receiver(*pair): pair for pair in self.targets(stored.subscription())}
-        if receiver not in names:
-            return 0
-        if stored.origin == "api" and names.keys() <= {receiver, *stored.ended.split()}:
-            return self.forget([id_])
-        use = Use(id_, *names[receiver])
-        self.registry.end(use, self._without(use) if stored.origin == "api" else None, self._now_ms())
-        return self.outbox.erase([id_], (use.channel, use.target))
-
-    def _without(self, use: Use) -> Callable[[Subscription], Subscription]:
-        """Takes a receiver out of a subscription; leaves it where none but one to escalate to would stay."""
-
-        def others(listed: Sequence[ChannelTarget]) -> list[ChannelTarget]:
-            return [one for one in listed if (one.channel, self._target(one)) != (use.channel, use.target)]
-
-        def without(subscription: Subscription) -> Subscription:
-            how = subscription.how
-            channels, escalation = others(how.channels), how.escalation
-            if not channels:
-                return subscription
-            if escalation is not None:
-                later = others(escalation.channels)
-                escalation = escalation.model_copy(update={"channels": later}) if later else None
-            changed = how.model_copy(update={"channels": channels, "escalation": escalation})
-            return subscription.model_copy(update={"how": changed})
-
-        return without
 
     def _ask(self) -> None:
         """Ask every address that nobody has asked yet."""
@@ -198,17 +131,6 @@ class Alerts:
         key = self.outbox.put_one(_single(id_, channel, target, kind, mode, facts or Facts(), moment), moment)
         self.delivery.nudge()
         return key
-
-    def forget(self, ids: Sequence[str]) -> int:
-        """End subscriptions: what they asked for, and all that was told to them; how many notifications."""
-        self.registry.remove(ids, self._now_ms())
-        return self.outbox.erase(ids)
-
-    def _channel(self, name: str) -> Channel:
-        try:
-            return self.channels[name]
-        except KeyError:
-            raise Rejected(f"no such channel here; there are {', '.join(sorted(self.channels))}") from None
 
     def _watch(self) -> None:
         """Apply the file whenever it has changed. Where that fails, what was applied before stays, and it is told."""
@@ -242,7 +164,7 @@ class Alerts:
         if self._refused is not None and self._refused[0] == state and time.monotonic() < self._refused[2]:
             raise Rejected(self._refused[1])
         try:
-            wanted = subscriptions_file.read(path, self.check)
+            wanted = subscriptions_file.read(path, self.receivers.check)
             changed, removed = subscriptions_file.sync(wanted, self.registry, self._now_ms())
         except Rejected as error:
             self._refused = (state, str(error), time.monotonic() + REFUSED_AGAIN_S)

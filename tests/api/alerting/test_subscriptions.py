@@ -492,7 +492,7 @@ def test_a_file_is_tried_again_when_what_was_wrong_lay_elsewhere(watching: Watch
     how = "how: {channels: [{channel: webhook, url: 'https://example.org/q'}]}"
     path.write_text(f"{LESS}\n- {{id: {own}, where: {{kind: world}}, {how}}}\n")
     eventually(lambda: own in failing(), tell=failing)
-    client.alerts.forget([own])
+    client.alerts.receivers.forget([own])
     eventually(lambda: ids_of(client) == {"home", own})
 
 

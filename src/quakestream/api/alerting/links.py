@@ -39,7 +39,7 @@ def links_router(alerts: Alerts, now_ms: Callable[[], int]) -> APIRouter:
         elif purpose == "acknowledge":
             alerts.outbox.acknowledge(alerts.registry.opened(purpose, token), now_ms())
         else:
-            alerts.end_for(*alerts.registry.opened(purpose, token).split(" "))
+            alerts.receivers.end_for(*alerts.registry.opened(purpose, token).split(" "))
         return _html(_DONE[purpose], "")
 
     return router

@@ -45,7 +45,7 @@ def subscribers_router(alerts: Alerts, token: str) -> APIRouter:
     def erase(subscriber: str) -> dict[str, int]:
         """Subscriptions, addresses that nobody else uses, and what was told: nothing is left."""
         own = _all_of(alerts, subscriber)
-        return {"subscriptions": len(own), "notifications": alerts.forget([one.id for one in own])}
+        return {"subscriptions": len(own), "notifications": alerts.receivers.forget([one.id for one in own])}
 
     @router.get("/api/v1/addresses", dependencies=guard, summary="All data of an address", responses=errors)
     def export_address(address: Address) -> Response:
@@ -68,7 +68,10 @@ def subscribers_router(alerts: Alerts, token: str) -> APIRouter:
     def erase_address(address: Address) -> Response:
         """As if it had ended every subscription that tells it: nobody else loses one. The file is for you to change."""
         uses = _uses(alerts, address)
-        told = sum(alerts.end_for(one.subscription, alerts.registry.receiver(one.channel, one.target)) for one in uses)
+        told = sum(
+            alerts.receivers.end_for(one.subscription, alerts.registry.receiver(one.channel, one.target))
+            for one in uses
+        )
         left = alerts.registry.get_all(list({one.subscription for one in uses}))
         in_file = sorted(one.id for one in left.values() if one.origin != "api")
         return json_answer({"subscriptions": len(uses), "notifications": told, "in_file": in_file})

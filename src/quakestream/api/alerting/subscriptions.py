@@ -113,7 +113,7 @@ def subscriptions_router(alerts: Alerts, token: str, now_ms: Callable[[], int]) 
     def end(id_: str) -> Response:
         """What it asked for, and all that was told to it, is forgotten."""
         changeable(id_)
-        alerts.forget([id_])
+        alerts.receivers.forget([id_])
         return Response(status_code=204)
 
     @router.put(f"{PATH}/{{id_}}/portfolio", dependencies=guard, summary="Upload the sites of a portfolio",
@@ -170,10 +170,10 @@ def subscription_document(alerts: Alerts, one: Stored, *, brief: bool = False) -
     document = _document.decode(encode(subscription))
     if brief and subscription.where.kind == "portfolio":
         document["where"] = {"kind": "portfolio", "sites": len(subscription.where.sites)}
-    targets = alerts.targets(subscription)
+    targets = alerts.receivers.targets(subscription)
     ended = set(one.ended.split())
     gone = [pair for pair in targets if ended and alerts.registry.receiver(*pair) in ended]
-    asked = {target for channel, target in alerts.addresses(subscription) if (channel, target) not in gone}
+    asked = {target for channel, target in alerts.receivers.addresses(subscription) if (channel, target) not in gone}
     confirmed = alerts.registry.addresses.confirmed(asked)
     own: dict[str, Any] = {
         "id": one.id,

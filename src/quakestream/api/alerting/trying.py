@@ -128,7 +128,7 @@ def _test(alerts: Alerts, stored: Stored, now_ms: int) -> dict[str, Any]:
     }
     match = measure(subscription, earthquake_of(document))
     facts = Facts(reason="the test button", match=match, document=msgspec.Raw(_encode(document)))
-    targets = alerts.targets(subscription, escalation=False)
+    targets = alerts.receivers.targets(subscription, escalation=False)
     keys = [alerts.tell(stored.id, channel, target, "test", "test", facts) for channel, target in targets]
     return {"notifications": keys, "severity": severity_of(match)}
 
