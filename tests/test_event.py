@@ -1,5 +1,8 @@
 import contextlib
+import datetime as dt
 import json
+import math
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -13,10 +16,12 @@ from quakestream.event import (
     cloudevent_headers,
     decode,
     encode,
+    from_document,
     iso_time,
     wrap_longitude,
 )
 
+PLUS_530 = dt.timezone(dt.timedelta(hours=5, minutes=30))
 NOW_MS = 1_700_000_000_000
 PLAIN: dict[str, Any] = {
     "id": "x1",
@@ -73,11 +78,21 @@ def test_what_is_no_event_is_refused_with_a_reason(value: bytes | None, reason: 
         ({"magnitude": 99.9}, r"\$\.magnitude"),
         ({"timestamp": NOW_MS + 25 * 3600 * 1000}, r"\$\.timestamp"),
         ({"timestamp": "2018-01-01"}, r"\$\.timestamp"),
-        ({"timestamp": 1.5}, r"\$\.timestamp"),
+        ({"timestamp": "1600000000000"}, r"\$\.timestamp"),
+        ({"timestamp": True}, r"\$\.timestamp"),
+        ({"timestamp": 1e300}, r"\$\.timestamp"),
+        ({"updated": 10**30}, r"\$\.updated"),
+        ({"updated": "2018-01-01T00:00:00Z"}, r"\$\.updated"),
+        ({"updated": [1]}, r"\$\.updated"),
         ({"updated": NOW_MS + 2 * 3600 * 1000}, r"\$\.updated"),
         ({"id": ""}, r"\$\.id"),
         ({"id": "a\nb"}, r"\$\.id"),
-        ({"id": 7}, r"\$\.id"),
+        ({"id": 7.5}, r"\$\.id"),
+        ({"id": -7}, r"\$\.id"),
+        ({"id": True}, r"\$\.id"),
+        ({"id": 2**53}, r"\$\.id"),
+        ({"id": None}, r"\$\.id"),
+        ({"ids": ["a", 2**53]}, r"\$\.ids"),
         ({"source": "a:b"}, r"\$\.source"),
         ({"mode": "real"}, r"\$\.mode"),
         ({"status": "Reviewed"}, r"\$\.status"),
@@ -160,6 +175,86 @@ def test_json_there_and_back_is_the_same_event(document: dict[str, Any]) -> None
 def test_any_bytes_are_an_event_or_refused(value: bytes) -> None:
     with contextlib.suppress(Rejected):
         decode(value, now_ms=NOW_MS)
+
+
+WHOLE = {
+    "id": "x1",
+    "magnitude": 4.5,
+    "location": {"latitude": 10.0, "longitude": 20.0, "depth": 1.0},
+    "timestamp": 0,
+    "source": "mine",
+    "mode": "actual",
+    "status": "automatic",
+    "type": "earthquake",
+    "updated": 0,
+}
+"""With all that the quick way asks for."""
+
+
+def with_numbers(**numbers: str) -> bytes:
+    """The event with these texts where numbers stand."""
+    text = json.dumps(WHOLE | {name: f"<{name}>" for name in numbers})
+    for name, number in numbers.items():
+        text = text.replace(f'"<{name}>"', number)
+    return text.encode()
+
+
+@given(st.decimals(-62_135_596_800_000, 1_600_000_000_000, places=7), st.decimals(0, 1_600_000_000_000, places=4))
+def test_a_part_of_a_millisecond_is_dropped(timestamp: Decimal, updated: Decimal) -> None:
+    event = decode(with_numbers(timestamp=f"{timestamp:f}", updated=f"{updated:f}"), now_ms=NOW_MS)
+    assert (event.timestamp_ms, event.updated_ms) == (math.floor(timestamp), math.floor(updated))
+
+
+@given(st.integers(-(10**12), NOW_MS), st.sampled_from(["{}.0", "{}.000", "{}e0", "{}E+0", "{}0E-1"]))
+def test_a_whole_number_is_one_however_it_is_written(time_ms: int, form: str) -> None:
+    number = form.format(time_ms)
+    assert decode(with_numbers(timestamp=number), now_ms=NOW_MS).timestamp_ms == time_ms
+
+
+@given(st.integers(0, 2**53 - 1), st.sampled_from(["{}", "{}.0", "{}e0"]))
+def test_an_id_that_is_a_number_is_its_digits(number: int, form: str) -> None:
+    text = form.format(number)
+    event = decode(with_numbers(id=text, ids=f'["a",{text}]'), now_ms=NOW_MS)
+    assert (event.id, event.ids) == (str(number), ("a", str(number)))
+
+
+@pytest.mark.parametrize("value", [json.dumps(PLAIN).encode(), json.dumps(WHOLE).encode()])
+def test_a_byte_order_mark_is_skipped(value: bytes) -> None:
+    assert decode(b"\xef\xbb\xbf" + value, now_ms=NOW_MS) == decode(value, now_ms=NOW_MS)
+
+
+def test_on_the_stream_a_bare_number_is_milliseconds_whatever_it_looks_like() -> None:
+    assert read(timestamp=NOW_MS // 1000).timestamp_ms == NOW_MS // 1000
+
+
+@given(st.integers(-3600, 3600), st.sampled_from(["timestamp", "updated"]), st.sampled_from([1, 1.0, 1.5]))
+def test_from_people_what_looks_like_seconds_is_refused(days: int, name: str, part: float) -> None:
+    seconds = (NOW_MS // 1000 + days * 86_400) * (1 if part == 1 else 1.0) + (part - 1)
+    with pytest.raises(Rejected, match=rf"this looks like seconds.*\$\.{name}"):
+        from_document(PLAIN | {name: seconds}, now_ms=NOW_MS, by_people=True)
+
+
+@given(
+    st.datetimes(timezones=st.sampled_from([None, dt.UTC, PLUS_530])).filter(lambda moment: 1 < moment.year < 2023),
+    st.sampled_from(["T", " "]),
+)
+def test_from_people_iso_times_are_taken(moment: dt.datetime, between: str) -> None:
+    event = from_document(PLAIN | {"timestamp": moment.isoformat(between)}, now_ms=NOW_MS, by_people=True)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=dt.UTC)
+    since = moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    assert event.timestamp_ms == since // dt.timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize("text", ["", "now", "1612010400000", "1612010400", "2018", "20180230", "2018-02-07T25:00Z"])
+def test_from_people_other_texts_are_no_times(text: str) -> None:
+    with pytest.raises(Rejected, match=r"\$\.timestamp"):
+        from_document(PLAIN | {"timestamp": text}, now_ms=NOW_MS, by_people=True)
+
+
+def test_from_people_nanoseconds_are_taken_and_dropped() -> None:
+    event = from_document(PLAIN | {"timestamp": "2018-02-07T01:46:13.840999999Z"}, now_ms=NOW_MS, by_people=True)
+    assert iso_time(event.timestamp_ms) == "2018-02-07T01:46:13.840Z"
 
 
 @pytest.mark.parametrize(("given_", "wrapped"), [(190, -170), (-181, 179), (540, -180), (180, 180), (-180, -180)])

@@ -12,9 +12,11 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import hashlib
+import math
 import re
 import secrets
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, cast
 
 import msgspec
@@ -34,14 +36,20 @@ MAX_EVENT_BYTES: Final = 256 * 1024
 """A larger message is refused: a real report has under 2 kB."""
 EARLIEST_TIMESTAMP_MS: Final = -62_135_596_800_000
 """0001-01-01T00:00:00Z, the first moment that ISO 8601 libraries agree on."""
+LATEST_MS: Final = 253_402_300_799_999
+"""9999-12-31T23:59:59.999Z, the last."""
 MAX_TIMESTAMP_AHEAD_MS: Final = 24 * 3600 * 1000
 MAX_UPDATED_AHEAD_MS: Final = 3600 * 1000
+LIKE_SECONDS_MS: Final = 3652 * 24 * 3600 * 1000
+"""A number that, read as seconds, lies within ten years of now was meant as seconds."""
+MAX_NUMERIC_ID: Final = 2**53
+"""An id that is a number must be below: programs that take every number for a double change those from there on."""
 
 Latitude = Annotated[float, Meta(ge=-90.0, le=90.0)]
 Longitude = Annotated[float, Meta(ge=-180.0, le=180.0)]
 DepthKm = Annotated[float, Meta(ge=-100.0, le=6371.0)]
 Magnitude = Annotated[float, Meta(ge=-10.0, le=12.0)]
-EpochMs = Annotated[int, Meta(ge=EARLIEST_TIMESTAMP_MS, le=253_402_300_799_999)]
+EpochMs = Annotated[int, Meta(ge=EARLIEST_TIMESTAMP_MS, le=LATEST_MS)]
 SourceName = Annotated[str, Meta(pattern=r"^[^\s\x00-\x1f\x7f:/]{1,64}$")]
 SourceId = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Text = Annotated[str, Meta(max_length=1000)]
@@ -113,12 +121,16 @@ class EarthquakeEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, for
 BACKFILL_HEADER: Final = "ce_backfill"
 WIRE_FIELDS: Final = frozenset(f.encode_name for f in msgspec.structs.fields(EarthquakeEvent)) - {"__extra__"}
 _WIRE_DEFAULTS: Final = {"source": DEFAULT_SOURCE, "status": "automatic", "type": DEFAULT_TYPE}
+_TIMES: Final = frozenset({"timestamp", "updated"})
 _TEXTS: Final = ("type", "magnitudeType", "place", "agency", "url", "alert")
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
 _encoder = msgspec.json.Encoder()
 _sorted_encoder = msgspec.json.Encoder(order="sorted")
 _event_decoder = msgspec.json.Decoder(EarthquakeEvent)
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MILLISECOND: Final = dt.timedelta(milliseconds=1)
+_ISO_TIME: Final = re.compile(r"\d{4}(-\d\d-\d\d|\d{4})([Tt ].+)?", re.ASCII)
+"""Python takes any character between date and time, and so some milliseconds for a date."""
 
 
 def encode(event: EarthquakeEvent) -> bytes:
@@ -170,15 +182,26 @@ def _parsed(value: bytes) -> dict[str, Any]:
     return document
 
 
-def from_document(document: dict[str, Any], *, now_ms: int, default_mode: Mode = "test") -> EarthquakeEvent:
-    """Check one event that is already a JSON object; as `decode`."""
+def from_document(
+    document: dict[str, Any], *, now_ms: int, default_mode: Mode = "test", by_people: bool = False
+) -> EarthquakeEvent:
+    """Check one event that is already a JSON object; as `decode`.
+
+    `by_people`: its times may be ISO 8601 as well, and are refused where they look like seconds.
+    """
     make_plain(document)
+    for name in _TIMES & document.keys():
+        if by_people:
+            document[name] = _meant(document[name], name, now_ms)
+        document[name] = _rounded_down(document[name])
+    if "id" in document:
+        document["id"] = _digits(document["id"])
     for name, default in _WIRE_DEFAULTS.items():
         if document.get(name) is None:
             document[name] = default
     ids = document.get("ids", ())
     if ids is None or isinstance(ids, list):  # one that says nothing, or not plainly, is no reason to refuse the rest
-        document["ids"] = [name for name in map(_plain_name, ids or ()) if name != ""]
+        document["ids"] = [name for name in map(_plain_name, map(_digits, ids or ())) if name != ""]
     if document.get("mode") is None:
         document["mode"] = default_mode
     unknown = document.keys() - WIRE_FIELDS
@@ -194,6 +217,54 @@ def from_document(document: dict[str, Any], *, now_ms: int, default_mode: Mode =
 def _plain_name(name: Any) -> Any:
     """As it stands, but for control characters: no name has them."""
     return one_line(name) if isinstance(name, str) and _CONTROL.search(name) else name
+
+
+def _rounded_down(number: Any) -> Any:
+    """A JSON number as an integer: `1.795746E12` and `1795746000000.9` are 1795746000000; anything else as it is."""
+    return math.floor(number) if isinstance(number, float) and math.isfinite(number) else number
+
+
+def _digits(name: Any) -> Any:
+    """A name that is a whole number as the digits of that number; anything else as it is, and refused."""
+    if isinstance(name, float) and name.is_integer():
+        name = int(name)
+    if isinstance(name, int) and not isinstance(name, bool) and 0 <= name < MAX_NUMERIC_ID:
+        return str(name)
+    return name
+
+
+def _meant(time: Any, name: str, now_ms: int) -> Any:
+    if isinstance(time, str):
+        try:
+            return iso_ms(time)
+        except ValueError:
+            raise Rejected(f"{time[:40]!r} is neither ms since 1970 nor ISO 8601 - at `$.{name}`") from None
+    if isinstance(time, (int, float)) and looks_like_seconds(time, now_ms):
+        raise Rejected(f"{name} {time}: {LIKE_SECONDS} - at `$.{name}`")
+    return time
+
+
+LIKE_SECONDS: Final = "this looks like seconds; ms since 1970 are wanted, or ISO 8601"
+
+
+def looks_like_seconds(time: float | Decimal, now_ms: int) -> bool:
+    """Whether a number that should be ms since 1970 lies, read as seconds, within ten years of now."""
+    return abs(time * 1000 - now_ms) <= LIKE_SECONDS_MS
+
+
+def iso_ms(text: str) -> int:
+    """ISO 8601 as ms since 1970 UTC, rounded down; UTC where no zone is given.
+
+    Raises:
+        ValueError: no time.
+    """
+    text = text.strip()
+    if not _ISO_TIME.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is not ISO 8601")
+    moment = dt.datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=dt.UTC)
+    return (moment - _EPOCH) // _MILLISECOND
 
 
 def make_plain(document: dict[str, Any]) -> None:

@@ -7,7 +7,9 @@ languages of India are spelt.
 
 from __future__ import annotations
 
+import math
 import re
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -30,19 +32,39 @@ def one_line(text: str) -> str:
     return " ".join(_DROPPED.sub("", text).split())
 
 
-def read_json(data: bytes | str) -> Any:
-    r"""What JSON says, also where it has escapes of half a character, `\ud83d`: they are left out.
+LARGE: Final = 1e5
+"""A number with a fraction beyond this is a time in ms, of those that we know."""
+BOM: Final = b"\xef\xbb\xbf"
 
-    Programs write them that cut a text within an emoji, and no parser has to take them.
+
+def _number(text: str) -> float:
+    """A number with a fraction. A large one is no later than it says, though a double can't hold all of its digits."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise msgspec.DecodeError("Number out of range")
+    if abs(value) > LARGE and Decimal(text) < value:
+        return math.nextafter(value, -math.inf)
+    return value
+
+
+JSON: Final = msgspec.json.Decoder(float_hook=_number)
+"""Of JSON that others wrote, where what it is to be is not known yet."""
+
+
+def read_json(data: bytes | str) -> Any:
+    r"""What JSON says, also with a byte order mark before it.
+
+    Also where it has escapes of half a character, `\ud83d`: they are left out. Programs write them that cut a text
+    within an emoji, and no parser has to take them.
 
     Raises:
         msgspec.DecodeError, UnicodeDecodeError, RecursionError: it is no JSON, or not UTF-8.
     """
+    data = (data.encode() if isinstance(data, str) else data).removeprefix(BOM)
     try:
-        return msgspec.json.decode(data)
+        return JSON.decode(data)
     except msgspec.DecodeError:
-        whole = whole_characters(data.encode() if isinstance(data, str) else data)
-        return msgspec.json.decode(whole)
+        return JSON.decode(whole_characters(data))
 
 
 def whole_characters(json: bytes) -> bytes:

@@ -108,7 +108,8 @@ def test_longitudes_come_into_range() -> None:
         {"properties__products": {"origin": 7}},
         {"properties__products": {"origin": [7]}},
         {"id": None},
-        {"id": 12},
+        {"id": 1.5},
+        {"id": 2**53},
     ],
     ids=str,
 )

@@ -106,6 +106,28 @@ def test_what_is_posted_is_on_the_log_when_it_is_answered(ask: Callable[..., Non
     ask(test)
 
 
+@pytest.mark.parametrize(
+    ("fields", "stored"),
+    [
+        ({"timestamp": "2023-11-14T22:13:20Z"}, {"timestamp": NOW_MS}),
+        ({"updated": "2023-11-15T03:43:20+05:30"}, {"updated": NOW_MS}),
+        ({"timestamp": NOW_MS - 0.5}, {"timestamp": NOW_MS - 1}),
+        ({"timestamp": "1970-01-20T16:13:20Z"}, {"timestamp": NOW_MS // 1000}),
+        ({"id": 12}, {"id": "12"}),
+    ],
+)
+def test_times_are_taken_as_people_write_them(
+    ask: Callable[..., None], fields: dict[str, Any], stored: dict[str, Any]
+) -> None:
+    async def test(client: httpx.AsyncClient, log: FakeLog) -> None:
+        body = b"\xef\xbb\xbf" + json.dumps(event(**fields)).encode()
+        assert (await client.post(PATH, content=body, headers=KEY)).status_code == 202
+        (published_one,) = published(log)
+        assert {name: published_one[name] for name in stored} == stored
+
+    ask(test)
+
+
 def test_the_same_again_is_no_other_event_also_after_a_restart(ask: Callable[..., None]) -> None:
     async def first(client: httpx.AsyncClient, log: FakeLog) -> None:
         assert (await client.post(PATH, json=[event(), event()], headers=KEY)).json() == {
@@ -206,6 +228,10 @@ BAD = {
     "a colon in the source": event(source="a:b"),
     "a latitude of 91": event(location={"latitude": 91.0, "longitude": 2.0}),
     "a magnitude in words": event(magnitude="big"),
+    "seconds": event(timestamp=NOW_MS // 1000),
+    "seconds with a fraction": event(updated=NOW_MS / 1000 + 0.25),
+    "a time in words": event(timestamp="yesterday"),
+    "a number that doubles can't hold, as the id": event(id=2**53),
     "tomorrow and more": event(timestamp=NOW_MS + 2 * 86_400_000),
     "updated in two hours": event(updated=NOW_MS + 7_200_000),
     "an unknown mode": event(mode="real"),

@@ -2,40 +2,50 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import math
+import re
+import time
+from decimal import Decimal
 from typing import Annotated, Final
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from quakestream.catalog import MAX_LIMIT, EarthquakeFilter
-from quakestream.event import EARLIEST_TIMESTAMP_MS, Mode, iso_time
+from quakestream.event import (
+    EARLIEST_TIMESTAMP_MS,
+    LATEST_MS,
+    LIKE_SECONDS,
+    Mode,
+    iso_ms,
+    iso_time,
+    looks_like_seconds,
+)
 from quakestream.web import at_odds
 
-LATEST_MS: Final = 253_402_300_799_999
-"""9999-12-31T23:59:59.999Z"""
-
+_NUMBER: Final = re.compile(r"-?\d{1,20}(\.\d{0,20})?(e\+?\d\d?)?", re.ASCII | re.IGNORECASE)
+_YEAR: Final = re.compile(r"\d{4}", re.ASCII)
 
 POSITION: Final = r"^([0-9A-Za-z]{1,32}-)?[0-9]{1,18}$"
 """The id of a pushed message, or its `seq` alone."""
 
 
 def epoch_ms(value: object) -> object:
-    """A time as ms since 1970 UTC, from ms or ISO 8601 (UTC where no zone is given).
+    """A time as ms since 1970 UTC, from ms or ISO 8601 (UTC where no zone is given); a fraction of a ms is dropped.
 
     Raises:
-        ValueError: neither.
+        ValueError: neither; or a number that was meant as seconds.
     """
     text = str(value).strip()
-    if text.lstrip("-").isdigit() and not (len(text) == 4 and text.isdigit()):
-        return int(text)
+    if _NUMBER.fullmatch(text) and not _YEAR.fullmatch(text):
+        number = Decimal(text)
+        if looks_like_seconds(number, time.time_ns() // 1_000_000):
+            raise ValueError(LIKE_SECONDS)
+        return math.floor(number)
     try:
-        moment = dt.datetime.fromisoformat(text)
+        return iso_ms(text)
     except ValueError:
         raise ValueError("a time is ISO 8601 (2018-02-07T01:46:13Z) or ms since 1970") from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=dt.UTC)
-    return round((moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) / dt.timedelta(milliseconds=1))
 
 
 Time = Annotated[

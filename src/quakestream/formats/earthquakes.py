@@ -20,7 +20,7 @@ from quakestream.plain import read_json
 from quakestream.seismology.places import describe
 
 _THE_CATALOGUE_S: Final = ("revision", "seq", "firstSeen", "changed", "preferred", "events", "region")
-_BEGINS: Final = re.compile(rb'\{"id":\s*"[^"]*",\s*"(?:revision|magnitude)":')
+_BEGINS: Final = re.compile(rb'\{"id":\s*(?:"[^"]*"|\d+),\s*"(?:revision|magnitude)":')
 _MALFORMED: Final = (KeyError, TypeError, ValueError, AttributeError)
 
 

@@ -18,6 +18,7 @@ from quakestream.event import Mode
 from quakestream.formats import Entry, Problem
 from quakestream.formats.bounds import whole_json
 from quakestream.formats.fields import decimal, epoch_ms, event, number
+from quakestream.plain import BOM, JSON
 
 SOURCE: Final = "usgs"
 
@@ -70,9 +71,9 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
 
 def _parse(data: bytes) -> tuple[Any, bool]:
     """The document, and whether it took leniency (NaN, wrong UTF-8) to read it."""
-    data = data.removeprefix(b"\xef\xbb\xbf")
+    data = data.removeprefix(BOM)
     try:
-        return msgspec.json.decode(data), False
+        return JSON.decode(data), False
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:

@@ -37,12 +37,15 @@ POST_SCHEMA: Final[dict[str, Any]] = {
     "description": "An event, an array of events, or an object with `events`; the fields are the stream's.",
     "type": ["object", "array"],
     "properties": {
-        "id": {"type": "string", "description": "The source's own id, unique within the source."},
+        "id": {"type": ["string", "integer"], "description": "The source's own id, unique within the source."},
         "magnitude": {"type": ["number", "null"]},
         "location": {"type": "object", "description": "`latitude`, `longitude`, and `depth` in km, positive down."},
-        "timestamp": {"type": "integer", "description": "Origin time, ms since 1970 UTC."},
+        "timestamp": {"type": ["number", "string"], "description": "Origin time, ms since 1970 UTC or ISO 8601."},
         "source": {"type": "string", "description": "Absent: `external`. Not an agency's."},
-        "updated": {"type": "integer", "description": "Absent: when this content was first posted."},
+        "updated": {
+            "type": ["number", "string", "null"],
+            "description": "Likewise. Absent: when this content was first posted.",
+        },
         "mode": {"type": "string", "description": "`actual`, `exercise` or `test`. Absent: `DEFAULT_MODE`."},
         "events": {"type": "array", "maxItems": MAX_EVENTS, "description": "Several events, in place of one."},
     },
@@ -146,7 +149,7 @@ class Posts:
     def _event(self, document: Any, now_ms: int) -> EarthquakeEvent:
         if not isinstance(document, dict):
             raise Rejected("not an object")
-        event = from_document(document, now_ms=now_ms, default_mode=self._default_mode)
+        event = from_document(document, now_ms=now_ms, default_mode=self._default_mode, by_people=True)
         if self._sources and event.source not in self._sources:
             raise Rejected(f"source {event.source!r} is not one of INGEST_SOURCES - at `$.source`")
         if not self._sources and event.source.lower() in RESERVED:

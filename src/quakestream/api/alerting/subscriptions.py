@@ -9,11 +9,13 @@ import msgspec
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.params import Depends as Dependency
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from quakestream.api.alerting.bodies import with_csv, with_subscription
+from quakestream.api.parameters import epoch_ms
 from quakestream.channels.webpush import WebPushChannel
 from quakestream.errors import Rejected
+from quakestream.event import LATEST_MS
 from quakestream.subscriptions.portfolio import read_csv
 from quakestream.subscriptions.registry import Stored
 from quakestream.subscriptions.subscription import Portfolio, Subscription, encode, parse
@@ -33,7 +35,7 @@ class Snooze(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    until_ms: Annotated[int, Field(ge=0, le=253_402_300_799_999)] | None = Field(
+    until_ms: Annotated[int, BeforeValidator(epoch_ms), Field(ge=0, le=LATEST_MS)] | None = Field(
         None, description="Milliseconds since 1970. Absent: end the silence."
     )
 
