@@ -10,7 +10,8 @@ RUNS := .venv/.runs
 DEVELOPS := .venv/.develops
 PAGE := src/quakestream/api/dashboard/index.html
 PAGE_SOURCES := $(shell find dashboard -type f -not -path 'dashboard/node_modules/*' -not -path 'dashboard/generated/*' -not -path 'dashboard/tests/*')
-NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix dashboard
+NPM_IN := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix
+NPM := $(NPM_IN) dashboard
 
 .PHONY: help check-machine ready setup run demo kafka test test-long lint screenshots dashboard bench bench-association bench-catalog bench-push bench-alerts bench-delivery format clean
 
@@ -45,13 +46,17 @@ dashboard/node_modules/.installed: dashboard/package-lock.json | $(DEVELOPS)
 	@$(NPM) ci --no-progress --loglevel=error
 	@touch $@
 
+tests/npm/node_modules/.installed: tests/npm/package-lock.json | $(DEVELOPS)
+	@$(NPM_IN) tests/npm ci --no-progress --loglevel=error
+	@touch $@
+
 $(PAGE): $(PAGE_SOURCES) tools/build_page.py src/quakestream/seismology/plates.json | $(VENV)
 	@echo "Building the page …"
 	@$(BIN)/python tools/build_page.py $$([ -e $(DEVELOPS) ] || echo --tidy)
 
 ready: $(RUNS) $(PAGE)
 
-setup: $(DEVELOPS) dashboard/node_modules/.installed $(PAGE) ## .venv with everything in it, the dashboard built
+setup: $(DEVELOPS) dashboard/node_modules/.installed tests/npm/node_modules/.installed $(PAGE) ## .venv with everything in it, the dashboard built
 
 dashboard: setup ## the dashboard with live reload on localhost:5173, against a consumer on localhost:3002
 	$(NPM) run dev
@@ -108,4 +113,4 @@ format: setup ## format the code
 	$(BIN)/ruff format
 
 clean: ## remove what was built; keeps data/
-	rm -rf .venv .cache build dist dashboard/node_modules dashboard/generated src/quakestream/api/dashboard .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .cache build dist dashboard/node_modules tests/npm/node_modules dashboard/generated src/quakestream/api/dashboard .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -23,7 +23,6 @@ PRODUCER: Final[dict[str, Any]] = {
     "acks": "all",
     "max.in.flight.requests.per.connection": 1,
     "linger.ms": 2,
-    "compression.type": "lz4",
     "partitioner": "murmur2_random",
 }
 """What ours sets of what matters to speed."""

@@ -65,3 +65,10 @@ def test_sources_to_start_unasked() -> None:
     assert source_list('[{"name": "usgs", "feed": "all_hour"}]') == [{"name": "usgs", "feed": "all_hour"}]
     with pytest.raises(ConfigError, match="AUTOSTART_SOURCES"):
         load(ServiceSettings, environment={"EVENT_LOG": "embedded", "AUTOSTART_SOURCES": "[1]"})
+
+
+def test_compression_is_one_that_every_client_reads_unless_another_is_chosen() -> None:
+    assert load(ServiceSettings, environment=KAFKA).kafka_compression == "gzip"
+    assert load(ServiceSettings, environment=KAFKA | {"KAFKA_COMPRESSION": "ZSTD"}).kafka_compression == "zstd"
+    with pytest.raises(ConfigError, match=r"KAFKA_COMPRESSION .*'none', 'gzip', 'snappy', 'lz4' or 'zstd'.*'brotli'"):
+        load(ServiceSettings, environment=KAFKA | {"KAFKA_COMPRESSION": "brotli"})

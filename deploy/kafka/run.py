@@ -105,9 +105,14 @@ def find_java() -> str:
     return java or fail("Java is missing: install a Java 17 runtime (Debian: openjdk-17-jre-headless)")
 
 
+def fetched() -> bool:
+    """Whether Kafka is here, with the tools of its command line."""
+    return all(any(LIBS.glob(jar)) for jar in ("kafka_2.13-*.jar", "kafka-tools-*.jar"))
+
+
 def fetch_jars() -> None:
     """Let Maven fetch Kafka, once; an interrupted download leaves nothing behind."""
-    if any(LIBS.glob("kafka_2.13-*.jar")):
+    if fetched():
         return
     maven = shutil.which("mvn") or fail("Maven is missing, and Kafka is not here yet: install maven, then try again")
     partial = LIBS.with_name(f"libs.{os.getpid()}")
@@ -116,8 +121,11 @@ def fetch_jars() -> None:
     if subprocess.run([*goal, f"-DoutputDirectory={partial}"], check=False).returncode:
         shutil.rmtree(partial, ignore_errors=True)
         fail("Maven could not fetch Apache Kafka: see above")
-    shutil.rmtree(LIBS, ignore_errors=True)
+    before = LIBS.with_name(f"libs.{os.getpid()}.before")
+    with contextlib.suppress(FileNotFoundError):
+        LIBS.rename(before)  # of another version: a broker that runs from it goes on
     partial.rename(LIBS)
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def configure(data_dir: Path, port: int) -> Path:

@@ -112,6 +112,11 @@ class Settings(BaseModel):
         "classic",
         description="Kafka's group protocol. `consumer` is KIP-848, whose session timeout is set on the broker.",
     )
+    kafka_compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = Field(
+        "gzip",
+        description="How what is sent to Kafka is compressed: `none`, `gzip`, `snappy`, `lz4`, `zstd`. "
+        "Every client reads `gzip`. Many need a package of their own for the last three.",
+    )
     log_retention_hours: Annotated[float, Field(gt=0)] = Field(
         24 * 30, description="How long the log keeps events, if a topic has to be created."
     )
@@ -128,6 +133,11 @@ class Settings(BaseModel):
     shutdown_timeout_s: Annotated[float, Field(gt=0, le=600)] = Field(
         10, description="How long a program that is told to stop may take to finish what it has accepted."
     )
+
+    @field_validator("kafka_compression", mode="before")
+    @classmethod
+    def _in_small_letters(cls, value: object) -> object:
+        return value.strip().lower() if isinstance(value, str) else value
 
     @field_validator("allowed_hosts")
     @classmethod

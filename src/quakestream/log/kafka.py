@@ -76,7 +76,6 @@ _PRODUCER: Final[dict[str, Any]] = {
     "acks": "all",
     "max.in.flight.requests.per.connection": 1,  # librdkafka #4953: more may reorder after an error
     "linger.ms": 2,
-    "compression.type": "lz4",  # as fast as none here, at a third of the disk
     "message.timeout.ms": 0,  # keep trying
     "message.max.bytes": MAX_MESSAGE_BYTES,
     "queue.buffering.max.kbytes": 1024 * 1024,  # `Room` is the bound, this one is never met
@@ -127,6 +126,8 @@ _MISCONFIGURED: Final = {
 _EARLIEST: Final = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
+Compression = Literal["none", "gzip", "snappy", "lz4", "zstd"]
+
 log = structlog.get_logger(__name__)
 
 
@@ -148,10 +149,12 @@ class KafkaLog(EventLog):
         *,
         replication_factor: int = 1,
         group_protocol: Literal["classic", "consumer"] = "classic",
+        compression: Compression = "gzip",
         extra: Mapping[str, str] | None = None,
     ) -> None:
         self.client_id = client_id
         self.group_protocol = group_protocol
+        self.compression = compression
         self._replication_factor = replication_factor
         self._common: dict[str, Any] = {
             **_COMMON,
@@ -301,6 +304,11 @@ class KafkaLog(EventLog):
                 if error.args[0].code() in {*_NO_SUCH_TOPIC, _NO_LEADER} and self.describe(topic) is None:
                     return {}
                 raise
+
+
+def compressing(kind: Compression) -> dict[str, Any]:
+    """What a producer is told of it: gzip's first level is twice as quick as its sixth, for 3 % more bytes."""
+    return {"compression.type": kind} | ({"compression.level": 1} if kind == "gzip" else {})
 
 
 class KafkaProducer(Producer):
@@ -461,7 +469,9 @@ class KafkaProducer(Producer):
 
     def _new_client(self) -> Client:
         room = {"queue.buffering.max.messages": max(2 * self.queue_size, 1000)}
-        return Client(self._log.settings(_PRODUCER, room, {"error_cb": self._on_error}))
+        return Client(
+            self._log.settings(_PRODUCER, room, compressing(self._log.compression), {"error_cb": self._on_error})
+        )
 
     def _on_error(self, error: KafkaError) -> None:
         if self._lost_client(error):

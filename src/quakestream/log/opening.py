@@ -28,6 +28,7 @@ def open_log(settings: Settings) -> EventLog:
         settings.kafka_client_id,
         replication_factor=settings.kafka_replication_factor,
         group_protocol=settings.kafka_group_protocol,
+        compression=settings.kafka_compression,
     )
 
 
