@@ -298,7 +298,7 @@ def test_rebuild_joins_what_an_older_version_kept_apart_in_one_batch(
     """As it was once: of a mode's only agency, what came in one batch was not held against each other."""
     shell = either
     with closing(shell.catalog()) as catalog, monkeypatch.context() as older:
-        older.setattr("quakestream.catalog.ingest.to_regroup", lambda *_: [])
+        older.setattr("quakestream.catalog.plan.to_regroup", lambda *_: [])
         Writer(catalog).write(shock("us1"), shock("us2", timestamp=shock("us1").timestamp_ms + 600_000, ids=["us1"]))
         (first,), (second,) = catalog.find("us1"), catalog.find("us2")
         assert first != second

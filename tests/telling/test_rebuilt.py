@@ -230,7 +230,7 @@ def test_who_was_told_by_an_earlier_release_is_told_of_the_end(world: Worlds) ->
 def apart(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
     """As an earlier version, which kept every report by itself, until the call."""
     with monkeypatch.context() as older:
-        older.setattr("quakestream.catalog.ingest.to_regroup", lambda *_: [])
+        older.setattr("quakestream.catalog.plan.to_regroup", lambda *_: [])
         yield older.undo
 
 
@@ -272,7 +272,7 @@ def test_one_that_is_two_since_has_its_second_told(world: Worlds, monkeypatch: p
     here.happen(revision(0, "nn1"), revision(1, "us2", timestamp=TIME_MS + 300))
     here.deliver()
     assert here.told() == [("alert", 5.0)]
-    monkeypatch.setattr("quakestream.catalog.ingest.to_regroup", lambda *_: [])
+    monkeypatch.setattr("quakestream.catalog.plan.to_regroup", lambda *_: [])
     monkeypatch.setattr("quakestream.catalog.rebuilding.faults", lambda _: [])
     here.rebuild()
     here.look()

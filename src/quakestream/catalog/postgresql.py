@@ -22,18 +22,9 @@ import structlog
 from sqlalchemy.dialects import postgresql
 
 from quakestream.catalog import Claim, Ingested, LoggedEvent, LogPartition, schema, visits
-from quakestream.catalog.ingest import (
-    Counters,
-    Earthquake,
-    Plan,
-    Reporter,
-    ReportName,
-    Revision,
-    StoredEarthquake,
-    StoredReport,
-    arrival,
-    new_earthquake_id,
-)
+from quakestream.catalog.documents import Earthquake, ReportName, Revision, new_earthquake_id
+from quakestream.catalog.lookup import Reporter, StoredEarthquake, StoredReport
+from quakestream.catalog.plan import Counters, Plan, arrival
 from quakestream.catalog.sql import SqlCatalog, SqlLookup
 from quakestream.errors import Fatal, Fenced, OffsetLost, Unreachable
 from quakestream.event import EarthquakeEvent, Mode, decode

@@ -20,7 +20,7 @@ import msgspec
 import sqlalchemy as sa
 
 from quakestream.catalog import LoggedEvent, LogPartition
-from quakestream.catalog.ingest import ReportName, new_earthquake_id
+from quakestream.catalog.documents import ReportName, new_earthquake_id
 from quakestream.catalog.postgresql import PostgresqlCatalog
 from quakestream.catalog.schema import (
     changes,

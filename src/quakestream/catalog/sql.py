@@ -23,7 +23,8 @@ from quakestream.catalog import (
     retention,
     visits,
 )
-from quakestream.catalog.ingest import CalledName, Lookup, ReportName, StoredReport, TimeRange
+from quakestream.catalog.documents import ReportName
+from quakestream.catalog.lookup import CalledName, Lookup, StoredReport, TimeRange
 from quakestream.errors import Unreachable
 from quakestream.event import Mode
 

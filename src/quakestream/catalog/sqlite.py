@@ -12,18 +12,9 @@ import msgspec
 import sqlalchemy as sa
 
 from quakestream.catalog import Claim, Ingested, LoggedEvent, LogPartition, visits
-from quakestream.catalog.ingest import (
-    Counters,
-    Earthquake,
-    Plan,
-    Reporter,
-    ReportName,
-    Revision,
-    StoredEarthquake,
-    StoredReport,
-    arrival,
-    new_earthquake_id,
-)
+from quakestream.catalog.documents import Earthquake, ReportName, Revision, new_earthquake_id
+from quakestream.catalog.lookup import Reporter, StoredEarthquake, StoredReport
+from quakestream.catalog.plan import Counters, Plan, arrival
 from quakestream.catalog.schema import migrate
 from quakestream.catalog.sql import SqlCatalog, SqlLookup
 from quakestream.errors import Fatal, Fenced, OffsetLost, Unreachable

@@ -12,20 +12,10 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Row, Select, and_, or_, select, text, tuple_
 
-from quakestream.catalog.ingest import (
-    CalledName,
-    Earthquake,
-    Reporter,
-    ReportName,
-    Revision,
-    StoredEarthquake,
-    StoredReport,
-    Surroundings,
-    TimeRange,
-    earthquake_document,
-    preferred_report,
-)
+from quakestream.catalog.documents import Earthquake, ReportName, Revision, earthquake_document, preferred_report
+from quakestream.catalog.lookup import CalledName, Reporter, StoredEarthquake, StoredReport, TimeRange
 from quakestream.catalog.schema import changes, claims, earthquakes, events, reports
+from quakestream.catalog.surroundings import Surroundings
 from quakestream.event import EarthquakeEvent, decode, make_plain
 from quakestream.seismology.association import components, group_component
 from quakestream.seismology.likeness import LIMITS, Limits

@@ -6,151 +6,28 @@ what those before it did. An earthquake is always known whole, with all of its r
 
 from __future__ import annotations
 
-import bisect
-import functools
 import math
-import os
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
-from ulid import base32
 
 from quakestream.catalog import Change, ChangeType, Ingested, LoggedEvent
-from quakestream.event import EarthquakeEvent, Mode, encode
+from quakestream.catalog.documents import (
+    Earthquake,
+    Report,
+    ReportName,
+    Revision,
+    earthquake_document,
+    preferred_report,
+    words,
+)
+from quakestream.catalog.lookup import Lookup, Reporter, TimeRange
+from quakestream.catalog.surroundings import Surroundings
+from quakestream.event import EarthquakeEvent, encode
 from quakestream.seismology.association import Component, group_component, to_regroup
 from quakestream.seismology.likeness import LIMITS, Limits
-from quakestream.seismology.origin import Identity, Origin, origin_of
-from quakestream.seismology.origin_window import OriginWindow
-from quakestream.seismology.places import describe, flinn_engdahl
-from quakestream.seismology.preference import preferred
-
-ReportName = tuple[str, str, str]
-"""(source, id, mode)"""
-Revision = tuple[int, bytes]
-"""(updated_ms, content hash): the order of revisions."""
-TimeRange = tuple[str, int, int]
-"""(mode, from ms, to ms), inclusive."""
-CalledName = tuple[str, str]
-"""(mode, name): an id, or `<source>:<id>`, as `Origin.names` and `Origin.claims` give them."""
-Reporter = tuple[str, str, str]
-"""(mode, source, agency)"""
-
-_encoder = msgspec.json.Encoder()
-
-
-class Report(Struct):
-    """A report as it stands: its latest event, and which earthquake it belongs to."""
-
-    report: int
-    earthquake: int
-    revision: Revision
-    event: EarthquakeEvent
-    origin: Origin
-    words: str | None = None
-    """Its place, where that was put in words before."""
-
-    @property
-    def name(self) -> ReportName:
-        """By which the database finds it."""
-        return self.event.source, self.event.id, self.event.mode
-
-
-class Earthquake(Struct):
-    """An earthquake as it stands, with all of its reports by number."""
-
-    earthquake: int
-    id: str
-    mode: Mode
-    revision: int
-    seq: int
-    first_seen_ms: int
-    reports: dict[int, Report] = msgspec.field(default_factory=dict)
-    preferred: Report | None = None
-    """Whose event speaks for it; of one that was merged away, the last that did."""
-    deleted: bool = False
-    """Whether, at its last change, every source had withdrawn it."""
-    merged_into: int | None = None
-    largest_magnitude: float | None = None
-    """The largest that it was shown with by this transaction's changes after which it stood."""
-    made_by: int = 0
-    """The report whose event made it; 0: not known here."""
-
-    @property
-    def event(self) -> EarthquakeEvent:
-        """Its preferred event."""
-        assert self.preferred is not None  # noqa: S101 - it has one from its first change on
-        return self.preferred.event
-
-
-class StoredReport(Struct, frozen=True):
-    """A row of the look-ups: a report with its latest event, and its earthquake."""
-
-    report: int
-    revision: Revision
-    event: EarthquakeEvent
-    earthquake: int
-    earthquake_id: str
-    earthquake_revision: int
-    seq: int
-    first_seen_ms: int
-    deleted: bool
-
-
-class StoredEarthquake(Struct, frozen=True):
-    """A row of the look-ups: an earthquake alone, and the report whose event made it."""
-
-    made_by: int
-    earthquake: int
-    id: str
-    mode: Mode
-    revision: int
-    seq: int
-    first_seen_ms: int
-    deleted: bool
-    merged_into: int | None
-
-
-class Lookup(Protocol):
-    """What a plan asks the database, within its transaction. Earthquakes come whole: with all of their reports."""
-
-    def reporters(self) -> Iterable[Reporter]:
-        """Every source and agency that the catalogue has reports of, by mode."""
-        ...
-
-    def named(self, names: Sequence[ReportName]) -> Iterable[StoredReport]:
-        """The earthquakes of these reports."""
-        ...
-
-    def around(self, ranges: Sequence[TimeRange]) -> Iterable[StoredReport]:
-        """The earthquakes with a report whose origin time is in one of these ranges."""
-        ...
-
-    def called(self, names: Sequence[CalledName]) -> Iterable[StoredReport]:
-        """The earthquakes with a report that has one of these names."""
-        ...
-
-    def claiming(self, names: Sequence[CalledName]) -> Iterable[StoredReport]:
-        """The earthquakes with a report that says that others call it so."""
-        ...
-
-    def made_by(self, reports: Sequence[int]) -> Iterable[StoredEarthquake]:
-        """The earthquakes whose first change was an event of one of these reports; also those merged away since."""
-        ...
-
-    def revisions(self, wanted: Sequence[tuple[int, Revision]]) -> Iterable[tuple[int, Revision]]:
-        """Which of these (report, revision) are stored."""
-        ...
-
-    def said_at(self, wanted: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int, EarthquakeEvent]]:
-        """The stored events of these (report, `updated`), as they are read today."""
-        ...
-
-    def first_seen(self, wanted: Sequence[tuple[int, bytes]]) -> Iterable[tuple[int, bytes]]:
-        """Which of these (report, content hash) are stored with no `updated` of their own."""
-        ...
+from quakestream.seismology.origin import Origin, origin_of
 
 
 class StoredEvent(Struct, frozen=True):
@@ -513,157 +390,6 @@ def _stands(arrival: Arrival, report: Report) -> bool:
     (updated_ms, digest), stored = arrival.revision, report.revision
     same_time = updated_ms == stored[0] or not arrival.stated
     return same_time and digest != stored[1] and report.event.content_hash() == digest
-
-
-def words(event: EarthquakeEvent) -> str | None:
-    """Where it is, in words; None where its source says so itself."""
-    return describe(event.location.latitude, event.location.longitude) if event.place is None else None
-
-
-class Surroundings:
-    """What a plan has looked up so far, and what it has made of it: an `OriginIndex` that reads when it is asked."""
-
-    def __init__(self, lookup: Lookup) -> None:
-        self.window = OriginWindow()
-        self.reports: dict[ReportName, Report] = {}
-        self.by_identity: dict[Identity, Report] = {}
-        self.earthquakes: dict[int, Earthquake] = {}
-        self._lookup = lookup
-        self._covered: dict[str, list[tuple[int, int]]] = {}
-        self._called: set[CalledName] = set()
-        self._claiming: set[CalledName] = set()
-        self._linked: set[tuple[str, str, tuple[str, ...]]] = set()
-
-    def add(self, report: Report) -> None:
-        """A report that is new."""
-        self.reports[report.name] = self.by_identity[report.origin.identity] = report
-
-    def near(self, origin: Origin, max_time_s: float, max_distance_km: float) -> Iterable[Origin]:
-        """`OriginIndex.near`."""
-        reach_ms = math.ceil(max_time_s * 1000.0)
-        wanted = (origin.mode, origin.time_ms - reach_ms, origin.time_ms + reach_ms)
-        if not self._covers(wanted):
-            self.read_around([wanted])
-        return self.window.near(origin, max_time_s, max_distance_km)
-
-    def named(self, origin: Origin) -> Iterable[Origin]:
-        """`OriginIndex.named`."""
-        once = (origin.mode, origin.key, origin.ids)
-        if once not in self._linked:
-            self.read_linked([origin])
-        return self.window.named(origin)
-
-    def read_named(self, names: set[ReportName]) -> None:
-        """Know these reports, where they are stored."""
-        self._take(self._lookup.named(sorted(names)))
-
-    def read_linked(self, origins: Sequence[Origin]) -> None:
-        """Know whom they claim to be, and who claims to be them, or the same as they."""
-        self._linked.update((o.mode, o.key, o.ids) for o in origins)
-        claimed = {(o.mode, name) for o in origins for name in o.claims}
-        named = {(o.mode, name) for o in origins for name in o.names} | claimed
-        if unknown := claimed - self._called:
-            self._called |= unknown
-            self._take(self._lookup.called(sorted(unknown)))
-        if unknown := named - self._claiming:
-            self._claiming |= unknown
-            self._take(self._lookup.claiming(sorted(unknown)))
-
-    def read_around(self, ranges: Sequence[TimeRange]) -> None:
-        """Know every report whose origin time lies in these ranges."""
-        merged = _merged(ranges)
-        if merged:
-            self._take(self._lookup.around(merged))
-        for mode in {mode for mode, _, _ in merged}:
-            read = [r for r in merged if r[0] == mode] + [(mode, a, b) for a, b in self._covered.get(mode, ())]
-            self._covered[mode] = [(a, b) for _, a, b in _merged(read)]
-
-    def _covers(self, wanted: TimeRange) -> bool:
-        mode, first_ms, last_ms = wanted
-        spans = self._covered.get(mode, ())
-        place = bisect.bisect_right(spans, (first_ms, math.inf)) - 1
-        return place >= 0 and spans[place][1] >= last_ms
-
-    def _take(self, rows: Iterable[StoredReport]) -> None:
-        for row in rows:
-            event = row.event
-            name = (event.source, event.id, event.mode)
-            if name in self.reports:
-                continue
-            origin = origin_of(event)
-            report = Report(row.report, row.earthquake, row.revision, event, origin)
-            self.add(report)
-            self.window.add(origin)
-            quake = self.earthquakes.get(row.earthquake)
-            if quake is None:
-                quake = self.earthquakes[row.earthquake] = Earthquake(
-                    row.earthquake,
-                    row.earthquake_id,
-                    event.mode,
-                    row.earthquake_revision,
-                    row.seq,
-                    row.first_seen_ms,
-                    deleted=row.deleted,
-                )
-            quake.reports[row.report] = report
-
-
-def new_earthquake_id(_first: ReportName) -> str:
-    """`eq_` and a ULID: 48 bits of time in ms, 80 of chance, which are 16 letters of 5 bits."""
-    return f"eq_{_ulid_time(time.time_ns() // 1_000_000)}{os.urandom(16).translate(_LETTERS).decode()}"
-
-
-@functools.lru_cache(maxsize=1)
-def _ulid_time(now_ms: int) -> str:
-    return base32.encode(now_ms.to_bytes(6, "big") + bytes(10))[:10]
-
-
-_LETTERS: Final = (base32.ENCODE * 8).encode()
-"""For each byte, the letter of its last five bits."""
-
-
-def _merged(ranges: Sequence[TimeRange]) -> list[TimeRange]:
-    """The same times in as few ranges as will do, in order."""
-    merged: list[TimeRange] = []
-    for mode, first_ms, last_ms in sorted(ranges):
-        if merged and merged[-1][0] == mode and first_ms <= merged[-1][2] + 1:
-            merged[-1] = (mode, merged[-1][1], max(last_ms, merged[-1][2]))
-        else:
-            merged.append((mode, first_ms, last_ms))
-    return merged
-
-
-def preferred_report(quake: Earthquake) -> Report:
-    reports = quake.reports
-    if len(reports) == 1:
-        return next(iter(reports.values()))
-    key = preferred(report.origin for report in reports.values()).key
-    return next(report for report in reports.values() if report.event.key == key)
-
-
-def earthquake_document(quake: Earthquake, changed_ms: int) -> bytes:
-    """The contract's Earthquake as JSON: its own fields, and its preferred event's as on the stream.
-
-    `region` is its Flinn–Engdahl region; `place` says where it is where its source does not.
-    """
-    event = quake.event
-    own = {
-        "id": quake.id,
-        "revision": quake.revision,
-        "seq": quake.seq,
-        "firstSeen": quake.first_seen_ms,
-        "changed": changed_ms,
-        "preferred": event.key,
-        "events": [quake.reports[report].event.key for report in sorted(quake.reports)],
-        "region": flinn_engdahl(event.location.latitude, event.location.longitude),
-    }
-    if event.place is None:
-        assert quake.preferred is not None  # noqa: S101 - `event` is its
-        own["place"] = quake.preferred.words or words(event)
-    if event.extra:  # fields of others may be called the same: the earthquake's own count
-        return _encoder.encode(event.document() | own)
-    encoded = encode(event)  # begins with the event's `id`, in whose place the earthquake's own fields stand
-    return _encoder.encode(own)[:-1] + encoded[encoded.index(b',"magnitude":') :]
 
 
 def _difference(before: EarthquakeEvent, after: EarthquakeEvent) -> str:

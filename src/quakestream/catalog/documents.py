@@ -1,0 +1,120 @@
+"""An earthquake as it stands, with all of its reports: its id, whose event speaks for it, and its JSON."""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+from ulid import base32
+
+from quakestream import clock
+from quakestream.event import EarthquakeEvent, Mode, encode
+from quakestream.seismology.origin import Origin
+from quakestream.seismology.places import describe, flinn_engdahl
+from quakestream.seismology.preference import preferred
+
+ReportName = tuple[str, str, str]
+"""(source, id, mode)"""
+Revision = tuple[int, bytes]
+"""(updated_ms, content hash): the order of revisions."""
+
+_encoder = msgspec.json.Encoder()
+
+
+class Report(Struct):
+    """A report as it stands: its latest event, and which earthquake it belongs to."""
+
+    report: int
+    earthquake: int
+    revision: Revision
+    event: EarthquakeEvent
+    origin: Origin
+    words: str | None = None
+    """Its place, where that was put in words before."""
+
+    @property
+    def name(self) -> ReportName:
+        """By which the database finds it."""
+        return self.event.source, self.event.id, self.event.mode
+
+
+class Earthquake(Struct):
+    """An earthquake as it stands, with all of its reports by number."""
+
+    earthquake: int
+    id: str
+    mode: Mode
+    revision: int
+    seq: int
+    first_seen_ms: int
+    reports: dict[int, Report] = msgspec.field(default_factory=dict)
+    preferred: Report | None = None
+    """Whose event speaks for it; of one that was merged away, the last that did."""
+    deleted: bool = False
+    """Whether, at its last change, every source had withdrawn it."""
+    merged_into: int | None = None
+    largest_magnitude: float | None = None
+    """The largest that it was shown with by this transaction's changes after which it stood."""
+    made_by: int = 0
+    """The report whose event made it; 0: not known here."""
+
+    @property
+    def event(self) -> EarthquakeEvent:
+        """Its preferred event."""
+        assert self.preferred is not None  # noqa: S101 - it has one from its first change on
+        return self.preferred.event
+
+
+def new_earthquake_id(_first: ReportName) -> str:
+    """`eq_` and a ULID: 48 bits of time in ms, 80 of chance, which are 16 letters of 5 bits."""
+    return f"eq_{_ulid_time(clock.now_ms())}{os.urandom(16).translate(_LETTERS).decode()}"
+
+
+@functools.lru_cache(maxsize=1)
+def _ulid_time(now_ms: int) -> str:
+    return base32.encode(now_ms.to_bytes(6, "big") + bytes(10))[:10]
+
+
+_LETTERS: Final = (base32.ENCODE * 8).encode()
+"""For each byte, the letter of its last five bits."""
+
+
+def preferred_report(quake: Earthquake) -> Report:
+    reports = quake.reports
+    if len(reports) == 1:
+        return next(iter(reports.values()))
+    key = preferred(report.origin for report in reports.values()).key
+    return next(report for report in reports.values() if report.event.key == key)
+
+
+def earthquake_document(quake: Earthquake, changed_ms: int) -> bytes:
+    """The contract's Earthquake as JSON: its own fields, and its preferred event's as on the stream.
+
+    `region` is its Flinn–Engdahl region; `place` says where it is where its source does not.
+    """
+    event = quake.event
+    own = {
+        "id": quake.id,
+        "revision": quake.revision,
+        "seq": quake.seq,
+        "firstSeen": quake.first_seen_ms,
+        "changed": changed_ms,
+        "preferred": event.key,
+        "events": [quake.reports[report].event.key for report in sorted(quake.reports)],
+        "region": flinn_engdahl(event.location.latitude, event.location.longitude),
+    }
+    if event.place is None:
+        assert quake.preferred is not None  # noqa: S101 - `event` is its
+        own["place"] = quake.preferred.words or words(event)
+    if event.extra:  # fields of others may be called the same: the earthquake's own count
+        return _encoder.encode(event.document() | own)
+    encoded = encode(event)  # begins with the event's `id`, in whose place the earthquake's own fields stand
+    return _encoder.encode(own)[:-1] + encoded[encoded.index(b',"magnitude":') :]
+
+
+def words(event: EarthquakeEvent) -> str | None:
+    """Where it is, in words; None where its source says so itself."""
+    return describe(event.location.latitude, event.location.longitude) if event.place is None else None

@@ -1,0 +1,111 @@
+"""What is near: the earthquakes that a plan has looked up so far, each asked of the database once."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Iterable, Sequence
+
+from quakestream.catalog.documents import Earthquake, Report, ReportName
+from quakestream.catalog.lookup import CalledName, Lookup, StoredReport, TimeRange
+from quakestream.seismology.origin import Identity, Origin, origin_of
+from quakestream.seismology.origin_window import OriginWindow
+
+
+class Surroundings:
+    """What a plan has looked up so far, and what it has made of it: an `OriginIndex` that reads when it is asked."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        self.window = OriginWindow()
+        self.reports: dict[ReportName, Report] = {}
+        self.by_identity: dict[Identity, Report] = {}
+        self.earthquakes: dict[int, Earthquake] = {}
+        self._lookup = lookup
+        self._covered: dict[str, list[tuple[int, int]]] = {}
+        self._called: set[CalledName] = set()
+        self._claiming: set[CalledName] = set()
+        self._linked: set[tuple[str, str, tuple[str, ...]]] = set()
+
+    def add(self, report: Report) -> None:
+        """A report that is new."""
+        self.reports[report.name] = self.by_identity[report.origin.identity] = report
+
+    def near(self, origin: Origin, max_time_s: float, max_distance_km: float) -> Iterable[Origin]:
+        """`OriginIndex.near`."""
+        reach_ms = math.ceil(max_time_s * 1000.0)
+        wanted = (origin.mode, origin.time_ms - reach_ms, origin.time_ms + reach_ms)
+        if not self._covers(wanted):
+            self.read_around([wanted])
+        return self.window.near(origin, max_time_s, max_distance_km)
+
+    def named(self, origin: Origin) -> Iterable[Origin]:
+        """`OriginIndex.named`."""
+        once = (origin.mode, origin.key, origin.ids)
+        if once not in self._linked:
+            self.read_linked([origin])
+        return self.window.named(origin)
+
+    def read_named(self, names: set[ReportName]) -> None:
+        """Know these reports, where they are stored."""
+        self._take(self._lookup.named(sorted(names)))
+
+    def read_linked(self, origins: Sequence[Origin]) -> None:
+        """Know whom they claim to be, and who claims to be them, or the same as they."""
+        self._linked.update((o.mode, o.key, o.ids) for o in origins)
+        claimed = {(o.mode, name) for o in origins for name in o.claims}
+        named = {(o.mode, name) for o in origins for name in o.names} | claimed
+        if unknown := claimed - self._called:
+            self._called |= unknown
+            self._take(self._lookup.called(sorted(unknown)))
+        if unknown := named - self._claiming:
+            self._claiming |= unknown
+            self._take(self._lookup.claiming(sorted(unknown)))
+
+    def read_around(self, ranges: Sequence[TimeRange]) -> None:
+        """Know every report whose origin time lies in these ranges."""
+        merged = _merged(ranges)
+        if merged:
+            self._take(self._lookup.around(merged))
+        for mode in {mode for mode, _, _ in merged}:
+            read = [r for r in merged if r[0] == mode] + [(mode, a, b) for a, b in self._covered.get(mode, ())]
+            self._covered[mode] = [(a, b) for _, a, b in _merged(read)]
+
+    def _covers(self, wanted: TimeRange) -> bool:
+        mode, first_ms, last_ms = wanted
+        spans = self._covered.get(mode, ())
+        place = bisect.bisect_right(spans, (first_ms, math.inf)) - 1
+        return place >= 0 and spans[place][1] >= last_ms
+
+    def _take(self, rows: Iterable[StoredReport]) -> None:
+        for row in rows:
+            event = row.event
+            name = (event.source, event.id, event.mode)
+            if name in self.reports:
+                continue
+            origin = origin_of(event)
+            report = Report(row.report, row.earthquake, row.revision, event, origin)
+            self.add(report)
+            self.window.add(origin)
+            quake = self.earthquakes.get(row.earthquake)
+            if quake is None:
+                quake = self.earthquakes[row.earthquake] = Earthquake(
+                    row.earthquake,
+                    row.earthquake_id,
+                    event.mode,
+                    row.earthquake_revision,
+                    row.seq,
+                    row.first_seen_ms,
+                    deleted=row.deleted,
+                )
+            quake.reports[row.report] = report
+
+
+def _merged(ranges: Sequence[TimeRange]) -> list[TimeRange]:
+    """The same times in as few ranges as will do, in order."""
+    merged: list[TimeRange] = []
+    for mode, first_ms, last_ms in sorted(ranges):
+        if merged and merged[-1][0] == mode and first_ms <= merged[-1][2] + 1:
+            merged[-1] = (mode, merged[-1][1], max(last_ms, merged[-1][2]))
+        else:
+            merged.append((mode, first_ms, last_ms))
+    return merged
