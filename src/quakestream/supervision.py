@@ -23,6 +23,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from quakestream import telemetry
+from quakestream.backoff import pause_after
 from quakestream.errors import Fatal, QuakestreamError
 
 PAUSE_S: Final = (0.5, 60.0)
@@ -100,8 +101,7 @@ class Supervisor:
 
     def pause_after(self, failures: int) -> float:
         """How long to wait after so many failures in a row, in seconds."""
-        first_s, longest_s = self._pause_s
-        return min(first_s * 2.0 ** min(failures - 1, 30), longest_s) * (1.0 - self._chance() / 2)
+        return pause_after(failures, *self._pause_s) * (1.0 - self._chance() / 2)
 
 
 class Worker:

@@ -12,6 +12,7 @@ from typing import Final
 
 import typer
 
+from quakestream.backoff import pause_after
 from quakestream.command import closing_producer, fail, print_json, reporting
 from quakestream.consumer.printing import EventPrinter
 from quakestream.errors import QuakestreamError, Rejected
@@ -111,7 +112,7 @@ def _send_again(producer: Producer, letter: LoggedRecord, within_s: float) -> No
 
 def records(log: EventLog, topic: str, offsets: dict[int, int], *, follow: bool) -> Iterator[LoggedRecord]:
     """From these offsets on, to the end or for ever; `offsets` moves along."""
-    idle_s = IDLE_S[0]
+    looks = 0
     while True:
         count = 0
         for partition, offset in offsets.items():
@@ -120,12 +121,12 @@ def records(log: EventLog, topic: str, offsets: dict[int, int], *, follow: bool)
                 count += 1
                 yield record
         if count:
-            idle_s = IDLE_S[0]
+            looks = 0
         elif not follow:
             return
         else:
-            time.sleep(idle_s)
-            idle_s = min(2 * idle_s, IDLE_S[1])
+            looks += 1
+            time.sleep(pause_after(looks, *IDLE_S))
 
 
 def _last(

@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import Connection
 
 from quakestream import supervision, telemetry
+from quakestream.backoff import pause_after
 from quakestream.catalog import Catalog, Change, Cursor, Feed, queries
 from quakestream.errors import Fenced, Gap, Retryable
 
@@ -97,18 +98,19 @@ class FollowerThread(abc.ABC):
         """Have the place, and follow, until it is lost or `stopping` is set."""
 
     def _run(self) -> None:
-        wait_s = RETRY_FIRST_S
+        failures = 0
         while not self.stopping.is_set():
             try:
                 self.prepare()
                 if self._stand_by():
                     self.serve()
-                wait_s = RETRY_FIRST_S
+                failures = 0
             except Retryable as error:
+                failures += 1
+                wait_s = pause_after(failures, RETRY_FIRST_S, RETRY_MOST_S)
                 self.error = str(error)
                 log.warning("will try again", what=self.what, wait_s=wait_s, reason=str(error))
                 self.stopping.wait(wait_s)
-                wait_s = min(2 * wait_s, RETRY_MOST_S)
             except BaseException as error:  # it is started again: the catalogue must stay up
                 self.error = f"{type(error).__name__}: {error}"
                 raise

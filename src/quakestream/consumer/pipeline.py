@@ -20,6 +20,7 @@ from typing import Final, TypeVar
 import structlog
 
 from quakestream import supervision, telemetry
+from quakestream.backoff import pauses
 from quakestream.catalog import Catalog, Claim, Ingested, LoggedEvent, LogPartition
 from quakestream.errors import Backpressure, Fatal, Fenced, OffsetLost, QuakestreamError, Rejected, Retryable
 from quakestream.event import EarthquakeEvent, Mode, decode, is_backfill
@@ -359,18 +360,18 @@ class Pipeline:
 
     def _persistently(self, what: str, call: Callable[[], T]) -> T:
         """Call until it is done, backing off; only `stop` ends it, or an error that will not pass."""
-        wait_s = RETRY_FIRST_S
+        waits_s = pauses(RETRY_FIRST_S, RETRY_MOST_S)
         while True:
             try:
                 result = call()
             except Fenced:
                 raise
             except Retryable as error:
+                wait_s = next(waits_s)
                 self._catalog_error = None if isinstance(error, Backpressure) else str(error)
                 logger.warning("will try again", what=what, wait_s=wait_s, reason=str(error))
                 if self._stopping.wait(wait_s):
                     raise _Stopping from None
-                wait_s = min(wait_s * 2, RETRY_MOST_S)
             else:
                 self._catalog_error = None
                 return result

@@ -33,6 +33,7 @@ from typing import Final, Literal, NamedTuple, TypeVar
 import structlog
 
 from quakestream import supervision
+from quakestream.backoff import pauses
 from quakestream.clock import now_ms
 from quakestream.errors import Fatal, Fenced, OffsetLost, QuakestreamError, Retryable, Unreachable
 from quakestream.log import (
@@ -257,7 +258,7 @@ class EmbeddedProducer(Producer):
     def _append(self, batches: Sequence[Batch]) -> list[Outcome] | None:
         """Write them durably, however long it takes; None when the producer was closed before that."""
         records = [record for batch in batches for record in batch.records]
-        pause_s, longest_s = RETRY_S
+        pauses_s = pauses(*RETRY_S)
         while True:
             try:
                 with file.storage_errors(self._log.path):
@@ -266,11 +267,11 @@ class EmbeddedProducer(Producer):
                         outcomes = file.append(connection, records, now_ms())
                     self._check_place()
             except Unreachable as error:
+                pause_s = next(pauses_s)
                 log.warning("append failed, trying again", error=str(error), queued=self.queued, retry_in_s=pause_s)
                 self._file.close()
                 if self._give_up.wait(pause_s):
                     return None
-                pause_s = min(2 * pause_s, longest_s)
             else:
                 for record, outcome in zip(records, outcomes, strict=True):
                     if isinstance(outcome, int):

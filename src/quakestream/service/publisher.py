@@ -14,6 +14,7 @@ from typing import Any, Final
 import structlog
 
 from quakestream import telemetry
+from quakestream.backoff import pauses
 from quakestream.errors import Backpressure, Fatal, QuakestreamError, Rejected, Retryable
 from quakestream.event import MAX_EVENT_BYTES, EarthquakeEvent, cloudevent_headers, encode, iso_time, new_traceparent
 from quakestream.log import EventLog, Fingerprint, Record, Topic
@@ -149,7 +150,7 @@ class Publisher:
         Raises:
             QuakestreamError: that trying again does not mend.
         """
-        for pause_s in _pauses():
+        for pause_s in pauses(*RETRY_S):
             try:
                 await asyncio.to_thread(self._log.ensure_topics, self._topics)
             except Retryable as error:
@@ -184,7 +185,7 @@ class Publisher:
         if not _again([on_the_way[0]], [first]):
             on_the_way.popleft()
             return
-        for pause_s in _pauses():
+        for pause_s in pauses(*RETRY_S):
             fates = [await sent.outcomes for sent in on_the_way]
             for outcomes in fates:
                 self._check(outcomes)
@@ -351,13 +352,6 @@ class Publisher:
                 log.info("the event log answers", kind=self.kind)
             else:
                 log.warning("the event log does not answer; trying again", kind=self.kind, why=why)
-
-
-def _pauses() -> Iterator[float]:
-    pause_s, longest_s = RETRY_S
-    while True:
-        yield pause_s
-        pause_s = min(2 * pause_s, longest_s)
 
 
 def _again(batches: Iterable[_Sent], outcomes: Iterable[Sequence[Outcome]]) -> list[Record]:

@@ -19,6 +19,7 @@ import structlog
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from quakestream import supervision, telemetry
+from quakestream.backoff import pauses
 from quakestream.config import LEAST_INTERVAL_MS
 from quakestream.errors import Fatal, Rejected, Retryable
 from quakestream.event import EarthquakeEvent
@@ -368,7 +369,7 @@ class _Run:
         return self._stream.publisher.tally(self.name).document(self.name, self.state, self._error)
 
     async def _work(self, source: Source) -> None:
-        pause_s = RETRY_S[0]
+        pauses_s = pauses(*RETRY_S)
         if self._stream.recalled is not None:
             await self._stream.recalled.wait()
         while True:
@@ -379,8 +380,7 @@ class _Run:
                 return
             except Retryable as error:
                 self.report("failing", error=str(error))
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, RETRY_S[1])
+                await asyncio.sleep(next(pauses_s))
             else:
                 self.report("finished")
                 return

@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 
 import httpx
 
+from quakestream.backoff import pause_after
 from quakestream.errors import Rejected, Retryable, Unreachable
 from quakestream.sources import SourceContext
 from quakestream.sources.allowed import GuardedTransport, SourceUrls
@@ -149,8 +150,7 @@ class Pace:
         """
         pause_s = self.interval_s
         if self.failures:
-            doubled_s = self.interval_s * 2.0 ** min(self.failures - 1, 16)
-            pause_s = min(self._longest_s, doubled_s) * self._jitter.uniform(1, 1 + JITTER)
+            pause_s = pause_after(self.failures, self.interval_s, self._longest_s) * self._jitter.uniform(1, 1 + JITTER)
         return max(pause_s - spent_s, min(self._asked_s, MAX_WAIT_S), 0.0)
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from quakestream.backoff import pause_after
 from quakestream.event import EarthquakeEvent
 from quakestream.sources.memory import Memory
 
@@ -90,9 +91,9 @@ class Watch:
     def postpone(self, id_: str) -> None:
         """It has not: to be asked again, later and later."""
         if question := self._questions.get(id_):
-            pause_ms = min(self._pause_ms * 2 ** min(question.asked, 20), max(MAX_PAUSE_MS, self._pause_ms))
-            question.due_ms = self._now_ms() + pause_ms
             question.asked += 1
+            pause_ms = pause_after(question.asked, self._pause_ms, max(MAX_PAUSE_MS, self._pause_ms))
+            question.due_ms = self._now_ms() + round(pause_ms)
 
     def _load(self) -> dict[str, EarthquakeEvent]:
         if self._shown is None:

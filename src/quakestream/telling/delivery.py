@@ -26,6 +26,7 @@ import structlog
 import uvloop
 
 from quakestream import supervision, telemetry
+from quakestream.backoff import pause_after
 from quakestream.channels import Accepted, Channel, Message, Outcome, Refused, Retry
 from quakestream.errors import Retryable
 from quakestream.secrecy import redacted
@@ -430,8 +431,7 @@ class _Worker:
             return
         target.failures += 1
         asked_s = min(outcome.after_s or 0.0, MAX_ASKED_S)
-        ahead = target.failures - FAILURES_BEFORE_PAUSE
-        pause_s = min(PAUSE_FIRST_S * 2.0 ** min(ahead, 20), PAUSE_MOST_S) if ahead >= 0 else 0.0
+        pause_s = pause_after(target.failures - FAILURES_BEFORE_PAUSE + 1, PAUSE_FIRST_S, PAUSE_MOST_S)
         target.paused_until = max(target.paused_until, time.monotonic() + max(pause_s, asked_s))
 
     def _judge(self, one: Leased, outcome: Outcome) -> Settled:
@@ -445,7 +445,7 @@ class _Worker:
         if one.attempts >= self._settings.max_attempts:
             why = f"{one.attempts} attempts; {outcome.why}"
             return Settled(one.notification, "dead", redacted(why)[:MAX_WHY], outcome.maybe_told)
-        wait_s = min(self._settings.retry_first_s * 2.0 ** (one.attempts - 1), self._settings.retry_most_s)
+        wait_s = pause_after(one.attempts, self._settings.retry_first_s, self._settings.retry_most_s)
         wait_s = max(wait_s * random.uniform(0.5, 1.0), min(outcome.after_s or 0.0, MAX_ASKED_S))
         next_ms = now_ms + round(wait_s * 1000)
         return Settled(one.notification, "queued", redacted(outcome.why)[:MAX_WHY], outcome.maybe_told, next_ms)
