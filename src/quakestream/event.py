@@ -249,7 +249,7 @@ LIKE_SECONDS: Final = "this looks like seconds; ms since 1970 are wanted, or ISO
 
 def looks_like_seconds(time: float | Decimal, now_ms: int) -> bool:
     """Whether a number that should be ms since 1970 lies, read as seconds, within ten years of now."""
-    return abs(time * 1000 - now_ms) <= LIKE_SECONDS_MS
+    return -LIKE_SECONDS_MS <= time * 1000 - now_ms <= LIKE_SECONDS_MS
 
 
 def iso_ms(text: str) -> int:

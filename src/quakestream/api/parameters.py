@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-import time
 from decimal import Decimal
 from typing import Annotated, Final
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from quakestream import clock
 from quakestream.catalog import MAX_LIMIT, EarthquakeFilter
 from quakestream.event import (
     EARLIEST_TIMESTAMP_MS,
@@ -39,7 +39,7 @@ def epoch_ms(value: object) -> object:
     text = str(value).strip()
     if _NUMBER.fullmatch(text) and not _YEAR.fullmatch(text):
         number = Decimal(text)
-        if looks_like_seconds(number, time.time_ns() // 1_000_000):
+        if looks_like_seconds(number, clock.now_ms()):
             raise ValueError(LIKE_SECONDS)
         return math.floor(number)
     try:
