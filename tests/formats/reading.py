@@ -8,6 +8,7 @@ import pytest
 from quakestream.errors import Rejected
 from quakestream.event import EarthquakeEvent
 from quakestream.formats import Problem, read
+from tests.sizes import LONG
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests/data"
@@ -15,12 +16,17 @@ SHARED = ROOT.parent / "shared/data"
 WEEK = ROOT / "src/quakestream/sources/recordings/usgs-week.geojson.gz"
 
 
-def shared(name: str) -> Path:
-    """A file of the larger recorded data, which is not part of the project."""
-    path = SHARED / name
-    if not path.is_file():
-        pytest.skip(f"the recorded data are not here: {path}")
-    return path
+def recorded(begins: str, whole: str) -> tuple[Path, bool]:
+    """How a recorded file begins, in `tests/data`; in `make test-long` the whole, where it is here. Whether it is."""
+    path = SHARED / whole
+    return (path, True) if LONG and path.is_file() else (DATA / begins, False)
+
+
+def six_years() -> tuple[list[Path], int]:
+    """The catalogue of Southern California of 2009 to 2014, and how many earthquakes these files have."""
+    files = [recorded(f"scedc_{y}_begins.catalog", f"scedc-catalog/SCEC_DC_{y}.catalog") for y in range(2009, 2015)]
+    whole = all(one for _, one in files)
+    return [path for path, _ in files], 124_390 if whole else 1_740
 
 
 def entries(data: bytes | str | Path, **options: object) -> tuple[list[EarthquakeEvent], list[Problem]]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.formats.reading import entries, refusal, shared
+from tests.formats.reading import DATA, entries, refusal
 
 PROPERTIES: dict[str, Any] = {
     "source_id": "1779128",
@@ -36,7 +36,7 @@ def collection(*features: Any) -> str:
 
 
 def test_the_recorded_frames() -> None:
-    recorded = shared("emsc-websocket/frames.jsonl")
+    recorded = DATA / "emsc_frames.jsonl"
     events, problems = entries(recorded, mode="actual")
     assert (len(events), problems) == (5, [])
     for event, line in zip(events, recorded.read_text().splitlines(), strict=True):

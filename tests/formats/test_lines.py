@@ -9,7 +9,8 @@ import io
 import pytest
 
 from quakestream.event import iso_time
-from tests.formats.reading import DATA, WEEK, entries, refusal, shared
+from tests.formats.reading import DATA, WEEK, entries, refusal, six_years
+from tests.sizes import sized
 
 COLUMNS = (
     "time,latitude,longitude,depth,mag,magType,nst,gap,dmin,rms,net,id,updated,place,type,horizontalError,depthError,"
@@ -70,10 +71,11 @@ class TestScedc:
         events, problems = entries(LINE + "x" * 100_000)
         assert (len(events), len(problems)) == (1, 1)
 
+    @sized
     def test_all_lines_of_six_years(self) -> None:
-        paths = [shared(f"scedc-catalog/SCEC_DC_{year}.catalog") for year in range(2009, 2015)]
+        paths, count = six_years()
         counts = [tuple(map(len, entries(path))) for path in paths]
-        assert sum(good for good, _ in counts) == 124_390
+        assert sum(good for good, _ in counts) == count
         assert all(bad == 0 for _, bad in counts)
 
 
@@ -119,9 +121,9 @@ class TestCsv:
         assert "depth, mag, id missing" in refusal(",latitude,longitude,time,magnitude,mc_current\n1,2,3,4,5,6\n")
         assert "time, latitude, longitude, mag, id missing" in refusal("lon,lat,M,time_string,depth,catalog_id\n")
 
-    @pytest.mark.parametrize("name", ["etas_ch_catalog_1972-2021.csv", "pycsep_sample_comcat_catalog.csv"])
+    @pytest.mark.parametrize("name", ["no_ids_switzerland.csv", "no_ids_comcat.csv"])
     def test_files_without_ids_are_refused(self, name: str) -> None:
-        assert "missing" in refusal(shared(f"catalog-csv/{name}").read_bytes())
+        assert "missing" in refusal((DATA / name).read_bytes())
 
     @pytest.mark.parametrize(
         "bad",

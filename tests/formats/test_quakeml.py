@@ -9,7 +9,8 @@ import pytest
 
 from quakestream import formats
 from quakestream.event import iso_time
-from tests.formats.reading import DATA, entries, refusal, shared
+from tests.formats.reading import DATA, entries, recorded, refusal
+from tests.sizes import sized
 
 STATM: Final = Path("/proc/self/statm")
 TEMPLATE: Final = """<?xml version="1.0"?>
@@ -154,11 +155,19 @@ def resident_bytes() -> int:
     return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.parametrize(
-    ("name", "count"), [("etas_sed_catalog.xml", 1142), ("sed_query.xml", 4), ("iris_events.xml", 2)]
-)
+@pytest.mark.parametrize(("name", "count"), [("quakeml_sed.xml", 4), ("quakeml_iris.xml", 2)])
 def test_other_agencies_files(name: str, count: int) -> None:
-    events, problems = entries(shared(f"quakeml/{name}"))
+    of_another_agency(DATA / name, count)
+
+
+@sized
+def test_a_catalogue_of_another_agency() -> None:
+    path, whole = recorded("quakeml_sed_catalog.xml", "quakeml/etas_sed_catalog.xml")
+    of_another_agency(path, 1142 if whole else 25)
+
+
+def of_another_agency(path: Path, count: int) -> None:
+    events, problems = entries(path)
     assert not problems
     assert len({e.key for e in events}) == count
     assert all(e.source != "usgs" for e in events)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from quakestream.event import WIRE_FIELDS
 from quakestream.formats.fields import region
-from tests.formats.reading import entries, refusal, shared
+from tests.formats.reading import DATA, entries, refusal
 
 LONG = (
     "#EventID|Time|Latitude|Longitude|Depth/km|Author|Catalog|Contributor|ContributorID|MagType|Magnitude|MagAuthor"
@@ -18,7 +18,7 @@ SED = (
 
 
 def test_the_recorded_lines_of_the_emsc() -> None:
-    events, problems = entries(shared("other-agencies/emsc_fdsn_text_2017.txt"))
+    events, problems = entries(DATA / "emsc_text_2017.txt")
     assert (len(events), problems) == (6, [])
     assert events[0].document() == {
         "id": "20171031_0000002",

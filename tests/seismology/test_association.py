@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import gzip
 import json
 import math
 import random
@@ -21,9 +22,9 @@ from quakestream.seismology.likeness import LIMITS, could_be_same, measure_km, t
 from quakestream.seismology.origin import Origin, agency_of, origin_of
 from quakestream.seismology.origin_window import OriginWindow
 from quakestream.seismology.preference import AuthoritativeRegion, Ranking, default_ranking, preferred, ranking_of
+from tests.formats.reading import WEEK
 
 HERE = Path(__file__).parent
-FEED = HERE.parents[2] / "shared" / "data" / "usgs-feed" / "vega_all_week.geojson"
 
 
 def origin(id: str = "a1", agency: str = "a", **fields: Any) -> Origin:  # noqa: A002
@@ -239,9 +240,7 @@ def test_reasons_say_what_was_compared() -> None:
 
 
 def test_no_merge_within_one_week_of_one_feed() -> None:
-    if not FEED.exists():
-        pytest.skip("the recorded week is not part of the project")
-    features = json.loads(FEED.read_text())["features"]
+    features = json.loads(gzip.decompress(WEEK.read_bytes()))["features"]
     origins = [
         origin(
             f["id"],

@@ -20,7 +20,7 @@ from quakestream.sources import fdsn
 from quakestream.sources.emsc import EmscOptions
 from quakestream.sources.presets import PRESETS
 from quakestream.sources.usgs import UsgsOptions
-from tests.formats.reading import ROOT, SHARED, shared
+from tests.formats.reading import DATA, ROOT
 from tests.sources.fakes import Agency, Answer, Clock, FakeOutlet, Query, agency, context, http, running
 
 NOW_MS = 1_700_000_000_000
@@ -446,12 +446,9 @@ def test_bad_options_are_named(tmp_path: Path, options: dict[str, Any], named: s
         sources.build({"name": "fdsn"} | options, context(tmp_path))
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the recorded data are not here")
-@pytest.mark.parametrize(
-    ("recorded", "known"), [("2014-01-07_usgs_event.wadl", True), ("2014-02-16_seismicportal_event.wadl", True)]
-)
+@pytest.mark.parametrize(("recorded", "known"), [("fdsn_usgs.wadl", True), ("fdsn_seismicportal.wadl", True)])
 def test_recorded_descriptions_are_understood(tmp_path: Path, recorded: str, known: bool) -> None:
-    wadl = shared(f"fdsn-wadl/{recorded}").read_bytes()
+    wadl = (DATA / recorded).read_bytes()
 
     async def test() -> None:
         service = Service()

@@ -12,7 +12,8 @@ from quakestream import sources
 from quakestream.errors import Rejected
 from quakestream.event import EarthquakeEvent
 from quakestream.sources.replay import Progress, ReplaySource
-from tests.formats.reading import DATA, WEEK, entries, shared
+from tests.formats.reading import DATA, WEEK, entries, six_years
+from tests.sizes import sized
 from tests.sources.fakes import Clock, FakeOutlet, context, running
 
 DETAIL = "usgs_detail_nn00570710.geojson"
@@ -282,8 +283,9 @@ def test_progress_is_told_after_each_acknowledgement(tmp_path: Path) -> None:
     assert told == [0, 500, 1000, 1500, 1707]
 
 
+@sized
 def test_the_largest_catalogue(tmp_path: Path) -> None:
-    paths = [shared(f"scedc-catalog/SCEC_DC_{year}.catalog") for year in range(2009, 2015)]
+    paths, events_in_all = six_years()
     source = sources.build(
         {"name": "replay", "files": [path.name for path in paths], "speed": "max"},
         context(tmp_path, recordings=paths[0].parent, now_ms=Clock(NOW_MS)),
@@ -299,4 +301,4 @@ def test_the_largest_catalogue(tmp_path: Path) -> None:
             count += len(events)
 
     asyncio.run(source.run(Counting()))
-    assert count == 124_390
+    assert count == events_in_all
