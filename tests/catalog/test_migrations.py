@@ -12,11 +12,13 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from structlog.testing import capture_logs
 
 from quakestream.catalog import Catalog, EarthquakeFilter
 from quakestream.catalog.postgresql import PostgresqlCatalog
 from quakestream.catalog.schema import metadata, migrate
 from quakestream.catalog.sqlite import SqliteCatalog
+from quakestream.catalog.verifying import faults
 from quakestream.event import encode
 from tests.contracts.catalog import NOW_MS, PARTITION, TIME_MS, Writer, shock
 
@@ -222,3 +224,33 @@ def fill(engine: sa.Engine) -> None:
                 )
             ),
         )
+
+
+YEAR_10000_MS = 253_402_300_800_000
+
+
+@pytest.mark.parametrize(
+    "ahead_ms", [YEAR_10000_MS, 2**62, NOW_MS + 30 * 86_400_000], ids=["10000", "never", "30 days"]
+)
+def test_what_a_clock_ahead_had_stored_is_brought_back(engine: sa.Engine, url: str, ahead_ms: int) -> None:
+    """Without `updated`, an event was dated by its producer's clock: the catalogue could be read no more."""
+    with closing(opened(url)) as catalog:
+        writer = Writer(catalog)
+        times = (NOW_MS - 5000, ahead_ms, NOW_MS - 3000, ahead_ms)
+        for number, logged_ms in enumerate(times if ahead_ms < YEAR_10000_MS else times[:2]):
+            writer.write(shock("us1", updated=None, magnitude=4.0 + number / 10), logged_ms=logged_ms)
+        writer.write(shock("nn1", updated=None, timestamp=TIME_MS - 9_000_000), logged_ms=ahead_ms)
+        seq = catalog.feed().last_seq
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0010'"))
+
+    with capture_logs() as lines, closing(opened(url)) as catalog:
+        assert ("were brought back" in str(lines), catalog.feed().last_seq) == (True, seq)
+        with engine.connect() as connection:
+            assert list(faults(connection)) == []
+        page = catalog.earthquakes(EarthquakeFilter())
+        listed = {q["preferred"]: q for q in map(msgspec.json.decode, page.earthquakes)}
+        assert all(NOW_MS <= quake["updated"] <= NOW_MS + 2 for quake in listed.values())
+        Writer(catalog).write(shock("us1", updated=None, magnitude=6.5), logged_ms=NOW_MS + 1000, now_ms=NOW_MS + 1000)
+        page = catalog.earthquakes(EarthquakeFilter())
+        assert 6.5 in {msgspec.json.decode(document)["magnitude"] for document in page.earthquakes}

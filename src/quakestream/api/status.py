@@ -34,11 +34,12 @@ log = structlog.get_logger(__name__)
 class StatusBoard:
     """What the source status topic last said, and how many events a second come. A thread of its own keeps it."""
 
-    def __init__(self, event_log: EventLog, topic: str, consumed: Callable[[], int]) -> None:
+    def __init__(self, event_log: EventLog, topic: str, consumed: Callable[[], int], now_ms: Callable[[], int]) -> None:
         """`consumed`: how many events were read so far."""
         self._log = event_log
         self._topic = topic
         self._consumed = consumed
+        self._now_ms = now_ms
         self._sources: dict[str, dict[str, Any]] = {}
         self._offset: int | None = None
         self._counts: deque[tuple[float, int]] = deque(maxlen=round(RATE_WINDOW_S / INTERVAL_S) + 1)
@@ -94,7 +95,7 @@ class StatusBoard:
                 self._offset = None
                 return
             for message in messages:
-                self._take(message.value, message.timestamp_ms)
+                self._take(message.value, min(message.timestamp_ms, self._now_ms()))  # whose clock may be ahead
             self._offset = messages[-1].offset + 1 if messages else marks.high
 
     def _take(self, value: bytes | None, seen_ms: int) -> None:

@@ -38,7 +38,7 @@ from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.catalog.verifying import faults
 from quakestream.errors import Fatal
-from quakestream.event import decode
+from quakestream.event import MAX_UPDATED_AHEAD_MS, decode
 
 CHUNK: Final = 1000
 LIMIT_FAULTS: Final = 10
@@ -215,6 +215,8 @@ def _logged(old: SqlCatalog) -> Iterator[tuple[int, LoggedEvent]]:
             logged_ms = row.logged_ms
             if not row.updated_stated:
                 event, logged_ms = msgspec.structs.replace(event, updated_ms=None), row.updated_ms
+                if row.logged_ms > row.at_ms + MAX_UPDATED_AHEAD_MS:  # by a clock that was ahead
+                    logged_ms = min(logged_ms, row.at_ms)
             yield row.at_ms, LoggedEvent(event, logged_ms, row.imported)
         if not rows:
             return

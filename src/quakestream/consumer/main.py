@@ -104,7 +104,7 @@ async def _serve(
         republisher = Republisher(event_log, catalog, news, topic, instance_id, now_ms)
         max_bytes = None if catalog.shared else settings.catalog_max_bytes()
         retention = Retention(catalog, settings.changes_retention_days, max_bytes, now_ms)
-        board = StatusBoard(event_log, SOURCE_STATUS_TOPIC, lambda: pipeline.consumed)
+        board = StatusBoard(event_log, SOURCE_STATUS_TOPIC, lambda: pipeline.consumed, now_ms)
         routers: list[APIRouter] = []
         alerts: Alerts | None = None
         if settings.alerts:

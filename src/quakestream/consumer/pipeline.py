@@ -22,6 +22,7 @@ import structlog
 from quakestream import supervision, telemetry
 from quakestream.backoff import pauses
 from quakestream.catalog import Catalog, Claim, Ingested, LoggedEvent, LogPartition
+from quakestream.consumer.first_sight import FirstSight
 from quakestream.errors import Backpressure, Fatal, Fenced, OffsetLost, QuakestreamError, Rejected, Retryable
 from quakestream.event import EarthquakeEvent, Mode, decode, is_backfill
 from quakestream.log import (
@@ -91,6 +92,7 @@ class Pipeline:
         self._on_event = on_event
         self._on_commit = on_commit
         self._claims: dict[int, Claim] = {}
+        self._seen: dict[int, FirstSight] = {}
         self._assigned_lately = False
         self._stopped: dict[int, str] = {}
         self._stopping = threading.Event()
@@ -137,6 +139,7 @@ class Pipeline:
             self._check_log(target)
             self._claims[target.partition] = self._persistently("claim", partial(self._catalog.claim, target))
             self._stopped.pop(target.partition, None)
+            self._seen[target.partition] = FirstSight(_last_ms(self._claims[target.partition]))
         positions = {p.partition: self._claims[p.partition].next_offset for p in partitions}
         self._check_records(partitions[0].topic, [self._claims[p.partition] for p in partitions])
         self._assigned_lately = True
@@ -247,8 +250,9 @@ class Pipeline:
             self._log_reachable = reader.reachable
             telemetry.LOG_REACHABLE.set(reader.reachable)
             try:
+                behind = reader.lag() if records else {}
                 for partition, batch in groupby(records, key=lambda record: record.partition):
-                    self._store(partition, list(batch), producer)
+                    self._store(partition, list(batch), producer, at_end=not behind.get(partition))
             except Fenced as error:
                 telemetry.FENCED.inc()
                 logger.warning("fenced", reason=str(error))
@@ -271,7 +275,7 @@ class Pipeline:
     def _reached(self) -> dict[int, int]:
         return {p: claim.next_offset for p, claim in self._claims.items() if claim.next_offset is not None}
 
-    def _store(self, partition: int, records: list[LoggedRecord], producer: Producer) -> None:
+    def _store(self, partition: int, records: list[LoggedRecord], producer: Producer, *, at_end: bool) -> None:
         claim = self._claims.get(partition)
         if claim is None:
             return  # revoked since it was read: its next owner reads it again
@@ -279,12 +283,11 @@ class Pipeline:
         now_ms = self._now_ms()
         events: list[LoggedEvent] = []
         letters: list[Record] = []
-        for record in records:
-            if record.offset < begin:
-                continue
+        fresh = [record for record in records if record.offset >= begin]
+        for record, seen_ms in zip(fresh, self._seen[partition].of(fresh, now_ms, at_end=at_end), strict=True):
             try:
                 event = decode(record.value, now_ms=now_ms, default_mode=self._settings.default_mode)
-                events.append(LoggedEvent(event, record.timestamp_ms, imported=is_backfill(record.headers)))
+                events.append(LoggedEvent(event, seen_ms, imported=is_backfill(record.headers)))
             except Rejected as error:
                 logger.warning("message refused", partition=partition, offset=record.offset, reason=str(error)[:500])
                 letters.append(dead_letter(record, error))
@@ -385,6 +388,12 @@ class Pipeline:
 
     def _count_stopped(self) -> None:
         telemetry.PARTITIONS_STOPPED.set(len(self._stopped))
+
+
+def _last_ms(claim: Claim) -> int | None:
+    """The time of the last record that was read."""
+    last = None if claim.next_offset is None else Fingerprint.decode(claim.fingerprint, claim.next_offset)
+    return None if last is None else last.timestamp_ms
 
 
 class _Stopping(Exception):
