@@ -1,9 +1,9 @@
 // Server-sent events, as the WHATWG HTML standard has them (9.2.6). The browser's EventSource hides two things that this
-// page needs: heartbeats (blocks with only an id) and why a connection was refused.
+// page needs: that a connection is alive (comments) and why one was refused.
 
 export interface ServerEvent {
   event: string;
-  /** null: a block without data, such as a heartbeat */
+  /** null: a block without data; this server sends none. */
   data: string | null;
   /** The last id seen, in this block or before it. */
   id: string;

@@ -158,12 +158,15 @@ class SseClient:
         return self
 
     def blocks(self) -> Iterator[Message | None]:
-        """Each block: a message, or None where it has no data."""
+        """Each block: a message, for there is none without data; None for a comment."""
         type_, data = "message", []
         for line in self._file:
             name, _, value = line.decode().rstrip("\n").partition(": ")
-            if name == "":
-                yield Message(type_, "\n".join(data), self.last_id) if data else None
+            if name == ":":
+                yield None
+            elif name == "":
+                assert data, "a block without data is an empty event to many clients"
+                yield Message(type_, "\n".join(data), self.last_id)
                 type_, data = "message", []
             elif name == "event":
                 type_ = value

@@ -254,6 +254,31 @@ def test_what_can_t_be_resumed_is_told_and_goes_on_live(system: System, asked: s
         assert seqs(client.take(1)) == [4]
 
 
+@pytest.mark.parametrize("name", ["lastEventId", "Last-Event-ID", "evs_last_event_id"])
+def test_a_polyfill_resumes_by_its_query(system: System, name: str) -> None:
+    """It repeats its URL and adds what came last: so that wins over all but the header, which is newer still."""
+    system.write("a1", "a2", "a3")
+    at = f"{system.epoch}-2"
+    for query in (f"{name}={at}", f"since=1&{name}={at}", f"snapshot=true&minmagnitude=1&{name}={at}"):
+        with system.listen(query) as client:
+            assert seqs(client.opened().until_live()) == [3]
+    with system.listen(f"{name}={at}", Last_Event_ID=f"{system.epoch}-1") as client:
+        assert seqs(client.opened().until_live()) == [2, 3]
+    with system.listen(f"since=1&{name}=") as client:
+        assert seqs(client.opened().until_live()) == [2, 3]
+    with system.listen(f"{name}=nonsense") as client:
+        assert [m.json["reason"] for m in client.opened().until_live()] == ["malformed"]
+    with system.web_socket(f"{name}={at}") as socket:
+        assert msgspec.json.decode(socket.recv(10))["seq"] == 3
+    assert system.get(f"/api/v1/earthquakes?{name}={at}").status_code == 400
+
+
+def test_what_a_polyfill_says_of_itself_is_no_filter(system: System) -> None:
+    system.write("a1")
+    with system.listen("since=0&evs_buffer_size_limit=262144&evs_preamble=2056") as client:
+        assert seqs(client.opened().until_live()) == [1]
+
+
 def test_what_was_pruned_is_a_gap(system: System) -> None:
     system.write("a1", "a2")
     system.write("a1", updated=NOW_MS + 1)
@@ -337,6 +362,7 @@ def test_a_malformed_request_is_a_problem_that_names_the_parameter(
         ("since=1&snapshot=true", ["since", "snapshot"]),
         ("mindepth=9&maxdepth=8", ["mindepth", "maxdepth"]),
         ("starttime=2&endtime=1", ["starttime", "endtime"]),
+        ("evs_last_event_id=2&lastEventId=1", ["lastEventId", "evs_last_event_id"]),
         ("mode=test&mode=test&since=1&since=2", ["mode", "since"]),
     ],
 )
@@ -400,18 +426,27 @@ def test_stopping_closes_every_connection(system: System) -> None:
 
 def test_a_heartbeat_moves_on_who_hears_nothing(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_module, "HEARTBEAT_S", 0.3)
+    monkeypatch.setattr(hub_module, "UNMATCHED_S", 0.8)
     monkeypatch.setattr(hub_module, "TICK_S", 0.1)
     with system.listen("minmagnitude=9") as client, system.web_socket("minmagnitude=9") as socket:
         client.opened().until_live()
         assert msgspec.json.decode(socket.recv(10))["type"] == "live"
-        system.write("a1", "a2", "a3")
         blocks = client.blocks()
-        while client.last_id != f"{system.epoch}-3":
-            assert next(blocks) is None  # calls no listener
+        idle = [next(blocks) for _ in range(6)]
+        assert idle == [None] * 6, "nothing has moved: comments alone"
+        for last in (3, 6):
+            system.write(*(f"a{last - n}" for n in range(3)))
+            beat = next(block for block in blocks if block is not None)
+            assert (beat.type, beat.id) == ("heartbeat", f"{system.epoch}-{last}")
+            assert beat.json == {"type": "heartbeat", "epoch": system.epoch, "seq": last, "id": beat.id}
+            assert [next(blocks) for _ in range(3)] == [None] * 3
+        system.write("strong", magnitude=9.5)
+        assert next(block for block in blocks if block is not None).id == f"{system.epoch}-7"
+        assert [next(blocks) for _ in range(6)] == [None] * 6, "its id is where the feed is"
         beats = [msgspec.json.decode(socket.recv(10))]
-        while beats[-1]["seq"] < 3:
+        while beats[-1]["seq"] < 7:
             beats.append(msgspec.json.decode(socket.recv(10)))
-        assert beats[-1] == {"type": "heartbeat", "epoch": system.epoch, "seq": 3, "id": f"{system.epoch}-3"}
+        assert beats[0]["type"] == "heartbeat"
 
 
 def test_while_nobody_listens_nothing_is_read(system: System) -> None:

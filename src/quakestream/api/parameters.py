@@ -142,6 +142,13 @@ class PushParameters(FilterParameters):
         None, alias="sinceTime", description="Begin with what was changed then: ISO 8601 or ms since 1970, not before."
     )
     snapshot: bool = Field(False, description="Begin with the earthquakes that match, as they stand.")
+    last_event_id: str = Field(
+        "", alias="lastEventId", description="As the header `Last-Event-ID`, for those who can't send it: polyfills."
+    )
+    last_event_id_as_header: str = Field("", alias="Last-Event-ID", description="Likewise.")
+    evs_last_event_id: str = Field("", description="Likewise.")
+    evs_buffer_size_limit: int | None = Field(None, description="What a polyfill says of itself. It changes nothing.")
+    evs_preamble: int | None = Field(None, description="Likewise.")
 
     @model_validator(mode="after")
     def _begins_once(self) -> PushParameters:
@@ -153,4 +160,17 @@ class PushParameters(FilterParameters):
         asked = [name for name, is_asked in beginnings.items() if is_asked]
         if len(asked) > 1:
             raise at_odds(asked, "since, sinceTime and snapshot exclude each other")
+        resumed = {
+            "lastEventId": self.last_event_id,
+            "Last-Event-ID": self.last_event_id_as_header,
+            "evs_last_event_id": self.evs_last_event_id,
+        }
+        said = [name for name, value in resumed.items() if value]
+        if len(said) > 1:
+            raise at_odds(said, "one of them is enough")
         return self
+
+    @property
+    def resumed_at(self) -> str | None:
+        """The id of the last message, of a client that comes back; whatever it is, for such a client can't mend it."""
+        return self.last_event_id or self.last_event_id_as_header or self.evs_last_event_id or None

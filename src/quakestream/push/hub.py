@@ -42,6 +42,9 @@ SLICE: Final = 500
 """Clients that are written to before others have their turn."""
 RETRY_S: Final = 1.0
 HEARTBEAT_S: Final = 15.0
+"""No client hears nothing for longer."""
+UNMATCHED_S: Final = 60.0
+"""Nor is its id behind the feed for longer, for want of a change that it asked for."""
 TICK_S: Final = 5.0
 SWEEP_S: Final = 1.0
 STALL_S: Final = 10.0
@@ -63,6 +66,10 @@ class Audience(Struct, eq=False):
     sent_bytes: list[int] = field(default_factory=lambda: [0, 0])
     """What was sent to each of those live, by wire, since the group is."""
     written_s: float = 0.0
+    told_seq: int = 0
+    """How far those who listen to server-sent events know that the feed is, for sure."""
+    unmatched_s: float | None = None
+    """Since when it is known to be further."""
 
 
 class Hub:
@@ -175,6 +182,8 @@ class Hub:
     def opened(self, connection: Connection) -> None:
         """It was admitted, and can be written to."""
         group = self._groups.setdefault(connection.group.wanted, connection.group)
+        if not group.size:
+            group.told_seq = self.journal.head  # or more: `live` says it
         connection.group = group
         group.size += 1
         self._connections.add(connection)
@@ -350,6 +359,8 @@ class Hub:
         return await self._loop.run_in_executor(self._threads, call, *arguments)
 
     def _miss(self, reason: str, asked: str) -> None:
+        for group in self._groups.values():
+            group.told_seq, group.unmatched_s = self.journal.head, None
         for connection in self._connections:
             if connection.missed is None:
                 connection.missed = (reason, asked)
@@ -388,25 +399,37 @@ class Hub:
             await asyncio.sleep(0)
         group.sent_bytes[wire] += len(payload)
         group.written_s = self._loop.time()
+        if wire is Wire.SSE:
+            group.told_seq, group.unmatched_s = part.last, None
         telemetry.PUSH_MESSAGES.labels(wire.name.lower()).inc(written * part.messages)
 
     async def _beat(self, now_s: float) -> None:
-        """Tell those who have heard nothing for a while how far the feed is: none waits longer than `HEARTBEAT_S`."""
+        """Tell those who have heard nothing for a while that all is well, and now and then how far the feed is."""
         epoch, head = self.journal.epoch, self.journal.head
         for group in list(self._groups.values()):
-            if now_s - group.written_s < HEARTBEAT_S - TICK_S:
-                continue
-            for wire in Wire:
-                beat = messages.heartbeat(wire, epoch, head)
+            if group.told_seq < head:
+                group.unmatched_s = group.unmatched_s or now_s
+            moves_on = group.unmatched_s is not None and now_s - group.unmatched_s >= UNMATCHED_S - TICK_S
+            silent = now_s - group.written_s >= HEARTBEAT_S - TICK_S
+            beats: list[tuple[Wire, bytes]] = []
+            if moves_on:
+                beats.append((Wire.SSE, messages.heartbeat(Wire.SSE, epoch, head)))
+                group.told_seq, group.unmatched_s = head, None
+            elif silent:
+                beats.append((Wire.SSE, messages.COMMENT))
+            if silent:
+                beats.append((Wire.WEBSOCKET, messages.heartbeat(Wire.WEBSOCKET, epoch, head)))
+                group.written_s = now_s
+            for wire, beat in beats:
                 for number, client in enumerate(tuple(group.live[wire])):
                     if number % SLICE == 0:
                         await asyncio.sleep(0)
                     self._reaches = head
                     if client.live:
                         client.transport.write(beat)
-            group.written_s = now_s
         for connection in self.joining.waiting():
-            connection.transport.write(messages.heartbeat(connection.wire, epoch, connection.seq))
+            told = messages.heartbeat(connection.wire, epoch, connection.seq)
+            connection.transport.write(messages.COMMENT if connection.wire is Wire.SSE else told)
 
     def _sweep(self, now_s: float) -> None:
         """Close those who take nothing."""

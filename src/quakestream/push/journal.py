@@ -31,6 +31,8 @@ class Part(Struct, frozen=True):
     payload: bytes
     messages: int
     seq: int
+    last: int = 0
+    """The change that the last message is of; 0: there is none."""
 
 
 class Block(Struct):
@@ -124,14 +126,15 @@ class Journal:
 def parts(entries: Sequence[JournalEntry], wanted: EarthquakeFilter, wire: Wire) -> Iterator[Part]:
     """The messages for a filter, in pieces of little more than `PART_BYTES`. The last one reaches the last entry."""
     messages: list[bytes] = []
-    size = 0
+    size = last = 0
     for one in entries:
         message = one.message(wanted, wire)
         if message is None:
             continue
         messages.append(message)
         size += len(message)
+        last = one.seq
         if size >= PART_BYTES:
-            yield Part(b"".join(messages), len(messages), one.seq)
-            messages, size = [], 0
-    yield Part(b"".join(messages), len(messages), entries[-1].seq)
+            yield Part(b"".join(messages), len(messages), one.seq, last)
+            messages, size, last = [], 0, 0
+    yield Part(b"".join(messages), len(messages), entries[-1].seq, last)

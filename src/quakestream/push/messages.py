@@ -110,9 +110,13 @@ def snapshot(wire: Wire, feed: Feed, page: Page, fetch: str) -> bytes:
 
 
 def heartbeat(wire: Wire, epoch: str, seq: int) -> bytes:
-    """Nothing new up to here. As a server-sent event an id alone, which moves a client on and calls no listener."""
-    at = position(epoch, seq)
-    return b"id: %s\n\n" % at.encode() if wire is Wire.SSE else _told(wire, "heartbeat", epoch, seq, {})
+    """Nothing new up to here."""
+    return _told(wire, "heartbeat", epoch, seq, {})
+
+
+COMMENT: Final = b":\n"
+"""Says that a stream of server-sent events is alive. No empty line ends it: to many clients that would end an event, an
+empty one, where the standard (https://html.spec.whatwg.org/#event-stream-interpretation) has none without data."""
 
 
 def _told(wire: Wire, type_: str, epoch: str, seq: int, more: dict[str, Any]) -> bytes:

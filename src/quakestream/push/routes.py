@@ -54,7 +54,7 @@ def push_router(hub: Hub) -> APIRouter:
     async def stream(request: Request) -> Response:
         """The event's name is the change's `type`, its data the Change, its id `<epoch>-<seq>`.
 
-        Beside changes: `live`, `gap`, `snapshot`, and blocks with an id alone. See docs/live.md.
+        Beside changes: `live`, `gap`, `snapshot`, `heartbeat`, and comments. See docs/live.md.
         """
         return _Push(hub, snapshots, Wire.SSE, request)
 
@@ -95,7 +95,7 @@ def _described() -> list[dict[str, Any]]:
         for name, schema in fields
     ]
     header = {"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}}
-    return [*about, header | {"description": "As `since`; it wins, for a browser that comes back sends both."}]
+    return [*about, header | {"description": "What came last, of a browser that comes back: it wins over parameters."}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class _Push(Response):
         self._snapshots = snapshots
         self._wire = wire
         self._parameters = _parameters(request.scope["query_string"])
-        self._last_event_id = request.headers.get("last-event-id")
+        self._last_event_id = request.headers.get("last-event-id") or self._parameters.resumed_at
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -233,7 +233,8 @@ class _Handshake:
 
 
 def _sse_head() -> bytes:
+    """The answer's head; `retry` is a line of whatever block comes first."""
     return (
         b"HTTP/1.1 200 OK\r\ndate: %s\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\n"
-        b"x-accel-buffering: no\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\nretry: %d\n\n"
+        b"x-accel-buffering: no\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\nretry: %d\n"
     ) % (email.utils.formatdate(usegmt=True).encode(), random.randint(*RETRY_MS))
