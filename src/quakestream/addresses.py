@@ -51,6 +51,11 @@ def origin_of(text: str) -> tuple[str, str, int]:
     return scheme, _plain(match["host"]), int(match["port"] or _PORTS[scheme])
 
 
+def address_of(text: str) -> Address | None:
+    """An IP address, one of IPv4 as such where it comes mapped into IPv6, without its zone; None: it is none."""
+    return _address(text.partition("%")[0])
+
+
 def is_loopback_name(host: str) -> bool:
     """Whether a host, as `host_and_port` has it, can only mean the machine on which it is said."""
     address = _address(host)
@@ -82,6 +87,31 @@ class Hosts:
         """Whether a host, as `host_and_port` has it, is one of them."""
         address = _address(host)
         return host in self._names if address is None else any(address in network for network in self._networks)
+
+
+class Networks:
+    """Addresses and networks, and nothing else."""
+
+    def __init__(self, listed: Sequence[str]) -> None:
+        """`listed`: `192.0.2.7`, `2001:db8::1`, `10.0.0.0/8`.
+
+        Raises:
+            ValueError: one of them is none of these; the message names it.
+        """
+        found = [(one, _network(_plain(one))) for one in listed]
+        for one, network in found:
+            if network is None:
+                raise ValueError(f"{one[:80]!r} is not an address or a network")
+        self._networks = [network for _, network in found if network is not None]
+
+    def __contains__(self, address: str) -> bool:
+        """Whether an address is one of them."""
+        known = address_of(address)
+        return known is not None and any(known in network for network in self._networks)
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._networks)
 
 
 @dataclass(frozen=True, slots=True)

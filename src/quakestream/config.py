@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from quakestream.addresses import Hosts, UrlPrefix, listed, origin_of
+from quakestream.addresses import Hosts, Networks, UrlPrefix, listed, origin_of
 from quakestream.errors import ConfigError
 from quakestream.event import Mode
 from quakestream.secrecy import conceal, conceal_passwords, redacted, redacted_all
@@ -66,7 +66,11 @@ class Settings(BaseModel):
         """As they are shown: without the passwords of URLs."""
         return [(name, redacted_all(value)) for name, value in super().__repr_args__()]
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
+    host: str = Field(
+        "127.0.0.1",
+        description="Address to listen on. `::` listens on all addresses of IPv4 and IPv6, `localhost` on 127.0.0.1 "
+        "and `::1`.",
+    )
     port: Port = Field(0, description="Port to listen on; 0 takes a free one.")
     max_connections_per_address: Annotated[int, Field(ge=1, le=100_000)] = Field(
         500,
@@ -83,8 +87,18 @@ class Settings(BaseModel):
         "",
         pattern=r"^$|^https?://[^\s]+[^/\s]$",
         description="Address at which people reach this service, for links in feeds and messages: "
-        "`https://quakes.example.org`. Empty: links in messages use `http://HOST:PORT`, normally "
-        "`http://localhost:3002`.",
+        "`https://quakes.example.org`, or `https://example.org/quakes` where a proxy has it below a path. "
+        "Empty: links in messages use `http://HOST:PORT`, normally `http://localhost:3002`.",
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="Addresses and networks of your proxies: `127.0.0.1,10.0.0.0/8`. Only their `X-Forwarded-For`, "
+        "`-Proto`, `-Host`, `-Port` and `-Prefix` are believed.",
+    )
+    cors_origins: str = Field(
+        "",
+        description="Origins of web pages that may read what is public: `https://map.example.org,https://example.com`, "
+        "or `*` for all. Never with cookies or keys.",
     )
     data_dir: Path = Field(Path("data"), description="Folder that everything is kept in.")
     default_mode: Mode = Field("test", description="Mode of events that do not say theirs.")
@@ -150,7 +164,30 @@ class Settings(BaseModel):
     def _has_an_origin(cls, value: str) -> str:
         if value:
             origin_of("/".join(value.split("/")[:3]))
+            UrlPrefix.of(f"http://x{_path_of(value)}")
         return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        Networks(listed(value))
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins_or_all(cls, value: str) -> str:
+        for origin in listed(value):
+            if origin != "*":
+                origin_of(origin)
+        return value
+
+    def base_path(self) -> str:
+        """The path of `PUBLIC_URL`, without a slash at its end; empty: there is none."""
+        return _path_of(self.public_url)
+
+    def listens_on(self) -> str:
+        """The address that the program listens on."""
+        return self.host
 
     def topic(self) -> str:
         """The stream's topic."""
@@ -159,6 +196,10 @@ class Settings(BaseModel):
     def group(self) -> str:
         """The consumer group."""
         return self.kafka_group_id or "earthquake-consumer-group"
+
+
+def _path_of(url: str) -> str:
+    return "".join(f"/{step}" for step in url.split("/")[3:])
 
 
 NEEDED_FOR_KAFKA = ("kafka_client_id", "kafka_brokers", "kafka_topic", "kafka_group_id")
@@ -170,6 +211,7 @@ class ServiceSettings(Settings):
     program = "earthquake-service"
 
     port: Port = Field(3001, description="Port to listen on; 0 takes a free one.")
+    service_host: str = Field("", description="Address that this program listens on. Empty: `HOST`.")
     event_interval_ms: Annotated[float, Field(ge=LEAST_INTERVAL_MS, le=86_400_000)] = Field(
         100, description="Time between two simulated events, if `start` does not say it. 1 or more."
     )
@@ -241,6 +283,10 @@ class ServiceSettings(Settings):
         description="Names that posted events may have as `source`: `mine,partner`. Empty: all but those of agencies.",
     )
 
+    def listens_on(self) -> str:
+        """The address that the program listens on."""
+        return self.service_host or self.host
+
     @field_validator("control_origins")
     @classmethod
     def _are_origins(cls, value: str) -> str:
@@ -268,6 +314,7 @@ class ConsumerSettings(Settings):
     program = "earthquake-consumer"
 
     port: Port = Field(3002, description="Port to listen on; 0 takes a free one.")
+    consumer_host: str = Field("", description="Address that this program listens on. Empty: `HOST`.")
     database_url: DatabaseUrl = Field(
         SecretStr(""),
         repr=False,
@@ -298,7 +345,9 @@ class ConsumerSettings(Settings):
         12_000, description="Most clients of live push at once. Others get 503. Each client takes a file descriptor."
     )
     push_max_connections_per_address: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        1_000, description="Most of them from one address. Behind a proxy, all come from the proxy's address."
+        1_000,
+        description="Most of them from one address. Behind a proxy that `TRUSTED_PROXIES` does not list, all come from "
+        "the proxy's address.",
     )
 
     cap_sender: str = Field(
@@ -349,6 +398,10 @@ class ConsumerSettings(Settings):
         description="Origins of the tiles, fonts and sprites of that style: `https://tiles.example,https://fonts.example`.",
     )
 
+    def listens_on(self) -> str:
+        """The address that the program listens on."""
+        return self.consumer_host or self.host
+
     def on_postgresql(self) -> bool:
         """Whether the catalogue is in PostgreSQL."""
         return self.database_url.get_secret_value().startswith("postgresql")
@@ -370,8 +423,9 @@ class ConsumerSettings(Settings):
         if self.public_url or not self.port:
             return self.public_url
         here = {"127.0.0.1", "::1", "0.0.0.0", "::", ""}  # noqa: S104 - what is listened on, told as one reaches it
-        host = "localhost" if self.host in here else f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        host = self.listens_on()
+        shown = "localhost" if host in here else f"[{host}]" if ":" in host else host
+        return f"http://{shown}:{self.port}"
 
     def catalog_max_bytes(self) -> int | None:
         """`CATALOG_MAX_MB` in bytes; None: no limit."""

@@ -5,6 +5,10 @@
   orchestrators ask by address.
 - A request that may change something and comes from another site's page is refused: by `Sec-Fetch-Site`, which browsers
   set and pages can't (https://www.w3.org/TR/fetch-metadata/), and by `Origin`.
+- A WebSocket that another site's page opens is refused by its `Origin`: no cross-site rule of browsers holds for it.
+  Names of ours (`ALLOWED_HOSTS`) and `CORS_ORIGINS` may. Who sends no `Origin` is no browser.
+- Pages of `CORS_ORIGINS` may read what needs no key (https://fetch.spec.whatwg.org/#http-cors-protocol), without
+  credentials.
 - Control of the stream needs a token; without one set, it is for whoever sits at this machine.
 
 What can't be told: a proxy on this machine that adds no header, speaks HTTP/1.1 and sends its upstream's name as `Host`
@@ -14,7 +18,6 @@ looks like a user of this machine. `PUBLIC_URL` says that there is one.
 from __future__ import annotations
 
 import functools
-import ipaddress
 import secrets
 import time
 from collections.abc import Iterable, Mapping
@@ -32,11 +35,20 @@ from quakestream import addresses
 from quakestream.addresses import Hosts
 from quakestream.config import Settings
 from quakestream.telemetry import REQUESTS_REFUSED
-from quakestream.web import problem
+from quakestream.web import approach, problem
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 HEALTH: Final = "/health/"
 PREFLIGHT_S: Final = 600
+READING: Final = ("GET", "HEAD")
+READING_HEADERS: Final = "last-event-id, cache-control, content-type, if-none-match, x-requested-with, traceparent"
+"""What a page may send when it reads: no key."""
+EXPOSED: Final = "ETag, Location, Retry-After"
+"""What a page may read beside what every page may."""
+PRIVATE: Final = ("/health/", "/metrics")
+"""Paths that no other site's page reads: what is for this machine's keepers."""
+CORS: Final = "quakestream.cors"
+"""Where a scope has the headers by which its answer is readable, for what is sent past this middleware."""
 LINES_A_SECOND: Final = 5.0
 """Of refusals in the log; the metric counts all of them."""
 MAX_LOGGED: Final = 200
@@ -60,6 +72,9 @@ class Rules:
     control_token: str = field(default="", repr=False)
     control_origins: frozenset[tuple[str, str, int]] = frozenset()
     """Whose pages may control the stream, with the token."""
+    cors_origins: frozenset[tuple[str, str, int]] = frozenset()
+    """Whose pages may read what is public."""
+    cors_everywhere: bool = False
     shut: str = ""
     """Why nobody is of this machine for sure, whoever it looks to be: a setting. Empty: it can be told."""
 
@@ -72,17 +87,27 @@ class Rules:
             own.add(addresses.origin_of("/".join(settings.public_url.split("/")[:3])))
             names.append(next(iter(own))[1])
         shut = "PUBLIC_URL is set" if settings.public_url else ""
-        if settings.host not in addresses.EVERYWHERE:
-            names.append(settings.host)
-        if not addresses.is_loopback_name(settings.host.lower()):
-            shut = f"HOST is {settings.host}"
+        host = settings.listens_on()
+        if host not in addresses.EVERYWHERE:
+            names.append(host)
+        if not addresses.is_loopback_name(host.lower()):
+            shut = f"HOST is {host}"
         origins = frozenset(addresses.origin_of(one) for one in addresses.listed(control_origins))
-        return cls(Hosts(names), frozenset(own), control_token, origins, shut)
+        readers = addresses.listed(settings.cors_origins)
+        listed = frozenset(addresses.origin_of(one) for one in readers if one != "*")
+        return cls(Hosts(names), frozenset(own), control_token, origins, listed, "*" in readers, shut)
 
-    def warn(self) -> None:
-        """Say once, at the start, what nobody can do."""
-        if self.shut and not self.control_token:
-            log.warning(f"{self.shut}: nobody may start or stop the stream over HTTP until CONTROL_TOKEN is set")  # noqa: G004
+    def warn(self, needs: Mapping[str, tuple[str, str]]) -> None:
+        """Say once, at the start, in one line, that others can reach the program, and what nobody can do.
+
+        `needs`: of each key its setting, what nobody may do without it, and the key.
+        """
+        unset = [f"{what} until {name} is set" for name, (what, key) in needs.items() if not key]
+        if unset and self.shut.startswith("HOST"):
+            read = "whoever reaches this machine may read what is public"
+            log.warning(f"{self.shut}: {read}, and nobody may {', nor '.join(unset)}")  # noqa: G004
+        elif self.shut and unset and "CONTROL_TOKEN" in unset[0]:
+            log.warning(f"{self.shut}: nobody may {unset[0]}")  # noqa: G004
 
     def control(
         self,
@@ -142,6 +167,21 @@ class Rules:
         default = 443 if origin[0] == "https" else 80
         return origin in self.own_origins or origin[1:] == (host, port or default)
 
+    def connects(self, headers: Headers) -> bool:
+        """Whether a page of this `Origin` may open a WebSocket; who sends none is no page."""
+        origin = _origin(headers.getlist("origin"))
+        known = origin is not None and origin[1] in self.hosts
+        return known or self._is_own(headers) or self.read_by(headers) is not None
+
+    def read_by(self, headers: Headers) -> str | None:
+        """What `Access-Control-Allow-Origin` is to say for a page of this `Origin`; None: it may not read."""
+        origins = headers.getlist("origin")
+        if len(origins) != 1:
+            return None
+        if self.cors_everywhere:
+            return "*"
+        return origins[0] if _origin(origins) in self.cors_origins else None
+
     def listed(self, headers: Headers) -> bool:
         """Whether `Origin` is one of `CONTROL_ORIGINS`."""
         return _origin(headers.getlist("origin")) in self.control_origins
@@ -154,10 +194,13 @@ class Guard:
     callers, it asks of them too.
     """
 
-    def __init__(self, app: ASGIApp, rules: Rules, shared: Iterable[str] = ()) -> None:
+    def __init__(
+        self, app: ASGIApp, rules: Rules, shared: Iterable[str] = (), private: Iterable[str] = PRIVATE
+    ) -> None:
         self._app = app
         self._rules = rules
         self._shared = frozenset(shared)
+        self._private = tuple(private)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Look, then let in or refuse."""
@@ -165,15 +208,22 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers, path = Headers(scope=scope), str(scope["path"])
-        if not path.startswith(HEALTH) and not self._known(headers):
+        if not path.startswith(HEALTH) and not self._known(scope, headers):
             _refused("host", scope)
-            why = f"{_shown(headers.get('host', ''))!r} is no name of this service: ALLOWED_HOSTS lists them"
+            host = headers.get("host", "")
+            if _host(headers)[0] in self._rules.hosts:
+                host = approach(scope).host  # the proxy says it
+            why = f"{_shown(host)!r} is no name of this service: ALLOWED_HOSTS lists them"
             await problem(421, why, {"Connection": "close"})(scope, receive, send)
             return
         listed = path in self._shared and self._rules.listed(headers)
         asks = scope["method"] == "OPTIONS" and "access-control-request-method" in headers
         if asks and listed:
-            await _permitted(headers)(scope, receive, send)
+            await _permitted(headers["origin"], "GET, POST", "authorization, content-type")(scope, receive, send)
+            return
+        reader = self._rules.read_by(headers) if asks and self._may_be_read(path) else None
+        if reader is not None and headers["access-control-request-method"] in READING:
+            await _permitted(reader, ", ".join(READING), READING_HEADERS)(scope, receive, send)
             return
         if (asks or scope["method"] not in SAFE_METHODS) and not listed and self._rules.crosses(headers):
             _refused("cross_site", scope)
@@ -182,11 +232,33 @@ class Guard:
                 why += "; where it may control the stream, CONTROL_ORIGINS"
             await problem(403, why, {"Connection": "close"})(scope, receive, send)
             return
-        await self._app(scope, receive, _readable(send, headers["origin"]) if listed else send)
+        if headers.get("upgrade", "").lower() == "websocket" and not self._rules.connects(headers):
+            _refused("cross_site", scope)
+            why = "another site's page opened this WebSocket: CORS_ORIGINS lists those that may"
+            await problem(403, why, {"Connection": "close"})(scope, receive, send)
+            return
+        origin = headers["origin"] if listed else self._reader(scope["method"], path, headers)
+        if origin is None:
+            await self._app(scope, receive, send)
+            return
+        more = _cors(origin)
+        await self._app({**scope, CORS: more}, receive, _with(send, more))
 
-    def _known(self, headers: Headers) -> bool:
-        """Whether there is one `Host`, and it is ours."""
-        return len(headers.getlist("host")) == 1 and _host(headers)[0] in self._rules.hosts
+    def _reader(self, method: str, path: str, headers: Headers) -> str | None:
+        """For whose page the answer is readable: `*`, an origin, "" for nobody's; None: nothing is to be said of it."""
+        if method not in SAFE_METHODS or not self._may_be_read(path):
+            return None
+        if self._rules.cors_everywhere:
+            return "*"
+        return (self._rules.read_by(headers) or "") if self._rules.cors_origins else None
+
+    def _may_be_read(self, path: str) -> bool:
+        return not path.startswith(self._private)
+
+    def _known(self, scope: Scope, headers: Headers) -> bool:
+        """Whether there is one `Host`, and it is ours; what a trusted proxy says of it likewise."""
+        said = [_host(headers)[0], _host_of(approach(scope).host)[0]]
+        return len(headers.getlist("host")) == 1 and all(host in self._rules.hosts for host in said)
 
 
 def asker(request: Request) -> dict[str, Any]:
@@ -201,6 +273,8 @@ def _asker(scope: Scope) -> dict[str, Any]:
         "asked": f"{scope['method']} {_shown(scope['path'])}",
         "host": _shown(headers.get("host", "")),
     }
+    if (client := approach(scope).client) != told["peer"]:
+        told["client"] = client
     for name in ("origin", "sec-fetch-site", "user-agent"):
         if name in headers:
             told[name.replace("-", "_")] = _shown(headers[name])
@@ -278,38 +352,40 @@ def _origin(origins: list[str]) -> tuple[str, str, int] | None:
 
 
 def _is_loopback_address(peer: str) -> bool:
-    try:
-        address = ipaddress.ip_address(peer.partition("%")[0])
-    except ValueError:
-        return False
-    return ((address.version == 6 and address.ipv4_mapped) or address).is_loopback
+    address = addresses.address_of(peer)
+    return address is not None and address.is_loopback
 
 
-def _cors(origin: str) -> Mapping[str, str]:
-    return {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
+def _cors(origin: str) -> dict[str, str]:
+    """The headers by which a page of that origin may read an answer; `*`: any page; "": none may."""
+    readable = {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": EXPOSED} if origin else {}
+    return readable if origin == "*" else {**readable, "Vary": "Origin"}
 
 
-def _permitted(headers: Headers) -> Response:
+def _permitted(origin: str, methods: str, headers: str) -> Response:
     """The answer to a preflight (https://fetch.spec.whatwg.org/#http-cors-protocol)."""
     return Response(
         status_code=204,
         headers={
-            **_cors(headers["origin"]),
-            "Access-Control-Allow-Methods": "GET, POST",
-            "Access-Control-Allow-Headers": "authorization, content-type",
+            **_cors(origin),
+            "Access-Control-Allow-Methods": methods,
+            "Access-Control-Allow-Headers": headers,
             "Access-Control-Max-Age": str(PREFLIGHT_S),
         },
     )
 
 
-def _readable(send: Send, origin: str) -> Send:
-    """Let a page of that origin read the answer."""
+def _with(send: Send, more: Mapping[str, str]) -> Send:
+    """Send these headers too."""
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(raw=message.setdefault("headers", []))
-            headers["Access-Control-Allow-Origin"] = origin
-            headers.add_vary_header("Origin")
+            for name, value in more.items():
+                if name == "Vary":
+                    headers.add_vary_header(value)
+                else:
+                    headers[name] = value
         await send(message)
 
     return sending

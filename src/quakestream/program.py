@@ -35,6 +35,8 @@ MAX_KERNEL_UNSENT_BYTES: Final = 128 * 1024
 """Of a client that does not read, the kernel else keeps 3 MB and more."""
 OTHER_FILES: Final = 300
 """Open files beside connections: the log, the catalogue, clients of others."""
+FREE_PORT_ATTEMPTS: Final = 10
+"""How often a port is looked for that is free on several addresses."""
 GRACEFUL_S: Final = 2
 """How long HTTP requests that are being answered may take when the program stops."""
 
@@ -130,9 +132,9 @@ async def listening(
         Fatal: the address can't be listened on; one line that says why.
     """
     _allow_files(max_connections + OTHER_FILES)
-    listener = _listen(host, port)
+    listeners = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
-    url = f"http://{shown}:{listener.getsockname()[1]}"
+    url = f"http://{shown}:{listeners[0].getsockname()[1]}"
     config = doors.Config(
         app,
         doors=doors.Doors(max_connections, max_per_address or max_connections, handed_over),
@@ -147,7 +149,7 @@ async def listening(
         timeout_graceful_shutdown=GRACEFUL_S,
     )
     server = _Server(config)
-    answering = asyncio.create_task(server.serve(sockets=[listener]), name=f"{name} http")
+    answering = asyncio.create_task(server.serve(sockets=listeners), name=f"{name} http")
     try:
         while not server.started and not answering.done():  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.005)
@@ -173,12 +175,51 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int) -> list[socket.socket]:
+    """One socket for each address that `host` means, all on the same port."""
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family)
+        wanted = _addresses(host)
     except OSError as error:
-        raise Fatal(f"can't listen on {host} port {port}: {error.strerror or error}") from None
+        raise Fatal(f"can't listen on {host}: {error.strerror or error}") from None
+    for attempt in range(1, FREE_PORT_ATTEMPTS + 1):
+        listeners: list[socket.socket] = []
+        try:
+            for address in wanted:
+                listeners.append(_listen_on(address, listeners[0].getsockname()[1] if listeners else port))
+        except OSError as error:
+            for listener in listeners:
+                listener.close()
+            if port == 0 and listeners and attempt < FREE_PORT_ATTEMPTS:
+                continue  # a port that is free on one address is not on another
+            raise Fatal(f"can't listen on {host} port {port}: {error.strerror or error}") from None
+        break
+    return listeners
+
+
+def _addresses(host: str) -> list[str]:
+    """The addresses that a host means: of `localhost` and `::` those of both families that this machine has.
+
+    Raises:
+        OSError: it has no address.
+    """
+    both = {"localhost": ["127.0.0.1", "::1"], "::": ["0.0.0.0", "::"]}  # noqa: S104 - it is asked for
+    if host.lower() in both:
+        return [address for address in both[host.lower()] if ":" not in address or _has_ipv6()]
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return list(dict.fromkeys(str(address[0]) for _, _, _, _, address in found))
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+def _listen_on(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = socket.create_server((address, port), family=family)  # one of IPv6 takes no IPv4
     if sys.platform == "linux":  # each connection inherits them
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(VANISHED_S * 1000))
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_KERNEL_UNSENT_BYTES)

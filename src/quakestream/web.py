@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import quote
 
 import msgspec
 import structlog
@@ -31,7 +32,8 @@ from pydantic_core import PydanticCustomError
 from starlette.datastructures import Headers, QueryParams
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quakestream import supervision
@@ -73,12 +75,15 @@ def create_app(
         title=title,
         description=description,
         version=version,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         dependencies=[Depends(_each_once)],
     )
     app.add_middleware(Compression)
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes, larger=larger_bodies or {})
+    app.add_middleware(Heads)
     _add_problems(app)
     _add_health(app, ready)
     _add_docs(app)
@@ -142,6 +147,66 @@ async def read_body(request: Request) -> bytes:
             return await request.body()
     except TimeoutError:
         raise HTTPException(408, f"the body did not come within {BODY_TIMEOUT_S:g} s") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Approach:
+    """How a request came here, by what its proxy says where that is believed (`proxies.py`)."""
+
+    origin: str
+    """What the client sees: `https://quakes.example.org`."""
+    base_path: str
+    """What of the path the client sees is the proxy's, such as `/quakes`. Empty: nothing."""
+    client: str
+    """The client's address; empty: not known."""
+
+    @property
+    def host(self) -> str:
+        """Of `origin`: with its port, where that is said."""
+        return self.origin.partition("://")[2]
+
+    @property
+    def home(self) -> str:
+        """Where the client sees what is `/` here, without the slash."""
+        return f"{self.origin}{self.base_path}"
+
+
+APPROACH: Final = "quakestream.approach"
+"""Where a scope has it."""
+
+
+def approach(scope: Scope) -> Approach:
+    """How a request came here."""
+    found: Approach | None = scope.get(APPROACH)
+    if found is None:
+        host = Headers(scope=scope).get("host", "localhost")
+        found = Approach(f"{scope.get('scheme', 'http')}://{host}", "", (scope.get("client") or ("",))[0])
+    return found
+
+
+HEAD_ONLY: Final = "quakestream.head_only"
+"""In the scope of a GET that is a HEAD: for routes whose answer would have no end."""
+
+
+class Heads:
+    """ASGI middleware: HEAD is what GET is, without the body, for every route."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Ask as GET, send the head on."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def head(message: Message) -> None:
+            if message["type"] != "http.response.body":
+                await send(message)
+            elif not message.get("more_body", False):
+                await send({"type": "http.response.body", "body": b""})
+
+        await self._app({**scope, "method": "GET", HEAD_ONLY: True}, receive, head)
 
 
 class BodyLimit:
@@ -261,8 +326,14 @@ def _operations(schema: Mapping[str, Any]) -> Iterable[tuple[str, str, dict[str,
 
 
 def _add_problems(app: FastAPI) -> None:
-    async def http_error(_: Request, error: Exception) -> Response:
+    async def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, StarletteHTTPException)  # noqa: S101 - what it is registered for
+        if error.status_code == HTTPStatus.NOT_FOUND and "endpoint" not in request.scope:
+            slashed = _slashed(request)
+            if slashed is not None:
+                return slashed
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            return problem(error.status_code, str(error.detail), {"Allow": ", ".join(_allowed(request.scope))})
         return problem(error.status_code, str(error.detail), error.headers)
 
     async def invalid(_: Request, error: Exception) -> Response:
@@ -287,6 +358,38 @@ def _add_problems(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(QuakestreamError, ours)
     app.add_exception_handler(Exception, unexpected)
+
+
+def matches(scope: Scope, *, fully: bool = False) -> bool:
+    """Whether a path is one of the app's; `fully`: with this method."""
+    routes: Sequence[BaseRoute] = scope["app"].routes
+    found = (route.matches(scope)[0] for route in routes)
+    return any(match is Match.FULL or (match is Match.PARTIAL and not fully) for match in found)
+
+
+def _allowed(scope: Scope) -> list[str]:
+    """The methods that a path has, of all its routes."""
+    found = {method for method in _METHODS if matches({**scope, "method": method}, fully=True)}
+    return sorted(found | {"HEAD"} if "GET" in found else found)
+
+
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+def _slashed(request: Request) -> Response | None:
+    """To the path that has a slash more or less at its end, where there is one.
+
+    The address is relative, for a proxy may have us below a path of its own.
+    """
+    path: str = request.scope["path"]
+    if path == "/":
+        return None
+    other = path[:-1] if path.endswith("/") else f"{path}/"
+    if not matches({**request.scope, "path": other}):
+        return None
+    name = quote(other.rstrip("/").rpartition("/")[2])
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"../{name}{query}" if path.endswith("/") else f"{name}/{query}", 307)
 
 
 def _places(fault: Mapping[str, Any]) -> list[str]:
@@ -326,6 +429,11 @@ class _Metrics(Response):
 
 
 def _add_docs(app: FastAPI) -> None:
+    @app.get("/openapi.json", include_in_schema=False)
+    async def description(request: Request) -> Response:
+        base = approach(request.scope).base_path
+        return JSONResponse(app.openapi() | ({"servers": [{"url": base}]} if base else {}))
+
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
         digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
@@ -342,7 +450,7 @@ def docs_page(schema: Mapping[str, Any]) -> str:
         f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>\n'
         f"<h1>{title} {html.escape(schema['info']['version'])}</h1>\n<p>{text}</p>\n"
-        f'<p>For programs: <a href="/openapi.json">openapi.json</a></p>\n{operations}\n</html>\n'
+        f'<p>For programs: <a href="openapi.json">openapi.json</a></p>\n{operations}\n</html>\n'
     )
 
 

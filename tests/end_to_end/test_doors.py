@@ -6,7 +6,6 @@ A route that has no rule here fails: whoever adds one says who may ask.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -27,6 +26,7 @@ import yaml
 
 from tests.conftest import ROOT
 from tests.end_to_end.programs import Program, Site
+from tests.nginx import missing, nginx
 from tests.waiting import eventually
 
 TOKEN: Final = "0123456789abcdef-control"
@@ -333,33 +333,6 @@ def test_other_origins_pages_do_not(keyed: Deployment, origin: str) -> None:
 # Through nginx
 
 
-@contextlib.contextmanager
-def nginx(folder: Path, to_port: int, settings: str = "") -> Iterator[str]:
-    """A real one, which passes all on; its URL."""
-    path = shutil.which("nginx") or "/usr/sbin/nginx"
-    if not Path(path).exists():
-        missing("nginx is not on this machine")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder.mkdir()
-    temporary = "".join(
-        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (folder / "nginx.conf").write_text(
-        f"daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;\n"
-        f"events {{}}\nhttp {{ access_log off; {temporary}\n"
-        f"server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://127.0.0.1:{to_port}; {settings} }} }} }}\n"
-    )
-    process = subprocess.Popen([path, "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")])
-    try:
-        eventually(lambda: process.poll() is not None or _answers(port))
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
 USUAL: Final = (
     "proxy_http_version 1.1; proxy_set_header Host $host; proxy_set_header X-Real-IP $remote_addr;"
     " proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;"
@@ -483,19 +456,6 @@ def refusals(port: int) -> dict[str, float]:
     text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
     found = re.findall(r'^quakestream_requests_refused_total\{reason="(\w+)"\} (\S+)', text, re.MULTILINE)
     return {reason: float(count) for reason, count in found}
-
-
-def _answers(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False
-
-
-def missing(reason: str) -> Any:
-    """On a build machine nothing is skipped."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 # What a start may say

@@ -32,6 +32,8 @@ PATH = "/api/v1/earthquakes/stream"
 class PushServer:
     """One instance, on a thread and an event loop of its own. Use as a context manager."""
 
+    host = "127.0.0.1"
+
     def __init__(self, catalog: Catalog, news: Bell | None = None, **limits: int) -> None:
         self.catalog = catalog
         self.news = news or Bell()
@@ -58,7 +60,7 @@ class PushServer:
         self.loop = asyncio.get_running_loop()
         self.hub = Hub(self.catalog, self.news, **self._limits)
 
-        async with program.listening(self.app(), name="push", host="127.0.0.1", port=0, http=HandingOver) as server:
+        async with program.listening(self.app(), name="push", host=self.host, port=0, http=HandingOver) as server:
             self.hub.start()
             self.url = server.url
             self._ready.set()

@@ -14,7 +14,10 @@ from fastapi import FastAPI
 from schemathesis.errors import FailureGroup
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from quakestream.config import ServiceSettings
+from quakestream.guards import Rules
 from quakestream.log import Topic
+from quakestream.proxies import Proxies
 from quakestream.service.app import service_app
 from quakestream.service.posts import Posts
 from quakestream.service.publisher import Publisher
@@ -28,7 +31,9 @@ NOW_MS = 1_700_000_000_000
 
 
 @contextlib.asynccontextmanager
-async def an_app(folder: Path, log: FakeLog) -> AsyncIterator[tuple[FastAPI, Stream]]:
+async def an_app(
+    folder: Path, log: FakeLog, rules: Rules | None = None, proxies: Proxies | None = None
+) -> AsyncIterator[tuple[FastAPI, Stream]]:
     with contextlib.closing(Memory(folder / "memory.sqlite3", "test")) as memory:
         publisher = Publisher(log, [Topic("quakes")], queue_size=100, now_ms=lambda: 0)
         stream = Stream(publisher, builder(memory), memory)
@@ -41,7 +46,7 @@ async def an_app(folder: Path, log: FakeLog) -> AsyncIterator[tuple[FastAPI, Str
         )
         watching = asyncio.create_task(publisher.watch())
         try:
-            yield service_app(stream, posts, TOKEN), stream
+            yield service_app(stream, posts, TOKEN, rules, proxies), stream
         finally:
             await stream.suspend()
             watching.cancel()
@@ -231,3 +236,54 @@ def _fuzz(operation: Any, faults: list[str]) -> None:
             faults.extend(f"{operation.label}: {failure}" for failure in failures.exceptions)
 
     call()
+
+
+def test_a_page_of_another_site_reads_the_status_where_it_is_listed(tmp_path: Path) -> None:
+    """By CORS_ORIGINS alone, it controls nothing; HEAD is GET; and all of it below a proxy's path too."""
+    settings = ServiceSettings(cors_origins="https://map.example", public_url="https://x.example/quakes")
+    rules, proxies = Rules.of(settings, control_token=TOKEN), Proxies.of(settings)
+
+    async def main() -> None:
+        async with an_app(tmp_path, FakeLog(), rules, proxies) as (app, stream):
+            transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                for base in ("", "/quakes"):
+                    page = {"Origin": "https://map.example", "Sec-Fetch-Site": "cross-site"}
+                    for path in ("/earthquake-events/status", "/openapi.json", "/docs"):
+                        for method in ("GET", "HEAD"):
+                            answer = await client.request(method, base + path, headers=page)
+                            assert answer.status_code == 200
+                            assert answer.headers["access-control-allow-origin"] == "https://map.example"
+                    key = {"Authorization": f"Bearer {TOKEN}"}
+                    for path in ("/earthquake-events/start", "/earthquake-events/stop", "/earthquake-events"):
+                        refused = await client.post(base + path, headers=page | key)
+                        assert (refused.status_code, stream.running) == (403, False)
+                    assert (await client.post(f"{base}/earthquake-events/start", headers=key)).status_code == 200
+                    assert (await client.post(f"{base}/earthquake-events/stop", headers=key)).status_code == 200
+
+    asyncio.run(main())
+
+
+def test_trusted_proxies_open_no_control(tmp_path: Path) -> None:
+    """Whoever says of himself through a trusted proxy that he is of this machine is not."""
+    settings = ServiceSettings(trusted_proxies="127.0.0.0/8,::1")
+    rules, proxies = Rules.of(settings), Proxies.of(settings)
+
+    async def main() -> None:
+        async with an_app(tmp_path, FakeLog(), rules, proxies) as (app, stream):
+            transport = httpx.ASGITransport(app, client=("127.0.0.1", 4711))
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                for said in (
+                    {"X-Forwarded-For": "127.0.0.1"},
+                    {"X-Forwarded-For": "203.0.113.9"},
+                    {"X-Forwarded-Host": "localhost"},
+                    {"X-Forwarded-Proto": "http"},
+                    {"X-Forwarded-Prefix": "/quakes"},
+                    {"X-Forwarded-Host": "evil.example"},
+                ):
+                    answer = await client.post("/earthquake-events/start", headers=said)
+                    assert answer.status_code in (403, 421)
+                    assert not stream.running
+                assert (await client.post("/earthquake-events/start")).status_code == 200
+
+    asyncio.run(main())

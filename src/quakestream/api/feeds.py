@@ -16,7 +16,7 @@ from quakestream.api.parameters import FilterParameters
 from quakestream.catalog import Catalog, Change
 from quakestream.event import Mode
 from quakestream.formats import atom, cap
-from quakestream.web import problems
+from quakestream.web import approach, problems
 
 MAX_ENTRIES: Final = 500
 CAP_LEAST_MAGNITUDE: Final = 4.5
@@ -43,7 +43,7 @@ def feeds_router(catalog: Catalog, *, public_url: str, cap_sender: str) -> APIRo
     router = APIRouter(prefix="/feeds", tags=["feeds"])
 
     def base(request: Request) -> str:
-        return public_url or str(request.base_url).rstrip("/")
+        return public_url or approach(request.scope).home
 
     @router.get("/atom", summary="Earthquakes as Atom with GeoRSS", response_class=_Atom, responses=problems(503))
     def as_atom(request: Request, asked: Annotated[FeedParameters, Query()]) -> Response:

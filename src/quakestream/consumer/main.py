@@ -33,6 +33,7 @@ from quakestream.guards import Rules
 from quakestream.instance import sole_instance
 from quakestream.log import EventLog
 from quakestream.log.opening import SOURCE_STATUS_TOPIC, catalog_topic, stream_topics
+from quakestream.proxies import Proxies
 from quakestream.push.handing_over import HandingOver
 from quakestream.push.hub import Hub
 from quakestream.push.routes import push_router
@@ -142,11 +143,13 @@ async def _serve(
             places_router(),
             dashboard_router(settings.basemap_style, settings.basemap_origins.split(",")),
         )
-        app = consumer_app(catalog, state, lambda: pipeline.healthy, routers, bodies.PATHS, Rules.of(settings))
+        rules = Rules.of(settings)
+        rules.warn({"ALERTS_TOKEN": ("subscribe over HTTP", settings.alerts_token.get_secret_value())})
+        app = consumer_app(catalog, state, lambda: pipeline.healthy, routers, bodies.PATHS, rules, Proxies.of(settings))
         async with program.listening(
             app,
             name=settings.program,
-            host=settings.host,
+            host=settings.listens_on(),
             port=settings.port,
             max_connections=MAX_REQUESTS + settings.push_max_connections,
             # on its way to live push, a client is one of these too

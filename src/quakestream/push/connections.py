@@ -46,6 +46,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "address",
+        "base_path",
         "begin_with",
         "behind_from",
         "group",
@@ -66,6 +67,8 @@ class Connection(asyncio.Protocol):
         self.watcher = watcher
         self.group = group
         self.address = address
+        self.base_path = ""
+        """Below which the client sees us."""
         self.begin_with = begin_with
         self.snapshot = b""
         """What is written next: the same object for all who asked for it, for it is large."""

@@ -53,10 +53,10 @@ class JoiningHub(Protocol):
         """Read the catalogue."""
 
 
-def list_url(wanted: EarthquakeFilter) -> str:
-    """Where the earthquakes that match are to be had."""
+def list_url(wanted: EarthquakeFilter, base_path: str) -> str:
+    """Where the earthquakes that match are to be had, of a client that sees us below `base_path`."""
     query = query_of(wanted)
-    return f"{LIST}?{query}" if query else LIST
+    return f"{base_path}{LIST}?{query}" if query else f"{base_path}{LIST}"
 
 
 class Joining:
@@ -141,7 +141,7 @@ class Joining:
         journal = self._room.journal
         connection.missed, connection.seq = None, journal.head
         telemetry.PUSH_GAPS.labels(reason).inc()
-        fetch = list_url(connection.group.wanted)
+        fetch = list_url(connection.group.wanted, connection.base_path)
         connection.transport.write(messages.gap(connection.wire, journal.epoch, journal.head, reason, asked, fetch))
 
     def _read(self, place: int) -> list[Connection]:

@@ -6,6 +6,7 @@ import email.utils
 import functools
 import random
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.datastructures import QueryParams
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 from websockets.server import ServerProtocol
 
@@ -22,20 +23,23 @@ from quakestream.api.documents import Change
 from quakestream.api.parameters import POSITION, PushParameters
 from quakestream.catalog import EarthquakeFilter
 from quakestream.errors import Backpressure
+from quakestream.guards import CORS
 from quakestream.push.connections import MAX_INCOMING_BYTES, Connection, SseConnection, WebSocketConnection
 from quakestream.push.handing_over import offered
 from quakestream.push.hub import Hub
 from quakestream.push.messages import Wire
 from quakestream.push.snapshots import Snapshots
-from quakestream.web import problem, problems
+from quakestream.web import HEAD_ONLY, approach, problem, problems
 
 RETRY_MS: Final = (1000, 5000)
 """How soon an EventSource comes back; each another moment, so that not all come at once."""
 RETRY_AFTER_S: Final = (5, 15)
 MAX_SHOWN: Final = 100
+EVENT_STREAM: Final = "text/event-stream"
 MAX_HANDSHAKE_BYTES: Final = 4096
 """Of a header of the handshake: what is longer is cut, and then not right."""
 MAX_HANDSHAKE_LINES: Final = 32
+_HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no", "x-content-type-options": "nosniff"}
 _HANDSHAKE: Final = frozenset([b"host", b"origin", b"connection", b"upgrade"])
 
 
@@ -108,7 +112,7 @@ class _Beginning:
 
 
 class _EventStream(Response):
-    media_type = "text/event-stream"
+    media_type = EVENT_STREAM
 
 
 class _Push(Response):
@@ -132,10 +136,14 @@ class _Push(Response):
         hand_over = offered(scope)
         if hand_over is None:
             return problem(501, "this server can't push: run earthquake-consumer")
+        if scope.get(HEAD_ONLY) and self._wire is Wire.WEBSOCKET:
+            return problem(426, "HEAD can't be upgraded", {"Upgrade": "websocket"})
         handshake = _Handshake(scope) if self._wire is Wire.WEBSOCKET else None
         if handshake is not None and handshake.refused is not None:
             return handshake.refused
-        address = (scope["client"] or ("",))[0]
+        if scope.get(HEAD_ONLY):
+            return StreamingResponse(iter(()), headers={"content-type": EVENT_STREAM, **_HEADERS})
+        address, base_path = approach(scope).client, approach(scope).base_path
         try:
             self._hub.admit(address)
         except Backpressure as error:
@@ -144,13 +152,13 @@ class _Push(Response):
         connection: Connection | None = None
         try:
             wanted = self._parameters.wanted()
-            begins = await self._beginning(wanted)
+            begins = await self._beginning(wanted, base_path)
             about = (self._hub, self._hub.group(wanted), address)
             if handshake is None:
-                connection = SseConnection(*about, _sse_head(), begins.seq)
+                connection = SseConnection(*about, _sse_head(scope.get(CORS, {})), begins.seq)
             else:
                 connection = WebSocketConnection(handshake.protocol, *about, handshake.head, begins.seq)
-            connection.missed = begins.missed
+            connection.base_path, connection.missed = base_path, begins.missed
             if begins.snapshot:
                 connection.snapshot = begins.snapshot
                 connection.let_go = self._snapshots.hold(begins.snapshot)
@@ -168,7 +176,7 @@ class _Push(Response):
     def _later(error: Backpressure) -> Response:
         return problem(503, str(error), {"Retry-After": str(random.randint(*RETRY_AFTER_S))})
 
-    async def _beginning(self, wanted: EarthquakeFilter) -> _Beginning:
+    async def _beginning(self, wanted: EarthquakeFilter, base_path: str) -> _Beginning:
         """Decide where to begin.
 
         Raises:
@@ -183,7 +191,7 @@ class _Push(Response):
             if begins.missed is None or not parameters.snapshot:
                 return begins
         if parameters.snapshot:
-            epoch, seq, message = await self._snapshots.get(wanted, self._wire)
+            epoch, seq, message = await self._snapshots.get(wanted, self._wire, base_path)
             if epoch != hub.journal.epoch:
                 await hub.look()
             return _Beginning(seq, message)
@@ -232,9 +240,8 @@ class _Handshake:
             self.refused = problem(response.status_code, response.body.decode().strip(), upgrade)
 
 
-def _sse_head() -> bytes:
-    """The answer's head; `retry` is a line of whatever block comes first."""
-    return (
-        b"HTTP/1.1 200 OK\r\ndate: %s\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\n"
-        b"x-accel-buffering: no\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\nretry: %d\n"
-    ) % (email.utils.formatdate(usegmt=True).encode(), random.randint(*RETRY_MS))
+def _sse_head(more: Mapping[str, str]) -> bytes:
+    """The answer's head, with these headers too; `retry` is a line of whatever block comes first."""
+    own = {"date": email.utils.formatdate(usegmt=True), "content-type": EVENT_STREAM, **_HEADERS, **more}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in own.items())
+    return f"HTTP/1.1 200 OK\r\n{lines}connection: close\r\n\r\nretry: {random.randint(*RETRY_MS)}\n".encode("latin-1")

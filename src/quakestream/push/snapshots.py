@@ -34,14 +34,14 @@ class Snapshots:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._made: OrderedDict[tuple[EarthquakeFilter, Wire], tuple[float, Awaitable[tuple[str, int, bytes]]]]
+        self._made: OrderedDict[tuple[EarthquakeFilter, Wire, str], tuple[float, Awaitable[tuple[str, int, bytes]]]]
         self._made = OrderedDict()
         self._threads = ThreadPoolExecutor(1, "push snapshots")  # what follows the feed has its own
         self._waiting = 0
         self._held: dict[int, int] = {}
         self._held_bytes = 0
 
-    async def get(self, wanted: EarthquakeFilter, wire: Wire) -> tuple[str, int, bytes]:
+    async def get(self, wanted: EarthquakeFilter, wire: Wire, base_path: str = "") -> tuple[str, int, bytes]:
         """The epoch and the change at which a snapshot was made, and the message.
 
         Raises:
@@ -49,12 +49,12 @@ class Snapshots:
             Backpressure: too many are being made.
         """
         now_s = asyncio.get_running_loop().time()
-        key = (wanted, wire)
+        key = (wanted, wire, base_path)
         made_s, snapshot = self._made.get(key, (-SHARED_S, None))
         if snapshot is None or now_s - made_s > SHARED_S:
             if self._waiting >= MAX_WAITING:
                 raise self._busy("too many snapshots are being made")
-            snapshot = asyncio.ensure_future(self._make(wanted, wire))
+            snapshot = asyncio.ensure_future(self._make(*key))
             self._made[key] = (now_s, snapshot)
             self._made.move_to_end(key)
             if len(self._made) > MAX_SHARED:
@@ -85,11 +85,11 @@ class Snapshots:
             del self._held[id(message)]
             self._held_bytes -= len(message)
 
-    async def _make(self, wanted: EarthquakeFilter, wire: Wire) -> tuple[str, int, bytes]:
+    async def _make(self, wanted: EarthquakeFilter, wire: Wire, base_path: str) -> tuple[str, int, bytes]:
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, _snapshot, self._hub.catalog, wanted, wire)
+            return await loop.run_in_executor(self._threads, _snapshot, self._hub.catalog, wanted, wire, base_path)
         finally:
             self._waiting -= 1
 
@@ -98,7 +98,7 @@ class Snapshots:
         return Backpressure(f"{why}: try again later")
 
 
-def _snapshot(catalog: Catalog, wanted: EarthquakeFilter, wire: Wire) -> tuple[str, int, bytes]:
+def _snapshot(catalog: Catalog, wanted: EarthquakeFilter, wire: Wire, base_path: str) -> tuple[str, int, bytes]:
     with visits.visiting(visits.Visit(DEADLINE_S)):
         feed, page = catalog.snapshot(wanted, LIMIT)
-    return feed.epoch, feed.last_seq, messages.snapshot(wire, feed, page, list_url(wanted))
+    return feed.epoch, feed.last_seq, messages.snapshot(wire, feed, page, list_url(wanted, base_path))

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quakestream.errors import Fatal, Rejected, Retryable
 from quakestream.guards import Guard, Rules, asker
+from quakestream.proxies import Proxied, Proxies
 from quakestream.service.posts import (
     MAX_POST_BYTES,
     POST_SCHEMA,
@@ -80,10 +81,13 @@ class Posted(_Shape):
     duplicates: int = Field(description="Events that were known already, or that are twice in this post.")
 
 
-def service_app(stream: Stream, posts: Posts, token: str, rules: Rules | None = None) -> FastAPI:
+def service_app(
+    stream: Stream, posts: Posts, token: str, rules: Rules | None = None, proxies: Proxies | None = None
+) -> FastAPI:
     """The service's interface to `stream` and `posts`. `token`: the key to post with; empty lets nobody in.
 
     `rules`: who may ask, and who may control the stream; None: whoever reaches the app, as within a test.
+    `proxies`: what stands before it.
     """
 
     async def ready() -> Readiness:
@@ -173,6 +177,8 @@ def service_app(stream: Stream, posts: Posts, token: str, rules: Rules | None = 
 
     if rules is not None:
         app.add_middleware(Guard, rules=rules, shared=(START_PATH, STOP_PATH, STATUS_PATH))
+    if proxies is not None:
+        app.add_middleware(Proxied, proxies=proxies)
     return app
 
 

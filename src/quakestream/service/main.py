@@ -20,6 +20,7 @@ from quakestream.guards import Rules
 from quakestream.instance import sole_instance
 from quakestream.log import EventLog
 from quakestream.log.opening import SOURCE_STATUS_TOPIC, stream_topics
+from quakestream.proxies import Proxies
 from quakestream.service import status
 from quakestream.service.app import service_app
 from quakestream.service.fallback import fall_back
@@ -72,7 +73,9 @@ async def _serve(
         autostart = _autostart(settings, build_own)
         key = settings.control_token.get_secret_value()
         rules = Rules.of(settings, control_token=key, control_origins=settings.control_origins)
-        rules.warn()
+        ingest_key = settings.ingest_token.get_secret_value()
+        controls, posts_events = "start or stop the stream over HTTP", "post events"
+        rules.warn({"CONTROL_TOKEN": (controls, key), "INGEST_TOKEN": (posts_events, ingest_key)})
         publisher = Publisher(event_log, stream_topics(settings), queue_size=settings.publish_queue_size, now_ms=now_ms)
         published.newest = publisher.newest
         recalled = asyncio.Event()
@@ -91,9 +94,9 @@ async def _serve(
         try:
             async with (
                 program.listening(
-                    service_app(stream, posts, settings.ingest_token.get_secret_value(), rules),
+                    service_app(stream, posts, settings.ingest_token.get_secret_value(), rules, Proxies.of(settings)),
                     name=settings.program,
-                    host=settings.host,
+                    host=settings.listens_on(),
                     port=settings.port,
                     max_per_address=settings.max_connections_per_address,
                 ) as server,
