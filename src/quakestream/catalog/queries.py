@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import base64
-import math
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Double, Select, and_, func, or_, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, tuple_, update
 
 from quakestream.catalog import (
     MAX_LIMIT,
@@ -25,9 +23,8 @@ from quakestream.catalog import (
     StoredPosition,
     Transition,
 )
+from quakestream.catalog.dialects import dialect_of
 from quakestream.catalog.schema import (
-    CELL,
-    cells_of,
     changes,
     claims,
     earthquakes,
@@ -39,11 +36,10 @@ from quakestream.catalog.schema import (
 )
 from quakestream.errors import Fenced, Gap, Rejected
 from quakestream.event import MODES, Mode, decode
-from quakestream.seismology.geodesy import EARTH_RADIUS_KM, bounding_boxes, distance_km
+from quakestream.seismology.geodesy import bounding_boxes
 from quakestream.seismology.origin import origin_of
 from quakestream.seismology.places import country, timezone
 
-MAX_CELLS: Final = 1_000
 MAX_CHANGES_LOOKED_AT: Final = 200_000
 """By which what has changed lately is bounded: some weeks of all that the world's agencies report."""
 MARGIN_KM: Final = 1e-6
@@ -117,9 +113,8 @@ def read_last_before(connection: Connection, at_ms: int) -> int:
 
 
 def begin_reading(connection: Connection) -> None:
-    """Have all that is read on this connection be of one moment. PostgreSQL's is so as it is opened."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN")
+    """Have all that is read on this connection be of one moment."""
+    dialect_of(connection).begin_reading(connection)
 
 
 def read_positions(connection: Connection, topic: str, group: str) -> list[StoredPosition]:
@@ -142,7 +137,7 @@ def read_positions(connection: Connection, topic: str, group: str) -> list[Store
 
 def accept(connection: Connection, position: StoredPosition) -> None:
     """Store a position in place of what was there, and fence who held it."""
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    insert = dialect_of(connection).insert
     of = position.partition
     where = {"log_id": of.log_id, "topic": of.topic, "partition": of.partition, "group_id": of.group}
     stands = {"topic_id": of.topic_id, "next_offset": position.next_offset, "fingerprint": position.fingerprint}
@@ -160,7 +155,7 @@ def begin_epoch(connection: Connection) -> None:
 
 def follow(connection: Connection, name: str, owner: str, now_ms: int, lease_ms: int) -> Cursor | None:
     """Take or keep a follower's place; None while it is another's."""
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    insert = dialect_of(connection).insert
     until_ms = now_ms + lease_ms
     first = {"name": name, "after_seq": 0, "updated_ms": now_ms, "owner": owner, "lease_until_ms": until_ms}
     connection.execute(
@@ -446,17 +441,7 @@ def _within_radii(connection: Connection, wanted: EarthquakeFilter) -> list[Colu
     least, most = wanted.minradius_km, wanted.maxradius_km
     if latitude is None or longitude is None or (least is None and most is None):
         return []
-    c = earthquakes.c
-    distance: ColumnElement[float]
-    if connection.dialect.name == "sqlite":  # not every SQLite has mathematics of its own
-        driver: Any = connection.connection.driver_connection
-        driver.create_function("distance_km", 4, distance_km, deterministic=True)
-        distance = func.distance_km(c.latitude, c.longitude, latitude, longitude, type_=Double)
-    else:
-        north = func.power(func.sin(func.radians(c.latitude - latitude) / 2), 2)
-        east = func.power(func.sin(func.radians(c.longitude - longitude) / 2), 2)
-        haversine = north + math.cos(math.radians(latitude)) * func.cos(func.radians(c.latitude)) * east
-        distance = 2 * EARTH_RADIUS_KM * func.asin(func.sqrt(func.least(1.0, haversine)))
+    distance = dialect_of(connection).distance_km(connection, latitude, longitude)
     conditions = [distance >= least] if least is not None else []
     return conditions + ([distance <= most] if most is not None else [])
 
@@ -466,7 +451,7 @@ def _from_box(connection: Connection, wanted: EarthquakeFilter, most: int) -> li
     box = _box(wanted)
     if box is None:
         return []
-    inside = (_in_cells if connection.dialect.name == "sqlite" else _on_points)(*box)
+    inside = dialect_of(connection).in_box(*box)
     if inside is None:
         return []
     boxed = connection.execute(select(func.count()).select_from(inside.limit(most + 1).subquery())).scalar_one()
@@ -484,29 +469,6 @@ def _box(wanted: EarthquakeFilter) -> tuple[float, float, float, float] | None:
     boxes = bounding_boxes(wanted.latitude, wanted.longitude, wanted.maxradius_km + MARGIN_KM)
     (south, west, north, _), (_, _, _, east) = boxes[0], boxes[-1]
     return south, north, west, east
-
-
-def _in_cells(south: float, north: float, west: float, east: float) -> Select[Any] | None:
-    """What is in the box, on SQLite; None: it touches too many cells."""
-    cells = cells_of(south, north, west, east)
-    if len(cells) > MAX_CELLS:
-        return None
-    one = earthquakes.alias()
-    longitudes = or_ if west > east else and_
-    return select(one.c.earthquake).where(
-        CELL.in_(cells),
-        one.c.latitude.between(south, north),
-        longitudes(one.c.longitude >= west, one.c.longitude <= east),
-    )
-
-
-def _on_points(south: float, north: float, west: float, east: float) -> Select[Any]:
-    """What is in the box, on PostgreSQL."""
-    one = earthquakes.alias()
-    spans = [(west, 180.0), (-180.0, east)] if west > east else [(west, east)]
-    boxes = [func.box(func.point(first, south), func.point(last, north)) for first, last in spans]
-    point = func.point(one.c.longitude, one.c.latitude)
-    return select(one.c.earthquake).where(or_(*(point.op("<@")(box) for box in boxes)))
 
 
 def _cursor(timestamp_ms: int, earthquake: int) -> str:

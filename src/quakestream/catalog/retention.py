@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from quakestream.catalog.schema import changes, earthquakes, feed
 
@@ -49,30 +49,3 @@ def _take_documents(connection: Connection, first: int, last: int) -> None:
     if rows:
         connection.execute(delete(changes).where(changes.c.seq == bindparam("of")), [{"of": r["seq"]} for r in rows])
         connection.execute(insert(changes), rows)
-
-
-def size_bytes(connection: Connection) -> int:
-    """What the catalogue takes of its disk; on SQLite, room for reuse left out."""
-    free = connection.execute(text("PRAGMA freelist_count")).scalar_one() if _is_sqlite(connection) else 0
-    return disk_bytes(connection, free_pages=free)
-
-
-def disk_bytes(connection: Connection, free_pages: int = 0) -> int:
-    """What the catalogue takes of its disk."""
-    if _is_sqlite(connection):
-        pages = connection.execute(text("PRAGMA page_count")).scalar_one()
-        return int((pages - free_pages) * connection.execute(text("PRAGMA page_size")).scalar_one())
-    tables = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relnamespace = {}"
-    return int(connection.execute(text(tables.format("current_schema()::regnamespace"))).scalar_one())
-
-
-def vacuum(connection: Connection) -> None:
-    """Give room that is not used back to the disk. Outside of a transaction."""
-    on_sqlite = ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)")
-    on_postgresql = ("SET default_transaction_read_only = off", "SET statement_timeout = 0", "VACUUM FULL ANALYZE")
-    for statement in on_sqlite if _is_sqlite(connection) else on_postgresql:
-        connection.execute(text(statement))
-
-
-def _is_sqlite(connection: Connection) -> bool:
-    return connection.dialect.name == "sqlite"

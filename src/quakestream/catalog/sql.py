@@ -23,6 +23,7 @@ from quakestream.catalog import (
     retention,
     visits,
 )
+from quakestream.catalog.dialects import dialect_of
 from quakestream.catalog.documents import ReportName
 from quakestream.catalog.lookup import CalledName, Lookup, StoredReport, TimeRange
 from quakestream.errors import Unreachable
@@ -126,7 +127,7 @@ class SqlCatalog(Catalog):
 
     def size_bytes(self) -> int:
         with self.reading() as connection:
-            return retention.size_bytes(connection)
+            return dialect_of(connection).disk_bytes(connection, used=True)
 
     def prune(self, before_ms: int, limit: int) -> int:
         with self.writing() as connection:
@@ -134,11 +135,12 @@ class SqlCatalog(Catalog):
 
     def vacuum(self) -> tuple[int, int]:
         with self.reading() as connection:
-            before = retention.disk_bytes(connection)
+            dialect = dialect_of(connection)
+            before = dialect.disk_bytes(connection)
             connection.rollback()
             alone = connection.execution_options(isolation_level="AUTOCOMMIT")
-            retention.vacuum(alone)
-            after = retention.disk_bytes(alone)
+            dialect.vacuum(alone)
+            after = dialect.disk_bytes(alone)
             alone.invalidate()  # it is no longer as readers are
         return before, after
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Row, Select, and_, or_, select, text, tuple_
 
+from quakestream.catalog.dialects import dialect_of
 from quakestream.catalog.documents import Earthquake, ReportName, Revision, earthquake_document, preferred_report
 from quakestream.catalog.lookup import CalledName, Reporter, StoredEarthquake, StoredReport, TimeRange
 from quakestream.catalog.schema import changes, claims, earthquakes, events, reports
@@ -97,11 +98,9 @@ _TABLES: Final = (
 
 def faults(connection: Connection, limits: Limits = LIMITS) -> Iterator[str]:
     """All that is wrong with the catalogue; nothing: it keeps its promise."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN")  # one snapshot, as PostgreSQL's readers have it
-        for row in connection.execute(text("PRAGMA quick_check")):
-            if row[0] != "ok":
-                yield f"the file is damaged: {row[0]}"
+    dialect = dialect_of(connection)
+    dialect.begin_reading(connection)
+    yield from dialect.damage(connection)
     for sentence, query in _TABLES:
         found = [str(row[0]) for row in connection.execute(text(f"{query} LIMIT {MOST_NAMED + 1}"))]
         if found:

@@ -14,8 +14,8 @@ from urllib.parse import unquote
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from quakestream.catalog.dialects import dialect_of
 from quakestream.catalog.schema import address_uses, addresses
 from quakestream.catalog.sql import SqlCatalog
 
@@ -114,9 +114,8 @@ def put_uses(connection: Connection, wanted: Mapping[str, Collection[tuple[str, 
     targets = {one.target for one in uses}
     if uses:
         connection.execute(insert(address_uses), [one._asdict() for one in sorted(uses)])
-        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
         new = [{"target": one, "id": secrets.token_urlsafe(ID_BYTES), "asked_ms": 0} for one in sorted(targets)]
-        connection.execute(dialect.insert(addresses).on_conflict_do_nothing(), new)
+        connection.execute(dialect_of(connection).insert(addresses).on_conflict_do_nothing(), new)
     _forget_unused(connection, before - targets)
 
 

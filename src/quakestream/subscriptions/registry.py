@@ -16,9 +16,9 @@ from typing import Final
 import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy import func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from ulid import ULID
 
+from quakestream.catalog.dialects import dialect_of
 from quakestream.catalog.schema import secrets, subscriptions
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.errors import Rejected
@@ -86,7 +86,7 @@ class Registry:
         self.key(_RECEIVERS)  # known before the transaction, which others wait for
         with self._catalog.writing() as connection:
             version = _next_version(connection)
-            insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+            insert = dialect_of(connection).insert
             added = insert(subscriptions)
             changed = ("subscriber", "origin", "document", "compiled", "version", "changed_ms", "removed")
             connection.execute(
@@ -220,7 +220,7 @@ class Registry:
         """A key that all instances on this database have in common, made when it is first asked for."""
         if name not in self._keys:
             with self._catalog.writing() as connection:
-                insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+                insert = dialect_of(connection).insert
                 connection.execute(insert(secrets).values(name=name, value=make()).on_conflict_do_nothing())
                 self._keys[name] = connection.execute(
                     select(secrets.c.value).where(secrets.c.name == name)
@@ -273,9 +273,6 @@ def _ended(connection: sa.Connection, ids: Sequence[str]) -> dict[str, str]:
 
 def _next_version(connection: sa.Connection) -> int:
     """The next version; whoever asks holds it alone until its transaction ends."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(REGISTRY_LOCK)))
-    else:  # on SQLite the first statement must write
-        connection.execute(update(subscriptions).where(sa.false()).values(version=0))
+    dialect_of(connection).hold(connection, subscriptions, REGISTRY_LOCK)
     highest: int = connection.execute(select(func.coalesce(func.max(_s.version), 0))).scalar_one()
     return highest + 1

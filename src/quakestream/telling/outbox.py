@@ -29,8 +29,8 @@ from typing import Any, Final, Literal
 import sqlalchemy as sa
 from msgspec import Struct, structs
 from sqlalchemy import Connection, and_, case, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from quakestream.catalog.dialects import dialect_of
 from quakestream.catalog.schema import notifications
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.channels import Kind
@@ -385,7 +385,7 @@ def put(connection: Connection, new: Sequence[Notification], now_ms: int) -> Non
     """Add notifications; those whose key is known change nothing."""
     if not new:
         return
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    insert = dialect_of(connection).insert
     rows = [structs.asdict(one) | {"key": one.key, "state": "queued", "created_ms": now_ms} for one in new]
     connection.execute(insert(notifications).on_conflict_do_nothing(), rows)
 

@@ -1,0 +1,52 @@
+"""Where SQLite and PostgreSQL differ, and their queries with them: one file answers for each.
+
+How each is opened and ingested into is in `catalog/sqlite.py` and `catalog/postgresql.py`; how the schema changes, in
+`catalog/schema.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as on_postgresql
+from sqlalchemy.dialects import sqlite as on_sqlite
+
+from quakestream.catalog.dialects import postgresql, sqlite
+
+
+class Dialect(Protocol):
+    """What queries ask; a module gives it."""
+
+    def insert(self, table: sa.Table) -> on_sqlite.Insert | on_postgresql.Insert:
+        """An INSERT that can say what becomes of a row that is there already."""
+
+    def begin_reading(self, connection: sa.Connection) -> None:
+        """Have all that is read on this connection be of one moment."""
+
+    def hold(self, connection: sa.Connection, table: sa.Table, lock: int) -> None:
+        """Have a table alone, against others who ask so with the same number, until the transaction ends."""
+
+    def distance_km(self, connection: sa.Connection, latitude: float, longitude: float) -> sa.ColumnElement[float]:
+        """How far an earthquake is from a point, as `geodesy.distance_km` has it."""
+
+    def in_box(self, south: float, north: float, west: float, east: float) -> sa.Select[tuple[int]] | None:
+        """The earthquakes in a box, by an index; None: it is too large for that."""
+
+    def damage(self, connection: sa.Connection) -> Iterator[str]:
+        """What the database itself finds wrong with what it stores."""
+
+    def disk_bytes(self, connection: sa.Connection, *, used: bool = False) -> int:
+        """What the catalogue takes of its disk; `used`: without room that it uses again, where that is known."""
+
+    def vacuum(self, connection: sa.Connection) -> None:
+        """Give room that is not used back to the disk. Outside of a transaction."""
+
+
+_DIALECTS: Final[dict[str, Dialect]] = {"sqlite": sqlite, "postgresql": postgresql}
+
+
+def dialect_of(connection: sa.Connection) -> Dialect:
+    """Which it is on this connection."""
+    return _DIALECTS[connection.dialect.name]
