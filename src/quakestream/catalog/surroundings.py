@@ -40,7 +40,7 @@ class Surroundings:
 
     def named(self, origin: Origin) -> Iterable[Origin]:
         """`OriginIndex.named`."""
-        once = (origin.mode, origin.key, origin.ids)
+        once = (origin.mode, origin.key, origin.ids)  # a revision may name others than the one before
         if once not in self._linked:
             self.read_linked([origin])
         return self.window.named(origin)
@@ -54,6 +54,8 @@ class Surroundings:
         self._linked.update((o.mode, o.key, o.ids) for o in origins)
         claimed = {(o.mode, name) for o in origins for name in o.claims}
         named = {(o.mode, name) for o in origins for name in o.names} | claimed
+        # Asked for before it is answered, and never again: within this transaction nobody else adds any. What the
+        # transaction itself adds comes in by `add` and the window.
         if unknown := claimed - self._called:
             self._called |= unknown
             self._take(self._lookup.called(sorted(unknown)))
@@ -80,7 +82,7 @@ class Surroundings:
         for row in rows:
             event = row.event
             name = (event.source, event.id, event.mode)
-            if name in self.reports:
+            if name in self.reports:  # this batch may have changed it: what is stored is older
                 continue
             origin = origin_of(event)
             report = Report(row.report, row.earthquake, row.revision, event, origin)

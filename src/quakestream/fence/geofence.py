@@ -214,6 +214,7 @@ class Geofence:
             deep=is_deep(quake),
             deepest2=float(terms["deep_chord2"].max(initial=-1.0)),
         )
+        # every row may be met; pages that nobody writes to cost nothing
         most = len(rows) + len(fresh)
         hits = loops.Hits(*(np.empty(most, kind) for kind in ("i4", "i4", "f8", "f8")))
         count = self._loops.candidates(rows, cells, True, tables, asked, hits, 0)
@@ -245,12 +246,15 @@ class Geofence:
         doubtful = (site >= 0) & (alive[subscriber] == _SEVERAL)
         if doubtful.any():
             sites[best[subscriber[doubtful]]] = 0
+            # both numbers in one of 64 bits: sorting those is many times quicker than sorting pairs
             pairs = np.unique(subscriber[doubtful].astype(np.int64) << 32 | site[doubtful])
             np.add.at(sites, best[pairs >> 32], 1)
         return Matches(ids, quake, subscriber[order], kilometres[order], site[order], sites)
 
     def rebuild(self) -> None:
         """Bring what was put and removed since into the cells; for a thread of its own, beside `match`."""
+        # Tables only grow, so a view stays as it was taken; of what changes in place, a copy is made. The slow part goes
+        # on without the lock. What is put meanwhile lies behind the views' ends, and is moved over under the lock.
         with self._rebuilding:
             with self._lock:
                 rows, fresh, removed = self._rows, self._fresh.view(), self._removed
@@ -263,7 +267,7 @@ class Geofence:
             used = np.zeros(len(shapes) + 1, bool)  # one more, where rows without a shape point to
             used[list(named)] = True
             used[rows["shape"][rows["shape"] >= 0]] = True
-            moved = np.cumsum(used, dtype=np.int32) - 1
+            moved = np.cumsum(used, dtype=np.int32) - 1  # old number → how many are kept before it, its new number
             rows["shape"] = np.where(rows["shape"] >= 0, moved[np.maximum(rows["shape"], 0)], rows["shape"])
             used = used[:-1]
             lengths = shapes["end"] - shapes["start"]
@@ -276,6 +280,7 @@ class Geofence:
                 # What was put meanwhile comes after, numbered on; what was removed meanwhile is told by `_alive`.
                 late = self._fresh.view()[len(fresh) :].copy()
                 late["subscriber"] += len(living) - len(ids)
+                # a late row may have an old shape, which was moved, or a late one, which follows those that were kept
                 gone = len(shapes) - kept_shapes.count
                 known = moved[np.clip(late["shape"], 0, len(shapes))]
                 new = np.where(late["shape"] < len(shapes), known, late["shape"] - gone)
@@ -285,6 +290,7 @@ class Geofence:
                     late_shapes[edge] += kept_vertices.count - len(vertices)
                 kept_vertices.append(self._vertices.view()[len(vertices) :])
                 kept_shapes.append(late_shapes)
+                # `numbers` is of the state at the beginning: take out who left since, then add who came
                 still = self._alive.view()
                 for at in np.flatnonzero(still[: len(ids)][alive] == 0).tolist():
                     del numbers[living[at]]

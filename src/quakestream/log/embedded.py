@@ -556,10 +556,10 @@ class _Lease:
     def take(self) -> bool:
         """Take it if it is free, has run out, or is held by this instance's forerunner; a new epoch then begins."""
         with contextlib.closing(file.connect(self._log.path, durable=False)) as connection:
-            if not self._free(connection):
+            if not self._free(connection):  # who stands by asks often, and must not keep writers waiting each time
                 return False
             with file.transaction(connection):
-                if not self._free(connection):
+                if not self._free(connection):  # another may have come in between
                     return False
                 length_ms = round(self._log.lease_s * 1000)
                 connection.execute(
@@ -587,7 +587,7 @@ class _Lease:
     def leave(self) -> None:
         """Give it up, so that another can take it at once, and come back as somebody new."""
         self.taken = False
-        with contextlib.suppress(QuakestreamError):
+        with contextlib.suppress(QuakestreamError):  # it runs out by itself then
             self._write("owner = NULL")
         self.owner = uuid.uuid4().hex
         self.committed = None
@@ -599,6 +599,7 @@ class _Lease:
 
     def _renew_always(self) -> None:
         while not self._end.wait(self._log.lease_s / 3):
+            # this thread lives though the reader hangs: one that polls no more must lose its lease
             if not self.taken or time.monotonic() - self.polled_at > MAX_POLL_GAP_S:
                 continue
             try:

@@ -125,13 +125,14 @@ class Connection(asyncio.Protocol):
 
     def outstanding_bytes(self) -> int:
         """What was written and has not been acknowledged by the client's machine: ours and the kernel's."""
+        # the kernel holds up to some MB of its own: our buffer alone would not say whether the client still reads
         socket = self.transport.get_extra_info("socket")
         (queued,) = struct.unpack("i", fcntl.ioctl(socket.fileno(), termios.TIOCOUTQ, bytes(4)))
         return int(queued) + self.transport.get_write_buffer_size()
 
     def leave(self) -> None:
         """Close in order; at once where it takes nothing."""
-        if self.paused:
+        if self.paused:  # `close` waits until all is written, which a client that stands still can put off for ever
             self.transport.abort()
         else:
             self.farewell()

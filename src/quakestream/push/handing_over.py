@@ -34,6 +34,7 @@ class HandingOver(Guarded):
     def on_headers_complete(self) -> None:
         """Begin the app's task, with the offer in its scope."""
         super().on_headers_complete()
+        # the task has this very scope, and has not begun: it runs when this callback has returned
         offer: Any = _Offer(self, self.cycle)
         self.scope["extensions"] = {EXTENSION: offer}
 
@@ -45,12 +46,15 @@ class HandingOver(Guarded):
         transport = self.transport
         if cycle.disconnected or transport.is_closing():
             return False
+        # What uvicorn still holds of the connection, undone piece by piece: its timer would close a transport that is
+        # not its own any more, its stop would wait for a request that never ends, and reading would stay paused.
         self._unset_keepalive_if_required()
         self.given_away()
         self.flow.resume_reading()
         self.connections.discard(self)
         self.pipeline.clear()
         self.parser = None  # type: ignore[assignment]  # they hold each other
+        # To the app's task it looks as if the client had gone: it writes no answer after ours, and ends.
         cycle.disconnected = True
         cycle.message_event.set()
         transport.set_protocol(successor)

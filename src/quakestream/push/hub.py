@@ -218,7 +218,7 @@ class Hub:
         if self._be_behind(connection):
             connection.seq = max(connection.seq, self._reaches)
             connection.behind_from = connection.group.sent_bytes[connection.wire]
-        connection.unsent_bytes = 1 << 62
+        connection.unsent_bytes = 1 << 62  # more than can be: whatever is found next counts as progress
         connection.progress_s = self._loop.time()
         self._pressed.add(connection)
 
@@ -263,7 +263,7 @@ class Hub:
 
     def _told(self) -> None:
         """A commit of this process; on its thread."""
-        if not self._woken and not self._asleep:
+        if not self._woken and not self._asleep:  # one call over threads for a look, however many commits it takes
             self._woken = True
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._wake.set)
@@ -302,11 +302,12 @@ class Hub:
         if not self._asleep:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._look_s)
+            # one write for what comes close together: in a burst each change would wake every client by itself
             if (early_s := self._wrote_s + GATHER_S - self._loop.time()) > 0:
                 await asyncio.sleep(early_s)
         self._woken = False
         self._wake.clear()
-        asked = len(self._waiting)
+        asked = len(self._waiting)  # who asks while it is read may want what is newer
         try:
             entries = await self._read()
         except Retryable as error:

@@ -227,6 +227,7 @@ class _Handshake:
         # its own headers alone: the library has other bounds than the server, for cookies and addresses too
         own = [(name, value) for name, value in scope["headers"] if name in _HANDSHAKE or name.startswith(b"sec-web")]
         lines = [b"%s: %s\r\n" % (name, value[:MAX_HANDSHAKE_BYTES]) for name, value in own[:MAX_HANDSHAKE_LINES]]
+        # uvicorn has parsed the request already, and the library reads nothing but bytes: so it is written out anew
         self.protocol.receive_data(b"GET / HTTP/1.1\r\n%s\r\n" % b"".join(lines))
         (request,) = self.protocol.events_received()
         response = self.protocol.accept(request)  # type: ignore[arg-type]  # it is what was just put in

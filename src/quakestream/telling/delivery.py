@@ -245,16 +245,18 @@ class _Worker:
 
     async def run(self) -> None:
         """Work until it is time to stop."""
-        wait_s = LOOK_INTERVAL_S
+        failures = 0
         health = supervision.PROCESS.worker(self.label)
         try:
             await self._channel.open()
             while not self._delivery.stopping.is_set():
                 try:
                     await self._turn()
-                    wait_s = LOOK_INTERVAL_S
+                    failures = 0
                     health.well()
                 except Exception as error:
+                    failures += 1
+                    wait_s = pause_after(failures, LOOK_INTERVAL_S, MAINTAIN_INTERVAL_S)
                     if isinstance(error, Retryable):
                         log.warning("will try again", what=f"deliver by {self._name}", wait_s=wait_s, reason=str(error))
                     else:  # it goes on at once: what is on its way must be written down before its lease runs out
@@ -263,7 +265,6 @@ class _Worker:
                         )
                         health.failing(error)
                     await asyncio.sleep(wait_s)
-                    wait_s = min(2 * wait_s, MAINTAIN_INTERVAL_S)
             await self._finish()
         finally:
             health.gone()
@@ -273,9 +274,10 @@ class _Worker:
         """Write down what is settled, take what is due, and wait until there is something to do."""
         self.wake.clear()
         room = self._most - self._held
+        # not for a few: a transaction costs the same for one as for hundreds, and settling goes on without
         limit = room if room >= self._most // 4 else 0
         leased = await self._exchange(limit)
-        if len(leased) == limit > 0:
+        if len(leased) == limit > 0:  # there may be more: look again at once, after the sends have had a turn
             await asyncio.sleep(0)
             return
         with contextlib.suppress(TimeoutError):
@@ -302,10 +304,11 @@ class _Worker:
             except Exception as error:  # noqa: BLE001 - raised below, when what was leased has been given back
                 return leased, (), error
 
+        # who begins a send later might still send when the lease has run out, and another worker sends it as well
         begin_by = time.monotonic() + self._settings.lease_ms / 1000 - self._channel.timeout_s
         try:
             leased, parcels, failed = await delivery.database(work)
-        except Exception:
+        except Exception:  # it may be committed or not: settling once more changes nothing that is settled
             self._settled = settled + self._settled
             raise
         self._held += len(leased) - len(settled)
@@ -320,7 +323,7 @@ class _Worker:
             target = touched[parcel.message.target] = self._target(parcel.message.target)
             target.queue.append((parcel, begin_by))
         for target in touched.values():
-            while len(target.queue) > self._backlog:
+            while len(target.queue) > self._backlog:  # the last ones, so that the order stays
                 self._give_back(target.queue.pop()[0].of)
             self._pump(target)
         return leased
