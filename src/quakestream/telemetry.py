@@ -58,6 +58,8 @@ INGEST_SECONDS = Histogram(
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 CONSUMER_LAG = Gauge("quakestream_consumer_lag", "Records in the log after the last one stored.", ["partition"])
+TOPIC_MISSING = Gauge("quakestream_topic_missing", "1 while a topic that is needed does not exist.", ["topic"])
+TOPICS_MADE_ANEW = Counter("quakestream_topics_made_anew", "Times that the stream's topic was another than before.")
 PARTITIONS_STOPPED = Gauge("quakestream_partitions_stopped", "Partitions that wait for a person: see the log lines.")
 FOLLOWER_LAG = Gauge("quakestream_follower_lag", "Changes that a follower of the feed has not read yet.", ["follower"])
 FOLLOWER_GAPS = Counter(

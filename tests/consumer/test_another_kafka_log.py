@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -40,6 +40,7 @@ class Site:
         self.catalog = SqliteCatalog(self.file)
         self.admin = AdminClient({"bootstrap.servers": broker.address, "log_level": 0})
         self.running: list[Pipeline] = []
+        self.now_ms: Callable[[], int] = lambda: NOW_MS
 
     def send(self, prefix: str, count: int) -> None:
         producer = self.log.producer()
@@ -54,7 +55,7 @@ class Site:
             self.log,
             self.catalog,
             settings,
-            now_ms=lambda: NOW_MS,
+            now_ms=self.now_ms,
             on_event=lambda _event: None,
             on_failure=lambda error: pytest.fail(str(error)),
         )

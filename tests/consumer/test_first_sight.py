@@ -6,18 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quakestream.consumer.first_sight import FirstSight
-from quakestream.log import LoggedRecord
 
 NOW_MS = 1_700_000_000_000
 MONTH_MS = 30 * 86_400_000
-
-
-def records(*times: int) -> list[LoggedRecord]:
-    return [LoggedRecord("t", 0, number, time_ms, b"k", b"{}") for number, time_ms in enumerate(times)]
+ORIGIN_MS = NOW_MS - 20_000
 
 
 def seen(*times: int, before_ms: int | None = NOW_MS - 9000, at_end: bool = True) -> list[int]:
-    return FirstSight(before_ms).of(records(*times), NOW_MS, at_end=at_end)
+    sight = FirstSight(before_ms)
+    return [sight.of(t, ORIGIN_MS, NOW_MS, last=at_end and n == len(times)) for n, t in enumerate(times, 1)]
 
 
 def test_a_clock_that_is_right_is_believed() -> None:
@@ -29,20 +26,14 @@ def test_the_last_of_the_log_was_seen_now() -> None:
 
 
 def test_one_ahead_is_before_what_follows_it() -> None:
-    assert seen(NOW_MS - 30, NOW_MS + MONTH_MS, 2**62, NOW_MS - 20) == [
-        NOW_MS - 30,
-        NOW_MS - 29,
-        NOW_MS - 28,
-        NOW_MS - 20,
-    ]
-    assert seen(NOW_MS + MONTH_MS, at_end=False) == [NOW_MS - 8999], "what follows comes with the next batch"
-    first, second = seen(NOW_MS + MONTH_MS, NOW_MS - 20, before_ms=None)
-    assert first < second == NOW_MS - 20
+    ahead = NOW_MS + MONTH_MS
+    assert seen(NOW_MS - 30, ahead, 2**62, NOW_MS - 20) == [NOW_MS - 30, NOW_MS - 29, NOW_MS - 28, NOW_MS - 20]
+    assert seen(ahead, at_end=False) == [NOW_MS - 8999], "what follows comes with the next batch"
 
 
-def test_the_first_of_a_log_is_before_what_follows_it_also_where_the_last_before_was_ahead() -> None:
-    first, second = seen(NOW_MS + MONTH_MS, NOW_MS - 20, before_ms=NOW_MS + MONTH_MS)
-    assert first < second == NOW_MS - 20
+def test_the_first_of_a_log_is_as_old_as_its_earthquake_where_nothing_else_is_known() -> None:
+    for before_ms in (None, NOW_MS + MONTH_MS):
+        assert seen(NOW_MS + MONTH_MS, NOW_MS - 20, before_ms=before_ms) == [ORIGIN_MS, NOW_MS - 20]
 
 
 def test_a_record_without_a_time_is_of_1970() -> None:

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from quakestream.errors import Fatal, QuakestreamError, Rejected, Unreachable
 from quakestream.event import EarthquakeEvent, decode
-from quakestream.log import Record, Topic
+from quakestream.log import Identity, Record, Topic
 from quakestream.log.embedded import EmbeddedLog
 from quakestream.service import publisher as publisher_module
 from quakestream.service.app import service_app
@@ -131,6 +131,35 @@ def test_a_log_that_goes_away_later_is_said_and_heard_of_again() -> None:
         assert metric("quakestream_log_reachable") == 1
 
     run(test)
+
+
+def test_a_topic_that_is_gone_or_another_is_said_with_what_to_do() -> None:
+    class Named(FakeLog):
+        found: Identity | None = Identity("cluster", "one")
+
+        def identity(self, topic: str) -> Identity | None:
+            assert topic == "quakes"
+            return self.found
+
+    log = Named()
+
+    async def test(publisher: Publisher, _: FakeLog) -> None:
+        await until(lambda: publisher.reachable)
+        await asyncio.sleep(0.1)
+        assert (publisher.trouble, publisher.notice) == (None, None)
+        log.found = None
+        await until(lambda: publisher.trouble)
+        assert "topic quakes does not exist" in str(publisher.trouble)
+        assert "accept-log" in str(publisher.trouble)
+        assert metric("quakestream_topic_missing", topic="quakes") == 1
+        before = metric("quakestream_topics_made_anew_total")
+        log.found = Identity("cluster", "another")
+        await until(lambda: publisher.trouble is None and publisher.notice)
+        assert "accept-log" in str(publisher.notice)
+        assert metric("quakestream_topic_missing", topic="quakes") == 0
+        assert metric("quakestream_topics_made_anew_total") == before + 1
+
+    run(test, log)
 
 
 def test_a_full_queue_makes_the_sources_wait_in_turn_and_is_counted() -> None:

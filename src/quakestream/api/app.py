@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 
+from quakestream import clock
 from quakestream.api.lanes import Lanes
-from quakestream.catalog import Catalog
+from quakestream.catalog import Catalog, Feed
 from quakestream.errors import QuakestreamError
 from quakestream.guards import PRIVATE, Guard, Rules
 from quakestream.proxies import Proxied, Proxies
@@ -27,6 +28,9 @@ KEYED: Final = (
     "/alerts/",
 )
 """Paths that need a key, or have one in them: no page of another site reads them."""
+FOLLOWERS: Final = ("alerts", "republisher")
+FOLLOWERS_BEHIND_S: Final = 30.0
+"""A follower that has not dealt with a change after so long is told of in the health."""
 
 
 def consumer_app(
@@ -37,6 +41,7 @@ def consumer_app(
     larger_bodies: Mapping[str, int] | None = None,
     rules: Rules | None = None,
     proxies: Proxies | None = None,
+    now_ms: Callable[[], int] = clock.now_ms,
 ) -> FastAPI:
     """The interface to a catalogue: its parts in order; `state` and `healthy` tell of what fills it.
 
@@ -50,7 +55,15 @@ def consumer_app(
         except (QuakestreamError, TimeoutError) as error:
             return Readiness("unavailable", {"database": str(error) or "no answer", **state()})
         details = {"seq": feed.last_seq, "epoch": feed.epoch, **state()}
-        return Readiness("ok" if healthy() else "degraded", details)
+        try:
+            look = asyncio.get_running_loop().run_in_executor(own, _behind_s, catalog, feed, details, now_ms())
+            behind_s = await asyncio.wait_for(look, timeout=2)
+        except (QuakestreamError, TimeoutError):
+            behind_s = {}
+        for name, seconds in behind_s.items():
+            details[name] |= {"behindS": seconds}
+        well = healthy() and all(seconds <= FOLLOWERS_BEHIND_S for seconds in behind_s.values())
+        return Readiness("ok" if well else "degraded", details)
 
     app = create_app(
         title="earthquake-consumer",
@@ -67,3 +80,14 @@ def consumer_app(
     if proxies is not None:
         app.add_middleware(Proxied, proxies=proxies)
     return app
+
+
+def _behind_s(catalog: Catalog, feed: Feed, details: Mapping[str, Any], now_ms: int) -> dict[str, float]:
+    """By follower that has its place here, how old the oldest change is that it has not dealt with."""
+    behind: dict[str, float] = {}
+    for name in FOLLOWERS:
+        after_seq = (details.get(name) or {}).get("seq")
+        if after_seq is not None:
+            waiting = catalog.changes(after_seq, 1, over_gap=True) if after_seq < feed.last_seq else []
+            behind[name] = max(0.0, round((now_ms - waiting[0].at_ms) / 1000, 1)) if waiting else 0.0
+    return behind

@@ -6,32 +6,23 @@ report says later: `updated` orders revisions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from quakestream.log import LoggedRecord
-
 
 class FirstSight:
-    """Of one partition: the time of each record, from 0 to now, in batches as they are read.
+    """Of one partition: when each record was first seen, from 0 to now, in the log's order.
 
     A record whose time is ahead was seen now, if it is the log's last. Those that stand before others may have been
-    written long ago: each has the time of the record before it and one millisecond, which is before whatever follows.
+    written long ago: each is later than the record before it and than its own earthquake, and before what follows.
     """
 
     def __init__(self, before_ms: int | None) -> None:
         """`before_ms`: the time of the record before the first; None: there is none, or it is not known."""
         self._before_ms = before_ms
 
-    def of(self, records: Sequence[LoggedRecord], now_ms: int, *, at_end: bool) -> list[int]:
-        """The records' times, ms since 1970. `at_end`: the log has nothing behind them."""
-        if self._before_ms is None or self._before_ms > now_ms:
-            later = [record.timestamp_ms for record in records if 0 < record.timestamp_ms <= now_ms]
-            self._before_ms = min(later, default=now_ms + len(records)) - len(records)
-        times: list[int] = []
-        for number, record in enumerate(records, 1):
-            time_ms = record.timestamp_ms
-            if time_ms > now_ms:
-                time_ms = now_ms if at_end and number == len(records) else self._before_ms + 1
-            self._before_ms = max(0, min(time_ms, now_ms))
-            times.append(self._before_ms)
-        return times
+    def of(self, logged_ms: int, origin_ms: int, now_ms: int, *, last: bool) -> int:
+        """Of the next record: its time in the log, and its earthquake's, ms since 1970. `last`: none is behind it."""
+        seen_ms = logged_ms
+        if logged_ms > now_ms:
+            before_ms = self._before_ms if self._before_ms is not None and self._before_ms <= now_ms else -1
+            seen_ms = now_ms if last else max(before_ms + 1, origin_ms)
+        self._before_ms = max(0, min(seen_ms, now_ms))
+        return self._before_ms

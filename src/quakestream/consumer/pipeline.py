@@ -23,6 +23,7 @@ from quakestream import supervision, telemetry
 from quakestream.backoff import pauses
 from quakestream.catalog import Catalog, Claim, Ingested, LoggedEvent, LogPartition
 from quakestream.consumer.first_sight import FirstSight
+from quakestream.consumer.lag import Lag
 from quakestream.errors import Backpressure, Fatal, Fenced, OffsetLost, QuakestreamError, Rejected, Retryable
 from quakestream.event import EarthquakeEvent, Mode, decode, is_backfill
 from quakestream.log import (
@@ -93,38 +94,45 @@ class Pipeline:
         self._on_commit = on_commit
         self._claims: dict[int, Claim] = {}
         self._seen: dict[int, FirstSight] = {}
+        self._lag = Lag(log, settings.topics[0].name)
         self._assigned_lately = False
         self._stopped: dict[int, str] = {}
         self._stopping = threading.Event()
         self._thread = supervision.Thread("pipeline", self._run, self._stopping, limit=1, on_end=on_failure)
         self._log_reachable = False
         self._catalog_error: str | None = None
+        self._log_error: str | None = None
         self.consumed = 0
         """Events read and stored, or known already, since the start."""
 
     def start(self) -> None:
         """Begin to read."""
         self._thread.start()
+        self._lag.start()
 
     def stop(self, timeout_s: float) -> bool:
         """Finish the batch at hand and leave the group; whether that was done in time."""
         self._stopping.set()
-        return self._thread.join(timeout_s)
+        in_time = self._thread.join(timeout_s)
+        return self._lag.stop(timeout_s) and in_time
 
     def state(self) -> dict[str, object]:
         """How it is, for the health page."""
         return {
             "log": {"kind": self._log.kind, "reachable": self._log_reachable},
             "partitions": sorted(self._claims),
+            "lag": self._lag.lags(),
             "stopped": dict(self._stopped),
             "catalogError": self._catalog_error,
+            "logError": self._lag.trouble or self._log_error,
             "consumed": self.consumed,
         }
 
     @property
     def healthy(self) -> bool:
         """Whether everything that it needs answers and no partition waits for a person."""
-        return self._log_reachable and not self._stopped and self._catalog_error is None
+        errors = self._catalog_error or self._log_error or self._lag.trouble
+        return self._log_reachable and not self._stopped and errors is None
 
     # --- the position keeper ------------------------------------------------------------------------------------
 
@@ -141,6 +149,7 @@ class Pipeline:
             self._stopped.pop(target.partition, None)
             self._seen[target.partition] = FirstSight(_last_ms(self._claims[target.partition]))
         positions = {p.partition: self._claims[p.partition].next_offset for p in partitions}
+        self._lag.reached(positions)
         self._check_records(partitions[0].topic, [self._claims[p.partition] for p in partitions])
         self._assigned_lately = True
         logger.info("partitions assigned", positions=positions)
@@ -152,6 +161,7 @@ class Pipeline:
         for p in partitions:
             self._claims.pop(p.partition, None)
             self._stopped.pop(p.partition, None)
+        self._lag.gone(p.partition for p in partitions)
         logger.info("partitions revoked", partitions=[p.partition for p in partitions])
         self._count_stopped()
 
@@ -185,7 +195,7 @@ class Pipeline:
         }
         if not reached:
             return
-        lost = self._persistently("compare the log", lambda: self._log.lost(topic, reached))
+        lost = self._persistently("compare the log", lambda: self._log.lost(topic, reached), of_log=True)
         for error in lost.values():
             raise error
 
@@ -195,7 +205,7 @@ class Pipeline:
         producer: Producer | None = None
         reader: Reader | None = None
         try:
-            self._persistently("make the topics", lambda: self._log.ensure_topics(self._settings.topics))
+            self._persistently("make the topics", lambda: self._log.ensure_topics(self._settings.topics), of_log=True)
             if self._settings.alone:
                 self._wait_to_be_alone()
             producer = self._log.producer()
@@ -219,11 +229,14 @@ class Pipeline:
         """
         deadline_s = time.monotonic() + OTHERS_PATIENCE_S
         own, group = self._settings.instance_id, self._settings.group
-        while others := set(self._persistently("ask for the group", lambda: self._log.members(group))) - {own}:
+        while others := set(self._persistently("ask for the group", lambda: self._log.members(group), of_log=True)) - {
+            own
+        }:
             if time.monotonic() > deadline_s:
                 raise Fatal(
                     f"group {group} has another consumer, {', '.join(sorted(others))}: with SQLite there can be one "
-                    "alone, for each would store a part; several share one PostgreSQL (DATABASE_URL)"
+                    "alone, for each would store a part; several share one PostgreSQL (DATABASE_URL). Is it another "
+                    "program's? Then use another KAFKA_GROUP_ID"
                 )
             if self._stopping.wait(OTHERS_INTERVAL_S):
                 raise _Stopping
@@ -232,7 +245,7 @@ class Pipeline:
         """Raises Fatal when some partitions went to somebody who joined at the same time."""
         self._assigned_lately = False
         topic = self._settings.topics[0].name
-        there = self._persistently("ask for the partitions", lambda: self._log.watermarks(topic)).keys()
+        there = self._persistently("ask for the partitions", lambda: self._log.watermarks(topic), of_log=True).keys()
         missing = there - self._claims.keys() - self._stopped.keys()
         if missing:
             raise Fatal(
@@ -242,7 +255,7 @@ class Pipeline:
 
     def _read(self, reader: Reader, producer: Producer) -> None:
         reminded_s = told_s = time.monotonic()
-        told: dict[int, int] = {}
+        told: Mapping[int, int] = {}
         while not self._stopping.is_set():
             records = reader.poll(self._settings.batch_size, POLL_TIMEOUT_S)
             if self._settings.alone and self._assigned_lately:
@@ -258,19 +271,17 @@ class Pipeline:
                 logger.warning("fenced", reason=str(error))
                 reader.rejoin()
                 continue
-            if records:
-                for partition, lag in reader.lag().items():
-                    telemetry.CONSUMER_LAG.labels(str(partition)).set(lag)
+            reached = reader.reached(self._reached())
+            self._lag.reached(reached)
             if time.monotonic() - told_s > COMMIT_INTERVAL_S:
                 told_s = time.monotonic()
-                reached = self._reached()
                 if reached != told:
                     reader.commit(reached)
                     told = reached
             if self._stopped and time.monotonic() - reminded_s > STOPPED_REMINDER_S:
                 reminded_s = time.monotonic()
                 logger.error("partitions still stopped", reasons=self._stopped)
-        reader.commit(self._reached())
+        reader.commit(reader.reached(self._reached()))
 
     def _reached(self) -> dict[int, int]:
         return {p: claim.next_offset for p, claim in self._claims.items() if claim.next_offset is not None}
@@ -283,10 +294,14 @@ class Pipeline:
         now_ms = self._now_ms()
         events: list[LoggedEvent] = []
         letters: list[Record] = []
-        fresh = [record for record in records if record.offset >= begin]
-        for record, seen_ms in zip(fresh, self._seen[partition].of(fresh, now_ms, at_end=at_end), strict=True):
+        seen = self._seen[partition]
+        for record in records:
+            if record.offset < begin:
+                continue
             try:
                 event = decode(record.value, now_ms=now_ms, default_mode=self._settings.default_mode)
+                last = at_end and record is records[-1]
+                seen_ms = seen.of(record.timestamp_ms, event.timestamp_ms, now_ms, last=last)
                 events.append(LoggedEvent(event, seen_ms, imported=is_backfill(record.headers)))
             except Rejected as error:
                 logger.warning("message refused", partition=partition, offset=record.offset, reason=str(error)[:500])
@@ -317,7 +332,9 @@ class Pipeline:
         """
         waiting = letters
         while waiting:
-            waiting = self._persistently("send dead letters", partial(self._send_letters, producer, waiting))
+            waiting = self._persistently(
+                "send dead letters", partial(self._send_letters, producer, waiting), of_log=True
+            )
 
     def _send_letters(self, producer: Producer, letters: list[Record]) -> list[Record]:
         """Send these; which must be sent once more, in another form.
@@ -343,6 +360,7 @@ class Pipeline:
                 raise fate if isinstance(fate, Fatal) else Fatal(f"a dead letter was not written: {fate}")
         letters[:] = back + again
         if why is not None:
+            self._log.ensure_topics(self._settings.topics[1:])  # theirs may have been deleted
             raise why
         return again
 
@@ -361,8 +379,11 @@ class Pipeline:
                 if self._stopping.is_set():
                     raise _Stopping from None
 
-    def _persistently(self, what: str, call: Callable[[], T]) -> T:
-        """Call until it is done, backing off; only `stop` ends it, or an error that will not pass."""
+    def _persistently(self, what: str, call: Callable[[], T], *, of_log: bool = False) -> T:
+        """Call until it is done, backing off; only `stop` ends it, or an error that will not pass.
+
+        `of_log`: it asks the log, else the catalogue.
+        """
         waits_s = pauses(RETRY_FIRST_S, RETRY_MOST_S)
         while True:
             try:
@@ -371,13 +392,20 @@ class Pipeline:
                 raise
             except Retryable as error:
                 wait_s = next(waits_s)
-                self._catalog_error = None if isinstance(error, Backpressure) else str(error)
+                self._note(str(error) if not isinstance(error, Backpressure) else None, of_log=of_log)
                 logger.warning("will try again", what=what, wait_s=wait_s, reason=str(error))
                 if self._stopping.wait(wait_s):
                     raise _Stopping from None
             else:
-                self._catalog_error = None
+                self._note(None, of_log=of_log)
                 return result
+
+    def _note(self, error: str | None, *, of_log: bool) -> None:
+        """What fails now, of the log or of the catalogue."""
+        if of_log:
+            self._log_error = error
+        else:
+            self._catalog_error = error
 
     def _count(self, ingested: Ingested, events: list[LoggedEvent]) -> None:
         self.consumed += len(events)

@@ -248,6 +248,14 @@ class Reader(abc.ABC):
     def commit(self, next_offsets: Mapping[int, int]) -> None:
         """Tell the log how far the group has come, by partition, for the tools that show lag. Best effort."""
 
+    def reached(self, stored: Mapping[int, int]) -> Mapping[int, int]:
+        """How far the group has come where this is `stored`, the next offset by partition: what `commit` is told.
+
+        A log may have something behind the last record that no reader is given: Kafka the ends of transactions, and
+        what was aborted. Where all that was returned is stored, that is behind us too.
+        """
+        return stored
+
     @abc.abstractmethod
     def lag(self) -> Mapping[int, int]:
         """Records between what was last returned and the log's end, by assigned partition, as last heard of."""

@@ -113,6 +113,7 @@ _NO_SUCH_TOPIC: Final = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_T
 _NO_LEADER: Final = KafkaError._NOENT  # noqa: SLF001 - of a topic that is not there, or between two leaders
 _AWAY: Final = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE}  # noqa: SLF001
 _OFFSET_GONE: Final = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}  # noqa: SLF001
+_OTHER_PROTOCOL: Final = {KafkaError.INCONSISTENT_GROUP_PROTOCOL, KafkaError.UNSUPPORTED_ASSIGNOR}
 _END: Final = KafkaError._PARTITION_EOF  # noqa: SLF001
 _MISCONFIGURED: Final = {
     KafkaError.TOPIC_EXCEPTION,
@@ -495,8 +496,10 @@ class KafkaReader(Reader):
 
     def _join(self) -> None:
         self._fenced = False
+        self._refused: Fatal | None = None
         self._owned: dict[int, Partition] = {}  # what the keeper was told of
         self._positions: dict[int, int] = {}  # what is read: the next offset of each
+        self._begun: dict[int, int] = {}  # where reading began, of each that nothing was stored of before
         self._coming: set[int] = set()  # given by the group, the keeper not yet asked
         self._going: set[int] = set()  # taken by the group, the keeper not yet told
         self._lost: dict[int, OffsetLost] = {}  # to be stopped, the keeper not yet told
@@ -527,6 +530,8 @@ class KafkaReader(Reader):
             self._watch_topic()
             wait_s = max(0.0, min(deadline - time.monotonic(), POLL_SLICE_S))
             records = self._accept(self._fetch(max_records, wait_s))
+            if self._refused is not None:
+                raise self._refused
             if records or time.monotonic() >= deadline:
                 return records
 
@@ -539,6 +544,20 @@ class KafkaReader(Reader):
         if offsets:
             with contextlib.suppress(KafkaException):  # for tools only: the next one will do
                 self._consumer.commit(offsets=offsets, asynchronous=True)
+
+    def reached(self, stored: Mapping[int, int]) -> Mapping[int, int]:
+        reached = dict(stored)
+        behind = [
+            number
+            for number, returned in self._positions.items()
+            if stored.get(number, self._begun.get(number)) == returned
+        ]
+        if behind:
+            with contextlib.suppress(KafkaException, RuntimeError):
+                for place in self._consumer.position([TopicPartition(self._topic, number) for number in behind]):
+                    if place.offset > reached.get(place.partition, 0):
+                        reached[place.partition] = place.offset
+        return reached
 
     def lag(self) -> Mapping[int, int]:
         lags: dict[int, int] = {}
@@ -605,6 +624,11 @@ class KafkaReader(Reader):
         if error.code() in _AWAY:
             self._reachable = False
             self._away_at = time.monotonic()
+        if error.code() in _OTHER_PROTOCOL:
+            self._refused = Fatal(
+                f"the members of group {self._group} use another protocol ({error.str()}): another program's consumers "
+                "have this group. Use another KAFKA_GROUP_ID"
+            )
         if error.code() == KafkaError.FENCED_INSTANCE_ID or error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001
             self._fenced = True
             log.warning("reader fenced", topic=self._topic, group=self._group, error=error.str())
@@ -670,6 +694,8 @@ class KafkaReader(Reader):
                 lost = _out_of_range(self._topic, number, offset, marks[number])
                 if lost is None:
                     self._positions[number] = offset
+                    if position is None:
+                        self._begun[number] = offset
                     begin.append(TopicPartition(self._topic, number, offset))
                     continue
                 position = lost

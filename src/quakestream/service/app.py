@@ -93,9 +93,13 @@ def service_app(
     async def ready() -> Readiness:
         publisher = stream.publisher
         details: dict[str, Any] = {"log": {"kind": publisher.kind, "reachable": publisher.reachable}}
+        details["log"] |= {
+            name: text for name, text in (("error", publisher.trouble), ("notice", publisher.notice)) if text
+        }
         if stream.silenced:
             details["stream"] = "AUTOSTART_SOURCES is set, but the stream was stopped over HTTP"
-        return Readiness("ok" if publisher.reachable and not stream.silenced else "degraded", details)
+        well = publisher.reachable and publisher.trouble is None and not stream.silenced
+        return Readiness("ok" if well else "degraded", details)
 
     app = create_app(
         title="earthquake-service",

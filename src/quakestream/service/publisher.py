@@ -17,7 +17,8 @@ from quakestream import telemetry
 from quakestream.backoff import pauses
 from quakestream.errors import Backpressure, Fatal, QuakestreamError, Rejected, Retryable
 from quakestream.event import MAX_EVENT_BYTES, EarthquakeEvent, cloudevent_headers, encode, iso_time, new_traceparent
-from quakestream.log import EventLog, Fingerprint, Record, Topic
+from quakestream.log import EventLog, Fingerprint, Identity, Record, Topic
+from quakestream.log.topics import made_anew, missing
 
 BATCH: Final = 500
 """Events that are encoded and sent at once: some 5 ms in which nothing else runs."""
@@ -102,6 +103,11 @@ class Publisher:
         self._fatal: Fatal | None = None
         self._next_complaint = 0.0
         self._told_reachable: bool | None = None
+        self._identity: Identity | None = None
+        self.trouble: str | None = None
+        """Why nothing can be published though the log answers, and what to do."""
+        self.notice: str | None = None
+        """What a person should know of the topic, though publishing goes on."""
 
     def tally(self, source: str) -> Tally:
         """The counts of one source."""
@@ -162,9 +168,30 @@ class Publisher:
         self._topics_made.set()
         while (failure := self._fatal or self._producer.failed) is None:
             self._hear(answers=await asyncio.to_thread(self._log.reachable))
+            if self.reachable:
+                await self._look_for_topic()
             await asyncio.sleep(CHECK_INTERVAL_S)
         self._fatal = failure
         raise failure
+
+    async def _look_for_topic(self) -> None:
+        """Is it there, and the one that it was?"""
+        try:
+            identity = await asyncio.to_thread(self._log.identity, self._topic)
+        except Retryable:
+            return
+        gone = identity is None and self._identity is not None
+        telemetry.TOPIC_MISSING.labels(self._topic).set(gone)
+        if gone and self.trouble is None:
+            log.error("the stream's topic is gone", topic=self._topic)
+        self.trouble = missing(self._topic) if gone else None
+        if identity is None:
+            return
+        if self._identity is not None and identity != self._identity:
+            telemetry.TOPICS_MADE_ANEW.inc()
+            self.notice = made_anew(self._topic)
+            log.error("the stream's topic was made anew", topic=self._topic)
+        self._identity = identity
 
     async def close(self, timeout_s: float) -> int:
         """Wait until what was sent is acknowledged, at most `timeout_s`, and end; how many events were left."""
