@@ -4,6 +4,7 @@ import pytest
 
 from quakestream.config import ConsumerSettings, ServiceSettings, load, source_list
 from quakestream.errors import ConfigError
+from quakestream.log.opening import catalog_topic, stream_topics
 
 KAFKA = {"KAFKA_CLIENT_ID": "c", "KAFKA_BROKERS": "b:1", "KAFKA_TOPIC": "t", "KAFKA_GROUP_ID": "g"}
 
@@ -72,3 +73,22 @@ def test_compression_is_one_that_every_client_reads_unless_another_is_chosen() -
     assert load(ServiceSettings, environment=KAFKA | {"KAFKA_COMPRESSION": "ZSTD"}).kafka_compression == "zstd"
     with pytest.raises(ConfigError, match=r"KAFKA_COMPRESSION .*'none', 'gzip', 'snappy', 'lz4' or 'zstd'.*'brotli'"):
         load(ServiceSettings, environment=KAFKA | {"KAFKA_COMPRESSION": "brotli"})
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        ({}, ("earthquake-service-topic.dlq", "earthquake-source-status-topic", "earthquake-catalog-topic")),
+        ({"KAFKA_TOPIC": "quakes"}, ("quakes.dlq", "quakes.source-status", "quakes.catalog")),
+        (
+            {"KAFKA_TOPIC": "quakes", "SOURCE_STATUS_TOPIC": "states", "CATALOG_TOPIC": "told"},
+            ("quakes.dlq", "states", "told"),
+        ),
+    ],
+)
+def test_the_other_topics_follow_the_stream_s_name(said: dict[str, str], names: tuple[str, str, str]) -> None:
+    settings = load(ConsumerSettings, environment={"EVENT_LOG": "embedded"} | said)
+    _, letters, states = stream_topics(settings)
+    assert (letters.name, states.name, catalog_topic(settings).name) == names
+    service = load(ServiceSettings, environment={"EVENT_LOG": "embedded"} | said)
+    assert [topic.name for topic in stream_topics(service)] == [settings.topic(), *names[:2]]
