@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -14,7 +15,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests import secured_kafka
 from tests.postgres_server import PostgresServer
+from tests.secured_kafka import Authority
 
 # a busy machine is no fault: what must be quick is measured in benchmarks/
 hypothesis.settings.register_profile("default", deadline=None)
@@ -23,19 +26,33 @@ hypothesis.settings.load_profile("default")
 ROOT = Path(__file__).resolve().parents[1]
 
 
-class Broker:
-    """One broker on a port of its own; its data folder outlives its process."""
+SECURED = ("SSL", "SASL_SSL", "SASL_PLAINTEXT")
 
-    def __init__(self, data_dir: Path) -> None:
+
+class Broker:
+    """One broker on a port of its own; its data folder outlives its process.
+
+    `secured`: on other ports too, with TLS and ACLs.
+    """
+
+    def __init__(self, data_dir: Path, *, secured: bool = False) -> None:
         self.data_dir = data_dir
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port, controller_port, *others = _free_ports(2 + len(SECURED))
         self.address = f"localhost:{self.port}"
+        self._more: list[str] = []
         self._process: subprocess.Popen[str] | None = None
+        if secured:
+            self.authority = Authority(data_dir / "tls")
+            ports = dict(zip(SECURED, others, strict=True))
+            self.secured = {name: f"localhost:{port}" for name, port in ports.items()}
+            more = data_dir / "more.properties"
+            more.write_text(secured_kafka.properties(self.authority, self.port, controller_port, ports))
+            self._more = ["--properties", str(more), "--controller-port", str(controller_port)]
+            self._more += [word for user in secured_kafka.scram_users() for word in ("--add-scram", user)]
 
     def start(self) -> None:
         command = [sys.executable, ROOT / "deploy/kafka/run.py", "--port", str(self.port), "--data-dir", self.data_dir]
+        command += self._more
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         for line in self._process.stdout:
             if "ready" in line:
@@ -55,6 +72,14 @@ class Broker:
         process.send_signal(signum)
         process.stdout.close()
         return process.wait(40)
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
 
 
 def _need_java() -> None:
@@ -79,9 +104,9 @@ def _umask() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """The session's broker: give every topic and group a name of its own, and leave it running."""
+    """The session's broker, also a secured one: give topics and groups names of your own, and leave it running."""
     _need_java()
-    broker = Broker(tmp_path_factory.mktemp("kafka"))
+    broker = Broker(tmp_path_factory.mktemp("kafka"), secured=True)
     broker.start()
     yield broker
     broker.stop()

@@ -1,6 +1,6 @@
 """Run one real Apache Kafka broker (KRaft mode) for development and tests; needs Java 17, and Maven the first time.
 
-    python deploy/kafka/run.py [--port 29092] [--data-dir data/kafka]
+    python deploy/kafka/run.py [--port 29092] [--data-dir data/kafka] [--properties more.properties]
 
 It stays in the foreground, says when it is ready, and stops in order upon SIGINT or SIGTERM. What was acknowledged is
 there again after any end, SIGKILL included. This is one broker with no copy of anything, so each append is flushed to
@@ -83,12 +83,12 @@ def main() -> int:
     java = find_java()
     fetch_jars()
     data_dir: Path = options.data_dir.resolve()
-    properties = configure(data_dir, options.port)
+    properties = configure(data_dir, options)
     command = [java, "-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", f"-Dlog4j2.configurationFile={data_dir}/log4j2.xml"]
     command += ["-cp", f"{LIBS}/*"]
     if port_taken(options.port):
         fail(f"port {options.port} is in use: is a broker running already?")
-    format_storage(command, properties, data_dir)
+    format_storage(command, properties, data_dir, options.add_scram)
     return run([*command, "kafka.Kafka", str(properties)], options.port, data_dir)
 
 
@@ -96,6 +96,9 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Run an Apache Kafka broker on this machine.")
     parser.add_argument("--port", type=int, default=29092, help="port on localhost (29092)")
     parser.add_argument("--data-dir", type=Path, default=Path("data/kafka"), help="where its data stays (data/kafka)")
+    parser.add_argument("--controller-port", type=int, default=0, help="its controller's port (a free one)")
+    parser.add_argument("--properties", type=Path, help="file with more of Kafka's server properties; they win")
+    parser.add_argument("--add-scram", action="append", default=[], help="a user, as kafka-storage's option; when new")
     return parser.parse_args()
 
 
@@ -128,21 +131,22 @@ def fetch_jars() -> None:
     shutil.rmtree(before, ignore_errors=True)
 
 
-def configure(data_dir: Path, port: int) -> Path:
+def configure(data_dir: Path, options: argparse.Namespace) -> Path:
     data_dir.mkdir(parents=True, exist_ok=True)
     values = {
-        "port": port,
-        "controller_port": free_port(),
+        "port": options.port,
+        "controller_port": options.controller_port or free_port(),
         "data_dir": data_dir,
         "max_message_bytes": MAX_MESSAGE_BYTES,
     }
     properties = data_dir / "server.properties"
-    properties.write_text(PROPERTIES.format(**values))
+    more = options.properties.read_text() if options.properties else ""
+    properties.write_text(PROPERTIES.format(**values) + more)
     (data_dir / "log4j2.xml").write_text(LOGGING.format(**values))
     return properties
 
 
-def format_storage(java: list[str], properties: Path, data_dir: Path) -> None:
+def format_storage(java: list[str], properties: Path, data_dir: Path, users: list[str]) -> None:
     """Prepare a new data folder; its cluster's id is written down first, so that a second try has the same."""
     if (data_dir / "log" / "meta.properties").exists():
         return
@@ -151,6 +155,7 @@ def format_storage(java: list[str], properties: Path, data_dir: Path) -> None:
         cluster.write_text("q" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22])
     tool = [*java, "kafka.tools.StorageTool", "format", "--ignore-formatted"]
     arguments = ["--config", str(properties), "--cluster-id", cluster.read_text()]
+    arguments += [word for user in users for word in ("--add-scram", user)]
     done = subprocess.run([*tool, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         fail(f"Kafka could not prepare {data_dir}: {(done.stderr or done.stdout).strip()}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,16 @@ import typer
 from quakestream import config
 from quakestream.command import embedded_log_found, print_json
 from quakestream.config import ConsumerSettings, ServiceSettings
-from quakestream.errors import ConfigError
+from quakestream.errors import ConfigError, Denied, QuakestreamError
+from quakestream.log.opening import open_log, uses
 
 
-def check(env_file: Path | None, data_dir: Path | None, *, as_json: bool) -> int:
-    """Say of each program what is wrong with its settings: the exit code, 0 where nothing is."""
+def check(env_file: Path | None, data_dir: Path | None, *, as_json: bool, connect: bool = True) -> int:
+    """Say of each program what is wrong with its settings: the exit code, 0 where nothing is.
+
+    `connect`: also ask Kafka whether it lets the program in, and do what it must. A cluster that does not answer is a
+    warning: the programs would wait for it.
+    """
     answers: dict[str, Any] = {}
     for kind in (ServiceSettings, ConsumerSettings):
         faults: list[str] = []
@@ -28,9 +34,11 @@ def check(env_file: Path | None, data_dir: Path | None, *, as_json: bool) -> int
                 f"{kind.program} itself needs EVENT_LOG=embedded for it"
             )
         for mistake in _mistakes(kind, env_file):
-            (faults if mistake.meant else warnings).append(str(mistake))
+            (faults if mistake.grave else warnings).append(str(mistake))
         try:
-            config.load(kind, env_file, **given)
+            settings = config.load(kind, env_file, **given)
+            if connect and settings.event_log == "kafka":
+                _ask(settings, faults, warnings)
         except ConfigError as error:
             faults.insert(0, str(error))
         answers[kind.program] = {"good": not faults, "faults": faults, "warnings": warnings}
@@ -39,6 +47,18 @@ def check(env_file: Path | None, data_dir: Path | None, *, as_json: bool) -> int
     else:
         _say(answers)
     return 0 if all(answer["good"] for answer in answers.values()) else 2
+
+
+def _ask(settings: config.Settings, faults: list[str], warnings: list[str]) -> None:
+    """Whether Kafka lets it in, and allows what it must do. Raises ConfigError for what librdkafka does not take."""
+    with closing(open_log(settings)) as log:
+        try:
+            group = settings.group() if isinstance(settings, ConsumerSettings) else None
+            faults += log.check(uses(settings), group)
+        except Denied as error:
+            faults.append(str(error))
+        except QuakestreamError as error:
+            warnings.append(f"Kafka was not asked, for it does not answer: {error}")
 
 
 def _mistakes(kind: type[config.Settings], env_file: Path | None) -> list[config.Mistake]:

@@ -149,11 +149,18 @@ def deliver(data_dir: DataDir = None, env_file: EnvFile = None) -> None:
 
 
 @app.command(cls=Command)
-def check_config(as_json: Json = False, data_dir: DataDir = None, env_file: EnvFile = None) -> None:
+def check_config(
+    connect: Annotated[
+        bool, typer.Option(help="Ask Kafka whether it lets the programs in and allows what they do.")
+    ] = True,
+    as_json: Json = False,
+    data_dir: DataDir = None,
+    env_file: EnvFile = None,
+) -> None:
     """Check the settings of both programs. Nothing is started."""
     from quakestream import checking
 
-    raise typer.Exit(checking.check(env_file, data_dir, as_json=as_json))
+    raise typer.Exit(checking.check(env_file, data_dir, as_json=as_json, connect=connect))
 
 
 @app.command(cls=Command)

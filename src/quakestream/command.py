@@ -88,12 +88,14 @@ def closing_producer(log: EventLog) -> Iterator[Producer]:
 @contextmanager
 def reporting() -> Iterator[None]:
     """One line instead of a trace, for what is nobody's bug."""
-    from quakestream.errors import QuakestreamError
+    from quakestream.errors import ConfigError, QuakestreamError
 
     try:
         yield
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+    except ConfigError as error:
+        fail(str(error), 2)
     except QuakestreamError as error:
         fail(str(error), 1)
 

@@ -18,6 +18,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from quakestream import kafka_settings
 from quakestream.addresses import Hosts, Networks, UrlPrefix, listed, origin_of
 from quakestream.errors import ConfigError
 from quakestream.event import Mode
@@ -26,7 +27,26 @@ from quakestream.secrecy import conceal, conceal_passwords, redacted, redacted_a
 Port = Annotated[int, Field(ge=0, le=65535)]
 NEAR: Final = 0.8
 """How alike a name must be to be taken for a setting with a typing error, as `difflib` counts it, of 1."""
-STREAM_TOPIC: Final = "earthquake-service-topic"
+MAX_SECRET_BYTES: Final = 64 * 1024
+NEAR_KAFKA: Final = 0.6
+KAFKA: Final = "KAFKA_"
+"""What is called so and is no setting is always told: it may be the one that was to keep others out."""
+OF_OTHERS: Final = {
+    **dict.fromkeys(
+        ("KAFKA_BOOTSTRAP_SERVERS", "KAFKA_BOOTSTRAP_SERVER", "KAFKA_BROKER_LIST", "KAFKA_BROKER", "KAFKA_HOST"),
+        "KAFKA_BROKERS",
+    ),
+    **dict.fromkeys(("KAFKA_USERNAME", "KAFKA_USER", "KAFKA_API_KEY"), "KAFKA_SASL_USERNAME"),
+    **dict.fromkeys(("KAFKA_PASSWORD", "KAFKA_API_SECRET"), "KAFKA_SASL_PASSWORD"),
+    "KAFKA_COMPRESSION_TYPE": "KAFKA_COMPRESSION",
+    "KAFKA_PROTOCOL": "KAFKA_SECURITY_PROTOCOL",
+}
+"""What other programs call the same."""
+NOT_OURS: Final = re.compile(
+    r"KAFKA(_\w+)?_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)"
+    r"|KAFKA_(HOME|OPTS|DEBUG|VERSION|JMX_PORT|(HEAP|JMX|LOG4J|LOG4J2|GC_LOG|JVM_PERFORMANCE)_OPTS)"
+)
+"""What Kubernetes puts into every container's environment, and what Kafka's own scripts use."""
 LEAST_INTERVAL_MS: Final = 1.0
 """The simulator's quickest pace over HTTP: 0.3 MB of log a second. As quick as it can it fills a disk."""
 
@@ -111,14 +131,8 @@ class Settings(BaseModel):
     kafka_brokers: str = Field("", description="Brokers to connect to first: `host:port,…`. Needed for Kafka.")
     kafka_topic: str = Field(
         "",
-        pattern=r"^[A-Za-z0-9._-]{0,235}$",
+        pattern=r"^[A-Za-z0-9._-]{0,240}$",
         description="Topic of the stream. Needed for Kafka. Embedded: `earthquake-service-topic`.",
-    )
-    source_status_topic: str = Field(
-        "",
-        pattern=r"^[A-Za-z0-9._-]{0,249}$",
-        description="Compacted topic with the state of each source. Empty: `earthquake-source-status-topic`; for "
-        "another `KAFKA_TOPIC` than `earthquake-service-topic`, that name and `.source-status`.",
     )
     kafka_group_id: str = Field(
         "", description="Consumer group. Needed for Kafka. Embedded: `earthquake-consumer-group`."
@@ -137,6 +151,37 @@ class Settings(BaseModel):
         "gzip",
         description="How what is sent to Kafka is compressed: `none`, `gzip`, `snappy`, `lz4`, `zstd`. "
         "Every client reads `gzip`. Many need a package of their own for the last three.",
+    )
+    kafka_security_protocol: Literal["", "PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "",
+        description="How to speak with the brokers: `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT`, `SASL_SSL`. "
+        "Empty: `PLAINTEXT`. See [Kafka](kafka.md) for this and all that follows.",
+    )
+    kafka_sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(
+        "", description="How to log in, with `SASL_…`: `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512`, `OAUTHBEARER`."
+    )
+    kafka_sasl_username: str = Field("", description="User for `PLAIN` and `SCRAM-…`; a cloud calls it API key.")
+    kafka_sasl_password: SecretStr = Field(
+        SecretStr(""), repr=False, description="Password for `PLAIN` and `SCRAM-…`; a cloud calls it API secret."
+    )
+    kafka_sasl_oauthbearer_token_endpoint_url: str = Field(
+        "", pattern=r"^$|^https?://", description="Where `OAUTHBEARER` gets its tokens, by OIDC's client credentials."
+    )
+    kafka_sasl_oauthbearer_client_id: str = Field("", description="Client id at that endpoint.")
+    kafka_sasl_oauthbearer_client_secret: SecretStr = Field(
+        SecretStr(""), repr=False, description="Client secret at that endpoint."
+    )
+    kafka_sasl_oauthbearer_scope: str = Field("", description="Scope to ask that endpoint for, if it wants one.")
+    kafka_ssl_ca_location: str = Field(
+        "", description="PEM file with the CAs that the brokers' certificates may be of. Empty: those of the system."
+    )
+    kafka_ssl_certificate_location: str = Field("", description="PEM file with our own certificate, for mutual TLS.")
+    kafka_ssl_key_location: str = Field("", description="PEM file with its key.")
+    kafka_ssl_key_password: SecretStr = Field(SecretStr(""), repr=False, description="Password of that key.")
+    kafka_config_file: str = Field(
+        "",
+        description="File with more of librdkafka's settings, `name=value` as in Java's properties. "
+        "What the promises rest on is refused by name.",
     )
     log_retention_hours: Annotated[float, Field(gt=0)] = Field(
         24 * 30, description="How long the log keeps events, if a topic has to be created."
@@ -159,6 +204,11 @@ class Settings(BaseModel):
     @classmethod
     def _in_small_letters(cls, value: object) -> object:
         return value.strip().lower() if isinstance(value, str) else value
+
+    @field_validator("kafka_security_protocol", "kafka_sasl_mechanism", mode="before")
+    @classmethod
+    def _in_capitals(cls, value: object) -> object:
+        return value.strip().upper() if isinstance(value, str) else value
 
     @field_validator("allowed_hosts")
     @classmethod
@@ -198,7 +248,32 @@ class Settings(BaseModel):
 
     def topic(self) -> str:
         """The stream's topic."""
-        return self.kafka_topic or STREAM_TOPIC
+        return self.kafka_topic or "earthquake-service-topic"
+
+    def kafka_client(self) -> dict[str, str]:
+        """What Kafka's client is told of security, and by `KAFKA_CONFIG_FILE`, in librdkafka's names.
+
+        Raises:
+            ConfigError: the file can't be read any more.
+        """
+        try:
+            file = kafka_settings.read_file(Path(self.kafka_config_file)) if self.kafka_config_file else {}
+        except ValueError as error:
+            raise ConfigError(f"Config validation error: KAFKA_CONFIG_FILE {error}") from error
+        return kafka_settings.merged(self._kafka_said(), file)
+
+    def kafka_faults(self) -> dict[str, str]:
+        """What does not fit together of these: by field, what is wrong."""
+        try:
+            file = kafka_settings.read_file(Path(self.kafka_config_file)) if self.kafka_config_file else {}
+        except ValueError as error:
+            return {"kafka_config_file": str(error)}
+        return kafka_settings.faults(self._kafka_said(), file)
+
+    def _kafka_said(self) -> dict[str, str]:
+        values = {name: getattr(self, name) for name in kafka_settings.NAMES}
+        said = {name: one.get_secret_value() if isinstance(one, SecretStr) else one for name, one in values.items()}
+        return {name: value for name, value in said.items() if value}
 
     def group(self) -> str:
         """The consumer group."""
@@ -337,11 +412,9 @@ class ConsumerSettings(Settings):
     )
     republish: bool = Field(True, description="Whether to publish every change of the catalogue to `CATALOG_TOPIC`.")
     catalog_topic: str = Field(
-        "",
-        pattern=r"^[A-Za-z0-9._-]{0,249}$",
-        description="Compacted topic that gets every change, for other services. Each catalogue needs one of its own. "
-        "Empty: `earthquake-catalog-topic`; for another `KAFKA_TOPIC` than `earthquake-service-topic`, that name and "
-        "`.catalog`.",
+        "earthquake-catalog-topic",
+        pattern=r"^[A-Za-z0-9._-]{1,240}$",
+        description="Compacted topic that gets every change, for other services.",
     )
     changes_retention_days: Annotated[float, Field(gt=0)] = Field(
         90, description="How long changes are kept in the change feed. The history of each earthquake is kept for ever."
@@ -475,12 +548,12 @@ def load(
         ConfigError: one line that names every setting at fault.
     """
     said = values(kind, env_file, environment)
+    faults = _take_secrets(kind, said)
     given = dict(defaults or {}) | {name: value for name, value in said.items() if name in kind.model_fields}
     given |= overrides
 
     for value in given.values():
         conceal_passwords(str(value))
-    faults: dict[str, str] = {}
     if given.get("event_log", "kafka") == "kafka":
         faults |= {name: "is needed when EVENT_LOG=kafka" for name in NEEDED_FOR_KAFKA if not given.get(name)}
     settings: S | None = None
@@ -492,6 +565,8 @@ def load(
             shown = kind.model_fields[name].repr  # a key is not: it would stand in logs
             got = f" (got {redacted(str(fault['input']))[:80]!r})" if shown else ""
             faults[name] = f"{fault['msg'].removeprefix('Value error, ')}{got}"
+    if settings is not None and settings.event_log == "kafka":
+        faults |= settings.kafka_faults()
     if settings is None or faults:
         meant = {one.meant: one.name for one in mistaken_names(kind, env_file, environment) if one.meant}
         faults |= {
@@ -505,6 +580,43 @@ def load(
         if isinstance(value, SecretStr):
             conceal(value.get_secret_value())
     return settings
+
+
+def secret_names(kind: type[Settings]) -> list[str]:
+    """The fields that are secrets: each may stand in a file that `<NAME>_FILE` names."""
+    return [name for name, field in kind.model_fields.items() if field.annotation is SecretStr]
+
+
+def _take_secrets(kind: type[Settings], said: dict[str, str]) -> dict[str, str]:
+    """Put the secrets that stand in files of their own among what is said; by name, what is wrong."""
+    faults: dict[str, str] = {}
+    for name in secret_names(kind):
+        path = said.get(f"{name}_file")
+        if path is None:
+            continue
+        if name in said:
+            faults[name] = f"is said twice, here and by {name.upper()}_FILE"
+            continue
+        try:
+            with Path(path).open(encoding="utf-8", newline="") as file:
+                secret = file.read(MAX_SECRET_BYTES + 1)
+        except OSError as error:
+            faults[f"{name}_file"] = f"can't be read: {_as_path(path)}: {error.strerror or error}"
+            continue
+        except ValueError:
+            faults[f"{name}_file"] = f"can't be read: {_as_path(path)}: not UTF-8"
+            continue
+        secret = secret.removesuffix("\n").removesuffix("\r")
+        if not secret or len(secret) > MAX_SECRET_BYTES:
+            faults[f"{name}_file"] = f"{_as_path(path)} is {'too long for a secret' if secret else 'empty'}"
+            continue
+        said[name] = secret
+    return faults
+
+
+def _as_path(path: str) -> str:
+    """A path as it may be shown: somebody may have put the secret itself there."""
+    return path if re.match(r"\.{0,2}/", path) else "(a path is wanted)"
 
 
 def values(
@@ -528,6 +640,11 @@ class Mistake:
     meant: str = ""
     file: str = ""
 
+    @property
+    def grave(self) -> bool:
+        """Whether something was surely wanted that does not happen."""
+        return bool(self.meant) or self.name.upper().startswith(KAFKA)
+
     def __str__(self) -> str:
         where = f" in {self.file}" if self.file else ""
         hint = f". Did you mean {self.meant}?" if self.meant else ""
@@ -543,12 +660,18 @@ def mistaken_names(
         ConfigError: the file can't be read.
     """
     known = [name.upper() for name in ServiceSettings.model_fields.keys() | ConsumerSettings.model_fields.keys()]
+    known += [f"{name.upper()}_FILE" for one in (ServiceSettings, ConsumerSettings) for name in secret_names(one)]
     prefixes = {name.partition("_")[0] for name in known if "_" in name}
     compact = {name.replace("_", ""): name for name in known}
 
     def meant(name: str) -> str:
         word = name.upper().replace("-", "_")
-        near = get_close_matches(word, known, 1, NEAR)
+        if word in OF_OTHERS:
+            return OF_OTHERS[word]
+        longer = min((name for name in known if word.startswith(KAFKA) and name.startswith(word)), key=len, default="")
+        if longer:
+            return longer
+        near = get_close_matches(word, known, 1, NEAR_KAFKA if word.startswith(KAFKA) else NEAR)
         return compact.get(word.replace("_", ""), near[0] if near else "")
 
     mistakes = [
@@ -557,9 +680,10 @@ def mistaken_names(
         if name.upper() not in known
     ]
     for name in sorted(os.environ if environment is None else environment):
-        if name == name.upper() and name not in known:
+        if name == name.upper() and name not in known and not NOT_OURS.fullmatch(name):
             word = meant(name)
-            if word and (name.partition("_")[0] in prefixes or name.replace("_", "") in compact):
+            ours = name.partition("_")[0] in prefixes or name.replace("_", "") in compact
+            if (word and ours) or name.startswith(KAFKA):
                 mistakes.append(Mistake(name, word))
     return mistakes
 
@@ -567,7 +691,14 @@ def mistaken_names(
 def as_markdown() -> str:
     """Every setting of both programs, as `docs/settings.md` shows them."""
     shared = Settings.model_fields.keys() - {"port"}
-    parts = ["# Settings", SETTINGS_PREFACE, "## Both programs", _table(Settings, sorted(shared))]
+    secrets = sorted({name for kind in (ServiceSettings, ConsumerSettings) for name in secret_names(kind)})
+    named = ", ".join(f"`{name.upper()}`" for name in secrets)
+    parts = [
+        "# Settings",
+        SETTINGS_PREFACE.replace("SECRETS", named),
+        "## Both programs",
+        _table(Settings, sorted(shared)),
+    ]
     for kind in (ServiceSettings, ConsumerSettings):
         parts += [f"## {kind.program}", _table(kind, [name for name in kind.model_fields if name not in shared])]
     return "\n\n".join(parts) + "\n"
@@ -579,6 +710,9 @@ Settings come from the environment and from a `.env` file. The file is the one t
 
 If settings are missing or wrong, the program names all of them in one line and exits with 2. `quakestream check-config`
 checks the settings without starting anything. It also finds mistyped names.
+
+A secret can stand in a file of its own, which the setting's name with `_FILE` names:
+`CONTROL_TOKEN_FILE=/run/secrets/control`. A line break at its end is no part of it. The secrets are SECRETS.
 
 The other commands of `quakestream` use the embedded log in `DATA_DIR`, if there is one and neither `EVENT_LOG` nor any
 `KAFKA_*` is set. They say so. This page is what `quakestream settings` prints."""

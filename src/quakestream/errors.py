@@ -3,6 +3,7 @@
 QuakestreamError
 ├── Retryable          the same call may succeed later: back off, then try again
 │   ├── Unreachable    the broker, database or agency does not answer
+│   │   └── Denied     it answers, but does not let us: somebody must grant it
 │   ├── Backpressure   a bounded queue is full: wait for room
 │   └── Fenced         another instance owns this now: drop what is held, join again
 ├── Rejected           this input is refused, and always will be: say why, go on with the rest
@@ -31,6 +32,10 @@ class Retryable(QuakestreamError):
 
 class Unreachable(Retryable):
     """A broker, database or agency does not answer."""
+
+
+class Denied(Unreachable):
+    """It answers, and does not let us do that: until somebody grants it, it is as if it were away."""
 
 
 class Backpressure(Retryable):

@@ -124,15 +124,18 @@ class Pipeline:
             "lag": self._lag.lags(),
             "stopped": dict(self._stopped),
             "catalogError": self._catalog_error,
-            "logError": self._lag.trouble or self._log_error,
+            "logError": self._log_trouble(),
             "consumed": self.consumed,
         }
 
     @property
     def healthy(self) -> bool:
         """Whether everything that it needs answers and no partition waits for a person."""
-        errors = self._catalog_error or self._log_error or self._lag.trouble
+        errors = self._catalog_error or self._log_trouble()
         return self._log_reachable and not self._stopped and errors is None
+
+    def _log_trouble(self) -> str | None:
+        return self._log.trouble() or self._lag.trouble or self._log_error
 
     # --- the position keeper ------------------------------------------------------------------------------------
 

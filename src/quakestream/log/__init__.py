@@ -159,6 +159,14 @@ class Reached(NamedTuple):
     last: Fingerprint | None = None
 
 
+class TopicUse(NamedTuple):
+    """What a program does with a topic."""
+
+    topic: str
+    reads: bool = False
+    writes: bool = False
+
+
 class PositionKeeper(Protocol):
     """Who stores how far a group has come. Called by the reader, on the thread that calls `Reader.poll`."""
 
@@ -376,6 +384,19 @@ class EventLog(abc.ABC):
     @abc.abstractmethod
     def reachable(self) -> bool:
         """Whether the log answers now; waits at most a second."""
+
+    def trouble(self) -> str | None:
+        """Why it does not let us in, or not do what we must, where a person has to look; None: nothing known."""
+        return None
+
+    def check(self, uses: Sequence[TopicUse], group: str | None = None) -> list[str]:
+        """What of these it does not allow, one line each, and reading as a member of `group`; a look, no more.
+
+        Raises:
+            Unreachable: it does not answer; within some seconds.
+        """
+        del uses, group
+        return []
 
     @abc.abstractmethod
     def close(self) -> None:

@@ -12,6 +12,8 @@ Nothing else in the project knows Kafka's client.
   (`auto.offset.reset=error`), and every second the topic's id is compared, for one made anew.
 - **Fencing.** A reader that another instance replaced says so (`Fenced`). Within `OUTAGE_S` of an outage it joins anew
   instead: a broker that comes back may fence a static member because of that member's own repeated request.
+- **Not let in.** librdkafka tells of a wrong password or an unknown CA only in its callbacks, and goes on trying. What
+  they say is kept (`trouble`) until the cluster answers, and so is what its ACLs do not allow until that is allowed.
 - **Static members.** A reader with an `instance_id` keeps its place for the session's time-out when it is closed: that
   is what lets it come back without a rebalance. One without gives its partitions away at once.
 """
@@ -20,10 +22,11 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple, cast
@@ -39,10 +42,25 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka import Producer as Client
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined] # all are public
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # all are public
+    AclOperation,
+    AdminClient,
+    NewTopic,
+    OffsetSpec,
+)
 
-from quakestream import supervision
-from quakestream.errors import Fatal, Fenced, OffsetLost, QuakestreamError, Rejected, Retryable, Unreachable
+from quakestream import kafka_settings, supervision
+from quakestream.errors import (
+    ConfigError,
+    Denied,
+    Fatal,
+    Fenced,
+    OffsetLost,
+    QuakestreamError,
+    Rejected,
+    Retryable,
+    Unreachable,
+)
 from quakestream.log import (
     MAX_RECORD_BYTES,
     EventLog,
@@ -55,9 +73,11 @@ from quakestream.log import (
     Reader,
     Record,
     Topic,
+    TopicUse,
     Watermarks,
 )
 from quakestream.log.sending import Batch, Outcome, Room, too_large
+from quakestream.secrecy import redacted
 
 MAX_MESSAGE_BYTES: Final = MAX_RECORD_BYTES + 64 * 1024  # and what a batch of one record has around it
 SESSION_TIMEOUT_S: Final = 10.0
@@ -66,6 +86,8 @@ WATCH_INTERVAL_S: Final = 1.0
 SERVE_INTERVAL_S: Final = 0.1
 POLL_SLICE_S: Final = 0.25
 OUTAGE_S: Final = 60.0
+DENIED_PAUSE_S: Final = 2.0
+"""How long a producer that may write nothing waits before it tries again."""
 LOG_INTERVAL_S: Final = 30.0
 """One kind of message of librdkafka's is logged once in this time."""
 MIN_SEGMENT_BYTES: Final = 2 * MAX_MESSAGE_BYTES  # a segment must hold the largest message
@@ -120,10 +142,30 @@ _MISCONFIGURED: Final = {
     KafkaError.INVALID_CONFIG,
     KafkaError.INVALID_PARTITIONS,
     KafkaError.POLICY_VIOLATION,
-    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.GROUP_AUTHORIZATION_FAILED,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
 }
+_DENIED: Final = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "topic",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "group",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "cluster",
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "transactional id",
+}
+_LOCKED_OUT: Final = {
+    KafkaError._AUTHENTICATION: "see KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",  # noqa: SLF001
+    KafkaError.SASL_AUTHENTICATION_FAILED: "see KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
+    KafkaError.UNSUPPORTED_SASL_MECHANISM: "see KAFKA_SASL_MECHANISM",
+    KafkaError.ILLEGAL_SASL_STATE: "see KAFKA_SECURITY_PROTOCOL",
+}
+"""What keeps this client out until a person has looked, and where to look; and the same by librdkafka's words."""
+_LOCKED_OUT_BY_WORDS: Final = (
+    (re.compile("OAUTHBEARER"), "see KAFKA_SASL_OAUTHBEARER_…"),
+    (re.compile("security.protocol|PLAINTEXT broker|SSL listener|wrong version number"), "see KAFKA_SECURITY_PROTOCOL"),
+    (re.compile("alert .*(certificate|ca)\\b"), "see KAFKA_SSL_CERTIFICATE_LOCATION and KAFKA_SSL_KEY_LOCATION"),
+    (re.compile("certificate"), "see KAFKA_SSL_CA_LOCATION"),
+)
+_CUT_OFF: Final = re.compile("closed by peer.*(APIVERSION|SSL_HANDSHAKE)")
+"""So it is where the other side expects TLS, or another way to log in; but also for a moment when a broker ends."""
+MOST_CUT_OFF: Final = 3
+_AT: Final = re.compile(r" \(after \d+ms in state \w+(, \d+ identical error\(s\) suppressed)?\)|^GroupCoordinator: ")
 _EARLIEST: Final = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
@@ -136,6 +178,8 @@ class _Description(NamedTuple):
     log_id: str
     topic_id: str
     partitions: list[int]
+    allowed: frozenset[str]
+    """What its ACLs let us do: `READ`, `WRITE`, …"""
 
 
 class KafkaLog(EventLog):
@@ -157,26 +201,100 @@ class KafkaLog(EventLog):
         self.group_protocol = group_protocol
         self.compression = compression
         self._replication_factor = replication_factor
-        self._common: dict[str, Any] = {
-            **_COMMON,
-            "bootstrap.servers": brokers,
-            "client.id": client_id,
-            **(extra or {}),
-        }
-        # Nobody polls this one, so its own log would pile up.
-        silence: dict[str, Any] = {"log_level": 0, "error_cb": lambda _error: None}
-        self._admin = AdminClient({**self._common, **silence})
+        self._common: dict[str, Any] = {**_COMMON, "bootstrap.servers": brokers, "client.id": client_id}
+        self._chosen = dict(extra or {})
         self._cluster_id: str | None = None
+        self._trouble: str | None = None
+        self._heard = self._cut_off = 0
+        self.denied: dict[str, str] = {}
+        """What the cluster's ACLs do not allow, and the words for it."""
+        with _as_settings(self._chosen):
+            own: dict[str, Any] = {"error_cb": self.hear, "logger": _Listener(self._hear), "log.connection.close": True}
+            self._admin = AdminClient({**self._common, **self._chosen, **own})
+            if self._chosen:  # what is wrong with them is said now, not when the first reader comes
+                Consumer({**self.settings(_CONSUMER, {"group.id": "settings"}), "log_level": 0}).close()
 
-    def settings(self, *more: Mapping[str, Any]) -> dict[str, Any]:
-        """What a client of this log is made with."""
-        settings: dict[str, Any] = {**self._common, "logger": _ClientLog()}
-        for part in more:
+    def settings(self, defaults: Mapping[str, Any], *own: Mapping[str, Any]) -> dict[str, Any]:
+        """What a client of this log is made with: `defaults` that may be chosen otherwise, and what is its `own`."""
+        settings: dict[str, Any] = {**self._common, **defaults, **self._chosen, "logger": _ClientLog()}
+        for part in own:
             settings.update(part)
         return settings
 
+    def hear(self, error: KafkaError) -> None:
+        """What librdkafka says of a client as a whole: remember why it is not let in."""
+        self._hear(error.str(), _LOCKED_OUT.get(error.code()))
+
+    def _hear(self, said: str, hint: str | None = None) -> None:
+        hint = next((where for words, where in _LOCKED_OUT_BY_WORDS if words.search(said)), hint)
+        if hint is None and _CUT_OFF.search(said):
+            self._cut_off += 1
+            hint = "see KAFKA_SECURITY_PROTOCOL" if self._cut_off >= MOST_CUT_OFF else None
+        if hint is None:
+            return
+        trouble = redacted(f"Kafka does not let us in: {_AT.sub('', said)} ({hint})".replace("\n", " "))
+        if self._trouble is None:
+            log.error("not let in by Kafka", why=trouble)
+        self._trouble = trouble
+        self._heard += 1
+
+    def _let_in(self) -> None:
+        """The cluster has answered."""
+        if self._trouble is not None:
+            log.info("let in by Kafka")
+        self._trouble = None
+        self._cut_off = 0
+
+    def deny(self, what: str) -> Denied:
+        """Remember that the cluster's ACLs do not allow this until it is `allowed`; the error to raise."""
+        why = f"Kafka does not allow {what}: its ACL is missing"
+        if what not in self.denied:
+            self.denied[what] = why
+            log.error("not allowed by Kafka", what=what, why=why)
+        return Denied(why)
+
+    def allowed(self, what: str) -> None:
+        """It was done, or may be done now."""
+        if what in self.denied:
+            del self.denied[what]
+            log.info("allowed by Kafka again", what=what)
+
+    def trouble(self) -> str | None:
+        return self._trouble or "; ".join(list(self.denied.values())) or None
+
+    def check(self, uses: Sequence[TopicUse], group: str | None = None) -> list[str]:
+        with self._errors("the cluster"):
+            self._wait(self._admin.describe_cluster(request_timeout=REQUEST_TIMEOUT_S))
+        found: list[str] = []
+        for use in uses:
+            try:
+                description = self.describe(use.topic)
+            except Denied:
+                found.append(f"Kafka does not allow Describe of topic {use.topic}: its ACL is missing")
+                continue
+            if description is None:
+                continue  # it is made, or the attempt says why not
+            wanted = {"Read": use.reads, "Write": use.writes}
+            found += [
+                f"Kafka does not allow {name} of topic {use.topic}: its ACL is missing"
+                for name, needed in wanted.items()
+                if needed and name.upper() not in description.allowed
+            ]
+        if group is not None:
+            asked = self._admin.describe_consumer_groups(
+                [group], include_authorized_operations=True, request_timeout=REQUEST_TIMEOUT_S
+            )
+            try:
+                may = {one.name for one in asked[group].result().authorized_operations or ()}
+            except KafkaException as error:
+                may = set() if error.args[0].code() in _DENIED else {"READ"}  # a new group is nobody's yet
+            if "READ" not in may:
+                found.append(f"Kafka does not allow Read of group {group}: its ACL is missing")
+        return found
+
     def ensure_topics(self, topics: Sequence[Topic]) -> None:
-        with _kafka_errors("topics"):
+        with self._errors("topics"):
+            self._wait(self._admin.describe_cluster(request_timeout=REQUEST_TIMEOUT_S))
             known = self._admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
             missing = [self._new_topic(topic) for topic in topics if topic.name not in known]
             if not missing:
@@ -186,8 +304,11 @@ class KafkaLog(EventLog):
                     made.result()
                     log.info("topic made", topic=name)
                 except KafkaException as error:
+                    if error.args[0].code() in _DENIED:
+                        raise self._may_not_make(name) from error
                     if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                         raise
+                self.allowed(f"Create of topic {name}")
         deadline = time.monotonic() + REQUEST_TIMEOUT_S
         while any(self.describe(topic.topic) is None for topic in missing):
             if time.monotonic() > deadline:
@@ -201,7 +322,7 @@ class KafkaLog(EventLog):
         return KafkaReader(self, topic, group, keeper, instance_id)
 
     def members(self, group: str) -> list[str]:
-        with _kafka_errors(group):
+        with self._errors(f"Describe of group {group}"):
             asked = self._admin.describe_consumer_groups([group], request_timeout=REQUEST_TIMEOUT_S)[group]
             try:
                 found = asked.result()
@@ -229,9 +350,10 @@ class KafkaLog(EventLog):
             raise OffsetLost(f"there is no partition {partition} of {topic}")
         if lost := _out_of_range(topic, partition, offset, marks):
             raise lost
-        consumer = Consumer(self.settings(_CONSUMER, {"group.id": "read", "enable.partition.eof": True}))
+        own = {"group.id": "read", "enable.partition.eof": True, "error_cb": self.hear}
+        consumer = Consumer(self.settings(_CONSUMER, own))
         try:
-            with _kafka_errors(topic):
+            with self._errors(f"Read of topic {topic}"):
                 consumer.assign([TopicPartition(topic, partition, offset)])
                 return _read_to_end(consumer, max_records)
         finally:
@@ -242,10 +364,13 @@ class KafkaLog(EventLog):
         return None if description is None else Identity(description.log_id, description.topic_id)
 
     def reachable(self) -> bool:
+        self._admin.poll(0)  # what it has to say would pile up
         try:
             self._admin.list_topics(topic="", timeout=1.0)
         except KafkaException:
+            self._admin.poll(0)  # and hear why
             return False
+        self._let_in()
         return True
 
     def close(self) -> None:
@@ -254,28 +379,73 @@ class KafkaLog(EventLog):
 
     def describe(self, topic: str) -> _Description | None:
         """The topic as the cluster knows it now; None where it does not exist. Raises Unreachable."""
-        with _kafka_errors(topic):
+        with self._errors(f"Describe of topic {topic}"):
             if self._cluster_id is None:
-                self._cluster_id = self._admin.describe_cluster(request_timeout=REQUEST_TIMEOUT_S).result().cluster_id
+                asked = self._admin.describe_cluster(request_timeout=REQUEST_TIMEOUT_S)
+                self._cluster_id = self._wait(asked).cluster_id
             return self.described(topic, self.describing(topic))
 
     def describing(self, topic: str) -> Future[Any]:
         """Ask for a topic's description without waiting for it."""
-        found: Future[Any] = self._admin.describe_topics(TopicCollection([topic]), request_timeout=REQUEST_TIMEOUT_S)[
-            topic
-        ]
+        asked = self._admin.describe_topics(
+            TopicCollection([topic]), include_authorized_operations=True, request_timeout=REQUEST_TIMEOUT_S
+        )
+        found: Future[Any] = asked[topic]
         return found
 
     def described(self, topic: str, answer: Future[Any]) -> _Description | None:
         """The answer to `describing`."""
-        with _kafka_errors(topic):
+        with self._errors(f"Describe of topic {topic}"):
             try:
                 found = answer.result()
             except KafkaException as error:
                 if error.args[0].code() in _NO_SUCH_TOPIC:
                     return None
                 raise
-        return _Description(self._cluster_id or "", str(found.topic_id), [part.id for part in found.partitions])
+        self._let_in()
+        self.allowed(f"Describe of topic {topic}")
+        may = frozenset(one.name for one in found.authorized_operations or AclOperation)
+        return _Description(self._cluster_id or "", str(found.topic_id), [part.id for part in found.partitions], may)
+
+    def _wait(self, asked: Future[Any]) -> Any:
+        """The answer; or at once why none will come, for the cluster does not let us in."""
+        heard = self._heard
+        while not asked.done():
+            self._admin.poll(SERVE_INTERVAL_S / 2)
+            if self._trouble is not None and self._heard != heard:
+                raise Denied(self._trouble)
+        answer = asked.result()
+        self._let_in()
+        return answer
+
+    def _may_not_make(self, topic: str) -> Denied:
+        """A topic that may not be described looks as one that is not there."""
+        try:
+            self.describe(topic)
+        except Denied as error:
+            return error
+        return self.deny(f"Create of topic {topic}")
+
+    @contextlib.contextmanager
+    def _errors(self, what: str) -> Iterator[None]:
+        """Turn librdkafka's errors into ours; `what` was to be done.
+
+        Raises:
+            Fatal: what was asked for makes no sense.
+            Denied: the cluster does not allow it, or does not let us in.
+            Unreachable: anything else that may pass.
+        """
+        try:
+            yield
+        except KafkaException as error:
+            reason: KafkaError = error.args[0]
+            if reason.code() in _DENIED:
+                raise self.deny(what) from error
+            self._admin.poll(0)
+            if self._trouble is not None:
+                raise Denied(self._trouble) from error
+            kind = Fatal if reason.code() in _MISCONFIGURED else Unreachable
+            raise kind(f"{what}: {reason.str()}") from error
 
     def _new_topic(self, topic: Topic) -> NewTopic:
         config = {"cleanup.policy": topic.cleanup, "max.message.bytes": str(MAX_MESSAGE_BYTES)}
@@ -294,7 +464,7 @@ class KafkaLog(EventLog):
         if description is None:
             return {}
         asked = {TopicPartition(topic, number): spec for number in description.partitions}
-        with _kafka_errors(topic):
+        with self._errors(f"Describe of topic {topic}"):
             answers = self._admin.list_offsets(
                 asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=REQUEST_TIMEOUT_S
             )
@@ -326,6 +496,8 @@ class KafkaProducer(Producer):
         self._refused: deque[tuple[int, Batch, int, Outcome]] = deque()  # to be reported by the serving thread
         self._newest: dict[tuple[str, int], tuple[int, Record]] = {}  # by topic and partition
         self._broken = False
+        self._denial: Denied | None = None
+        self._denied: dict[str, float] = {}  # what, and when that was said last
         self._closing = False
         self._ended = threading.Event()
         self._client = self._new_client()
@@ -379,11 +551,17 @@ class KafkaProducer(Producer):
         """Serve reports, hand over what could not be handed over before, put a new client in a broken one's place."""
         try:
             while not self._ended.is_set():
-                self._client.poll(SERVE_INTERVAL_S)
+                try:
+                    self._client.poll(SERVE_INTERVAL_S)
+                except KafkaException as error:  # a fatal one, which this client will say for ever
+                    self._on_error(error.args[0])
                 while self._refused:
                     self._report(*self._refused.popleft())
+                if self._denial is not None:
+                    self._wait_for_permission(self._denial)
                 if self._broken:
                     self._renew()
+                self._forget_denials()
                 if self._unsent:
                     with self._lock:
                         self._hand_over()
@@ -392,6 +570,19 @@ class KafkaProducer(Producer):
             raise
         self._purge()
         self._abandon(Retryable("the producer was closed before this was acknowledged"))
+
+    def _wait_for_permission(self, denial: Denied) -> None:
+        """Give back all that is open, for its callers to send again; then try with another client, but not at once."""
+        self._denial = None
+        self._abandon(denial)
+        self._ended.wait(DENIED_PAUSE_S)
+
+    def _forget_denials(self) -> None:
+        """A client that is not told so again may write: of one that has nothing to write no more is heard."""
+        for what, said_s in list(self._denied.items()):
+            if time.monotonic() - said_s > 3 * DENIED_PAUSE_S:
+                del self._denied[what]
+                self._log.allowed(what)
 
     def _give_up(self, error: BaseException) -> None:
         """The serving thread has ended for good: nothing more is sent, and what is open has no other report to come."""
@@ -425,7 +616,7 @@ class KafkaProducer(Producer):
             except KafkaException as error:
                 if self._lost_client(error.args[0]):
                     return False
-                refusal = _fate(error.args[0])
+                refusal = self._fate(error.args[0], record.topic)
             if refusal is not None:
                 self._refused.append((number, batch, index, refusal))
             indices.pop()
@@ -434,19 +625,29 @@ class KafkaProducer(Producer):
     def _delivered(self, number: int, batch: Batch, index: int, error: KafkaError | None, message: Message) -> None:
         """One record's report from librdkafka, on the serving thread."""
         if error is None:
+            if self._log.denied:
+                self._log.allowed(f"Write of topic {batch.records[index].topic}")
             offset = cast("int", message.offset())
             if offset >= 0:  # a broker that knew the record already may not say where it stands
                 record = batch.records[index]
                 self._newest[record.topic, cast("int", message.partition())] = offset, record
             self._report(number, batch, index, offset)
         elif not self._lost_client(error):  # else it stays unreported, and the next client sends it again
-            self._report(number, batch, index, _fate(error))
+            self._report(number, batch, index, self._fate(error, batch.records[index].topic))
 
     def _report(self, number: int, batch: Batch, index: int, outcome: Outcome) -> None:
         if batch.report(index, outcome):
             del self._open[number]
             self._room.give_back(len(batch.records), batch.size)
             batch.settle()
+
+    def _fate(self, error: KafkaError, topic: str) -> QuakestreamError:
+        """What the callers are told about a record that was not acknowledged."""
+        if error.code() in _REJECTED:
+            return Rejected(error.str())
+        if error.code() in _DENIED:
+            return self._log.deny(f"Write of topic {topic}")
+        return Retryable(error.str())
 
     def _lost_client(self, error: KafkaError) -> bool:
         """Whether the error says that this client will send nothing any more."""
@@ -475,7 +676,15 @@ class KafkaProducer(Producer):
         )
 
     def _on_error(self, error: KafkaError) -> None:
-        if self._lost_client(error):
+        self._log.hear(error)
+        if error.code() in _DENIED and error.fatal():
+            topics = {record.topic for batch in list(self._open.values()) for record in batch.records}
+            whats = [f"Write of topic {topic}" for topic in sorted(topics)] or ["Write of any topic"]
+            self._denied |= dict.fromkeys(whats, time.monotonic())
+            for what in whats:
+                self._denial = self._log.deny(what)
+            self._broken = True
+        elif self._lost_client(error):
             log.error("producer failed", error=error.str())
 
 
@@ -621,6 +830,9 @@ class KafkaReader(Reader):
 
     def _on_error(self, error: KafkaError) -> None:
         """What librdkafka says of the client as a whole; what passes by itself it logs on its own."""
+        self._log.hear(error)
+        if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            self._log.deny(f"Read of group {self._group}")
         if error.code() in _AWAY:
             self._reachable = False
             self._away_at = time.monotonic()
@@ -635,6 +847,7 @@ class KafkaReader(Reader):
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Answer the group at once; reading begins when the keeper has been asked."""
+        self._log.allowed(f"Read of group {self._group}")
         consumer.incremental_assign([])
         self._coming.update(place.partition for place in partitions)
 
@@ -740,9 +953,25 @@ class KafkaReader(Reader):
             self._reachable = False
             return
         self._reachable = True
+        if description is not None:
+            if "READ" in description.allowed:
+                self._log.allowed(f"Read of topic {self._topic}")
+            else:
+                self._log.deny(f"Read of topic {self._topic}")
         for number in list(self._positions):
             if description is not None and description.topic_id != self._owned[number].topic_id:
                 self._stop(number, OffsetLost(f"topic {self._topic} was made anew"))
+
+
+class _Listener:
+    """librdkafka's log lines of a client whose failures are said otherwise."""
+
+    def __init__(self, hear: Callable[[str], None]) -> None:
+        self._hear = hear
+
+    def log(self, _level: int, _pattern: str, _kind: str, _client: str, text: str, *_rest: object) -> None:
+        """As `logging.Logger.log`."""
+        self._hear(re.sub(r"^\[thrd:[^\]]*\]: ", "", text))
 
 
 class _ClientLog:
@@ -754,6 +983,8 @@ class _ClientLog:
     def log(self, level: int, pattern: str, kind: str, client: str, text: str, *_rest: object) -> None:
         """As `logging.Logger.log`; `kind` is librdkafka's facility."""
         del pattern
+        if kind == "CONFWARN" and "will be ignored" in text:
+            return  # KAFKA_CONFIG_FILE is for producers and consumers alike
         now = time.monotonic()
         if now - self._last.get(kind, -LOG_INTERVAL_S) >= LOG_INTERVAL_S:
             self._last[kind] = now
@@ -761,26 +992,14 @@ class _ClientLog:
 
 
 @contextlib.contextmanager
-def _kafka_errors(topic: str) -> Iterator[None]:
-    """Turn librdkafka's errors into ours.
-
-    Raises:
-        Fatal: what was asked for is not allowed or makes no sense.
-        Unreachable: anything that may pass.
-    """
+def _as_settings(chosen: Mapping[str, str]) -> Iterator[None]:
+    """What librdkafka does not take of the settings is theirs: raises ConfigError with its words."""
     try:
         yield
-    except KafkaException as error:
-        reason: KafkaError = error.args[0]
-        kind = Fatal if reason.code() in _MISCONFIGURED else Unreachable
-        raise kind(f"{topic}: {reason.str()}") from error
-
-
-def _fate(error: KafkaError) -> QuakestreamError:
-    """What a producer's callers are told about a record that was not acknowledged."""
-    if error.code() in _REJECTED:
-        return Rejected(error.str())
-    return Retryable(error.str())
+    except (KafkaException, TypeError, ValueError) as error:
+        said = error.args[0].str() if isinstance(error, KafkaException) else str(error)
+        ours = [field.upper() for field, name in kafka_settings.NAMES.items() if name in said and name in chosen]
+        raise ConfigError(f"Config validation error: {(ours or ['KAFKA_CONFIG_FILE'])[0]} {said}") from error
 
 
 def _logged(message: Any) -> LoggedRecord:  # a message without an error has everything that its type calls optional
@@ -813,6 +1032,8 @@ def _read_to_end(consumer: Consumer, max_records: int) -> list[LoggedRecord]:
             break
         elif error.code() in _OFFSET_GONE:
             raise OffsetLost(error.str())
+        elif error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, *_LOCKED_OUT):
+            raise KafkaException(error)
     return records
 
 

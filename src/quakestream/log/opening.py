@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from quakestream.config import STREAM_TOPIC, ConsumerSettings, Settings
-from quakestream.log import EventLog, Topic
+from quakestream.config import ConsumerSettings, Settings
+from quakestream.log import EventLog, Topic, TopicUse
 from quakestream.log.dead_letters import dead_letter_topic
 
-SOURCE_STATUS: Final = ("earthquake-source-status-topic", ".source-status")
-CATALOG: Final = ("earthquake-catalog-topic", ".catalog")
-"""What a topic is called beside the stream's usual name, and what is put behind another name of the stream."""
+SOURCE_STATUS_TOPIC: Final = "earthquake-source-status-topic"
 
 
 def open_log(settings: Settings) -> EventLog:
@@ -31,24 +29,14 @@ def open_log(settings: Settings) -> EventLog:
         replication_factor=settings.kafka_replication_factor,
         group_protocol=settings.kafka_group_protocol,
         compression=settings.kafka_compression,
+        extra=settings.kafka_client(),
     )
 
 
 def catalog_topic(settings: ConsumerSettings) -> Topic:
     """The topic with every change of the catalogue."""
     partitions = settings.kafka_partitions if settings.event_log == "kafka" else 1
-    name = settings.catalog_topic or _beside(settings.topic(), CATALOG)
-    return Topic(name, partitions, cleanup="compact")
-
-
-def source_status_topic(settings: Settings) -> Topic:
-    """The topic with the state of each source."""
-    return Topic(settings.source_status_topic or _beside(settings.topic(), SOURCE_STATUS), cleanup="compact")
-
-
-def _beside(stream: str, names: tuple[str, str]) -> str:
-    usual, ending = names
-    return usual if stream == STREAM_TOPIC else stream + ending
+    return Topic(settings.catalog_topic, partitions, cleanup="compact")
 
 
 def stream_topics(settings: Settings) -> list[Topic]:
@@ -59,5 +47,14 @@ def stream_topics(settings: Settings) -> list[Topic]:
     return [
         Topic(settings.topic(), partitions, retention_ms, retention_bytes),
         Topic(dead_letter_topic(settings.topic()), 1, retention_ms, retention_bytes),
-        source_status_topic(settings),
+        Topic(SOURCE_STATUS_TOPIC, cleanup="compact"),
     ]
+
+
+def uses(settings: Settings) -> list[TopicUse]:
+    """What a program does with which topic: what it must be allowed to on a cluster that has ACLs."""
+    stream, letters, states = (topic.name for topic in stream_topics(settings))
+    if not isinstance(settings, ConsumerSettings):
+        return [TopicUse(stream, reads=True, writes=True), TopicUse(letters), TopicUse(states, writes=True)]
+    own = [TopicUse(catalog_topic(settings).name, reads=True, writes=True)] if settings.republish else []
+    return [TopicUse(stream, reads=True), TopicUse(letters, writes=True), TopicUse(states, reads=True), *own]

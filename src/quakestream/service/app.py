@@ -92,13 +92,12 @@ def service_app(
 
     async def ready() -> Readiness:
         publisher = stream.publisher
+        trouble = publisher.trouble or publisher.kept_out
         details: dict[str, Any] = {"log": {"kind": publisher.kind, "reachable": publisher.reachable}}
-        details["log"] |= {
-            name: text for name, text in (("error", publisher.trouble), ("notice", publisher.notice)) if text
-        }
+        details["log"] |= {name: text for name, text in (("error", trouble), ("notice", publisher.notice)) if text}
         if stream.silenced:
             details["stream"] = "AUTOSTART_SOURCES is set, but the stream was stopped over HTTP"
-        well = publisher.reachable and publisher.trouble is None and not stream.silenced
+        well = publisher.reachable and trouble is None and not stream.silenced
         return Readiness("ok" if well else "degraded", details)
 
     app = create_app(

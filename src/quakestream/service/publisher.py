@@ -109,6 +109,11 @@ class Publisher:
         self.notice: str | None = None
         """What a person should know of the topic, though publishing goes on."""
 
+    @property
+    def kept_out(self) -> str | None:
+        """Why the log does not let us in, or not do what we must; None: nothing known."""
+        return self._log.trouble()
+
     def tally(self, source: str) -> Tally:
         """The counts of one source."""
         return self._tallies.setdefault(source, Tally())
@@ -167,7 +172,7 @@ class Publisher:
         self._hear(answers=True)
         self._topics_made.set()
         while (failure := self._fatal or self._producer.failed) is None:
-            self._hear(answers=await asyncio.to_thread(self._log.reachable))
+            self._hear(answers=await asyncio.to_thread(self._log.reachable), why=self.kept_out or "")
             if self.reachable:
                 await self._look_for_topic()
             await asyncio.sleep(CHECK_INTERVAL_S)
@@ -220,7 +225,8 @@ class Publisher:
             on_the_way.clear()
             if not again:
                 return
-            log.warning("the log did not take events: sending them again", source=source, events=len(again))
+            why = next((str(fate) for outcomes in fates for fate in outcomes if isinstance(fate, Retryable)), "")
+            log.warning("the log did not take events: sending them again", source=source, events=len(again), why=why)
             await asyncio.sleep(pause_s)
             for start in range(0, len(again), self._batch):
                 on_the_way.append(await self._send(source, again[start : start + self._batch], None))
