@@ -18,13 +18,14 @@ from quakestream.log.opening import open_log, uses
 def check(env_file: Path | None, data_dir: Path | None, *, as_json: bool, connect: bool = True) -> int:
     """Say of each program what is wrong with its settings: the exit code, 0 where nothing is.
 
-    `connect`: also ask Kafka whether it lets the program in, and do what it must. A cluster that does not answer is a
-    warning: the programs would wait for it.
+    `connect`: also ask Kafka whether it lets the program in, and allows what it must do. A cluster that does not answer
+    is no fault of the settings: the programs would wait for it. JSON says so.
     """
     answers: dict[str, Any] = {}
     for kind in (ServiceSettings, ConsumerSettings):
         faults: list[str] = []
         warnings: list[str] = []
+        asked: dict[str, str] = {}
         given: dict[str, Any] = {"data_dir": data_dir} if data_dir else {}
         folder = embedded_log_found(kind, env_file, data_dir)
         if folder is not None:
@@ -38,10 +39,10 @@ def check(env_file: Path | None, data_dir: Path | None, *, as_json: bool, connec
         try:
             settings = config.load(kind, env_file, **given)
             if connect and settings.event_log == "kafka":
-                _ask(settings, faults, warnings)
+                asked["kafka"] = _ask(settings, faults)
         except ConfigError as error:
             faults.insert(0, str(error))
-        answers[kind.program] = {"good": not faults, "faults": faults, "warnings": warnings}
+        answers[kind.program] = {"good": not faults, "faults": faults, "warnings": warnings} | asked
     if as_json:
         print_json(answers)
     else:
@@ -49,8 +50,12 @@ def check(env_file: Path | None, data_dir: Path | None, *, as_json: bool, connec
     return 0 if all(answer["good"] for answer in answers.values()) else 2
 
 
-def _ask(settings: config.Settings, faults: list[str], warnings: list[str]) -> None:
-    """Whether Kafka lets it in, and allows what it must do. Raises ConfigError for what librdkafka does not take."""
+def _ask(settings: config.Settings, faults: list[str]) -> str:
+    """Whether Kafka lets it in, and allows what it must do; whether it was there to be asked.
+
+    Raises:
+        ConfigError: librdkafka does not take the settings.
+    """
     with closing(open_log(settings)) as log:
         try:
             group = settings.group() if isinstance(settings, ConsumerSettings) else None
@@ -58,7 +63,8 @@ def _ask(settings: config.Settings, faults: list[str], warnings: list[str]) -> N
         except Denied as error:
             faults.append(str(error))
         except QuakestreamError as error:
-            warnings.append(f"Kafka was not asked, for it does not answer: {error}")
+            return f"not asked: {error}"
+    return "asked"
 
 
 def _mistakes(kind: type[config.Settings], env_file: Path | None) -> list[config.Mistake]:

@@ -253,8 +253,8 @@ class Geofence:
 
     def rebuild(self) -> None:
         """Bring what was put and removed since into the cells; for a thread of its own, beside `match`."""
-        # Tables only grow, so a view stays as it was taken; of what changes in place, a copy is made. The slow part goes
-        # on without the lock. What is put meanwhile lies behind the views' ends, and is moved over under the lock.
+        # Tables only grow, so a view stays as it was taken; of what changes in place, a copy is made. The slow part
+        # goes on without the lock. What is put meanwhile lies behind the views' ends, and is moved over under the lock.
         with self._rebuilding:
             with self._lock:
                 rows, fresh, removed = self._rows, self._fresh.view(), self._removed

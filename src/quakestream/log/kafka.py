@@ -82,6 +82,7 @@ from quakestream.secrecy import redacted
 MAX_MESSAGE_BYTES: Final = MAX_RECORD_BYTES + 64 * 1024  # and what a batch of one record has around it
 SESSION_TIMEOUT_S: Final = 10.0
 REQUEST_TIMEOUT_S: Final = 5.0
+CHECK_TIMEOUT_S: Final = 3.0
 WATCH_INTERVAL_S: Final = 1.0
 SERVE_INTERVAL_S: Final = 0.1
 POLL_SLICE_S: Final = 0.25
@@ -264,7 +265,7 @@ class KafkaLog(EventLog):
 
     def check(self, uses: Sequence[TopicUse], group: str | None = None) -> list[str]:
         with self._errors("the cluster"):
-            self._wait(self._admin.describe_cluster(request_timeout=REQUEST_TIMEOUT_S))
+            self._wait(self._admin.describe_cluster(request_timeout=CHECK_TIMEOUT_S))
         found: list[str] = []
         for use in uses:
             try:
