@@ -91,6 +91,20 @@ def test_what_a_receiver_refuses_is_dead_and_what_it_never_takes_too(
     assert why == {"s1": (1, "answer 422", False), "s2": (3, "3 attempts; answer 500 oops", True)}
 
 
+def test_a_channel_that_sends_one_by_one_goes_on_to_the_next(
+    catalog: SqliteCatalog, outbox: Outbox, registry: Registry, quake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WebhookChannel, "max_sends", 1)
+    with Receiver() as receiver:
+        ids = [f"s{number}" for number in range(5)]
+        subscribe(registry, ids, receiver.url)
+        notify(outbox, quake, ids, receiver.url)
+        worker = delivery(catalog)
+        worker.start()
+        eventually(lambda: outbox.counts() == {"accepted": 5}, tell=outbox.counts, within_s=5)  # far less than a lease
+        assert worker.stop(10)
+
+
 def test_retry_after_is_honoured_and_then_it_arrives(
     catalog: SqliteCatalog, outbox: Outbox, registry: Registry, quake: str
 ) -> None:

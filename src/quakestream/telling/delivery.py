@@ -390,6 +390,7 @@ class _Worker:
             task = supervision.once("delivery send", self._send(target, parcel))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(functools.partial(self._go_on, target))  # in this order: it makes room
 
     def _ring(self, target: _Target) -> None:
         target.timer = None
@@ -419,9 +420,8 @@ class _Worker:
         self._settled += [self._judge(one, outcome) for one in parcel.of]
         if len(self._settled) >= self._most // 4:
             self.wake.set()
-        asyncio.get_running_loop().call_soon(self._go_on, target)
 
-    def _go_on(self, target: _Target) -> None:
+    def _go_on(self, target: _Target, _ended: asyncio.Task[None]) -> None:
         self._ready.append(target)
         while self._ready and len(self._tasks) < self._channel.max_sends:
             self._pump(self._ready.popleft())
