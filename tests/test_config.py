@@ -11,6 +11,7 @@ from quakestream.config import (
     source_list,
 )
 from quakestream.errors import ConfigError
+from quakestream.log.opening import catalog_topic, stream_topics
 
 KAFKA = {"KAFKA_CLIENT_ID": "c", "KAFKA_BROKERS": "b:1", "KAFKA_TOPIC": "t", "KAFKA_GROUP_ID": "g"}
 
@@ -232,3 +233,22 @@ def test_what_kubernetes_and_kafka_s_own_scripts_set_is_no_mistake() -> None:
         "KAFKA_SERVICE_PORT_TCP",
     )
     assert mistaken_names(ServiceSettings, None, dict.fromkeys(names, "tcp://10.0.0.1:9092")) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        ({}, ("earthquake-service-topic.dlq", "earthquake-source-status-topic", "earthquake-catalog-topic")),
+        ({"KAFKA_TOPIC": "quakes"}, ("quakes.dlq", "quakes.source-status", "quakes.catalog")),
+        (
+            {"KAFKA_TOPIC": "quakes", "SOURCE_STATUS_TOPIC": "states", "CATALOG_TOPIC": "told"},
+            ("quakes.dlq", "states", "told"),
+        ),
+    ],
+)
+def test_the_other_topics_follow_the_stream_s_name(said: dict[str, str], names: tuple[str, str, str]) -> None:
+    settings = load(ConsumerSettings, environment={"EVENT_LOG": "embedded"} | said)
+    _, letters, states = stream_topics(settings)
+    assert (letters.name, states.name, catalog_topic(settings).name) == names
+    service = load(ServiceSettings, environment={"EVENT_LOG": "embedded"} | said)
+    assert [topic.name for topic in stream_topics(service)] == [settings.topic(), *names[:2]]

@@ -47,6 +47,7 @@ NOT_OURS: Final = re.compile(
     r"|KAFKA_(HOME|OPTS|DEBUG|VERSION|JMX_PORT|(HEAP|JMX|LOG4J|LOG4J2|GC_LOG|JVM_PERFORMANCE)_OPTS)"
 )
 """What Kubernetes puts into every container's environment, and what Kafka's own scripts use."""
+STREAM_TOPIC: Final = "earthquake-service-topic"
 LEAST_INTERVAL_MS: Final = 1.0
 """The simulator's quickest pace over HTTP: 0.3 MB of log a second. As quick as it can it fills a disk."""
 
@@ -131,8 +132,14 @@ class Settings(BaseModel):
     kafka_brokers: str = Field("", description="Brokers to connect to first: `host:port,…`. Needed for Kafka.")
     kafka_topic: str = Field(
         "",
-        pattern=r"^[A-Za-z0-9._-]{0,240}$",
+        pattern=r"^[A-Za-z0-9._-]{0,235}$",
         description="Topic of the stream. Needed for Kafka. Embedded: `earthquake-service-topic`.",
+    )
+    source_status_topic: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9._-]{0,249}$",
+        description="Compacted topic with the state of each source. Empty: `earthquake-source-status-topic`; for "
+        "another `KAFKA_TOPIC` than `earthquake-service-topic`, that name and `.source-status`.",
     )
     kafka_group_id: str = Field(
         "", description="Consumer group. Needed for Kafka. Embedded: `earthquake-consumer-group`."
@@ -248,7 +255,7 @@ class Settings(BaseModel):
 
     def topic(self) -> str:
         """The stream's topic."""
-        return self.kafka_topic or "earthquake-service-topic"
+        return self.kafka_topic or STREAM_TOPIC
 
     def kafka_client(self) -> dict[str, str]:
         """What Kafka's client is told of security, and by `KAFKA_CONFIG_FILE`, in librdkafka's names.
@@ -412,9 +419,11 @@ class ConsumerSettings(Settings):
     )
     republish: bool = Field(True, description="Whether to publish every change of the catalogue to `CATALOG_TOPIC`.")
     catalog_topic: str = Field(
-        "earthquake-catalog-topic",
-        pattern=r"^[A-Za-z0-9._-]{1,240}$",
-        description="Compacted topic that gets every change, for other services.",
+        "",
+        pattern=r"^[A-Za-z0-9._-]{0,249}$",
+        description="Compacted topic that gets every change, for other services. Each catalogue needs one of its own. "
+        "Empty: `earthquake-catalog-topic`; for another `KAFKA_TOPIC` than `earthquake-service-topic`, that name and "
+        "`.catalog`.",
     )
     changes_retention_days: Annotated[float, Field(gt=0)] = Field(
         90, description="How long changes are kept in the change feed. The history of each earthquake is kept for ever."

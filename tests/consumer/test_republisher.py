@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ class System:
     def publish(self, changes: Sequence[Change]) -> None:
         """As a republisher that was killed before it could store how far it was."""
         producer = self.log.producer()
-        producer.send([record(c, TOPIC.name, self.catalog.feed().epoch, "/x") for c in changes]).result(10)
+        feed = self.catalog.feed()
+        producer.send([record(c, TOPIC.name, feed.epoch, feed.catalog_id) for c in changes]).result(10)
         producer.close(5)
 
     def close(self) -> None:
@@ -87,6 +89,7 @@ def test_every_change_is_one_message_in_order(system: System) -> None:
         assert headers["ce_id"] == f"{epoch}-{change.seq}".encode()
         assert headers["ce_type"] == f"org.quakestream.earthquake.{change.type}".encode()
         assert headers["ce_subject"] == message.key
+        assert headers["ce_catalogid"] == system.catalog.feed().catalog_id.encode()
         assert headers["ce_source"] == f"/quakestream/catalog/{system.catalog.feed().catalog_id}".encode()
 
 
@@ -153,7 +156,7 @@ def test_what_compaction_has_taken_is_not_published_after_what_superseded_it(sys
 def test_another_catalogue_s_messages_are_not_taken_for_ours(system: System) -> None:
     system.write("a1", "a2")
     producer = system.log.producer()
-    foreign = [record(c, TOPIC.name, "ffffffff", "/x") for c in system.catalog.changes(0)]
+    foreign = [record(c, TOPIC.name, "ffffffff", system.catalog.feed().catalog_id) for c in system.catalog.changes(0)]
     producer.send([*foreign, Record(TOPIC.name, b"k", b"somebody else's")]).result(10)
     producer.close(5)
     system.start()
@@ -345,3 +348,40 @@ def test_a_topic_made_anew_under_the_republisher_gets_all_of_it_again(
     eventually(lambda: republisher.state()["seq"] == 3)
     remake_topic(system)
     eventually(lambda: system.seqs() == [1, 2, 3])
+
+
+@pytest.mark.parametrize("as_0_1_0", [False, True], ids=["named", "as 0.1.0 did"])
+def test_nothing_is_put_among_the_changes_of_another_catalogue(system: System, tmp_path: Path, as_0_1_0: bool) -> None:
+    (tmp_path / "other").mkdir()
+    with closing(SqliteCatalog(tmp_path / "other" / "catalogue.sqlite3")) as other:
+        Writer(other).write(event("b1"))
+        theirs = other.feed()
+        foreign = [record(c, TOPIC.name, theirs.epoch, theirs.catalog_id) for c in other.changes(0)]
+    if as_0_1_0:
+        foreign = [
+            msgspec.structs.replace(one, headers=tuple(h for h in one.headers if h[0] != "ce_catalogid"))
+            for one in foreign
+        ]
+    producer = system.log.producer()
+    producer.send(foreign).result(10)
+    system.write("a1")
+    republisher = system.start()
+    eventually(lambda: republisher.state()["error"])
+    assert theirs.catalog_id in str(republisher.state()["error"])
+    assert "CATALOG_TOPIC" in str(republisher.state()["error"])
+    assert len(system.messages()) == 1
+    producer.close(5)
+
+
+def test_another_catalogue_that_comes_later_is_seen(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WATCH_INTERVAL_S", 0.05)
+    republisher = system.start()
+    system.write("a1")
+    eventually(lambda: len(system.messages()) == 1)
+    producer = system.log.producer()
+    (change,) = system.catalog.changes(0)
+    producer.send([record(change, TOPIC.name, "ffffffff", "another")]).result(10)
+    eventually(lambda: "CATALOG_TOPIC" in str(republisher.state()["error"]))
+    system.write("a2")
+    assert not republisher.state()["active"]
+    producer.close(5)

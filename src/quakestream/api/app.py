@@ -63,6 +63,7 @@ def consumer_app(
         for name, seconds in behind_s.items():
             details[name] |= {"behindS": seconds}
         well = healthy() and all(seconds <= FOLLOWERS_BEHIND_S for seconds in behind_s.values())
+        well = well and not (details.get("republisher") or {}).get("error")
         return Readiness("ok" if well else "degraded", details)
 
     app = create_app(

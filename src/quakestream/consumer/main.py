@@ -32,7 +32,7 @@ from quakestream.errors import Fatal
 from quakestream.guards import Rules
 from quakestream.instance import sole_instance
 from quakestream.log import EventLog
-from quakestream.log.opening import SOURCE_STATUS_TOPIC, catalog_topic, stream_topics
+from quakestream.log.opening import catalog_topic, source_status_topic, stream_topics
 from quakestream.proxies import Proxies
 from quakestream.push.handing_over import HandingOver
 from quakestream.push.hub import Hub
@@ -105,7 +105,7 @@ async def _serve(
         republisher = Republisher(event_log, catalog, news, topic, instance_id, now_ms)
         max_bytes = None if catalog.shared else settings.catalog_max_bytes()
         retention = Retention(catalog, settings.changes_retention_days, max_bytes, now_ms)
-        board = StatusBoard(event_log, SOURCE_STATUS_TOPIC, lambda: pipeline.consumed, now_ms)
+        board = StatusBoard(event_log, source_status_topic(settings).name, lambda: pipeline.consumed, now_ms)
         routers: list[APIRouter] = []
         alerts: Alerts | None = None
         if settings.alerts:

@@ -38,6 +38,9 @@ MAX_BATCHES: Final = 8
 MAX_TAIL: Final = 50_000
 """Messages of one partition that are looked at, at most, for what was published beyond the cursor."""
 CLOSE_TIMEOUT_S: Final = 2.0
+CATALOG_HEADER: Final = "ce_catalogid"
+"""Whose change it is: the catalogue's own id."""
+_SOURCE: Final = "/quakestream/catalog/"
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +51,10 @@ class _Sent:
 
     outcome: Future[Sequence[int | QuakestreamError]]
     last_seq: int
+
+
+class _AnothersTopic(Retryable):
+    """Another catalogue's changes are on the topic: with ours among them, nobody could tell what stands."""
 
 
 class _Lost(Retryable):
@@ -68,6 +75,9 @@ class Republisher(FollowerThread):
         self._topic = topic
         super().__init__(FeedFollower(catalog, FOLLOWER, owner, now_ms), news, "republisher")
         self._identity: Identity | None = None
+        self._others_look = 0
+        """How many messages the topic had when it was last looked through for another catalogue's."""
+        self._sent = 0
         self._lost = False
         """Whether the topic may have later changes of a key and lack an earlier one: then all is sent again."""
 
@@ -75,6 +85,11 @@ class Republisher(FollowerThread):
         """Publish, until the place is lost."""
         self._log.ensure_topics([self._topic])
         close_s = CLOSE_TIMEOUT_S
+        try:
+            self._check_whose()
+        except _AnothersTopic:
+            self.follower.leave()
+            raise
         self._check_topic()
         published = {} if self._lost else self._published()
         self._lost = False
@@ -88,13 +103,15 @@ class Republisher(FollowerThread):
             self._lost = True
             self.follower.leave()
             raise
+        except _AnothersTopic:
+            self.follower.leave()
+            raise
         finally:
             producer.close(close_s)
 
     def _publish(self, producer: Producer, published: dict[bytes, int]) -> None:
         """Send what follows, and say what arrived, until it is time to stop or another has the place."""
         feed = self._catalog.feed()
-        source = f"/quakestream/catalog/{feed.catalog_id}"
         sent: deque[_Sent] = deque()
         changes: list[Change] = []
         looked_s = time.monotonic()
@@ -111,11 +128,12 @@ class Republisher(FollowerThread):
                 continue
             fresh = [c for c in changes if c.seq > published.get(c.earthquake_id.encode(), 0)]
             try:
-                outcome = producer.send([record(c, self._topic.name, feed.epoch, source) for c in fresh])
+                outcome = producer.send([record(c, self._topic.name, feed.epoch, feed.catalog_id) for c in fresh])
             except Backpressure:
                 self.wake.wait(LOOK_INTERVAL_S)
                 continue
             outcome.add_done_callback(lambda _: self.wake.set())
+            self._sent += len(fresh)
             sent.append(_Sent(outcome, changes[-1].seq))
             changes = []
         self._arrive(sent)
@@ -142,10 +160,26 @@ class Republisher(FollowerThread):
         """Raises _Lost when the topic is another one than it was."""
         try:
             identity = self._log.identity(self._topic.name)
+            marks = self._log.watermarks(self._topic.name)
         except Unreachable:
             return
         if self._identity is not None and identity != self._identity:
             raise _Lost(f"topic {self._topic.name} was made anew")
+        if sum(mark.high for mark in marks.values()) > self._others_look + self._sent:
+            self._check_whose()
+
+    def _check_whose(self) -> None:
+        """Raises _AnothersTopic when the newest messages of a partition are not only this catalogue's."""
+        own = self._catalog.feed().catalog_id
+        marks = self._log.watermarks(self._topic.name)
+        for partition, mark in marks.items():
+            for message in self._messages(partition, max(mark.low, mark.high - BATCH), mark.high):
+                if catalog_of(message) not in (None, own):
+                    raise _AnothersTopic(
+                        f"topic {self._topic.name} has the changes of another catalogue ({catalog_of(message)}, this "
+                        f"one is {own}): nothing is republished. Give this catalogue a topic of its own: CATALOG_TOPIC"
+                    )
+        self._others_look, self._sent = sum(mark.high for mark in marks.values()), 0
 
     def _newest(self, epoch: str) -> int | None:
         """The highest seq among the last messages of this epoch; None: retention or others leave nothing to tell by."""
@@ -250,12 +284,13 @@ class Republisher(FollowerThread):
             begin = messages[-1].offset + 1 if messages else end
 
 
-def record(change: Change, topic: str, epoch: str, source: str) -> Record:
+def record(change: Change, topic: str, epoch: str, catalog_id: str) -> Record:
     """The message of one change. Its `ce_id` is unique in this catalogue for ever."""
     headers = (
         ("ce_specversion", b"1.0"),
         ("ce_id", f"{epoch}-{change.seq}".encode()),
-        ("ce_source", source.encode()),
+        ("ce_source", f"{_SOURCE}{catalog_id}".encode()),
+        (CATALOG_HEADER, catalog_id.encode()),
         ("ce_type", f"org.quakestream.earthquake.{change.type}".encode()),
         ("ce_subject", change.earthquake_id.encode()),
         ("ce_time", iso_time(change.at_ms).encode()),
@@ -263,6 +298,14 @@ def record(change: Change, topic: str, epoch: str, source: str) -> Record:
         ("traceparent", new_traceparent().encode()),
     )
     return Record(topic, change.earthquake_id.encode(), change.encode(), headers)
+
+
+def catalog_of(message: LoggedRecord) -> str | None:
+    """Which catalogue's change it is; None: nobody's. Before they had a header of their own, `ce_source` said it."""
+    headers = dict(message.headers)
+    source = (headers.get("ce_source") or b"").decode(errors="replace")
+    named = (headers.get(CATALOG_HEADER) or b"").decode(errors="replace")
+    return named or (source.removeprefix(_SOURCE) if source.startswith(_SOURCE) else None)
 
 
 def _seq(message: LoggedRecord, epoch: str) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from quakestream.config import ConsumerSettings, Settings
+from quakestream.config import STREAM_TOPIC, ConsumerSettings, Settings
 from quakestream.log import EventLog, Topic, TopicUse
 from quakestream.log.dead_letters import dead_letter_topic
 
-SOURCE_STATUS_TOPIC: Final = "earthquake-source-status-topic"
+SOURCE_STATUS: Final = ("earthquake-source-status-topic", ".source-status")
+CATALOG: Final = ("earthquake-catalog-topic", ".catalog")
+"""What a topic is called beside the stream's usual name, and what is put behind another name of the stream."""
 
 
 def open_log(settings: Settings) -> EventLog:
@@ -36,7 +38,18 @@ def open_log(settings: Settings) -> EventLog:
 def catalog_topic(settings: ConsumerSettings) -> Topic:
     """The topic with every change of the catalogue."""
     partitions = settings.kafka_partitions if settings.event_log == "kafka" else 1
-    return Topic(settings.catalog_topic, partitions, cleanup="compact")
+    name = settings.catalog_topic or _beside(settings.topic(), CATALOG)
+    return Topic(name, partitions, cleanup="compact")
+
+
+def source_status_topic(settings: Settings) -> Topic:
+    """The topic with the state of each source."""
+    return Topic(settings.source_status_topic or _beside(settings.topic(), SOURCE_STATUS), cleanup="compact")
+
+
+def _beside(stream: str, names: tuple[str, str]) -> str:
+    usual, ending = names
+    return usual if stream == STREAM_TOPIC else stream + ending
 
 
 def stream_topics(settings: Settings) -> list[Topic]:
@@ -47,7 +60,7 @@ def stream_topics(settings: Settings) -> list[Topic]:
     return [
         Topic(settings.topic(), partitions, retention_ms, retention_bytes),
         Topic(dead_letter_topic(settings.topic()), 1, retention_ms, retention_bytes),
-        Topic(SOURCE_STATUS_TOPIC, cleanup="compact"),
+        source_status_topic(settings),
     ]
 
 

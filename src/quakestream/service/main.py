@@ -19,7 +19,7 @@ from quakestream.errors import ConfigError, Rejected, Retryable
 from quakestream.guards import Rules
 from quakestream.instance import sole_instance
 from quakestream.log import EventLog
-from quakestream.log.opening import SOURCE_STATUS_TOPIC, stream_topics
+from quakestream.log.opening import source_status_topic, stream_topics
 from quakestream.proxies import Proxies
 from quakestream.service import status
 from quakestream.service.app import service_app
@@ -76,6 +76,7 @@ async def _serve(
         ingest_key = settings.ingest_token.get_secret_value()
         controls, posts_events = "start or stop the stream over HTTP", "post events"
         rules.warn({"CONTROL_TOKEN": (controls, key), "INGEST_TOKEN": (posts_events, ingest_key)})
+        states_topic = source_status_topic(settings).name
         publisher = Publisher(event_log, stream_topics(settings), queue_size=settings.publish_queue_size, now_ms=now_ms)
         published.newest = publisher.newest
         recalled = asyncio.Event()
@@ -103,7 +104,7 @@ async def _serve(
                 # publishing hangs on the first two; the stream goes on without the others: they are started again
                 _background("log watch", publisher.watch, limit=1) as watching,
                 _background("memory", lambda: _recall(publisher, recollection, stream, recalled), limit=1) as recalling,
-                _background("source states", lambda: status.tell(stream, publisher, SOURCE_STATUS_TOPIC, now_ms)),
+                _background("source states", lambda: status.tell(stream, publisher, states_topic, now_ms)),
                 _background("fallback", lambda: _fallback(settings, stream)),
             ):
                 try:
@@ -113,7 +114,7 @@ async def _serve(
                 finally:
                     deadline = _deadline(settings)
         finally:
-            left = await _drain(stream, publisher, deadline)
+            left = await _drain(stream, publisher, states_topic, deadline)
         return 1 if left else 0
 
 
@@ -144,12 +145,12 @@ def _deadline(settings: ServiceSettings) -> float:
     return time.monotonic() + settings.shutdown_timeout_s * DELIVERY_SHARE
 
 
-async def _drain(stream: Stream, publisher: Publisher, deadline: float) -> int:
+async def _drain(stream: Stream, publisher: Publisher, states_topic: str, deadline: float) -> int:
     """Stop the sources, then deliver what was accepted; how many events were left."""
     try:
         await stream.suspend()
         with contextlib.suppress(TimeoutError):
-            last_states = status.states(stream, SOURCE_STATUS_TOPIC, now_ms)
+            last_states = status.states(stream, states_topic, now_ms)
             await asyncio.wait_for(publisher.announce(last_states), ANNOUNCEMENT_S)
     finally:
         left = await publisher.close(max(deadline - time.monotonic(), 0.0))
