@@ -48,7 +48,7 @@ class Consumer(PushServer):
 
     def app(self) -> FastAPI:
         settings, catalog, key = self.settings, self.catalog, self.settings.alerts_token.get_secret_value()
-        board = StatusBoard(self.log, "source-status", lambda: 0)
+        board = StatusBoard(self.log, "source-status", lambda: 0, lambda: self._now_ms)
         routers = [
             alerts_router(catalog, self.alerts, Drills(self.log, STREAM), key, lambda: self._now_ms),
             push_router(self.hub),
