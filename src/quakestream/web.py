@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import copy
 import functools
 import hashlib
 import html
+import json
 import re
 import secrets
 from collections import Counter
@@ -99,7 +101,15 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, 
     """An error as RFC 9457 problem details."""
     said = redacted_all({"detail": detail} | more)
     document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status} | said
-    return JSONResponse(document, status, headers, media_type=PROBLEM_JSON)
+    return _Problem(document, status, headers)
+
+
+class _Problem(JSONResponse):
+    media_type = PROBLEM_JSON
+
+    def render(self, content: Any) -> bytes:
+        """It may quote what was sent, which may be no text: half of a surrogate pair is told as `?`."""
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -136,17 +146,25 @@ def key_guard(token: str, nobody: str) -> Callable[..., None]:
     return let_in
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request, *, with_nul: bool = False) -> bytes:
     """The whole body, for routes that parse it themselves, whatever its content type is called.
 
+    `with_nul`: a NUL is for whoever parses it to deal with.
+
     Raises:
-        HTTPException: 408, it does not come; 413, it is too large.
+        HTTPException: 400, it has a NUL, as it is or as JSON writes it; 408, it does not come; 413, it is too large.
     """
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
-            return await request.body()
+            body = await request.body()
     except TimeoutError:
         raise HTTPException(408, f"the body did not come within {BODY_TIMEOUT_S:g} s") from None
+    if not with_nul and (b"\0" in body or (b"\\u0000" in body and _ESCAPED_NUL.search(body))):
+        raise HTTPException(400, "the body has a NUL (U+0000): no text here has one")
+    return body
+
+
+_ESCAPED_NUL: Final = re.compile(rb"(?<!\\)(\\\\)*\\u0000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,15 +298,26 @@ def at_odds(parameters: Sequence[str], why: str) -> PydanticCustomError:
 
 
 async def _each_once(request: Request) -> None:
-    """No parameter has two values: to take one of them in silence would answer another question.
+    """No parameter has two values: to take one of them in silence would answer another question. None has a NUL.
 
     Raises:
         RequestValidationError: it has.
     """
+    if "\0" in request.scope["path"]:
+        raise RequestValidationError([{"type": "nul", "loc": ("path",), "msg": "has a NUL (%00)"}])
     query: bytes = request.scope["query_string"]
+    if nul := _with_nul(query):
+        raise RequestValidationError([{"type": "nul", "loc": ("query", n), "msg": "has a NUL (%00)"} for n in nul])
     if repeated := _repeated(query):
         why = "given more than once"
         raise RequestValidationError([{"type": "repeated", "loc": ("query", name), "msg": why} for name in repeated])
+
+
+def _with_nul(query: bytes) -> list[str]:
+    if b"%00" not in query and b"\0" not in query:
+        return []
+    named = [(name, value) for name, value in QueryParams(query).multi_items() if "\0" in name + value]
+    return [name.replace("\0", "?") for name, _ in named]
 
 
 @functools.lru_cache(1024)
@@ -313,10 +342,41 @@ class _App(FastAPI):
                     kept_out = problems(421) if method == "GET" else problems(403, 421)
                     for status, answer in kept_out.items():
                         operation["responses"].setdefault(str(status), answer)
+            _hoist(schema)
+            _forbid_nul(schema)
             for unused in ("HTTPValidationError", "ValidationError"):
                 schema.get("components", {}).get("schemas", {}).pop(unused, None)
             self.openapi_schema = schema
         return self.openapi_schema
+
+
+def _hoist(schema: dict[str, Any]) -> None:
+    """Put the definitions that bodies' schemas bring along where references lead: among the components."""
+    shared: dict[str, Any] = schema.setdefault("components", {}).setdefault("schemas", {})
+    for _, _, operation in _operations(schema):
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            if "$defs" in content.get("schema", {}):
+                body = copy.deepcopy(content["schema"])
+                names = {name: _free(name, definition, shared) for name, definition in body["$defs"].items()}
+                moved = json.dumps(body)
+                for name, free in names.items():
+                    moved = moved.replace(f'"#/$defs/{name}"', f'"#/components/schemas/{free}"')
+                content["schema"] = json.loads(moved)
+                shared |= {names[name]: one for name, one in content["schema"].pop("$defs").items()}
+
+
+def _forbid_nul(schema: Mapping[str, Any]) -> None:
+    """Say of parameters that are texts what holds for all of them: they have no NUL."""
+    for _, _, operation in _operations(schema):
+        for parameter in operation.get("parameters", ()):
+            for one in (parameter["schema"], *parameter["schema"].get("anyOf", ())):
+                if one.get("type") == "string" and not {"format", "pattern", "enum", "const"} & one.keys():
+                    one["pattern"] = r"^[^\x00]*$"
+
+
+def _free(name: str, definition: Mapping[str, Any], shared: Mapping[str, Any]) -> str:
+    """The name, or one like it where it is another thing's."""
+    return name if name not in shared or shared[name] == definition else f"{name}Asked"
 
 
 def _operations(schema: Mapping[str, Any]) -> Iterable[tuple[str, str, dict[str, Any]]]:

@@ -24,6 +24,7 @@ from quakestream.service.publisher import Publisher
 from quakestream.service.stream import Stream
 from quakestream.sources.memory import Memory
 from tests.service.fakes import FakeLog, builder, until
+from tests.sizes import size, sized
 
 PROBLEM = "application/problem+json"
 TOKEN = "0123456789abcdef"
@@ -206,6 +207,7 @@ def test_health_metrics_and_docs_answer(ask: Callable[..., None]) -> None:
     ask(test)
 
 
+@sized
 def test_it_is_as_its_own_description_says(tmp_path: Path) -> None:
     """Calls made up from the OpenAPI description: no answer but those that it names."""
 
@@ -226,7 +228,7 @@ def test_it_is_as_its_own_description_says(tmp_path: Path) -> None:
 
 def _fuzz(operation: Any, faults: list[str]) -> None:
     @hypothesis.settings(
-        max_examples=20, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck)
+        max_examples=size(5, 60), deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck)
     )
     @hypothesis.given(case=operation.as_strategy())
     def call(case: Any) -> None:
@@ -287,3 +289,22 @@ def test_trusted_proxies_open_no_control(tmp_path: Path) -> None:
                 assert (await client.post("/earthquake-events/start")).status_code == 200
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("text", [b"a\\u0000b", b"a\x00b", b"a\\ud800b", b"\xff", b"\xed\xa0\x80"])
+def test_what_is_no_text_is_no_fault_of_ours(ask: Callable[..., None], text: bytes) -> None:
+    """A start that has it is refused. An event loses what is no character, or is refused."""
+    event = b'{"id": "%s", "magnitude": 5, "location": {"latitude": 1, "longitude": 2}, "timestamp": 1700000000000}'
+    starts = (b'{"sources": [{"name": "%s"}]}', b'{"sources": [{"name": "replay", "file": "%s"}]}', b'{"%s": 1}')
+
+    async def test(client: httpx.AsyncClient, stream: Stream) -> None:
+        for start in starts:
+            answer = await client.post("/earthquake-events/start", content=start % text)
+            assert answer.status_code == 400, answer.text
+        key = {"Authorization": f"Bearer {TOKEN}"}
+        answer = await client.post("/earthquake-events", content=event % text, headers=key)
+        assert answer.status_code == (202 if b"d800" in text else 400), answer.text
+        assert (await client.get("/earthquake-events/%00")).status_code == 404
+        assert (await client.get("/earthquake-events/status?a=%00")).status_code == 400
+
+    ask(test)

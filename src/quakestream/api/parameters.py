@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from quakestream import clock
 from quakestream.catalog import MAX_LIMIT, EarthquakeFilter
@@ -23,7 +23,7 @@ from quakestream.event import (
 )
 from quakestream.web import at_odds
 
-_NUMBER: Final = re.compile(r"-?\d{1,20}(\.\d{0,20})?(e\+?\d\d?)?", re.ASCII | re.IGNORECASE)
+_NUMBER: Final = re.compile(r"-?\d{1,20}(\.\d{0,20})?(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
 _YEAR: Final = re.compile(r"\d{4}", re.ASCII)
 
 POSITION: Final = r"^([0-9A-Za-z]{1,32}-)?[0-9]{1,18}$"
@@ -51,8 +51,22 @@ def epoch_ms(value: object) -> object:
 Time = Annotated[
     int,
     BeforeValidator(epoch_ms),
-    Field(ge=EARLIEST_TIMESTAMP_MS, le=LATEST_MS, json_schema_extra={"type": "string", "format": "date-time"}),
+    Field(ge=EARLIEST_TIMESTAMP_MS, le=LATEST_MS),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "format": "date-time"},
+                {"type": "number", "minimum": EARLIEST_TIMESTAMP_MS, "maximum": 1_400_000_000},
+                {"type": "number", "minimum": 3_000_000_000, "maximum": LATEST_MS},  # between: these look like seconds
+            ]
+        }
+    ),
 ]
+SINCE_1970: Final[dict[str, Any]] = {
+    "type": "string",
+    "pattern": r"^(19[7-9]\d|2\d{3})-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z$",
+}
+"""How a time of 1970 or later is written, for the description; other forms of ISO 8601 are taken too."""
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -138,7 +152,7 @@ class PushParameters(FilterParameters):
     since: Annotated[str, Field(pattern=POSITION)] | None = Field(
         None, description="The id of the last message that was received, `<epoch>-<seq>`, or a `seq` of this epoch."
     )
-    since_time: Annotated[Time, Field(ge=0)] | None = Field(
+    since_time: Annotated[Time, Field(ge=0), WithJsonSchema(SINCE_1970)] | None = Field(
         None, alias="sinceTime", description="Begin with what was changed then: ISO 8601 or ms since 1970, not before."
     )
     snapshot: bool = Field(False, description="Begin with the earthquakes that match, as they stand.")

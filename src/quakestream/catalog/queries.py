@@ -481,4 +481,6 @@ def _after(found: Select[Any], cursor: str) -> Select[Any]:
         timestamp_ms, earthquake = map(int, base64.urlsafe_b64decode(padded).decode("ascii").split("."))
     except ValueError as error:
         raise Rejected("cursor: not one that this service gave") from error
+    if max(abs(timestamp_ms), abs(earthquake)) >= 1 << 63:
+        raise Rejected("cursor: not one that this service gave")
     return found.where(tuple_(earthquakes.c.timestamp_ms, earthquakes.c.earthquake) < (timestamp_ms, earthquake))

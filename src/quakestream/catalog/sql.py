@@ -26,7 +26,7 @@ from quakestream.catalog import (
 from quakestream.catalog.dialects import dialect_of
 from quakestream.catalog.documents import ReportName
 from quakestream.catalog.lookup import CalledName, Lookup, StoredReport, TimeRange
-from quakestream.errors import Unreachable
+from quakestream.errors import Rejected, Unreachable
 from quakestream.event import Mode
 
 
@@ -213,9 +213,16 @@ class SqlLookup(Lookup):
 
 @contextmanager
 def _unreachable() -> Iterator[None]:
+    """Tell what passes, and what no row can have, from what is wrong."""
     try:
         yield
     except sa.exc.TimeoutError as error:
         raise Unreachable("the catalogue's database: all connections are at work") from error
     except sa.exc.OperationalError as error:
         raise Unreachable(f"the catalogue's database: {error.orig}") from error
+    except (
+        sa.exc.DataError,
+        OverflowError,
+        UnicodeEncodeError,
+    ) as error:  # a NUL, half a character, a number too large
+        raise Rejected("this holds a text or a number that no database keeps") from error

@@ -167,7 +167,7 @@ def service_app(
         202 when the log has acknowledged them. The same event again is no other event. Needs the key of `INGEST_TOKEN`.
         """
         try:
-            accepted, duplicates = await posts.take(await read_body(request))
+            accepted, duplicates = await posts.take(await read_body(request, with_nul=True))
         except (Retryable, Fatal) as error:  # of neither anything is taken for published
             return problem(503, str(error), {"Retry-After": str(RETRY_AFTER_S)})
         return JSONResponse({"accepted": accepted, "duplicates": duplicates}, 202)

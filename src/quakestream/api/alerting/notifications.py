@@ -26,15 +26,23 @@ class _Asked(BaseModel):
 class Resend(_Asked):
     """Dead notifications, by their keys."""
 
-    keys: Annotated[list[str], Field(min_length=1, max_length=1000)]
+    keys: Annotated[
+        list[Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]], Field(min_length=1, max_length=1000)
+    ]
 
 
 class NotificationPage(_Asked):
     """Which notifications."""
 
     state: State | None = None
-    before: int | None = Field(None, description="`next` of the previous page.")
+    before: Annotated[int, Field(ge=0, lt=1 << 63)] | None = Field(None, description="`next` of the previous page.")
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class AllNotifications(NotificationPage):
+    """Of one earthquake, or all."""
+
+    earthquake: str | None = Field(None, description="Id of an earthquake.")
 
 
 def notifications_router(alerts: Alerts, token: str, now_ms: Callable[[], int]) -> APIRouter:
@@ -52,9 +60,9 @@ def notifications_router(alerts: Alerts, token: str, now_ms: Callable[[], int]) 
         return json_answer(_listed(rows, page.limit))
 
     @router.get("/api/v1/notifications", dependencies=guard, summary="All messages", responses=errors)
-    def everything(page: Annotated[NotificationPage, Query()], earthquake: str | None = None) -> Response:
+    def everything(page: Annotated[AllNotifications, Query()]) -> Response:
         """Newest first; `state=dead` is the list of those that never arrived. With how many there are of each state."""
-        rows = alerts.outbox.listed(earthquake=earthquake, state=page.state, before=page.before, limit=page.limit)
+        rows = alerts.outbox.listed(earthquake=page.earthquake, state=page.state, before=page.before, limit=page.limit)
         return json_answer(_listed(rows, page.limit) | {"counts": alerts.outbox.counts()})
 
     @router.post(

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.params import Depends as Dependency
 from fastapi.responses import Response
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from quakestream.api.alerting.bodies import with_csv, with_subscription
 from quakestream.api.parameters import epoch_ms
@@ -30,12 +30,16 @@ PROBLEMS: Final = problems(400, 401, 403, 404, 408, 413, 503)
 _document = msgspec.json.Decoder(dict[str, Any])
 
 
+UNTIL: Final = WithJsonSchema({"type": "integer", "minimum": 10_000_000_000, "maximum": LATEST_MS})
+"""For the description: what nobody takes for seconds."""
+
+
 class Snooze(BaseModel):
     """Until when nothing but cancellations comes."""
 
     model_config = ConfigDict(extra="forbid")
 
-    until_ms: Annotated[int, BeforeValidator(epoch_ms), Field(ge=0, le=LATEST_MS)] | None = Field(
+    until_ms: Annotated[int, BeforeValidator(epoch_ms), Field(ge=0, le=LATEST_MS), UNTIL] | None = Field(
         None, description="Milliseconds since 1970. Absent: end the silence."
     )
 
