@@ -47,6 +47,7 @@ NOT_OURS: Final = re.compile(
     r"|KAFKA_(HOME|OPTS|DEBUG|VERSION|JMX_PORT|(HEAP|JMX|LOG4J|LOG4J2|GC_LOG|JVM_PERFORMANCE)_OPTS)"
 )
 """What Kubernetes puts into every container's environment, and what Kafka's own scripts use."""
+NEEDED_FOR_KAFKA: Final = ("kafka_client_id", "kafka_brokers", "kafka_topic")
 STREAM_TOPIC: Final = "earthquake-service-topic"
 LEAST_INTERVAL_MS: Final = 1.0
 """The simulator's quickest pace over HTTP: 0.3 MB of log a second. As quick as it can it fills a disk."""
@@ -83,6 +84,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     program: ClassVar[str]
+    needed_for_kafka: ClassVar[tuple[str, ...]] = NEEDED_FOR_KAFKA
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """As they are shown: without the passwords of URLs."""
@@ -142,7 +144,7 @@ class Settings(BaseModel):
         "another `KAFKA_TOPIC` than `earthquake-service-topic`, that name and `.source-status`.",
     )
     kafka_group_id: str = Field(
-        "", description="Consumer group. Needed for Kafka. Embedded: `earthquake-consumer-group`."
+        "", description="Consumer group. Needed for Kafka, by the consumer. Embedded: `earthquake-consumer-group`."
     )
     kafka_partitions: Annotated[int, Field(ge=1, le=1000)] = Field(
         6, description="Number of partitions, if the topic has to be created."
@@ -291,9 +293,6 @@ def _path_of(url: str) -> str:
     return "".join(f"/{step}" for step in url.split("/")[3:])
 
 
-NEEDED_FOR_KAFKA = ("kafka_client_id", "kafka_brokers", "kafka_topic", "kafka_group_id")
-
-
 class ServiceSettings(Settings):
     """earthquake-service."""
 
@@ -401,6 +400,7 @@ class ConsumerSettings(Settings):
     """earthquake-consumer."""
 
     program = "earthquake-consumer"
+    needed_for_kafka = (*NEEDED_FOR_KAFKA, "kafka_group_id")
 
     port: Port = Field(3002, description="Port to listen on; 0 takes a free one.")
     consumer_host: str = Field("", description="Address that this program listens on. Empty: `HOST`.")
@@ -550,8 +550,9 @@ def load(
 ) -> S:
     """The settings of one program.
 
-    From `env_file`, else `configs/<program>.env` where present; the environment wins over the file, and `overrides`
-    (from the command line) over both. An empty value counts as absent. `defaults` stand in place of the fields' own.
+    From `env_file`, else `configs/<program>.env`, else `configs/.env`, where present; the environment wins over the
+    file, and `overrides` (from the command line) over both. An empty value counts as absent. `defaults` stand in place
+    of the fields' own.
 
     Raises:
         ConfigError: one line that names every setting at fault.
@@ -564,7 +565,7 @@ def load(
     for value in given.values():
         conceal_passwords(str(value))
     if given.get("event_log", "kafka") == "kafka":
-        faults |= {name: "is needed when EVENT_LOG=kafka" for name in NEEDED_FOR_KAFKA if not given.get(name)}
+        faults |= {name: "is needed when EVENT_LOG=kafka" for name in kind.needed_for_kafka if not given.get(name)}
     settings: S | None = None
     try:
         settings = kind.model_validate(given)
@@ -715,7 +716,8 @@ def as_markdown() -> str:
 
 SETTINGS_PREFACE = """\
 Settings come from the environment and from a `.env` file. The file is the one that `--env-file` names, or
-`configs/<program>.env` if it exists. The environment wins over the file. An empty value counts as absent.
+`configs/<program>.env` if it exists, or else `configs/.env`. The environment wins over the file. An empty value counts
+as absent.
 
 If settings are missing or wrong, the program names all of them in one line and exits with 2. `quakestream check-config`
 checks the settings without starting anything. It also finds mistyped names.
@@ -738,7 +740,10 @@ def _table(kind: type[Settings], names: Iterable[str]) -> str:
 
 
 def _own_file(kind: type[Settings]) -> Path:
-    return Path("configs") / f"{kind.program}.env"
+    """The program's own, else the one for whichever program is alone in the folder."""
+    own = Path("configs") / f"{kind.program}.env"
+    shared = own.with_name(".env")
+    return shared if shared.is_file() and not own.is_file() else own
 
 
 def _file_values(kind: type[Settings], env_file: Path | None) -> dict[str, str | None]:
@@ -747,7 +752,7 @@ def _file_values(kind: type[Settings], env_file: Path | None) -> dict[str, str |
         if not env_file.is_file():
             return {}
     try:
-        with env_file.open(encoding="utf-8") as file:
+        with env_file.open(encoding="utf-8-sig") as file:
             return dotenv_values(stream=file)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"Config validation error: --env-file {env_file}: {error}") from error

@@ -105,7 +105,7 @@ async def until(stop: asyncio.Event, *working: asyncio.Future[Any]) -> None:
         asked.cancel()
     for ended in done - {asked}:
         error = None if ended.cancelled() else ended.exception()  # nobody asked it to end
-        if isinstance(error, Fatal) and error.__cause__ is None:
+        if isinstance(error, Fatal):  # whose message says it all
             raise error
         log.critical("unexpected error: stopping in order", exc_info=error)
         raise Fatal("stopped by an unexpected error; the traceback is above") from error
@@ -165,6 +165,7 @@ class Listening:
 
     def __init__(self, url: str, answering: asyncio.Task[None]) -> None:
         self.url = url
+        self.port = int(url.rpartition(":")[2])
         self.answering = answering
 
 

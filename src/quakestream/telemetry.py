@@ -142,12 +142,21 @@ CHATTY: Final = (
 """Libraries whose lines below a warning are not for people. Some of them have tokens in theirs."""
 
 
+_readable: Final = threading.Event()
+
+
+def is_readable() -> bool:
+    """Whether the log that was set up is for people."""
+    return _readable.is_set()
+
+
 def configure_logging(level: str, form: Literal["auto", "console", "json"]) -> None:
     """Set up log lines on standard error: readable on a terminal, JSON elsewhere; once, by each program's `main`.
 
     No thread waits for who reads them.
     """
     as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
+    (_readable.clear if as_json else _readable.set)()
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,

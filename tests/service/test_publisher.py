@@ -25,6 +25,7 @@ from quakestream.service.publisher import Publisher
 from quakestream.service.stream import Stream
 from quakestream.sources import State
 from quakestream.sources.memory import Memory
+from quakestream.steps import Steps
 from tests.service.fakes import FakeLog, StepSource, a_context, builder, event, until
 
 TOPICS = [Topic("quakes"), Topic("quakes.dlq"), Topic("states", cleanup="compact")]
@@ -457,3 +458,23 @@ def test_a_state_is_told_past_a_full_queue_and_not_at_all_to_a_log_that_is_away(
         assert log.queued == 0
 
     run(test, queue_size=10)
+
+
+def test_a_full_queue_is_said_in_the_words_of_the_book() -> None:
+    async def main() -> None:
+        log = FakeLog()
+        log.full_times = 1
+        steps = Steps(aloud=True)
+        publisher = Publisher(log, TOPICS, queue_size=10, now_ms=lambda: 0, steps=steps)
+        watching = asyncio.create_task(publisher.watch())
+        await publisher.publish("test", [event(1), event(2)])
+        watching.cancel()
+        await asyncio.wait([watching])
+        await publisher.close(0.5)
+
+    with capture_logs() as lines:
+        asyncio.run(main())
+    said = [line["event"] for line in lines]
+    assert said.count("The message has been queued!") == 2
+    assert said.count("Too many messages in queue already") == 1
+    assert said.index("Too many messages in queue already") < said.index("The message has been queued!")

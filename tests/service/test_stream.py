@@ -238,7 +238,7 @@ def test_stopping_no_stream_is_no_error_and_says_so(tmp_path: Path) -> None:
 
     with capture_logs() as said:
         asyncio.run(main())
-    assert "there is no stream to stop" in [line["event"] for line in said]
+    assert "No running earthquake event stream to stop." in [line["event"] for line in said]
 
 
 def test_a_source_that_has_finished_says_so_and_the_next_start_begins_anew(tmp_path: Path) -> None:

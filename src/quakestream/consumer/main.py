@@ -29,6 +29,7 @@ from quakestream.consumer.printing import EventPrinter
 from quakestream.consumer.republisher import Republisher
 from quakestream.consumer.retention import Retention
 from quakestream.errors import Fatal
+from quakestream.event import EarthquakeEvent
 from quakestream.guards import Rules
 from quakestream.instance import sole_instance
 from quakestream.log import EventLog
@@ -37,6 +38,7 @@ from quakestream.proxies import Proxies
 from quakestream.push.handing_over import HandingOver
 from quakestream.push.hub import Hub
 from quakestream.push.routes import push_router
+from quakestream.steps import Steps
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -59,10 +61,12 @@ async def serve(
     `printer` prints the events; None: one made as the settings say. It is closed at the end.
     The caller opens and closes the log. Stopping finishes the batch at hand and leaves the group.
     """
-    if printer is None and settings.log_events != "false":
+    steps = Steps.of(settings)
+    told = steps.aloud and not settings.log_events and sys.stdout.isatty()  # each event once on a terminal
+    if printer is None and settings.log_events != "false" and not told:
         printer = EventPrinter(sys.stdout, settings.log_events or "auto", aside=True)
     return await program.exit_code(
-        _serve(settings, event_log, ready or (lambda _url: None), stop or program.Stop(), printer)
+        _serve(settings, event_log, ready or (lambda _url: None), stop or program.Stop(), printer, steps)
     )
 
 
@@ -72,12 +76,19 @@ async def _serve(
     ready: Callable[[str], None],
     stop: program.Stop,
     printer: EventPrinter | None,
+    steps: Steps,
 ) -> int:
     loop = asyncio.get_running_loop()
     failed: asyncio.Future[None] = loop.create_future()
 
     def fail(error: BaseException) -> None:
         loop.call_soon_threadsafe(_fail, failed, error)
+
+    def show(event: EarthquakeEvent) -> None:
+        if settings.log_events != "false":
+            steps.say("Got message", of=event.document)
+        if printer is not None:
+            printer(event)
 
     with (
         sole_instance(settings.data_dir / f"{settings.program}.lock"),
@@ -97,7 +108,7 @@ async def _serve(
                 alone=event_log.kind == "kafka" and not catalog.shared,
             ),
             now_ms=now_ms,
-            on_event=printer or (lambda _event: None),
+            on_event=show,
             on_failure=fail,
             on_commit=news.tell,
         )
@@ -161,6 +172,7 @@ async def _serve(
             for worker in (pipeline, *beside):
                 worker.start()
             try:
+                steps.say("earthquake Consumer started", of=lambda: {"port": server.port})
                 ready(server.url)
                 await program.until(stop, server.answering, failed, *hub.tasks)
             finally:
@@ -170,6 +182,7 @@ async def _serve(
                     await asyncio.to_thread(worker.stop, settings.shutdown_timeout_s)
                 if printer is not None:
                     await asyncio.to_thread(printer.close)
+        steps.say("server closed")
         if not in_time:
             raise Fatal(f"the pipeline did not stop within {settings.shutdown_timeout_s:g} s")
     return 0

@@ -31,6 +31,7 @@ from quakestream.service.stream import Stream
 from quakestream.sources import Source, SourceContext
 from quakestream.sources.allowed import SourceUrls
 from quakestream.sources.memory import Memory
+from quakestream.steps import Steps
 
 DELIVERY_SHARE: Final = 0.9
 """Of the time that stopping may take, the share after which nothing more is waited for."""
@@ -77,7 +78,10 @@ async def _serve(
         controls, posts_events = "start or stop the stream over HTTP", "post events"
         rules.warn({"CONTROL_TOKEN": (controls, key), "INGEST_TOKEN": (posts_events, ingest_key)})
         states_topic = source_status_topic(settings).name
-        publisher = Publisher(event_log, stream_topics(settings), queue_size=settings.publish_queue_size, now_ms=now_ms)
+        steps = Steps.of(settings)
+        publisher = Publisher(
+            event_log, stream_topics(settings), queue_size=settings.publish_queue_size, now_ms=now_ms, steps=steps
+        )
         published.newest = publisher.newest
         recalled = asyncio.Event()
         recollection = Recollection(event_log, settings.topic(), published)
@@ -109,10 +113,12 @@ async def _serve(
             ):
                 try:
                     await stream.resume()
+                    steps.say("earthquake service started", of=lambda: {"port": server.port})
                     ready(server.url)
                     await program.until(stop, server.answering, watching, recalling, stream.failed)
                 finally:
                     deadline = _deadline(settings)
+            steps.say("server closed")
         finally:
             left = await _drain(stream, publisher, states_topic, deadline)
         return 1 if left else 0

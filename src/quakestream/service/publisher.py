@@ -19,6 +19,7 @@ from quakestream.errors import Backpressure, Fatal, QuakestreamError, Rejected, 
 from quakestream.event import MAX_EVENT_BYTES, EarthquakeEvent, cloudevent_headers, encode, iso_time, new_traceparent
 from quakestream.log import EventLog, Fingerprint, Identity, Record, Topic
 from quakestream.log.topics import made_anew, missing
+from quakestream.steps import SILENT, Steps
 
 BATCH: Final = 500
 """Events that are encoded and sent at once: some 5 ms in which nothing else runs."""
@@ -81,9 +82,18 @@ class Publisher:
     sure of, by `watch`, which also keeps asking whether the log answers.
     """
 
-    def __init__(self, log: EventLog, topics: Sequence[Topic], *, queue_size: int, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        topics: Sequence[Topic],
+        *,
+        queue_size: int,
+        now_ms: Callable[[], int],
+        steps: Steps = SILENT,
+    ) -> None:
         """`topics[0]` is the stream; all of `topics` are made when they do not exist."""
         self.kind = log.kind
+        self._steps = steps
         self.queue_size = queue_size
         self.queue_used = 0
         self.reachable = False
@@ -343,6 +353,7 @@ class Publisher:
     def _count(self, sent: _Sent, acknowledged: int) -> None:
         tally = self.tally(sent.source)
         tally.acknowledged += acknowledged
+        self._steps.say("The message has been queued!", acknowledged)
         tally.last_event_ms = self._now_ms()
         telemetry.EVENTS_ACKNOWLEDGED.labels(sent.source).inc(acknowledged)
         telemetry.PUBLISH_SECONDS.observe(time.perf_counter() - sent.started_s)
@@ -366,6 +377,7 @@ class Publisher:
 
     def _complain(self) -> None:
         telemetry.BACKPRESSURE.inc()
+        self._steps.say("Too many messages in queue already")
         now = time.monotonic()
         if now >= self._next_complaint:
             self._next_complaint = now + COMPLAINT_INTERVAL_S

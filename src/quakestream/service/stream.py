@@ -175,10 +175,12 @@ class Stream:
         """
         async with self._lock:
             if not self.running:
-                log.info("there is no stream to stop")
+                log.info("No running earthquake event stream to stop.")
             self._remember({"running": False})
             self._stopped = True
-            await self._halt()
+            if self.running:
+                await self._halt()
+                log.info("Earthquake event stream stopped.")
 
     async def resume(self) -> None:
         """Run what was wanted when the program last ran; where nobody ever asked, what starts by itself."""
