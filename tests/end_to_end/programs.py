@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -22,6 +21,7 @@ from quakestream import config
 from quakestream.config import ConsumerSettings, ServiceSettings
 from quakestream.log import EventLog
 from quakestream.log.opening import open_log
+from tests.end_to_end.spawner import spawn
 from tests.waiting import eventually
 
 BIN: Final = Path(sys.executable).parent
@@ -40,15 +40,8 @@ class Program:
         self._client: httpx.Client | None = None
         own = {key: value for key, value in os.environ.items() if key.lower() not in _SETTINGS}
         with (folder / f"{name}.out").open("wb") as printed, (folder / f"{name}.err").open("wb") as said:
-            self.process = subprocess.Popen(
-                [str(BIN / command[0]), *command[1:]],
-                stdin=subprocess.DEVNULL,
-                stdout=printed if stdout is None else stdout,
-                stderr=said,
-                env=own | environment,
-                cwd=folder,
-                start_new_session=True,
-            )
+            out = printed.fileno() if stdout is None else stdout
+            self.process = spawn(command, own | environment, folder, out, said.fileno())
 
     @property
     def printed(self) -> str:

@@ -1,0 +1,220 @@
+"""Starts the project's programs out of one process that has imported them already.
+
+Importing what the programs are made of takes 1.5 s of processor, which is most of what a start costs; a hundred tests
+start them. So each test process has one spawner, which imports once; each program is a fork of it, with its own
+session, folder, environment, standard output and error, and the same `main` as its console script. What an
+interpreter reads at its own start (`PYTHON…`) can't be set this way: such a test starts the program anew.
+"""
+
+from __future__ import annotations
+
+import array
+import atexit
+import contextlib
+import gc
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+MOST_BYTES: Final = 1 << 20
+_SPAWNER: Final = "tests.end_to_end.spawner"
+
+
+class Spawned:
+    """A program that was started: what `subprocess.Popen` offers of it."""
+
+    def __init__(self, spawner: _Spawner, pid: int) -> None:
+        self._spawner = spawner
+        self.pid = pid
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Its exit code, or minus the signal that ended it; None while it runs."""
+        if self.returncode is None:
+            self.returncode = self._spawner.ended(self.pid, 0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self.returncode is None:
+            self.returncode = self._spawner.ended(self.pid, timeout)
+        if self.returncode is None:
+            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
+        return self.returncode
+
+    def send_signal(self, signum: int) -> None:
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signum)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+class _Spawner:
+    """This test process's end of the spawner."""
+
+    def __init__(self) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._lock = threading.RLock()
+        self._ended: dict[int, int] = {}
+        self._pids: list[int] = []
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", _SPAWNER, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                cwd=Path(__file__).resolve().parents[2],
+                env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # a process that forks has one thread
+            )
+        atexit.register(self.close)
+
+    def start(
+        self, command: list[str], environment: Mapping[str, str], folder: Path, stdout: int, stderr: int
+    ) -> Spawned:
+        order = json.dumps({"command": command, "environment": dict(environment), "folder": str(folder)}).encode()
+        assert len(order) < MOST_BYTES
+        with self._lock:
+            descriptors = array.array("i", [stdout, stderr])
+            self._socket.sendmsg([order], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
+            while not self._pids:
+                assert self._hear(30), "the spawner does not answer"
+            return Spawned(self, self._pids.pop())
+
+    def ended(self, pid: int, timeout: float | None) -> int | None:
+        """The exit code of this program; None where it still runs after this many seconds."""
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            with self._lock:
+                while self._hear(0):
+                    pass
+                if pid in self._ended:
+                    return self._ended[pid]
+            if end is not None and time.monotonic() >= end:
+                return None
+            time.sleep(0.005)
+
+    def _hear(self, within_s: float) -> bool:
+        """Take in one report, if there is one by then."""
+        self._socket.settimeout(within_s)
+        try:
+            report = self._socket.recv(MOST_BYTES)
+        except (TimeoutError, BlockingIOError):
+            return False
+        assert report, "the spawner is gone"
+        told = json.loads(report)
+        if "started" in told:
+            self._pids.append(told["started"])
+        else:
+            self._ended[told["ended"]] = told["code"]
+        return True
+
+    def close(self) -> None:
+        self._socket.close()
+        self._process.wait(10)
+
+
+_spawner: list[_Spawner] = []
+
+
+def spawn(command: list[str], environment: Mapping[str, str], folder: Path, stdout: int, stderr: int) -> Spawned:
+    """Start `quakestream`, `earthquake-service` or `earthquake-consumer` with these arguments, in this folder."""
+    if not _spawner:
+        _spawner.append(_Spawner())
+    return _spawner[0].start(command, environment, folder, stdout, stderr)
+
+
+# ------------------------------------------------------------------------------------------------ the spawner itself
+
+
+def _import_all() -> dict[str, Callable[[], Any]]:
+    """What each program runs, with all imported that it will need."""
+    import confluent_kafka  # noqa: F401, PLC0415 - as the next ones: only the spawner needs them
+    import psycopg  # noqa: F401, PLC0415
+    import uvloop  # noqa: F401, PLC0415
+
+    import quakestream.service.main
+    import quakestream.together  # noqa: F401
+    from quakestream import catalog_cli, cli  # noqa: F401, PLC0415
+    from quakestream.consumer.command import main as consumer  # noqa: PLC0415
+    from quakestream.service.command import main as service  # noqa: PLC0415
+
+    return {"earthquake-service": service, "earthquake-consumer": consumer, "quakestream": cli.app}
+
+
+def _serve(orders: socket.socket, programs: Mapping[str, Callable[[], Any]]) -> Callable[[], Any] | None:
+    """Fork at each order. Returns what is to be run, in a program; None in the spawner, when nobody orders any more."""
+    heard, said = socket.socketpair()
+    said.setblocking(False)  # noqa: FBT003 - the argument has no name
+    signal.set_wakeup_fd(said.fileno(), warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    with selectors.DefaultSelector() as selector:
+        selector.register(orders, selectors.EVENT_READ)
+        selector.register(heard, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                if key.fileobj is heard:
+                    heard.recv(4096)
+                    _report_ends(orders)
+                    continue
+                order, descriptors, _, _ = socket.recv_fds(orders, MOST_BYTES, 2)
+                if not order:
+                    return None
+                pid = os.fork()
+                if pid == 0:
+                    signal.set_wakeup_fd(-1)
+                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    for inherited in (orders, heard, said):
+                        inherited.close()
+                    return _become(json.loads(order), descriptors, programs)
+                for descriptor in descriptors:
+                    os.close(descriptor)
+                orders.send(json.dumps({"started": pid}).encode())
+
+
+def _report_ends(orders: socket.socket) -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        orders.send(json.dumps({"ended": pid, "code": os.waitstatus_to_exitcode(status)}).encode())
+
+
+def _become(
+    order: dict[str, Any], descriptors: list[int], programs: Mapping[str, Callable[[], Any]]
+) -> Callable[[], Any]:
+    """Make of this fork what was ordered: its session, folder, environment, output."""
+    os.setsid()
+    os.chdir(order["folder"])
+    for descriptor, standard in zip(descriptors, (1, 2), strict=True):
+        os.dup2(descriptor, standard)
+        os.close(descriptor)
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    time.tzset()
+    name, *arguments = order["command"]
+    sys.argv = [str(Path(sys.executable).parent / name), *arguments]
+    return programs[name]
+
+
+if __name__ == "__main__":
+    _programs = _import_all()
+    gc.collect()
+    gc.freeze()  # so that a program's collections leave the shared pages shared
+    _main = _serve(socket.socket(fileno=int(sys.argv[1])), _programs)
+    if _main is not None:
+        sys.exit(_main())
