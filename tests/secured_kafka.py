@@ -25,13 +25,19 @@ KEY_PASSWORD: Final = "of-the-key-Zt4"
 
 
 class Authority:
-    """A CA of its own, that trusts nobody else; its files are in `folder`."""
+    """A CA of its own, that trusts nobody else; its files are in `folder`, where another process may have made it."""
 
     def __init__(self, folder: Path, name: str = "quakestream tests") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self.ca, kept = folder / "ca.pem", folder / "ca.key"
+        if kept.exists():
+            key = serialization.load_pem_private_key(kept.read_bytes(), None)
+            assert isinstance(key, ec.EllipticCurvePrivateKey)
+            self._key = key
+            return
+        self._key = ec.generate_private_key(ec.SECP256R1())
         usage = x509.KeyUsage(
             digital_signature=True,
             key_cert_sign=True,
@@ -43,14 +49,19 @@ class Authority:
             encipher_only=False,
             decipher_only=False,
         )
-        self._certificate = (
+        certificate = (
             self._builder(self._name, self._key)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(usage, critical=True)
             .sign(self._key, hashes.SHA256())
         )
-        self.ca = folder / "ca.pem"
-        self.ca.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
+        self.ca.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        kept.touch(0o600)
+        kept.write_bytes(
+            self._key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
 
     def issue(self, name: str, password: str | None = None) -> tuple[Path, Path]:
         """A certificate for `name`, as a client and as a server on this machine: its file, and its key's."""

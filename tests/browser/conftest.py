@@ -13,7 +13,8 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from tests.browser.dashboard import SOFTWARE_GL, Dashboard, System
+from tests.browser.dashboard import CANVAS, SOFTWARE_GL, Dashboard, System
+from tests.sizes import size
 
 TOKEN: Final = "a-key-for-the-tests"
 
@@ -36,8 +37,8 @@ def launch() -> Iterator[Launch]:
 
 @pytest.fixture(scope="module")
 def chromium(launch: Launch) -> Iterator[Browser]:
-    """Draws WebGL in software."""
-    with launch(*SOFTWARE_GL) as browser:
+    """Draws its maps on a canvas, and with WebGL in `make test-long`: WebGL in software takes a core for itself."""
+    with launch(*size(CANVAS, SOFTWARE_GL)) as browser:
         yield browser
 
 

@@ -16,6 +16,7 @@ from tests.end_to_end.programs import Program, Site
 from tests.waiting import eventually
 
 SOFTWARE_GL: Final = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+CANVAS: Final = ("--disable-3d-apis",)
 AXE: Final = Path(__file__).resolve().parents[2] / "dashboard/node_modules/axe-core/axe.min.js"
 REFUSED: Final = re.compile(
     r"net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)"

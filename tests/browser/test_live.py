@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
-import pytest
-
-from tests.browser.conftest import event, free_port
+from tests.browser.conftest import event
 from tests.browser.dashboard import Dashboard, System
 from tests.waiting import eventually
 
@@ -143,35 +138,3 @@ def test_the_server_is_killed_and_comes_back(system: System, dashboard: Dashboar
     assert all(str(magnitude) in dashboard.rows()[name] for name, magnitude in listed.items())
     eventually(lambda: sorted(dashboard.drawn() or ()) == sorted(listed))
     assert dashboard.page.evaluate("window.sameDocument") is True
-
-
-class Basemap(BaseHTTPRequestHandler):
-    """Somebody's map server."""
-
-    def do_GET(self) -> None:
-        style = {"version": 8, "sources": {}, "layers": [{"id": "sea", "type": "background"}]}
-        self.send_response(200)
-        self.send_header("Access-Control-Allow-Origin", "*")
-        self.end_headers()
-        self.wfile.write(json.dumps(style).encode())
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.mark.parametrize("answers", [True, False])
-def test_a_basemap_of_ones_own(system: System, dashboard: Dashboard, now_ms: int, answers: bool) -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Basemap) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        style = f"http://127.0.0.1:{server.server_port if answers else free_port()}/style.json"
-        asked: list[str] = []
-        dashboard.page.on("request", lambda request: asked.append(request.url))
-        system.consumer.kill()
-        system.begin(BASEMAP_STYLE=style)
-        system.post(event("On it", now_ms))
-        dashboard.away = True  # of the map that is not there, Chromium says so
-        dashboard.open(FLAT)
-        eventually(lambda: dashboard.shows("Near On it"))
-        eventually(lambda: dashboard.drawn() and style in asked)
-        assert any("world-110m" in url for url in asked) is not answers
-        server.shutdown()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -12,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Response, Route
 
 from tests.browser.conftest import Launch, event, free_port
-from tests.browser.dashboard import Dashboard, System
+from tests.browser.dashboard import SOFTWARE_GL, Dashboard, System
 from tests.waiting import eventually
 
 MANY = 10_000
@@ -38,6 +41,13 @@ def catalogue(now_ms: int) -> list[dict[str, Any]]:
         )
         for n in range(MANY)
     ]
+
+
+@pytest.fixture(scope="module")
+def chromium(launch: Launch) -> Iterator[Browser]:
+    """Draws its maps with WebGL, as most browsers do."""
+    with launch(*SOFTWARE_GL) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -295,6 +305,7 @@ def test_a_cluster_opens(chromium: Browser, shared_system: System) -> None:
         assert dashboard.complaints == []
 
 
+@pytest.mark.long
 def test_50_000_rows(chromium: Browser, shared_system: System) -> None:
     now_ms = time.time_ns() // 1_000_000
     pages, size = 5, 10_000
@@ -491,3 +502,37 @@ def test_it_is_soon_there(chromium: Browser, shared_system: System) -> None:
         with chromium.new_context() as context:
             taken_ms.append(milliseconds(context.new_page()))
     assert min(taken_ms) < INTERACTIVE_MS, taken_ms
+
+
+class Basemap(BaseHTTPRequestHandler):
+    """Somebody's map server."""
+
+    def do_GET(self) -> None:
+        style = {"version": 8, "sources": {}, "layers": [{"id": "sea", "type": "background"}]}
+        self.send_response(200)
+        self.send_header("Access-Control-Allow-Origin", "*")
+        self.end_headers()
+        self.wfile.write(json.dumps(style).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_basemap_of_ones_own(context: BrowserContext, system: System, now_ms: int, answers: bool) -> None:
+    dashboard = Dashboard(context.new_page(), system.url)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Basemap) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        style = f"http://127.0.0.1:{server.server_port if answers else free_port()}/style.json"
+        asked: list[str] = []
+        dashboard.page.on("request", lambda request: asked.append(request.url))
+        system.consumer.kill()
+        system.begin(BASEMAP_STYLE=style)
+        system.post(event("On it", now_ms))
+        dashboard.away = True  # of the map that is not there, Chromium says so
+        dashboard.open("?projection=flat&camera=10,20,1.5")
+        eventually(lambda: dashboard.shows("Near On it"))
+        eventually(lambda: dashboard.drawn() and style in asked)
+        assert any("world-110m" in url for url in asked) is not answers
+        server.shutdown()
+    assert dashboard.complaints == []

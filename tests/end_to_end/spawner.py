@@ -6,6 +6,8 @@ session, folder, environment, standard output and error, and the same `main` as 
 interpreter reads at its own start (`PYTHON…`) can't be set this way: such a test starts the program anew.
 """
 
+# ruff: noqa: PLC0415 - what the programs are made of, only the spawner itself imports
+
 from __future__ import annotations
 
 import array
@@ -140,15 +142,15 @@ def spawn(command: list[str], environment: Mapping[str, str], folder: Path, stdo
 
 def _import_all() -> dict[str, Callable[[], Any]]:
     """What each program runs, with all imported that it will need."""
-    import confluent_kafka  # noqa: F401, PLC0415 - as the next ones: only the spawner needs them
-    import psycopg  # noqa: F401, PLC0415
-    import uvloop  # noqa: F401, PLC0415
+    import confluent_kafka  # noqa: F401
+    import psycopg  # noqa: F401
+    import uvloop  # noqa: F401
 
     import quakestream.service.main
     import quakestream.together  # noqa: F401
-    from quakestream import catalog_cli, cli  # noqa: F401, PLC0415
-    from quakestream.consumer.command import main as consumer  # noqa: PLC0415
-    from quakestream.service.command import main as service  # noqa: PLC0415
+    from quakestream import catalog_cli, cli  # noqa: F401
+    from quakestream.consumer.command import main as consumer
+    from quakestream.service.command import main as service
 
     return {"earthquake-service": service, "earthquake-consumer": consumer, "quakestream": cli.app}
 
@@ -156,7 +158,7 @@ def _import_all() -> dict[str, Callable[[], Any]]:
 def _serve(orders: socket.socket, programs: Mapping[str, Callable[[], Any]]) -> Callable[[], Any] | None:
     """Fork at each order. Returns what is to be run, in a program; None in the spawner, when nobody orders any more."""
     heard, said = socket.socketpair()
-    said.setblocking(False)  # noqa: FBT003 - the argument has no name
+    said.setblocking(False)
     signal.set_wakeup_fd(said.fileno(), warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     with selectors.DefaultSelector() as selector:

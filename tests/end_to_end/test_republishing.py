@@ -8,9 +8,10 @@ import msgspec
 from quakestream.errors import Unreachable
 from quakestream.log import EventLog, LoggedRecord
 from tests.end_to_end.programs import Site
+from tests.sizes import size, sized
 from tests.waiting import eventually
 
-EVENTS = 6000
+EVENTS = size(1800, 6000)
 
 
 def count(log: EventLog, topic: str) -> int:
@@ -37,13 +38,14 @@ def write(file: Path) -> None:
     file.write_text("\n".join(lines))
 
 
+@sized
 def test_each_change_is_published_once_though_the_consumer_is_killed(site: Site, tmp_path: Path) -> None:
     write(tmp_path / "many.csv")
     topic = f"changes-{uuid.uuid4().hex[:8]}"
     settings = {"CATALOG_TOPIC": topic, "LOG_EVENTS": "false", "INGEST_BATCH_SIZE": "50"}
     site.run("quakestream", "replay", str(tmp_path / "many.csv"), within_s=100)
     with site.log() as log:
-        for goal in (500, 2500, 4500):
+        for goal in (EVENTS // 12, EVENTS // 2, EVENTS * 3 // 4):
             consumer = site.consumer(**settings)
             eventually(lambda goal=goal: count(log, topic) >= goal, 60)  # type: ignore[misc]
             consumer.kill()

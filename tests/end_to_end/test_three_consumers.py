@@ -27,9 +27,10 @@ from tests.conftest import Broker
 from tests.end_to_end.conftest import kafka_settings
 from tests.end_to_end.programs import Program, Site, consumed
 from tests.postgres_server import PostgresServer
+from tests.sizes import size, sized
 from tests.waiting import eventually
 
-EARTHQUAKES: Final = int(os.environ.get("QUAKESTREAM_SHARED_EARTHQUAKES", "4000"))
+EARTHQUAKES: Final = int(os.environ.get("QUAKESTREAM_SHARED_EARTHQUAKES", size("1500", "4000")))
 EVENTS: Final = 4 * EARTHQUAKES
 LIMIT_S: Final = 60 + EVENTS / 200
 PARTITIONS: Final = 6
@@ -125,6 +126,7 @@ def system(tmp_path: Path, kafka_broker: Broker, postgresql: PostgresServer) -> 
         yield system
 
 
+@sized
 def test_a_late_write_is_refused_and_nothing_is_doubled_or_lost(system: System) -> None:
     system.begin()
     stand_still(system)
@@ -133,6 +135,7 @@ def test_a_late_write_is_refused_and_nothing_is_doubled_or_lost(system: System) 
     check_catalogue(system)
 
 
+@pytest.mark.long
 def test_without_the_fence_the_same_test_fails(system: System) -> None:
     system.begin("python", str(Path(__file__).with_name("unfenced_consumer.py")))
     stand_still(system)

@@ -25,6 +25,7 @@ from quakestream.subscriptions.earthquake import Quake
 from quakestream.subscriptions.subscription import Subscription, parse
 from quakestream.telling import follower
 from tests.fence.brute_force import HOW, BruteForce, as_json, earthquakes, subscriptions
+from tests.sizes import size
 from tests.waiting import eventually
 
 
@@ -66,7 +67,7 @@ MADE = [parse(as_json(one)) for one in subscriptions(150, seed=7)]
 QUAKES = list(earthquakes(12, seed=8))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=size(20, 40), deadline=None)
 @given(
     st.lists(
         st.one_of(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from quakestream.event import WIRE_FIELDS
 from tests.formats.reading import DATA, WEEK, entries, refusal
+from tests.sizes import size
 
 VERBATIM = ["place", "url", "type", "sig", "mmi", "cdi", "felt", "alert", "tsunami", "nst", "gap", "dmin", "rms"]
 
@@ -152,7 +153,7 @@ def test_what_is_not_a_feed_is_refused_with_its_reason() -> None:
     assert "end-of-stream" in refusal(WEEK.read_bytes()[:50_000])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=size(30, 60), deadline=None)
 @given(cut=st.integers(0, 3000))
 def test_a_feed_cut_anywhere_gives_no_events(cut: int) -> None:
     whole = feed(feature(), feature(id="ci2")).encode()
@@ -167,7 +168,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=size(40, 100), deadline=None)
 @given(
     where=st.sampled_from(
         ["id", "properties", "geometry", "geometry__coordinates", "properties__mag", "properties__ids",

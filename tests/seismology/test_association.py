@@ -23,6 +23,7 @@ from quakestream.seismology.origin import Origin, agency_of, origin_of
 from quakestream.seismology.origin_window import OriginWindow
 from quakestream.seismology.preference import AuthoritativeRegion, Ranking, default_ranking, preferred, ranking_of
 from tests.formats.reading import WEEK
+from tests.sizes import size
 
 HERE = Path(__file__).parent
 
@@ -285,7 +286,7 @@ def reports(draw: st.DrawFn) -> Origin:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=size(80, 300), deadline=None)
 @given(st.lists(reports(), max_size=25), st.randoms(use_true_random=False))
 def test_any_arrival_order_ends_in_the_same_groups(arriving: list[Origin], rng: random.Random) -> None:
     """Each identity's last version counts; before it come others, doubles and removals, in any order."""
@@ -319,7 +320,7 @@ def test_any_arrival_order_ends_in_the_same_groups(arriving: list[Origin], rng: 
     assert told == {identity: associator.group_of(identity) for identity in last}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=size(60, 200), deadline=None)
 @given(reports(), reports())
 def test_costs_are_symmetric_and_within_the_window(a: Origin, b: Origin) -> None:
     cost = could_be_same(a, b)
@@ -334,7 +335,7 @@ def test_costs_are_symmetric_and_within_the_window(a: Origin, b: Origin) -> None
             assert geodesy.may_be_within(a.latitude, a.longitude, b.latitude, b.longitude, LIMITS.max_distance_km(one))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=size(60, 200), deadline=None)
 @given(
     st.lists(
         st.tuples(st.floats(-90, 90), st.floats(-180, 180), st.integers(-200, 200), st.floats(0, 7)),
@@ -355,7 +356,7 @@ def test_the_window_finds_every_neighbour(places: list[tuple[float, float, int, 
         assert found == {other.key for other in origins if could_be_same(o, other) is not None and other is not o}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=size(50, 150), deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 40), st.sampled_from(["a", "b", "c"]), st.integers(0, 60)), max_size=40),
     st.randoms(use_true_random=False),
@@ -552,7 +553,7 @@ def test_the_agency_of_an_event(source: str, id: str, agency: str | None, expect
 # Geodesy
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=size(60, 200), deadline=None)
 @given(st.floats(-90, 90), st.floats(-180, 180), st.floats(-90, 90), st.floats(-180, 180), st.floats(0.1, 3000))
 def test_boxes_and_tests_never_miss(a: float, b: float, c: float, d: float, radius: float) -> None:
     far = geodesy.distance_km(a, b, c, d)

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from quakestream.event import wrap_longitude
 from quakestream.seismology import places
 from quakestream.seismology.geodesy import azimuth, compass, distance_km, distances_km
+from tests.sizes import size, sized
 
 LATITUDES = st.floats(-90, 90)
 LONGITUDES = st.floats(-180, 180)
@@ -81,12 +82,13 @@ def test_places_in_words(latitude: float, longitude: float, words: str) -> None:
     assert places.describe(latitude, longitude) == words
 
 
+@sized
 def test_it_equals_brute_force_on_points_everywhere() -> None:
-    for latitude, longitude in everywhere(600, seed=1):
+    for latitude, longitude in everywhere(size(150, 600), seed=1):
         assert places.describe(latitude, longitude) == by_brute_force(latitude, longitude), (latitude, longitude)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=size(25, 60), deadline=None)
 @given(
     st.one_of(LATITUDES, st.floats(84, 90), st.floats(-90, -84), st.floats(-20, -10)),
     st.one_of(LONGITUDES, st.floats(178, 182), st.floats(-180.5, -179.5)),

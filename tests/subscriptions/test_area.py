@@ -16,6 +16,7 @@ from quakestream.seismology.geodesy import distance_km
 from quakestream.subscriptions import area
 from quakestream.subscriptions.area import Area
 from tests.fence.brute_force import _edges, _to_edges
+from tests.sizes import size
 
 
 def polygon(*rings: list[list[float]]) -> Area:
@@ -85,7 +86,7 @@ def test_a_hole_is_outside_and_has_an_edge() -> None:
     assert not moved.holds(5.0, -178.0)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=size(40, 100), deadline=None)
 @given(
     st.floats(-89, 89),
     st.floats(-180, 180),

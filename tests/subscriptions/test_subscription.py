@@ -17,6 +17,7 @@ from quakestream.errors import Rejected
 from quakestream.subscriptions.conditions import alternatives
 from quakestream.subscriptions.portfolio import read_csv
 from quakestream.subscriptions.subscription import Night, Subscription, encode, parse
+from tests.sizes import size
 
 HOW: dict[str, Any] = {"channels": [{"channel": "console"}]}
 HOME: dict[str, Any] = {"kind": "circle", "latitude": 37.98, "longitude": 23.73, "radius_km": 300}
@@ -178,7 +179,7 @@ def test_every_fault_is_named_at_once() -> None:
     ]
 
 
-@settings(max_examples=200)
+@settings(max_examples=size(60, 200))
 @given(
     st.recursive(
         st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),

@@ -22,6 +22,7 @@ from quakestream.telling.messages import Facts
 from quakestream.telling.outbox import Leased, Outbox
 from tests.channels.receiver import Receiver
 from tests.postgres_server import PostgresServer
+from tests.sizes import size, sized
 from tests.telling.kills import run
 from tests.telling.shared import HASTY, delivery, earthquake, notify, now_ms, subscription
 from tests.waiting import eventually
@@ -299,12 +300,14 @@ def test_what_is_late_is_not_sent(catalog: SqliteCatalog, outbox: Outbox, regist
     assert not receiver.did
 
 
+@sized
 def test_workers_that_are_killed_lose_and_double_nothing(tmp_path: Path) -> None:
-    print(run(str(tmp_path / "catalogue.sqlite3"), notifications=500, kills=4))
+    print(run(str(tmp_path / "catalogue.sqlite3"), notifications=size(200, 500), kills=size(2, 4)))
 
 
+@sized
 def test_likewise_on_postgresql(postgresql: PostgresServer) -> None:
-    print(run(postgresql.make_database(), notifications=500, kills=4, workers=3))
+    print(run(postgresql.make_database(), notifications=size(200, 500), kills=size(2, 4), workers=3))
 
 
 def altered(settings: DeliverySettings, **changes: Any) -> DeliverySettings:

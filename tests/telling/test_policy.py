@@ -25,6 +25,7 @@ from quakestream.subscriptions.subscription import Subscription
 from quakestream.telling.policy import Decision, News, Told, decide, differences
 from tests.catalog.test_histories import history
 from tests.contracts.catalog import NOW_MS, TIME_MS, UPDATED_MS, Writer, event, shock, tangle
+from tests.sizes import size
 from tests.telling.teller import HOUR_MS, HOW, Teller, subscription
 
 
@@ -309,7 +310,7 @@ revisions = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=size(60, 200), deadline=None)
 @given(revisions, st.data())
 def test_any_revisions_are_told_soundly_also_while_some_wait(quakes: list[Quake], data: st.DataObject) -> None:
     teller = Teller(SUBSCRIPTIONS)

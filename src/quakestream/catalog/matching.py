@@ -20,18 +20,21 @@ class FilterView(Struct, frozen=True):
     timestamp: int
     mode: Mode
     status: str
+    events: list[str]
 
 
 _decoder: Final = msgspec.json.Decoder(FilterView)
 
 
 def standing_of(document: bytes) -> FilterView:
-    """What filters look at, out of an earthquake's document. One that was merged into another has none of its own."""
+    """What filters look at, out of an earthquake's document."""
     return _decoder.decode(document)
 
 
 def matches(wanted: EarthquakeFilter, one: FilterView) -> bool:
-    """Whether an earthquake that stands for itself is among those that are wanted."""
+    """Whether an earthquake is among those that are wanted. One without reports, as after a merge, never is."""
+    if not one.events:
+        return False
     if one.status == "deleted" and not wanted.includedeleted:  # it is when every source has withdrawn it
         return False
     if wanted.mode is not None and one.mode != wanted.mode:

@@ -36,14 +36,14 @@ class JournalEntry(Struct):
     body: bytes
     """The Change, as the contract's JSON."""
     before: FilterView | None
-    after: FilterView | None
+    after: FilterView
     before_unknown: bool
     """What was before has been pruned."""
     sent: list[bytes | None] = msgspec.field(default_factory=lambda: [None] * 4)
 
     def message(self, wanted: EarthquakeFilter, wire: Wire) -> bytes | None:
         """For whom the earthquake matched before or after; it says so when it does so no more. Else None."""
-        if self.after is not None and matches(wanted, self.after):
+        if matches(wanted, self.after):
             return self._bytes(wire, leaves=False)
         if self.before_unknown or (self.before is not None and matches(wanted, self.before)):
             return self._bytes(wire, leaves=True)
@@ -61,7 +61,6 @@ class JournalEntry(Struct):
 def entry(epoch: str, transition: Transition) -> JournalEntry:
     """A change of the feed of that epoch."""
     change, before = transition.change, transition.before
-    merged_away = change.type == "merged" and change.into_id is not None
     return JournalEntry(
         epoch,
         change.seq,
@@ -69,7 +68,7 @@ def entry(epoch: str, transition: Transition) -> JournalEntry:
         change.at_ms,
         change.encode(),
         standing_of(before) if before else None,
-        None if merged_away else standing_of(change.document),
+        standing_of(change.document),
         before == b"",
     )
 
