@@ -8,7 +8,7 @@ import pytest
 
 from quakestream.api.parameters import epoch_ms
 
-NOW_S = round(time.time())
+NOW_S = round(time.time()) // 86_400 * 86_400  # the same in all processes of a run, but at midnight
 YEAR_S = 365 * 86_400
 
 
