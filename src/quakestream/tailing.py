@@ -12,16 +12,25 @@ from typing import Final
 
 import typer
 
-from quakestream.backoff import pause_after
 from quakestream.command import closing_producer, fail, print_json, reporting
 from quakestream.consumer.printing import EventPrinter
 from quakestream.errors import QuakestreamError, Rejected
 from quakestream.event import EarthquakeEvent, Mode, decode
 from quakestream.log import EventLog, LoggedRecord, Producer, Watermarks
-from quakestream.log.dead_letters import PREFIX, VALUE_BYTES, dead_letter_topic, revived
+from quakestream.log.dead_letters import (
+    PREFIX,
+    VALUE_BYTES,
+    attempt,
+    dead_letter_topic,
+    first_letter,
+    place_of,
+    revived,
+)
 
-IDLE_S: Final = (0.1, 0.5)
+IDLE_S: Final = (0.1, 1.0)
 """How long it rests when nothing came: at first, and at most."""
+MAX_ATTEMPTS: Final = 5
+"""A dead letter that was refused so often is not sent again."""
 CHUNK: Final = 500
 WINDOW: Final = 1000
 """How far back from the end the last events are looked for first; then eight times as far, and so on."""
@@ -60,7 +69,7 @@ def tail(
     if last:
         for shown in _last(log, topic, wanted, last, marks):
             show(shown)
-    for record in records(log, topic, offsets, follow=follow):
+    for record in _followed(log, topic, offsets) if follow else _all(log, topic, marks, offsets):
         try:
             event = wanted.read(record)
         except Rejected as error:
@@ -73,31 +82,59 @@ def tail(
 def dead_letters(log: EventLog, topic: str, *, again_within_s: float | None, as_json: bool) -> None:
     """List the dead letters; `again_within_s`: and send each to the topic that it was for, each within that time.
 
-    Exit 1 where one was not taken, or is not here whole.
+    It ends where the letters end when it begins: one that is refused once more is a letter behind that. Of a message
+    that was sent again before, its newest letter alone is sent, and none after `MAX_ATTEMPTS`.
+    Exit 1 where one was not taken, was refused too often, or is not here whole.
     """
-    again = again_within_s is not None
     sent = left = 0
     letters = dead_letter_topic(topic)
-    offsets = {partition: mark.low for partition, mark in log.watermarks(letters).items()}
+    marks = log.watermarks(letters)
+    newest: dict[str, str] = {}
+    if again_within_s is not None:
+        newest = {first_letter(letter): place_of(letter) for letter in _all(log, letters, marks)}
     with closing_producer(log) as producer, reporting():
-        for letter in records(log, letters, offsets, follow=False):
-            headers = dict(letter.headers)
-            where = {part: _text(headers, f"original-{part}") for part in ("topic", "partition", "offset")}
-            why = _text(headers, "exception-message")
-            if as_json:
-                numbers = {name: int(value) if value.isdigit() else None for name, value in where.items()}
-                print_json({"letter": letter.offset} | numbers | {"topic": where["topic"], "reason": why})
-            else:
-                typer.echo(f"{letter.offset}\t{'/'.join(where.values())}\t{why}")
-            if again and VALUE_BYTES in headers:
-                typer.echo(f"letter {letter.offset} was shortened, and is not sent: see its place above", err=True)
-                left += 1
-            elif again_within_s is not None:
+        for letter in _all(log, letters, marks):
+            _show_letter(letter, as_json=as_json)
+            if again_within_s is None or newest[first_letter(letter)] != place_of(letter):
+                continue
+            if (why := _why_not(letter)) is None:
                 _send_again(producer, letter, again_within_s)
                 sent += 1
-    if again:
+            else:
+                typer.echo(f"letter {letter.offset} {why}", err=True)
+                left += 1
+    if again_within_s is not None:
         typer.echo(f"{sent} sent again", err=True)
     raise typer.Exit(1 if left else 0)
+
+
+def _show_letter(letter: LoggedRecord, *, as_json: bool) -> None:
+    headers = dict(letter.headers)
+    where = {part: _text(headers, f"original-{part}") for part in ("topic", "partition", "offset")}
+    why = _text(headers, "exception-message")
+    if as_json:
+        numbers = {name: int(value) if value.isdigit() else None for name, value in where.items()}
+        more = {"topic": where["topic"], "reason": why, "attempt": attempt(letter)}
+        print_json({"letter": letter.offset} | numbers | more)
+    else:
+        typer.echo(f"{letter.offset}\t{'/'.join(where.values())}\t{why}")
+
+
+def _why_not(letter: LoggedRecord) -> str | None:
+    """Why it is not sent again; None: it is."""
+    if VALUE_BYTES in dict(letter.headers):
+        return "was shortened, and is not sent: see its place above"
+    if attempt(letter) >= MAX_ATTEMPTS:
+        return f"was refused {attempt(letter)} times, and is not sent any more"
+    return None
+
+
+def _all(
+    log: EventLog, topic: str, marks: Mapping[int, Watermarks], begin: Mapping[int, int] | None = None
+) -> Iterator[LoggedRecord]:
+    """From each partition's first record, or from where to begin, to the end that it had."""
+    for partition, mark in marks.items():
+        yield from _between(log, topic, partition, mark.low if begin is None else begin[partition], mark.high)
 
 
 def _send_again(producer: Producer, letter: LoggedRecord, within_s: float) -> None:
@@ -110,23 +147,27 @@ def _send_again(producer: Producer, letter: LoggedRecord, within_s: float) -> No
         fail(f"letter {letter.offset} was not taken: {outcome}", 1)
 
 
-def records(log: EventLog, topic: str, offsets: dict[int, int], *, follow: bool) -> Iterator[LoggedRecord]:
-    """From these offsets on, to the end or for ever; `offsets` moves along."""
-    looks = 0
+def _followed(log: EventLog, topic: str, offsets: dict[int, int]) -> Iterator[LoggedRecord]:
+    """From these offsets on, for ever; `offsets` moves along."""
+    idle_s = IDLE_S[0]
     while True:
-        count = 0
-        for partition, offset in offsets.items():
-            for record in log.read(topic, partition, offset, CHUNK):
+        came = False
+        for partition, mark in log.watermarks(topic).items():  # one look at all: to read is dear, and most have no news
+            offset = offsets.setdefault(partition, mark.low)
+            if offset >= mark.high:
+                continue
+            came = True
+            chunk = log.read(topic, partition, offset, CHUNK)
+            for record in chunk:
                 offsets[partition] = record.offset + 1
-                count += 1
                 yield record
-        if count:
-            looks = 0
-        elif not follow:
-            return
+            if len(chunk) < CHUNK:  # up to its end, where nobody is given the ends of transactions
+                offsets[partition] = max(offsets[partition], mark.high)
+        if came:
+            idle_s = IDLE_S[0]
         else:
-            looks += 1
-            time.sleep(pause_after(looks, *IDLE_S))
+            time.sleep(idle_s)
+            idle_s = min(2 * idle_s, IDLE_S[1])
 
 
 def _last(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
+import typer
 from confluent_kafka import Consumer as ClientConsumer
 from confluent_kafka import Producer as Client
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # all are public
@@ -18,7 +22,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # all are publ
 )
 from prometheus_client import REGISTRY
 
-from quakestream import clock
+from quakestream import clock, tailing
 from quakestream.catalog import EarthquakeFilter
 from quakestream.consumer.pipeline import Pipeline, PipelineSettings
 from quakestream.errors import Fatal, Unreachable
@@ -168,3 +172,47 @@ def test_a_group_of_another_protocol_is_named_with_the_remedy(site: Site) -> Non
     finally:
         assert pipeline.stop(10)
         other.close()
+
+
+def test_letters_are_sent_again_up_to_the_end_that_there_was(site: Site) -> None:
+    site.start()
+    client = Client({"bootstrap.servers": site.broker.address})
+    for number in range(40):
+        client.produce(site.topic, b"no event", b"%d" % number)
+    client.flush(LIMIT_S)
+
+    def letters() -> int:
+        return sum(mark.high for mark in site.log.watermarks(site.topics[1].name).values())
+
+    eventually(lambda: letters() == 40, within_s=LIMIT_S)
+    with pytest.raises(typer.Exit) as ended:
+        tailing.dead_letters(site.log, site.topic, again_within_s=20, as_json=False)
+    assert ended.value.exit_code == 0
+    eventually(lambda: letters() == 80, within_s=LIMIT_S)
+    assert sum(mark.high for mark in site.log.watermarks(site.topic).values()) == 80
+
+
+def test_who_follows_an_idle_stream_takes_next_to_nothing(site: Site) -> None:
+    site.send("a", 1)
+    transact(site, "b", commit=False)
+    settings = {"KAFKA_BROKERS": site.broker.address, "KAFKA_TOPIC": site.topic, "KAFKA_CLIENT_ID": "tail"}
+    command = [Path(sys.executable).parent / "quakestream", "tail", "--from-start", "--json"]
+    environment = {"PATH": os.environ["PATH"], "KAFKA_GROUP_ID": "none"} | settings
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as tail:
+        try:
+            assert tail.stdout is not None
+            assert msgspec.json.decode(tail.stdout.readline())["id"] == "a0"
+            time.sleep(2)  # what beginning costs is not counted
+            spent_s, began_s = processor_s(tail.pid), time.monotonic()
+            time.sleep(6)
+            share = (processor_s(tail.pid) - spent_s) / (time.monotonic() - began_s)
+        finally:
+            tail.terminate()
+    print("share", share)
+    assert share < 0.02, "half of that is usual"
+
+
+def processor_s(pid: int) -> float:
+    """What a process has spent so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -9,8 +9,10 @@ from typing import Any
 
 import msgspec
 import pytest
+import typer
 from structlog.testing import capture_logs
 
+from quakestream import tailing
 from quakestream.catalog import Catalog, Claim, EarthquakeFilter, Ingested, LoggedEvent
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.consumer.pipeline import Pipeline, PipelineSettings
@@ -149,6 +151,30 @@ def test_a_dead_letter_can_be_sent_again_and_counts_its_attempts(system: System)
     second = system.letters()[1]
     assert dict(second.headers)["quakestream-attempt"] == b"2"
     assert [name for name, _ in second.headers].count("h") == 1
+
+
+def replayed(system: System) -> tuple[int, int]:
+    """How `dead-letters --replay` ends, and how many letters there are when the consumer has read what it sent."""
+    with pytest.raises(typer.Exit) as ended:
+        tailing.dead_letters(system.log, TOPIC, again_within_s=10, as_json=False)
+    end = system.log.watermarks(TOPIC)[0].high
+
+    def read() -> bool:
+        positions = system.catalog.positions(TOPIC, "group")
+        return bool(positions) and positions[0].next_offset == end
+
+    eventually(read)
+    return ended.value.exit_code, len(system.letters())
+
+
+def test_letters_are_sent_again_up_to_the_end_that_there_was_each_message_once_and_not_for_ever(
+    system: System, capsys: pytest.CaptureFixture[str]
+) -> None:
+    system.start()
+    system.send(*[b"{"] * 2, plain("a"))
+    eventually(lambda: len(system.letters()) == 2)
+    assert [replayed(system) for _ in range(6)] == [(0, 4), (0, 6), (0, 8), (0, 10), (1, 10), (1, 10)]
+    assert "was refused 5 times, and is not sent any more" in capsys.readouterr().err
 
 
 def test_the_offset_does_not_pass_a_dead_letter_that_the_log_refused_fatally(

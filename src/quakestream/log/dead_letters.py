@@ -12,8 +12,8 @@ from quakestream.log import LoggedRecord, Record
 
 PREFIX = "kafka_dlt-"
 ATTEMPT = "quakestream-attempt"
-
-
+FIRST = "quakestream-first-letter"
+"""Where the first letter of this message stands, of one that was sent again."""
 VALUE_BYTES = "quakestream-value-bytes"
 """How long the value was of a letter that was shortened."""
 SHORTENED_BYTES: Final = 64 * 1024
@@ -59,11 +59,24 @@ def shortened(letter: Record) -> Record:
 def revived(letter: LoggedRecord) -> Record:
     """The message as it first came, to be sent to its topic again as the next attempt."""
     topic = dict(letter.headers).get(f"{PREFIX}original-topic") or letter.topic.removesuffix(".dlq").encode()
-    headers = tuple((name, value) for name, value in letter.headers if not name.startswith(PREFIX) and name != ATTEMPT)
-    return Record(topic.decode(), letter.key, letter.value, (*headers, (ATTEMPT, str(attempt(letter) + 1).encode())))
+    headers = tuple(
+        (name, value) for name, value in letter.headers if not name.startswith(PREFIX) and name not in (ATTEMPT, FIRST)
+    )
+    ours = (ATTEMPT, str(attempt(letter) + 1).encode()), (FIRST, first_letter(letter).encode())
+    return Record(topic.decode(), letter.key, letter.value, (*headers, *ours))
+
+
+def place_of(letter: LoggedRecord) -> str:
+    """Its partition and offset."""
+    return f"{letter.partition}/{letter.offset}"
+
+
+def first_letter(letter: LoggedRecord) -> str:
+    """The place of the first letter of its message: its own, where it was not sent again before."""
+    return (dict(letter.headers).get(FIRST) or b"").decode(errors="replace") or place_of(letter)
 
 
 def attempt(record: LoggedRecord) -> int:
     """Which attempt at this message it is, from 1."""
     value = dict(record.headers).get(ATTEMPT) or b"1"
-    return int(value) if value.isdigit() else 1
+    return int(value) if value.isdigit() and len(value) < 10 else 1
