@@ -70,7 +70,7 @@ demo: ## a recorded week of real earthquakes, replayed as an exercise
 	@$(BIN)/quakestream up --demo
 
 kafka: $(VENV) ## a real Apache Kafka on localhost:29092 (needs Java 17 and Maven); Ctrl-C stops it
-	@$(BIN)/python deploy/kafka/run.py
+	@$(BIN)/python deploy/kafka/run.py --topic earthquake-service-topic
 
 lint: setup ## style, types and the direction of imports
 	$(BIN)/ruff check

@@ -44,7 +44,7 @@ class Broker:
         self.port, controller_port, *others = self.ports
         self.address = f"localhost:{self.port}"
         self.pid = 0
-        self._more: list[str] = []
+        self.more: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
         if secured:
             self.authority = Authority(data_dir / "tls")
@@ -53,12 +53,12 @@ class Broker:
             more = data_dir / "more.properties"
             if not more.exists():
                 more.write_text(secured_kafka.properties(self.authority, self.port, controller_port, named))
-            self._more = ["--properties", str(more), "--controller-port", str(controller_port)]
-            self._more += [word for user in secured_kafka.scram_users() for word in ("--add-scram", user)]
+            self.more = ["--properties", str(more), "--controller-port", str(controller_port)]
+            self.more += [word for user in secured_kafka.scram_users() for word in ("--add-scram", user)]
 
     def start(self) -> None:
         command = [sys.executable, ROOT / "deploy/kafka/run.py", "--port", str(self.port), "--data-dir", self.data_dir]
-        command += self._more
+        command += self.more
         self.data_dir.mkdir(parents=True, exist_ok=True)
         said = self.data_dir / "run.out"
         with said.open("w") as out:

@@ -1,6 +1,6 @@
 """Run one real Apache Kafka broker (KRaft mode) for development and tests; needs Java 17, and Maven the first time.
 
-    python deploy/kafka/run.py [--port 29092] [--data-dir data/kafka] [--properties more.properties]
+    python deploy/kafka/run.py [--port 29092] [--data-dir data/kafka] [--properties FILE] [--topic NAME]
 
 It stays in the foreground, says when it is ready, and stops in order upon SIGINT or SIGTERM. What was acknowledged is
 there again after any end, SIGKILL included. This is one broker with no copy of anything, so each append is flushed to
@@ -8,7 +8,8 @@ the disk before it is acknowledged (`log.flush.interval.messages=1`): power loss
 copies on other machines instead (replication factor 3, `min.insync.replicas=2`), and leaves flushing to the system.
 
 Topics are not made by asking for them (`auto.create.topics.enable=false`): a client that came first would make them
-with one partition, where the services make them with the number that is configured.
+with one partition, where the services make them with the number that is configured. `--topic` makes one as they do:
+`make kafka` has the stream's made, for whoever publishes before them.
 """
 
 from __future__ import annotations
@@ -33,6 +34,16 @@ LIBS: Final = HERE.parents[1] / ".cache" / "kafka" / "libs"
 START_LIMIT_S: Final = 90.0
 STOP_LIMIT_S: Final = 30.0
 MAX_MESSAGE_BYTES: Final = 17 * 1024 * 1024  # above the largest record that the event log takes
+
+PARTITIONS: Final = 6
+TOPIC: Final = {
+    "cleanup.policy": "delete",
+    "max.message.bytes": str(16 * 1024 * 1024 + 64 * 1024),
+    "retention.ms": str(30 * 86_400_000),
+    "retention.bytes": str(4 * 1024**3),
+    "segment.bytes": str(1024**3),
+}
+"""Of the stream's topic: what the services make it with where nothing else is set. A test holds the two together."""
 
 # After SIGKILL the controller waits for the session of the broker that was: hence a short one.
 PROPERTIES: Final = """\
@@ -89,7 +100,7 @@ def main() -> int:
     if port_taken(options.port):
         fail(f"port {options.port} is in use: is a broker running already?")
     format_storage(command, properties, data_dir, options.add_scram)
-    return run([*command, "kafka.Kafka", str(properties)], options.port, data_dir)
+    return run([*command, "kafka.Kafka", str(properties)], options, data_dir)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -98,6 +109,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--data-dir", type=Path, default=Path("data/kafka"), help="where its data stays (data/kafka)")
     parser.add_argument("--controller-port", type=int, default=0, help="its controller's port (a free one)")
     parser.add_argument("--properties", type=Path, help="file with more of Kafka's server properties; they win")
+    parser.add_argument("--topic", default="", help="topic to make as the services would make the stream's")
     parser.add_argument("--add-scram", action="append", default=[], help="a user, as kafka-storage's option; when new")
     return parser.parse_args()
 
@@ -161,9 +173,9 @@ def format_storage(java: list[str], properties: Path, data_dir: Path, users: lis
         fail(f"Kafka could not prepare {data_dir}: {(done.stderr or done.stdout).strip()}")
 
 
-def run(command: list[str], port: int, data_dir: Path) -> int:
+def run(command: list[str], options: argparse.Namespace, data_dir: Path) -> int:
     """Start the broker, pass signals on to it, and wait for its end."""
-    stopping = False
+    stopping, port = False, options.port
     output = (data_dir / "kafka.out").open("wb")
     # A session of its own: Ctrl-C reaches it once, through us.
     broker = subprocess.Popen(
@@ -188,6 +200,8 @@ def run(command: list[str], port: int, data_dir: Path) -> int:
             broker.kill()
             fail(f"Kafka did not answer on port {port} within {START_LIMIT_S:.0f} s: see {data_dir}/kafka.log")
         time.sleep(0.1)
+    if not stopping and broker.poll() is None and options.topic:
+        make_topic(command[0], port, options.topic)
     if not stopping and broker.poll() is None:
         print(f"Kafka is ready on localhost:{port}", flush=True)
     while not stopping and broker.poll() is None:
@@ -196,6 +210,22 @@ def run(command: list[str], port: int, data_dir: Path) -> int:
     if stopping:
         return end(broker)
     return fail(f"Kafka ended by itself ({broker.returncode}): see {data_dir}/kafka.log and kafka.out", 1)
+
+
+def make_topic(java: str, port: int, topic: str) -> None:
+    """So that whoever publishes first publishes into it, though the services that would make it have not begun."""
+    settings = [word for name, value in TOPIC.items() for word in ("--config", f"{name}={value}")]
+    tool = [java, "-XX:TieredStopAtLevel=1", "-cp", f"{LIBS}/*", "org.apache.kafka.tools.TopicCommand"]
+    asked = ["--bootstrap-server", f"localhost:{port}", "--create", "--if-not-exists", "--topic", topic]
+    done = subprocess.run(
+        [*tool, *asked, "--partitions", str(PARTITIONS), *settings],
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+    )
+    if done.returncode:
+        print(f"Topic {topic} could not be made: {(done.stderr or done.stdout).strip()}", file=sys.stderr, flush=True)
 
 
 def end(broker: subprocess.Popen[bytes]) -> int:

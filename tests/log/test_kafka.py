@@ -8,20 +8,26 @@ import os
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
+from structlog.testing import capture_logs
 
+from deploy.kafka import run
 from quakestream import supervision
+from quakestream.config import ServiceSettings, load
 from quakestream.errors import Fatal, OffsetLost, Rejected, Unreachable
 from quakestream.log import EventLog, Partition, Record, Topic, Watermarks
 from quakestream.log.kafka import KafkaLog, KafkaProducer
+from quakestream.log.opening import stream_topics
 from tests.conftest import Broker
 from tests.contracts.event_log import LIMIT_S, EventLogContract, Keeper, poll_until, take, wait_for
 
 pytestmark = pytest.mark.kafka
+NEEDED = ("KAFKA_CLIENT_ID", "KAFKA_BROKERS", "KAFKA_TOPIC")
 
 
 class TestKafkaLog(EventLogContract):
@@ -289,3 +295,37 @@ def test_a_topic_that_goes_while_it_is_asked_about_has_no_watermarks(kafka_broke
     log.describe = lambda _topic: answers.pop(0)  # type: ignore[method-assign] # as if it had gone between two questions
     assert log.watermarks("going") == {}
     assert answers == []
+
+
+def test_a_topic_that_others_made_is_left_and_what_differs_is_said_once(kafka_broker: Broker) -> None:
+    log = KafkaLog(kafka_broker.address, "test")
+    topic = NewTopic("made-by-others", 2, 1, config={"retention.ms": "60000"})
+    others = admin(kafka_broker)
+    others.create_topics([topic])["made-by-others"].result(LIMIT_S)
+    with capture_logs() as lines:
+        for _ in range(2):
+            log.ensure_topics([Topic("made-by-others", 6, retention_ms=3_600_000), Topic("made-by-us", 3)])
+    (told,) = [line for line in lines if line["log_level"] == "warning"]
+    assert (told["topic"], told["partitions"], told["retention.ms"]) == (
+        "made-by-others",
+        "2, not 6",
+        "60000, not 3600000",
+    )
+    assert len(log.watermarks("made-by-others")) == 2
+
+
+def test_make_kafka_makes_the_stream_s_topic_as_the_services_do() -> None:
+    (stream, *_) = stream_topics(load(ServiceSettings, environment=dict.fromkeys(NEEDED, "x")))
+    assert (stream.partitions, KafkaLog("127.0.0.1:1", "test")._topic_config(stream)) == (run.PARTITIONS, run.TOPIC)
+
+
+@pytest.mark.long
+def test_who_comes_first_finds_the_stream_s_topic(tmp_path: Path) -> None:
+    broker = Broker(tmp_path / "kafka")
+    broker.more += ["--topic", "earthquake-service-topic"]
+    try:
+        broker.start()
+        made = admin(broker).list_topics(timeout=LIMIT_S).topics["earthquake-service-topic"]
+        assert len(made.partitions) == run.PARTITIONS
+    finally:
+        broker.stop()

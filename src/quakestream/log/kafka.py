@@ -45,8 +45,11 @@ from confluent_kafka import Producer as Client
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # all are public
     AclOperation,
     AdminClient,
+    ConfigResource,
     NewTopic,
     OffsetSpec,
+    ResourceType,
+    TopicMetadata,
 )
 
 from quakestream import kafka_settings, supervision
@@ -205,6 +208,7 @@ class KafkaLog(EventLog):
         self._common: dict[str, Any] = {**_COMMON, "bootstrap.servers": brokers, "client.id": client_id}
         self._chosen = dict(extra or {})
         self._cluster_id: str | None = None
+        self._compared: set[str] = set()
         self._trouble: str | None = None
         self._heard = self._cut_off = 0
         self.denied: dict[str, str] = {}
@@ -298,12 +302,14 @@ class KafkaLog(EventLog):
             self._wait(self._admin.describe_cluster(request_timeout=REQUEST_TIMEOUT_S))
             known = self._admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
             missing = [self._new_topic(topic) for topic in topics if topic.name not in known]
+            self._compare([topic for topic in topics if topic.name in known], known)
             if not missing:
                 return
             for name, made in self._admin.create_topics(missing, request_timeout=REQUEST_TIMEOUT_S).items():
                 try:
                     made.result()
                     log.info("topic made", topic=name)
+                    self._compared.add(name)
                 except KafkaException as error:
                     if error.args[0].code() in _DENIED:
                         raise self._may_not_make(name) from error
@@ -315,6 +321,26 @@ class KafkaLog(EventLog):
             if time.monotonic() > deadline:
                 raise Unreachable("topics were made, but the brokers do not know them yet")
             time.sleep(0.05)
+
+    def _compare(self, topics: Sequence[Topic], known: Mapping[str, TopicMetadata]) -> None:
+        """Say, once of each, what was made otherwise than the settings say: nothing of that is changed."""
+        found = [topic for topic in topics if topic.name not in self._compared]
+        asked = {topic.name: ConfigResource(ResourceType.TOPIC, topic.name) for topic in found}
+        answers = self._admin.describe_configs(list(asked.values()), request_timeout=REQUEST_TIMEOUT_S) if asked else {}
+        for topic in found:
+            self._compared.add(topic.name)
+            differs: dict[str, str] = {}
+            if len(known[topic.name].partitions) != topic.partitions:
+                differs["partitions"] = f"{len(known[topic.name].partitions)}, not {topic.partitions}"
+            with contextlib.suppress(KafkaException):  # not everybody may see that
+                has = answers[asked[topic.name]].result()
+                for name, wanted in self._topic_config(topic).items():
+                    if name in has and has[name].value != wanted:
+                        differs[name] = f"{has[name].value}, not {wanted}"
+            if differs:
+                log.warning(
+                    "a topic is not as the settings would make it; it is left as it is", topic=topic.name, **differs
+                )
 
     def producer(self, queue_size: int = 10_000) -> Producer:
         return KafkaProducer(self, queue_size)
@@ -449,6 +475,9 @@ class KafkaLog(EventLog):
             raise kind(f"{what}: {reason.str()}") from error
 
     def _new_topic(self, topic: Topic) -> NewTopic:
+        return NewTopic(topic.name, topic.partitions, self._replication_factor, config=self._topic_config(topic))
+
+    def _topic_config(self, topic: Topic) -> dict[str, str]:
         config = {"cleanup.policy": topic.cleanup, "max.message.bytes": str(MAX_MESSAGE_BYTES)}
         if topic.cleanup == "delete":
             config["retention.ms"] = str(-1 if topic.retention_ms is None else topic.retention_ms)
@@ -458,7 +487,7 @@ class KafkaLog(EventLog):
             config["segment.bytes"] = str(segment)
         if self._replication_factor > 2:
             config["min.insync.replicas"] = "2"
-        return NewTopic(topic.name, topic.partitions, self._replication_factor, config=config)
+        return config
 
     def _offsets(self, topic: str, spec: OffsetSpec) -> dict[int, int]:
         description = self.describe(topic)
