@@ -172,6 +172,19 @@ def settings() -> None:
 
 
 @app.command(cls=Command)
+def schema(
+    name: Annotated[
+        Literal["event", "asyncapi"],
+        typer.Argument(help="event: JSON Schema of an event. asyncapi: every topic, and live push."),
+    ] = "event",
+) -> None:
+    """Print what is on the stream, for programs."""
+    from quakestream import schemas
+
+    typer.echo(schemas.document(name), nl=False)
+
+
+@app.command(cls=Command)
 def migrate(as_json: Json = False, data_dir: DataDir = None, env_file: EnvFile = None) -> None:
     """Bring the catalogue's tables up to this version. A catalogue that does not exist is made."""
     from contextlib import closing

@@ -114,8 +114,7 @@ def _show_letter(letter: LoggedRecord, *, as_json: bool) -> None:
     why = _text(headers, "exception-message")
     if as_json:
         numbers = {name: int(value) if value.isdigit() else None for name, value in where.items()}
-        more = {"topic": where["topic"], "reason": why, "attempt": attempt(letter)}
-        print_json({"letter": letter.offset} | numbers | more)
+        print_json({"letter": letter.offset} | numbers | {"topic": where["topic"], "reason": why})
     else:
         typer.echo(f"{letter.offset}\t{'/'.join(where.values())}\t{why}")
 

@@ -38,7 +38,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from quakestream import supervision
+from quakestream import schemas, supervision
 from quakestream.errors import QuakestreamError, Rejected, Retryable
 from quakestream.secrecy import redacted_all
 
@@ -494,6 +494,14 @@ def _add_docs(app: FastAPI) -> None:
         base = approach(request.scope).base_path
         return JSONResponse(app.openapi() | ({"servers": [{"url": base}]} if base else {}))
 
+    @app.get("/schemas/event.json", include_in_schema=False)
+    async def event_schema() -> Response:
+        return Response(schemas.document("event"), media_type="application/schema+json")
+
+    @app.get("/asyncapi.json", include_in_schema=False)
+    async def asyncapi() -> Response:
+        return Response(schemas.document("asyncapi"), media_type="application/json")
+
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
         digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
@@ -510,7 +518,8 @@ def docs_page(schema: Mapping[str, Any]) -> str:
         f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>\n'
         f"<h1>{title} {html.escape(schema['info']['version'])}</h1>\n<p>{text}</p>\n"
-        f'<p>For programs: <a href="openapi.json">openapi.json</a></p>\n{operations}\n</html>\n'
+        f'<p>For programs: <a href="openapi.json">openapi.json</a>, <a href="asyncapi.json">asyncapi.json</a>, '
+        f'<a href="schemas/event.json">schemas/event.json</a></p>\n{operations}\n</html>\n'
     )
 
 

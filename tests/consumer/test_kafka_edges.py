@@ -66,6 +66,7 @@ def transact(site: Site, prefix: str, *, commit: bool) -> None:
     (client.commit_transaction if commit else client.abort_transaction)(LIMIT_S)
 
 
+@pytest.mark.long
 def test_lag_is_nothing_after_transactions_also_for_kafka_s_own_tools(site: Site) -> None:
     transact(site, "a", commit=True)
     transact(site, "b", commit=False)
@@ -113,6 +114,7 @@ def test_a_topic_that_is_deleted_and_made_again_under_the_consumer_is_told_with_
     eventually(lambda: pipeline.state()["logError"] is None, within_s=10)
 
 
+@pytest.mark.long
 def test_dead_letters_find_their_topic_again(site: Site) -> None:
     pipeline = site.start()
     eventually(lambda: pipeline.state()["partitions"] == [0, 1, 2], within_s=LIMIT_S)
@@ -192,6 +194,7 @@ def test_letters_are_sent_again_up_to_the_end_that_there_was(site: Site) -> None
     assert sum(mark.high for mark in site.log.watermarks(site.topic).values()) == 80
 
 
+@pytest.mark.long
 def test_who_follows_an_idle_stream_takes_next_to_nothing(site: Site) -> None:
     site.send("a", 1)
     transact(site, "b", commit=False)

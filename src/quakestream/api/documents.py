@@ -104,6 +104,44 @@ class Change(Document):
     matches: bool | None = Field(None, description="false: it no longer matches the filter.")
 
 
+class PushMessage(Document):
+    """A message of live push that is no change: where the feed is."""
+
+    epoch: str = Field(description="Changes when the catalogue is restored, so that numbers are never mistaken.")
+    seq: int
+    id: str = Field(description="`<epoch>-<seq>`: where to go on.")
+
+
+class LiveMessage(PushMessage):
+    """From here on changes come as they commit."""
+
+    type: Literal["live"]
+
+
+class HeartbeatMessage(PushMessage):
+    """Nothing new up to here."""
+
+    type: Literal["heartbeat"]
+
+
+class GapMessage(PushMessage):
+    """What was asked for can't be had: changes go on after `seq`."""
+
+    type: Literal["gap"]
+    reason: str
+    asked: str
+    fetch: str = Field(description="The list as it stands.")
+
+
+class SnapshotMessage(PushMessage):
+    """The earthquakes that match, as they stand, newest first."""
+
+    type: Literal["snapshot"]
+    earthquakes: list[Earthquake]
+    truncated: bool = Field(description="There are more, in the list at `fetch`.")
+    fetch: str
+
+
 class SourceState(Document):
     """A source as earthquake-service told last."""
 
