@@ -2,7 +2,8 @@
 
 The promise of a reader, `read(stream, *, mode, now_ms)` of a module here:
 
-- It yields, lazily and in the order of the file, an `EarthquakeEvent` for a good entry and a `Problem` for a bad one.
+- It yields, lazily and in the order of the file, an `EarthquakeEvent` for a good entry and a `Problem` for a bad one,
+  with the bytes that could not be read, as a document that the same reader takes.
 - It says what the source says and no more: `updated` is None where the source does not tell.
 - `mode` goes to every event. It reads no clock: with `now_ms`, times further ahead than the stream allows are problems.
 - It raises `Rejected` where the input is not of its format, or breaks off so that nothing more can be read.
@@ -19,7 +20,7 @@ import io
 import pkgutil
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO, Final, cast
@@ -38,6 +39,10 @@ class Problem:
 
     where: str
     reason: str
+    raw: bytes = b""
+    """What could not be read: a document of its own, so that a better reader can be tried on it."""
+    breaks_off: bool = False
+    """Not one entry, but the end of all: what would have followed is not known."""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.reason}" if self.where else self.reason
@@ -73,7 +78,12 @@ def read(
     except (Rejected, EOFError, gzip.BadGzipFile, zlib.error) as error:
         if not some:
             raise Rejected(str(error)) from error
-        yield Problem("", f"breaks off: {error}")
+        yield Problem("", f"breaks off: {error}", breaks_off=True)
+
+
+def with_raw(entry: Entry, raw: Callable[[], bytes]) -> Entry:
+    """The entry; a problem gets its bytes, made only then."""
+    return replace(entry, raw=raw()) if isinstance(entry, Problem) and not entry.raw else entry
 
 
 def read_file(path: Path, *, mode: Mode, now_ms: int | None = None) -> Iterator[Entry]:

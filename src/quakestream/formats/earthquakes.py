@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, BinaryIO, Final
 
 import msgspec
@@ -36,9 +37,10 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
             continue
         where = f"line {n}"
         try:
-            yield _entry(line, where, mode=mode, now_ms=now_ms)
+            entry = _entry(line, where, mode=mode, now_ms=now_ms)
+            yield replace(entry, raw=line) if isinstance(entry, Problem) else entry
         except (Rejected, *_MALFORMED, msgspec.DecodeError, RecursionError) as error:
-            yield Problem(where, f"neither an earthquake nor an event: {error}")
+            yield Problem(where, f"neither an earthquake nor an event: {error}", line)
 
 
 def _entry(line: bytes, where: str, *, mode: Mode, now_ms: int | None) -> Entry:

@@ -7,14 +7,16 @@ revisions.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, BinaryIO, Final
 
 import msgspec
 
 from quakestream.errors import Rejected
 from quakestream.event import Mode
-from quakestream.formats import Entry, Problem
+from quakestream.formats import Entry, Problem, with_raw
 from quakestream.formats.bounds import whole_json
 from quakestream.formats.fields import epoch_ms, event, region
 from quakestream.plain import read_json
@@ -51,7 +53,8 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
     """
     data = whole_json(stream).removeprefix(b"\xef\xbb\xbf")
     for n, (action, feature) in enumerate(_features(data)):
-        yield entry(feature, f"feature {n}", action=action, mode=mode, now_ms=now_ms)
+        read = entry(feature, f"feature {n}", action=action, mode=mode, now_ms=now_ms)
+        yield with_raw(read, partial(_document, action, feature))
 
 
 def entry(feature: Any, where: str, *, action: Any, mode: Mode, now_ms: int | None) -> Entry:
@@ -64,6 +67,12 @@ def entry(feature: Any, where: str, *, action: Any, mode: Mode, now_ms: int | No
     if action == "delete":
         document["status"] = "deleted"
     return event(document, where, mode=mode, now_ms=now_ms)
+
+
+def _document(action: Any, feature: Any) -> bytes:
+    """What the reader takes again: a frame, or a collection of one."""
+    collection = {"type": "FeatureCollection", "features": [feature]}
+    return json.dumps({"action": action, "data": feature} if action else collection).encode()
 
 
 def _features(data: bytes) -> Iterator[tuple[Any, Any]]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, BinaryIO, Final
 
 from lxml import etree
 
 from quakestream.errors import Rejected
 from quakestream.event import DEFAULT_TYPE, Mode, Status
-from quakestream.formats import Entry, Problem
+from quakestream.formats import Entry, Problem, with_raw
 from quakestream.formats.fields import decimal, epoch_ms, event, number, public_id
 
 _ROOT: Final = re.compile(rb"<(\w+:)?quakeml[\s>]")
@@ -62,7 +63,7 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
             if kept > MAX_EVENT_ELEMENTS:
                 raise Rejected(f"more than {MAX_EVENT_ELEMENTS} elements in an event, or beside them")
             if name == "event":
-                yield _entry(element, mode=mode, now_ms=now_ms)
+                yield with_raw(_entry(element, mode=mode, now_ms=now_ms), partial(_document, element))
                 _let_go(element)
                 kept = kept_before = 0
                 counted.begin()
@@ -121,6 +122,10 @@ def _let_go_bulk(element: Any) -> None:
     previous = element.getprevious()
     if previous is not None and _local(previous) in _BULK:
         element.getparent().remove(previous)
+
+
+def _document(element: Any) -> bytes:
+    return b"<quakeml><eventParameters>%s</eventParameters></quakeml>" % etree.tostring(element, with_tail=False)
 
 
 def _entry(element: Any, *, mode: Mode, now_ms: int | None) -> Entry:

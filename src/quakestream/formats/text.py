@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, BinaryIO, Final
 
 from quakestream.errors import Rejected
@@ -38,6 +39,7 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
         Rejected: the first line does not name the columns, or a line is without end, as in what is not text.
     """
     columns: list[str] = []
+    heading = b""
     number = 0
     while line := stream.readline(_MAX_LINE_BYTES):
         number += 1
@@ -46,16 +48,17 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
         if not line.strip() or (columns and line.startswith(b"#")):
             continue
         if not columns:
-            columns = _columns(line)
+            columns, heading = _columns(line), line
             continue
-        where = f"line {number}"
+        where, raw = f"line {number}", heading + line
         try:
             fields = [field.strip() for field in line.decode().split("|")]
             document = _from_row(dict(zip(columns, fields, strict=True)))
         except ValueError as error:
-            yield Problem(where, f"not as FDSN services write them: {error}")
+            yield Problem(where, f"not as FDSN services write them: {error}", raw)
             continue
-        yield event(document, where, mode=mode, now_ms=now_ms)
+        entry = event(document, where, mode=mode, now_ms=now_ms)
+        yield replace(entry, raw=raw) if isinstance(entry, Problem) else entry
 
 
 def _columns(line: bytes) -> list[str]:

@@ -10,7 +10,7 @@ import asyncio
 import importlib
 import pkgutil
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 
@@ -20,6 +20,7 @@ from pydantic.alias_generators import to_camel
 from quakestream.errors import Rejected
 from quakestream.event import EarthquakeEvent
 from quakestream.sources.memory import Memory
+from quakestream.sources.refusals import Reading, Refusals, RefusedBytes
 from quakestream.telemetry import SOURCE_ERRORS
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ State = Literal["starting", "live", "failing", "finished", "stopped"]
 
 CHUNK: Final = 500
 """Events that are looked up and published at once."""
-_HELPERS: Final = frozenset({"allowed", "client", "event_service", "first_read", "memory", "presets", "vanished"})
+_HELPERS: Final = frozenset(
+    {"allowed", "client", "event_service", "first_read", "memory", "presets", "refusals", "vanished"}
+)
 """Modules here that are no sources."""
 
 
@@ -74,6 +77,8 @@ class SourceContext:
     names_reserved: bool = False
     """Whether only an agency's own service may use its name."""
     least_interval_ms: float = 0.0
+    refusals: Refusals = field(default_factory=Refusals)
+    """Who keeps what is refused."""
 
 
 class SourceOptions(BaseModel):
@@ -136,6 +141,14 @@ class Source(abc.ABC):
                     if late := [event for event in fresh if event not in newest] if pushed else []:
                         memory.acknowledge(late, now_ms())
             await asyncio.sleep(0)
+
+    def refuse(self, form: str, refused: Sequence[RefusedBytes]) -> None:
+        """These bytes, for the reader `form`, were not published: they are kept, with the reason."""
+        self.context.refusals.refuse(self.label, refused, self.reading(form))
+
+    def reading(self, form: str) -> Reading:
+        """How the bytes that it refuses are read again."""
+        return Reading(form)
 
     def well(self, outlet: Outlet, part: str, *, main: str) -> None:
         """`part` of the source works; the source is live while its part `main` does, and shows what else does not."""

@@ -26,7 +26,7 @@ from quakestream.sources import Outlet, Source, SourceContext, SourceOptions, si
 from quakestream.sources.client import Client, Pace, is_loopback
 from quakestream.sources.event_service import DAY_MS, Archive, EventService, Reach
 from quakestream.sources.memory import FORGET_AFTER_MS
-from quakestream.telemetry import EVENTS_REFUSED
+from quakestream.sources.refusals import RefusedBytes
 
 MAX_FRAME_BYTES: Final = 64 * 1024
 """A frame has less than 1 kB. A larger one ends the connection; what it said is asked for after the next."""
@@ -142,10 +142,10 @@ class EmscSource(Source):
         try:
             document = read_json(frame)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            self._refuse(f"not JSON: {error}", frame)
+            self._refuse(f"frame: not JSON: {error}", frame)
             return
         if not isinstance(document, dict) or document.get("action") not in ("create", "update", "delete"):
-            self._refuse("not a frame as the EMSC makes them", frame)
+            self._refuse("frame: not one as the EMSC makes them", frame)
             return
         entry = emsc_format.entry(
             document.get("data"), "frame", action=document["action"], mode="actual", now_ms=self.context.now_ms()
@@ -156,13 +156,13 @@ class EmscSource(Source):
         await self.deliver(outlet, [entry], pushed=True)
 
     def _refuse(self, reason: str, frame: str | bytes) -> None:
-        EVENTS_REFUSED.labels(self.label).inc()
-        log.warning("frame refused", source=self.name, reason=reason, begins=repr(frame[:80]))
+        raw = frame.encode(errors="surrogatepass") if isinstance(frame, str) else frame
+        self.refuse("emsc", [RefusedBytes(raw, reason)])
 
     async def _look(self, client: Client, outlet: Outlet) -> None:
         """Ask for what has changed: first after a connection is there, so that nothing falls between the two."""
         service = EventService(
-            client, self.context.emsc_fdsn_url, "emsc", label=self.label, now_ms=self.context.now_ms, limit=PAGE
+            client, self.context.emsc_fdsn_url, "emsc", refuse=self.refuse, now_ms=self.context.now_ms, limit=PAGE
         )
         archive = Archive(
             service,

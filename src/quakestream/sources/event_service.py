@@ -17,11 +17,12 @@ import structlog
 from msgspec import Struct
 
 from quakestream import formats
+from quakestream.errors import Rejected
 from quakestream.event import EarthquakeEvent, iso_time
 from quakestream.formats import Problem
 from quakestream.sources.client import MAX_BODY_BYTES, Client, ErrorAnswer
 from quakestream.sources.memory import Memory
-from quakestream.telemetry import EVENTS_REFUSED
+from quakestream.sources.refusals import RefusedBytes
 
 Form = Literal["geojson", "emsc", "text", "quakeml"]
 
@@ -34,8 +35,6 @@ REVISED_MS: Final = 30 * DAY_MS
 """How far before the last look an earthquake may lie whose revision is asked for."""
 NARROWEST_MS: Final = 1000
 """A window is not halved below this. 20,000 earthquakes in a second are not the Earth's."""
-
-_MAX_LOGGED: Final = 5
 
 log = structlog.get_logger(__name__)
 
@@ -57,17 +56,20 @@ class EventService:
         url: str,
         form: Form,
         *,
-        label: str,
+        refuse: Callable[[Form, Sequence[RefusedBytes]], None],
         now_ms: Callable[[], int],
         limit: int,
         parameters: Mapping[str, Any] | None = None,
         with_updated_after: Mapping[str, Any] | None = None,
     ) -> None:
-        """`limit`: most events in a page. `with_updated_after`: parameters that only go with `updatedafter`."""
+        """`refuse`: told what could not be read. `limit`: most events in a page.
+
+        `with_updated_after`: parameters that only go with `updatedafter`.
+        """
         self.url = url.rstrip("/") + "/"
         self._client = client
         self._form = form
-        self._label = label
+        self._refuse = refuse
         self._now_ms = now_ms
         self._limit = limit
         self._parameters = dict(parameters or {})
@@ -96,7 +98,7 @@ class EventService:
             if error.status == 404 and (self._answered or "no data" in error.reason.lower()):
                 return WindowPage((), whole=True)
             raise
-        events, entries = await read_answer(answer.body, self._form, label=self._label, now_ms=self._now_ms())
+        events, entries = await read_answer(answer.body, self._form, self._refuse, now_ms=self._now_ms())
         self._answered = True
         return WindowPage(events, whole=entries < self._limit)
 
@@ -120,8 +122,10 @@ def _too_much(error: ErrorAnswer) -> bool:
     return error.status == 413 or (error.status == 400 and "exceeds search limit" in error.reason)
 
 
-async def read_answer(body: bytes, form: Form, *, label: str, now_ms: int) -> tuple[list[EarthquakeEvent], int]:
-    """The events of an answer, and how many entries it had: bad ones are logged and counted, and keep none out.
+async def read_answer(
+    body: bytes, form: Form, refuse: Callable[[Form, Sequence[RefusedBytes]], None], *, now_ms: int
+) -> tuple[list[EarthquakeEvent], int]:
+    """The events of an answer, and how many entries it had: bad ones are refused, and keep none out.
 
     Raises:
         Rejected: it is not of its format.
@@ -129,13 +133,16 @@ async def read_answer(body: bytes, form: Form, *, label: str, now_ms: int) -> tu
     if not body:  # 204
         return [], 0
     # Parsing a large answer takes a while: not on the loop that serves everybody else.
-    entries = await asyncio.to_thread(
-        lambda: list(formats.read(io.BytesIO(body), mode="actual", now_ms=now_ms, form=form, max_bytes=MAX_BODY_BYTES))
-    )
-    problems = [str(entry) for entry in entries if isinstance(entry, Problem)]
-    if problems:
-        EVENTS_REFUSED.labels(label).inc(len(problems))
-        log.warning("entries refused", source=label, count=len(problems), first=problems[:_MAX_LOGGED])
+    try:
+        entries = await asyncio.to_thread(
+            lambda: list(
+                formats.read(io.BytesIO(body), mode="actual", now_ms=now_ms, form=form, max_bytes=MAX_BODY_BYTES)
+            )
+        )
+    except Rejected as error:
+        refuse(form, [RefusedBytes(body, f"the whole answer: {error}")])
+        raise
+    refuse(form, RefusedBytes.of(entry for entry in entries if isinstance(entry, Problem)))
     return [entry for entry in entries if isinstance(entry, EarthquakeEvent)], len(entries)
 
 

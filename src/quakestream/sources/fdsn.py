@@ -25,6 +25,7 @@ from quakestream.sources.client import Client, ErrorAnswer, Pace, is_loopback, i
 from quakestream.sources.event_service import DAY_MS, Archive, EventService, Reach
 from quakestream.sources.memory import FORGET_AFTER_MS
 from quakestream.sources.presets import ALIASES, PRESETS, Preset
+from quakestream.sources.refusals import Reading
 
 MIN_POLL_INTERVAL_S: Final = 60.0
 POLL_INTERVAL_S: Final = 300.0
@@ -166,7 +167,7 @@ class FdsnSource(Source):
             client,
             self._url,
             self._options.format,
-            label=self.label,
+            refuse=self.refuse,
             now_ms=self.context.now_ms,
             limit=PAGE,
             parameters={} if least is None else {"minmagnitude": least},
@@ -185,6 +186,10 @@ class FdsnSource(Source):
         )
         key = f"{self.label}: looked through {redacted(service.url)}, {options.min_magnitude}"
         return Archive(service, self.context.memory, key, self.context.now_ms, reach, by_update=by_update)
+
+    def reading(self, form: str) -> Reading:
+        """Under this source's name again."""
+        return Reading(form, self._source, self._agency)
 
     def _own(self, event: EarthquakeEvent) -> EarthquakeEvent:
         """Called by this source's name, whatever the format makes of the agency's ids."""

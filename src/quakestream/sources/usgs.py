@@ -123,7 +123,7 @@ class UsgsSource(Source):
             client,
             self._fdsn_url,
             "geojson",
-            label=self.label,
+            refuse=self.refuse,
             now_ms=self.context.now_ms,
             limit=PAGE,
             parameters={"orderby": "time-asc"}
@@ -168,7 +168,7 @@ class UsgsSource(Source):
         if answer.status == httpx.codes.OK:
             if not answer.body:
                 raise Rejected(f"not JSON: nothing from {feed.url}")
-            events, _ = await read_answer(answer.body, "geojson", label=self.label, now_ms=self.context.now_ms())
+            events, _ = await read_answer(answer.body, "geojson", self.refuse, now_ms=self.context.now_ms())
             self.well(outlet, _FEED, main=_FEED)
             await self.deliver(outlet, events, backfill=self._first_read.begin())
             self._first_read.done()
@@ -247,7 +247,7 @@ class UsgsSource(Source):
         if str(properties.get("status")).lower() == "deleted":
             return "deleted", [self._deleted(event, properties.get("updated"))]
         body = json.dumps({**feature, "properties": {**properties, "products": None}}).encode()
-        events, _ = await read_answer(body, "geojson", label=self.label, now_ms=self.context.now_ms())
+        events, _ = await read_answer(body, "geojson", self.refuse, now_ms=self.context.now_ms())
         if not events:
             raise Rejected(f"what is said of {event.id} can't be read")
         return "standing" if id_ == event.id else "renamed", events
