@@ -6,7 +6,10 @@ import time
 
 from tests.browser.conftest import event
 from tests.browser.dashboard import Dashboard, System
+from tests.sizes import sized
 from tests.waiting import eventually
+
+pytestmark = sized  # with WebGL in `make test-long`
 
 FLAT = "?projection=flat&camera=10,20,1.5"
 

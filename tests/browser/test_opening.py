@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from tests.browser.conftest import event
 from tests.browser.dashboard import Dashboard, System
+from tests.sizes import sized
 from tests.waiting import eventually
+
+pytestmark = sized  # with WebGL in `make test-long`
 
 FAR = {"latitude": -30.0, "longitude": 60.0, "depth": 12.0}
 FARTHER = {"latitude": 50.0, "longitude": -120.0, "depth": 12.0}

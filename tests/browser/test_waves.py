@@ -7,7 +7,10 @@ from playwright.sync_api import Browser
 
 from tests.browser.conftest import event
 from tests.browser.dashboard import Dashboard, System
+from tests.sizes import sized
 from tests.waiting import eventually
+
+pytestmark = sized  # with WebGL in `make test-long`
 
 EPICENTRE = {"latitude": 10.0, "longitude": 20.0, "depth": 12.0}
 NEAR = "10,25.5"

@@ -161,6 +161,7 @@ def _serve(orders: socket.socket, programs: Mapping[str, Callable[[], Any]]) -> 
     said.setblocking(False)
     signal.set_wakeup_fd(said.fileno(), warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
+    running: set[int] = set()
     with selectors.DefaultSelector() as selector:
         selector.register(orders, selectors.EVENT_READ)
         selector.register(heard, selectors.EVENT_READ)
@@ -168,10 +169,13 @@ def _serve(orders: socket.socket, programs: Mapping[str, Callable[[], Any]]) -> 
             for key, _ in selector.select():
                 if key.fileobj is heard:
                     heard.recv(4096)
-                    _report_ends(orders)
+                    _report_ends(orders, running)
                     continue
                 order, descriptors, _, _ = socket.recv_fds(orders, MOST_BYTES, 2)
-                if not order:
+                if not order:  # the tests are gone, perhaps without a word
+                    for pid in running:
+                        with contextlib.suppress(ProcessLookupError):
+                            os.killpg(pid, signal.SIGKILL)
                     return None
                 pid = os.fork()
                 if pid == 0:
@@ -182,10 +186,11 @@ def _serve(orders: socket.socket, programs: Mapping[str, Callable[[], Any]]) -> 
                     return _become(json.loads(order), descriptors, programs)
                 for descriptor in descriptors:
                     os.close(descriptor)
+                running.add(pid)
                 orders.send(json.dumps({"started": pid}).encode())
 
 
-def _report_ends(orders: socket.socket) -> None:
+def _report_ends(orders: socket.socket, running: set[int]) -> None:
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -193,6 +198,7 @@ def _report_ends(orders: socket.socket) -> None:
             return
         if pid == 0:
             return
+        running.discard(pid)
         orders.send(json.dumps({"ended": pid, "code": os.waitstatus_to_exitcode(status)}).encode())
 
 
