@@ -60,6 +60,7 @@ def at_peace(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @sized
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["right", "wrong"])
 def test_it_is_as_its_own_description_says(consumer: Consumer, mode: GenerationMode) -> None:
     right = mode is GenerationMode.POSITIVE
@@ -81,7 +82,7 @@ def fuzz(operation: Any, mode: GenerationMode, url: str, faults: list[str]) -> N
         excluded.append(positive_data_acceptance)
 
     @hypothesis.settings(
-        max_examples=size(3, 60),
+        max_examples=size(3, 15),
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
