@@ -13,7 +13,7 @@ import ipaddress
 import random
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -35,6 +35,8 @@ JITTER: Final = 0.25
 
 _MAX_AGE: Final = re.compile(r"\bmax-age\s*=\s*\"?(\d{1,9})")
 _MAX_REASON: Final = 500
+_MAX_SAID: Final = 200
+_TAG: Final = re.compile(r"<(style|script|head)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,10 @@ class Answer:
     status: int
     body: bytes
     headers: httpx.Headers
+    ended: bool = True
+    """Whether it says where it ends: by its length, by chunks, or by how it is packed."""
+    cut: str | None = None
+    """Why it is not whole. None: it is, as far as HTTP can tell."""
 
     @property
     def fresh_for_s(self) -> float:
@@ -54,13 +60,37 @@ class Answer:
 
 
 class ErrorAnswer(Retryable):
-    """The server answered with an error; `wait_s` is what it asked for, `reason` how its answer begins."""
+    """The server answered with an error; `wait_s` is what it asked for, `reason` how its answer begins, without marks.
 
-    def __init__(self, message: str, status: int, wait_s: float, reason: str) -> None:
+    `is_page`: its words are a web page, as of a server that does not know what was asked for.
+    """
+
+    def __init__(self, message: str, status: int, wait_s: float, reason: str, *, is_page: bool) -> None:
         super().__init__(message)
         self.status = status
         self.wait_s = wait_s
         self.reason = reason
+        self.is_page = is_page
+
+
+class CutOff(Unreachable):
+    """The answer came in part; `answer` has that part."""
+
+    def __init__(self, message: str, answer: Answer) -> None:
+        super().__init__(message)
+        self.answer = answer
+
+
+class TooLarge(Rejected):
+    """The answer has more bytes than may be."""
+
+
+async def whole_or_cut(asking: Awaitable[Answer]) -> Answer:
+    """The answer, be it only a part: for who can read a part, and will ask again."""
+    try:
+        return await asking
+    except CutOff as error:
+        return error.answer
 
 
 class Client:
@@ -92,34 +122,40 @@ class Client:
         """Ask once; no longer than three times the time that one step may take.
 
         Raises:
-            Refused: the server answers with an error.
-            Unreachable: it does not answer, or not wholly.
-            Rejected: the body is too large, or of a coding that was not asked for.
+            ErrorAnswer: the server answers with an error.
+            CutOff: a good answer breaks off.
+            Unreachable: it does not answer.
+            TooLarge, Rejected: the body is too large, or of a coding that was not asked for.
         """
         limit_s = 3 * self._context.http_timeout_s
+        begun, body = None, bytearray()
         try:
             async with (
                 asyncio.timeout(limit_s),
                 self._client.stream("GET", url, params=parameters, headers=conditions) as response,
             ):
-                body = await _unpacked(response)
-                return self._answer(response, body, conditional=bool(conditions))
+                begun = response
+                await _unpack(response, body)
+                return self._answer(response, bytes(body), conditional=bool(conditions))
         except TimeoutError as error:
-            raise Unreachable(f"no whole answer within {limit_s:g} s from {url}") from error
+            raise _broken(f"no whole answer within {limit_s:g} s from {url}", begun, body) from error
         except httpx.InvalidURL as error:  # its words may be a part of a password
             raise Unreachable(f"not a URL that can be asked: {url}") from error
         except httpx.HTTPError as error:
-            raise Unreachable(f"{type(error).__name__} {error} from {url}") from error
+            raise _broken(f"{type(error).__name__} {error} from {url}", begun, body) from error
 
     def _answer(self, response: httpx.Response, body: bytes, *, conditional: bool) -> Answer:
         status = response.status_code
         if status == httpx.codes.NO_CONTENT or (status == httpx.codes.NOT_MODIFIED and conditional):
             return Answer(status, b"", response.headers)
         if status == httpx.codes.OK:
-            return Answer(status, body, response.headers)
-        reason = " ".join(body[:_MAX_REASON].decode(errors="replace").split())
+            return Answer(status, body, response.headers, _says_its_end(response.headers))
+        reason = " ".join(_TAG.sub(" ", body[: 4 * _MAX_REASON].decode(errors="replace")).split())[:_MAX_REASON]
         wait_s = _retry_after_s(response.headers, self._context.now_ms())
-        raise ErrorAnswer(f"HTTP {status} from {response.url}", status, wait_s, reason)
+        said = f": {reason[:_MAX_SAID]}" if reason else ""
+        raise ErrorAnswer(
+            f"HTTP {status} from {response.url}{said}", status, wait_s, reason, is_page=b"<html" in body.lower()
+        )
 
 
 class Pace:
@@ -171,12 +207,23 @@ def is_url(url: str) -> bool:
         return False
 
 
-async def _unpacked(response: httpx.Response) -> bytes:
-    """The body, unpacked here: httpx makes 64 MB of a part of 64 kB, and that again where the answer says so."""
-    too_large = Rejected(f"more than {MAX_BODY_BYTES} bytes from {response.url}")
+def _broken(why: str, response: httpx.Response | None, body: bytearray) -> Unreachable:
+    """What a good answer had before it broke off is worth reading; of others, or of nothing, only the error is."""
+    if response is None or response.status_code != httpx.codes.OK or not body:
+        return Unreachable(why)
+    return CutOff(why, Answer(response.status_code, bytes(body), response.headers, cut=why))
+
+
+def _says_its_end(headers: httpx.Headers) -> bool:
+    return not headers.keys().isdisjoint({"content-length", "transfer-encoding", "content-encoding"})
+
+
+async def _unpack(response: httpx.Response, body: bytearray) -> None:
+    """Into `body`, unpacked here: httpx makes 64 MB of a part of 64 kB, and that again where the answer says so."""
+    too_large = TooLarge(f"more than {MAX_BODY_BYTES} bytes from {response.url}")
     coding = response.headers.get("Content-Encoding", "").strip().lower()
     unpack = _unpacking(coding, response)
-    body, received_bytes = bytearray(), 0
+    received_bytes = 0
     async for part in response.aiter_raw():
         received_bytes += len(part)
         if received_bytes > MAX_BODY_BYTES:
@@ -198,7 +245,6 @@ async def _unpacked(response: httpx.Response) -> bytes:
             raise too_large
     if unpack is not None and received_bytes and not unpack.eof:
         raise httpx.DecodingError("it breaks off", request=response.request)
-    return bytes(body)
 
 
 def _unpacking(coding: str, response: httpx.Response) -> Any:

@@ -7,20 +7,24 @@ time is halved until it is not.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+import httpx
 import msgspec
 import structlog
+from lxml import etree
 from msgspec import Struct
 
 from quakestream import formats
-from quakestream.errors import Rejected
+from quakestream.errors import Rejected, Retryable, Unreachable
 from quakestream.event import EarthquakeEvent, iso_time
 from quakestream.formats import Problem
-from quakestream.sources.client import MAX_BODY_BYTES, Client, ErrorAnswer
+from quakestream.sources.client import MAX_BODY_BYTES, Answer, Client, ErrorAnswer, TooLarge, whole_or_cut
 from quakestream.sources.memory import Memory
 from quakestream.sources.refusals import RefusedBytes
 
@@ -36,6 +40,19 @@ REVISED_MS: Final = 30 * DAY_MS
 NARROWEST_MS: Final = 1000
 """A window is not halved below this. 20,000 earthquakes in a second are not the Earth's."""
 
+_NO_DATA: Final = re.compile(
+    r"\bno ?data\b|\bno (matching |such )?(events?|earthquakes?|results?|records?)\b|did not match any", re.IGNORECASE
+)
+_GONE: Final = re.compile(
+    r"retired|moved|discontinued|decommission|shut ?down|no longer|\bgone\b|\bclosed\b|replaced|migrated|obsolete"
+    r"|deprecated|ceased|terminated",
+    re.IGNORECASE,
+)
+_WADL: Final = re.compile(rb"<(\w+:)?(application|param)[\s>]")
+_VERSION: Final = re.compile(rb"^\s*\d+(\.\d+)+\s*$")
+_REQUEST: Final = re.compile(r"\bRequest( Submitted)?:.*|\S*[?&=]\S*", re.DOTALL)
+"""What an error repeats of the request, as the FDSN's form of errors has it."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -45,6 +62,8 @@ class WindowPage:
 
     events: Sequence[EarthquakeEvent]
     whole: bool
+    broken: str | None = None
+    """Why the answer was not read to its end."""
 
 
 class EventService:
@@ -74,7 +93,8 @@ class EventService:
         self._limit = limit
         self._parameters = dict(parameters or {})
         self._with_updated_after = dict(with_updated_after or {})
-        self._answered = False
+        self._unknown: set[str] = set()
+        self._listed: frozenset[str] | None = None
 
     async def page(self, start_ms: int, end_ms: int, updated_after_ms: int | None = None) -> WindowPage:
         """The events of a window of time, of those the ones that were changed after `updated_after_ms`.
@@ -82,28 +102,69 @@ class EventService:
         Raises:
             Refused, Unreachable, Rejected: as `Client.get`; or the answer is not of its format.
         """
-        parameters = self._parameters | {
+        wanted = self._parameters | {
             "format": FORMATS[self._form],
             "starttime": iso_time(start_ms)[:-1],
             "endtime": iso_time(end_ms)[:-1],
             "limit": self._limit,
         }
         if updated_after_ms is not None:
-            parameters |= {"updatedafter": iso_time(updated_after_ms)[:-1]} | self._with_updated_after
+            wanted |= {"updatedafter": iso_time(updated_after_ms)[:-1]} | self._with_updated_after
         try:
-            answer = await self._client.get(self.url + "query", parameters)
+            answer = await self._ask(wanted)
+        except TooLarge:
+            return WindowPage((), whole=False)
         except ErrorAnswer as error:
             if _too_much(error):
                 return WindowPage((), whole=False)
-            if error.status == 404 and (self._answered or "no data" in error.reason.lower()):
+            if error.status == 404 and await self._has_no_data(error):
                 return WindowPage((), whole=True)
             raise
-        events, entries = await read_answer(answer.body, self._form, self._refuse, now_ms=self._now_ms())
-        self._answered = True
-        return WindowPage(events, whole=entries < self._limit)
+        read = await read_answer(answer, self._form, self._refuse, now_ms=self._now_ms())
+        least = None if self._sends("minmagnitude") else wanted.get("minmagnitude")
+        events = [e for e in read.events if least is None or e.magnitude is None or e.magnitude >= float(least)]
+        return WindowPage(events, whole=read.entries < self._limit, broken=read.broken)
+
+    async def _ask(self, wanted: Mapping[str, Any]) -> Answer:
+        """Ask without what the service does not know: what it does not list, and what it has refused by name."""
+        while True:
+            parameters = {name: value for name, value in wanted.items() if self._sends(name)}
+            try:
+                return await whole_or_cut(self._client.get(self.url + "query", parameters))
+            except ErrorAnswer as error:
+                refused = _named(error, self._optional() & parameters.keys()) if error.status == 400 else frozenset()
+                if not refused or _too_much(error):
+                    raise
+                log.warning("asking without what the service refuses", url=self.url, refused=sorted(refused))
+                self._unknown |= refused
+
+    def _optional(self) -> frozenset[str]:
+        """What it can be asked without; without `updatedafter` one asks otherwise, see `Archive.give_up_updates`."""
+        asked = {*self._parameters, *self._with_updated_after, "limit"}
+        return frozenset(asked | {"format"} if self._form == "quakeml" else asked)  # which is what it is without
+
+    def _sends(self, name: str) -> bool:
+        if name not in self._optional():
+            return True
+        return name not in self._unknown and (self._listed is None or name in self._listed)
+
+    async def _has_no_data(self, error: ErrorAnswer) -> bool:
+        """Whether a 404 means that nothing was found, as some services say it, and not that the service is gone."""
+        if _GONE.search(error.reason):
+            return False
+        return _NO_DATA.search(error.reason) is not None or (not error.is_page and await self._is_there())
+
+    async def _is_there(self) -> bool:
+        for document, looks_right in (("application.wadl", _WADL), ("version", _VERSION)):
+            with contextlib.suppress(Retryable, Rejected):
+                if looks_right.search((await self._client.get(self.url + document)).body):
+                    return True
+        return False
 
     async def knows_updated_after(self) -> bool:
         """Whether the service describes itself as one that can be asked for what has changed.
+
+        From then on it is not asked with other parameters that its description does not list.
 
         Raises:
             Unreachable: it does not say now.
@@ -114,7 +175,27 @@ class EventService:
             if error.status >= 500 or error.status == 429:
                 raise
             return False
-        return b'"updatedafter"' in answer.body.replace(b"'", b'"').lower()
+        self._listed = parameters_in(answer.body)
+        if self._listed is None:
+            return b'"updatedafter"' in answer.body.replace(b"'", b'"').lower()
+        return "updatedafter" in self._listed
+
+
+def parameters_in(wadl: bytes) -> frozenset[str] | None:
+    """The names of the parameters that a description lists; None where it is none, or lists nothing."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    try:
+        root = etree.fromstring(wadl, parser)
+    except (etree.XMLSyntaxError, ValueError):
+        return None
+    names = frozenset(str(param.get("name", "")).lower() for param in root.iter("{*}param"))
+    return names - {""} or None
+
+
+def _named(error: ErrorAnswer, sent: frozenset[str]) -> frozenset[str]:
+    """Which of the parameters that were sent an error names; the request, which it may repeat, is not its word."""
+    words = set(re.findall(r"[a-z]+", _REQUEST.sub(" ", error.reason).lower()))
+    return sent & words
 
 
 def _too_much(error: ErrorAnswer) -> bool:
@@ -122,16 +203,36 @@ def _too_much(error: ErrorAnswer) -> bool:
     return error.status == 413 or (error.status == 400 and "exceeds search limit" in error.reason)
 
 
+@dataclass(frozen=True, slots=True)
+class ReadAnswer:
+    """What an answer had."""
+
+    events: Sequence[EarthquakeEvent]
+    entries: int
+    """Those that could not be read among them."""
+    broken: str | None
+    """Why it was not read to its end. None: it was."""
+
+
 async def read_answer(
-    body: bytes, form: Form, refuse: Callable[[Form, Sequence[RefusedBytes]], None], *, now_ms: int
-) -> tuple[list[EarthquakeEvent], int]:
-    """The events of an answer, and how many entries it had: bad ones are refused, and keep none out.
+    answer: Answer, form: Form, refuse: Callable[[Form, Sequence[RefusedBytes]], None], *, now_ms: int
+) -> ReadAnswer:
+    """The events of an answer: bad entries are refused, and keep none out. Of one that breaks off, those before that.
 
     Raises:
         Rejected: it is not of its format.
+        Unreachable: there is nothing in it, or it is cut before its first event.
     """
-    if not body:  # 204
-        return [], 0
+    if answer.status == httpx.codes.NO_CONTENT:
+        return ReadAnswer((), 0, None)
+    body, broken = answer.body, answer.cut
+    if form == "text":
+        body, cut = _whole_lines(body, said_its_end=answer.ended and not broken)
+        broken = broken or cut
+    if not body:
+        if broken or form != "text" or not answer.ended:
+            raise Unreachable(broken or "there is nothing in the answer")
+        return ReadAnswer((), 0, None)
     # Parsing a large answer takes a while: not on the loop that serves everybody else.
     try:
         entries = await asyncio.to_thread(
@@ -140,10 +241,29 @@ async def read_answer(
             )
         )
     except Rejected as error:
+        if answer.cut:  # of which nothing can be read: it is asked for again
+            raise Unreachable(answer.cut) from error
         refuse(form, [RefusedBytes(body, f"the whole answer: {error}")])
         raise
-    refuse(form, RefusedBytes.of(entry for entry in entries if isinstance(entry, Problem)))
-    return [entry for entry in entries if isinstance(entry, EarthquakeEvent)], len(entries)
+    problems = [entry for entry in entries if isinstance(entry, Problem)]
+    refuse(form, RefusedBytes.of(problem for problem in problems if not problem.breaks_off))
+    broken = broken or next((str(problem) for problem in problems if problem.breaks_off), None)
+    return ReadAnswer([entry for entry in entries if isinstance(entry, EarthquakeEvent)], len(entries), broken)
+
+
+def _whole_lines(body: bytes, *, said_its_end: bool) -> tuple[bytes, str | None]:
+    """FDSN text without a last line that was cut, and whether there is one.
+
+    A line without its end is one, unless the answer says that it ends there; one with fewer fields than the others is.
+    """
+    lines = body.splitlines(keepends=True)
+    if not lines:
+        return body, None
+    last = lines[-1]
+    short = len(lines) > 1 and last.strip() and not last.startswith(b"#") and last.count(b"|") < lines[0].count(b"|")
+    if short or not (said_its_end or last.endswith((b"\n", b"\r"))):
+        return body[: len(body) - len(last)], f"breaks off: the last line is not whole: {last[:40]!r}"
+    return body, None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,14 +361,19 @@ class Archive:
         width_ms = stop_ms - look.cursor_ms
         # A second more: services differ in whether a window has its first moment.
         page = await self._service.page(look.cursor_ms - 1000, stop_ms, look.updated_after_ms)
-        if not page.whole and width_ms > NARROWEST_MS:
+        if not page.whole and not page.broken and width_ms > NARROWEST_MS:
             self._width_ms = width_ms // 2
             return True
-        if not page.whole:
+        if not page.whole and not page.broken:
             log.error(
                 "too many events in one second: some are left out", url=self._service.url, at=iso_time(look.cursor_ms)
             )
         await deliver(page.events)
+        if page.broken:
+            if stop_ms >= look.end_ms:  # asked again and again: what is new meanwhile is asked for, too
+                look.end_ms = max(look.end_ms, self._now_ms())
+                self._save(state)
+            raise Unreachable(page.broken)
         self._width_ms = 2 * width_ms
         look.cursor_ms = stop_ms
         done = stop_ms >= look.end_ms

@@ -19,10 +19,10 @@ import msgspec
 import structlog
 from pydantic import Field
 
-from quakestream.errors import Rejected, Retryable
+from quakestream.errors import Rejected, Retryable, Unreachable
 from quakestream.event import MAX_UPDATED_AHEAD_MS, EarthquakeEvent
 from quakestream.sources import Outlet, Source, SourceContext, SourceOptions, side_by_side
-from quakestream.sources.client import Client, ErrorAnswer, Pace, is_loopback
+from quakestream.sources.client import Answer, Client, ErrorAnswer, Pace, is_loopback, whole_or_cut
 from quakestream.sources.event_service import DAY_MS, Archive, EventService, Reach, read_answer
 from quakestream.sources.first_read import FirstRead
 from quakestream.sources.vanished import Watch
@@ -162,17 +162,20 @@ class UsgsSource(Source):
 
     async def _poll(self, client: Client, feed: _Feed, outlet: Outlet) -> float:
         """Read a feed and publish what is new in it; how long its answer stays fresh, in seconds."""
-        answer = await client.get(feed.url, conditions=feed.conditions())
+        answer = await whole_or_cut(client.get(feed.url, conditions=feed.conditions()))
         if answer.status == httpx.codes.NO_CONTENT:
             raise Rejected(f"HTTP 204 from {feed.url}")
         if answer.status == httpx.codes.OK:
             if not answer.body:
                 raise Rejected(f"not JSON: nothing from {feed.url}")
-            events, _ = await read_answer(answer.body, "geojson", self.refuse, now_ms=self.context.now_ms())
-            self.well(outlet, _FEED, main=_FEED)
-            await self.deliver(outlet, events, backfill=self._first_read.begin())
+            read = await read_answer(answer, "geojson", self.refuse, now_ms=self.context.now_ms())
+            if not read.broken:
+                self.well(outlet, _FEED, main=_FEED)
+            await self.deliver(outlet, read.events, backfill=self._first_read.begin())
+            if read.broken:
+                raise Unreachable(read.broken)
             self._first_read.done()
-            self._watch.look(events, feed.span_ms)
+            self._watch.look(read.events, feed.span_ms)
             # Only now: an answer that was not wholly published must be asked for again.
             feed.etag, feed.last_modified = answer.headers.get("ETag"), answer.headers.get("Last-Modified")
         else:
@@ -247,10 +250,12 @@ class UsgsSource(Source):
         if str(properties.get("status")).lower() == "deleted":
             return "deleted", [self._deleted(event, properties.get("updated"))]
         body = json.dumps({**feature, "properties": {**properties, "products": None}}).encode()
-        events, _ = await read_answer(body, "geojson", self.refuse, now_ms=self.context.now_ms())
-        if not events:
+        read = await read_answer(
+            Answer(answer.status, body, answer.headers), "geojson", self.refuse, now_ms=self.context.now_ms()
+        )
+        if not read.events:
             raise Rejected(f"what is said of {event.id} can't be read")
-        return "standing" if id_ == event.id else "renamed", events
+        return "standing" if id_ == event.id else "renamed", read.events
 
     def _deleted(self, event: EarthquakeEvent, updated_ms: Any) -> EarthquakeEvent:
         """The same report, withdrawn: when the agency says, else when that was first seen; in any case after it.
