@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 import psycopg
+import pytest
 
 from tests.shared_servers import leave
 
@@ -101,3 +103,41 @@ class PostgresServer:
         name = f"test_{uuid.uuid4().hex}"
         self.execute(f"CREATE DATABASE {name} {options}")
         return self.url(name)
+
+
+class TlsPostgresServer(PostgresServer):
+    """A server that is also reached on a port, with a certificate.
+
+    The wheel's PostgreSQL is built without OpenSSL, so this is Debian's: skipped where that is not installed (with
+    `CI=true` a failure).
+    """
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+        if not found:
+            reason = "a PostgreSQL with OpenSSL is needed (Debian: postgresql)"
+            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+        self._bin = found[-1].parent
+        self._process = None
+        self.pid = 0
+        self.folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
+        self._owner = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+        self._files = [Path(shutil.copy(file, self.folder)) for file in (certificate, key)]
+        if self._owner:
+            for path in (self.folder, *self._files):
+                shutil.chown(path, "nobody")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+
+    def start(self, *settings: str) -> None:
+        own = zip(("ssl_cert_file", "ssl_key_file"), self._files, strict=True)
+        where = ("listen_addresses=127.0.0.1,127.0.0.2", f"port={self.port}", "ssl=on")
+        super().start(*where, *(f"{name}={file}" for name, file in own), *settings)
+
+    def url(self, database: str = "postgres") -> str:
+        return f"{super().url(database)}&port={self.port}"
+
+    def tls_url(self, database: str) -> str:
+        """By its port, for those who add how to know it."""
+        return f"postgresql://postgres@localhost:{self.port}/{database}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -18,7 +19,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from quakestream import kafka_settings
+from quakestream import kafka_settings, tls
 from quakestream.addresses import Hosts, Networks, UrlPrefix, listed, origin_of
 from quakestream.errors import ConfigError
 from quakestream.event import Mode
@@ -96,6 +97,11 @@ class Settings(BaseModel):
         "and `::1`.",
     )
     port: Port = Field(0, description="Port to listen on; 0 takes a free one.")
+    tls_cert: str = Field(
+        "", description="PEM file with our certificate and those between it and its CA: HTTP is served as `https`."
+    )
+    tls_key: str = Field("", description="PEM file with its key. Empty: it stands in `TLS_CERT`.")
+    tls_key_password: SecretStr = Field(SecretStr(""), repr=False, description="Password of that key, if it has one.")
     max_connections_per_address: Annotated[int, Field(ge=1, le=100_000)] = Field(
         500,
         description="Most HTTP connections from one address. Live push has its own limits. "
@@ -259,6 +265,36 @@ class Settings(BaseModel):
         """The stream's topic."""
         return self.kafka_topic or STREAM_TOPIC
 
+    @property
+    def scheme(self) -> str:
+        """Of our own addresses."""
+        return "https" if self.tls_cert else "http"
+
+    def tls(self) -> ssl.SSLContext | None:
+        """What speaks TLS; None: HTTP is plain.
+
+        Raises:
+            ConfigError: the files can't be used.
+        """
+        try:
+            return self._tls() if self.tls_cert else None
+        except ValueError as error:
+            raise ConfigError(f"Config validation error: TLS_CERT {error}") from error
+
+    def tls_faults(self) -> dict[str, str]:
+        """Why HTTP can't be served with these: by field."""
+        if not self.tls_cert:
+            unused = "is of no use without TLS_CERT"
+            return {name: unused for name in ("tls_key", "tls_key_password") if _said(getattr(self, name))}
+        try:
+            self._tls()
+        except ValueError as error:
+            return {"tls_cert": str(error)}
+        return {}
+
+    def _tls(self) -> ssl.SSLContext:
+        return tls.server_context(self.tls_cert, self.tls_key, self.tls_key_password.get_secret_value())
+
     def kafka_client(self) -> dict[str, str]:
         """What Kafka's client is told of security, and by `KAFKA_CONFIG_FILE`, in librdkafka's names.
 
@@ -280,8 +316,7 @@ class Settings(BaseModel):
         return kafka_settings.faults(self._kafka_said(), file)
 
     def _kafka_said(self) -> dict[str, str]:
-        values = {name: getattr(self, name) for name in kafka_settings.NAMES}
-        said = {name: one.get_secret_value() if isinstance(one, SecretStr) else one for name, one in values.items()}
+        said = {name: _said(getattr(self, name)) for name in kafka_settings.NAMES}
         return {name: value for name, value in said.items() if value}
 
     def group(self) -> str:
@@ -516,7 +551,7 @@ class ConsumerSettings(Settings):
         here = {"127.0.0.1", "::1", "0.0.0.0", "::", ""}  # noqa: S104 - what is listened on, told as one reaches it
         host = self.listens_on()
         shown = "localhost" if host in here else f"[{host}]" if ":" in host else host
-        return f"http://{shown}:{self.port}"
+        return f"{self.scheme}://{shown}:{self.port}"
 
     def catalog_max_bytes(self) -> int | None:
         """`CATALOG_MAX_MB` in bytes; None: no limit."""
@@ -575,8 +610,10 @@ def load(
             shown = kind.model_fields[name].repr  # a key is not: it would stand in logs
             got = f" (got {redacted(str(fault['input']))[:80]!r})" if shown else ""
             faults[name] = f"{fault['msg'].removeprefix('Value error, ')}{got}"
-    if settings is not None and settings.event_log == "kafka":
-        faults |= settings.kafka_faults()
+    if settings is not None:
+        faults |= settings.tls_faults()
+        if settings.event_log == "kafka":
+            faults |= settings.kafka_faults()
     if settings is None or faults:
         meant = {one.meant: one.name for one in mistaken_names(kind, env_file, environment) if one.meant}
         faults |= {
@@ -590,6 +627,10 @@ def load(
         if isinstance(value, SecretStr):
             conceal(value.get_secret_value())
     return settings
+
+
+def _said(value: str | SecretStr) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
 def secret_names(kind: type[Settings]) -> list[str]:

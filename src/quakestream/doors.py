@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
+import ssl
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
@@ -131,9 +132,15 @@ class Doors:
 class Config(uvicorn.Config):
     """uvicorn's, with the doors that its protocols share."""
 
-    def __init__(self, *args: Any, doors: Doors, **options: Any) -> None:
+    def __init__(self, *args: Any, doors: Doors, tls: ssl.SSLContext | None = None, **options: Any) -> None:
         super().__init__(*args, **options)
         self.doors = doors
+        self._tls = tls
+
+    def load(self) -> None:
+        """As uvicorn does, but with a context of ours: of its own it would say which ciphers of TLS 1.2 may be used."""
+        super().load()
+        self.ssl = self._tls
 
 
 class Guarded(HttpToolsProtocol):

@@ -16,6 +16,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
@@ -122,11 +123,12 @@ async def listening(
     max_per_address: int | None = None,
     handed_over: Callable[[], int] = lambda: 0,
     http: type[doors.Guarded] = doors.Guarded,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Listening]:
     """Answer HTTP while the block runs; `name` is how the program calls itself in its log.
 
     `http` may be a protocol of the program's own. `handed_over`: how many connections it has given to others, which are
-    among the `max_connections`, but not among the `max_per_address` (None: as many as in all).
+    among the `max_connections`, but not among the `max_per_address` (None: as many as in all). `tls`: answer HTTPS.
 
     Raises:
         Fatal: the address can't be listened on; one line that says why.
@@ -134,9 +136,10 @@ async def listening(
     _allow_files(max_connections + OTHER_FILES)
     listeners = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
-    url = f"http://{shown}:{listeners[0].getsockname()[1]}"
+    url = f"{'https' if tls else 'http'}://{shown}:{listeners[0].getsockname()[1]}"
     config = doors.Config(
         app,
+        tls=tls,
         doors=doors.Doors(max_connections, max_per_address or max_connections, handed_over),
         http=http,
         ws="none",

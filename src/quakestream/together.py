@@ -46,7 +46,9 @@ def up(
         **shared,
     )
     if consumer_port and not service_settings.control_origins:
-        own_page = f"http://localhost:{consumer_port},http://127.0.0.1:{consumer_port}"
+        own_page = ",".join(
+            f"{service_settings.scheme}://{host}:{consumer_port}" for host in ("localhost", "127.0.0.1")
+        )
         service_settings = service_settings.model_copy(update={"control_origins": own_page})
     consumer_settings = settings_of(
         ConsumerSettings,
@@ -85,4 +87,4 @@ def reached(url: str) -> str:
     """Where a person on this machine reaches what listens there."""
     parts = urlsplit(url)
     here = parts.hostname in {"127.0.0.1", "0.0.0.0", "::", "::1"}  # noqa: S104 - listened on, told as one reaches it
-    return f"http://localhost:{parts.port}" if here else url
+    return f"{parts.scheme}://localhost:{parts.port}" if here else url

@@ -478,5 +478,7 @@ def _errors() -> Iterator[None]:
     except (psycopg.Error, sa.exc.DBAPIError) as error:
         cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
         passes = isinstance(cause, _AWAY) and not isinstance(cause, psycopg.errors.ProgramLimitExceeded)
-        said = str(cause).strip().partition("\n")[0]
+        lines = [line.strip() for line in str(cause).strip().splitlines()]
+        # of a connection that fails, each line may be another address or the reason; of a statement, they are its text
+        said = "; ".join(lines)[:1000] if isinstance(cause, psycopg.OperationalError) else lines[0]
         raise (Unreachable if passes else Fatal)(f"the catalogue's database: {said}") from cause

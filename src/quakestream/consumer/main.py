@@ -162,6 +162,7 @@ async def _serve(
             name=settings.program,
             host=settings.listens_on(),
             port=settings.port,
+            tls=settings.tls(),
             max_connections=MAX_REQUESTS + settings.push_max_connections,
             # on its way to live push, a client is one of these too
             max_per_address=settings.max_connections_per_address + settings.push_max_connections_per_address,

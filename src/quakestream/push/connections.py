@@ -88,7 +88,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to write."""
         self.transport = cast(asyncio.Transport, transport)
-        self.transport.set_write_buffer_limits(high=0)  # be told at once when it takes no more
+        # be told at once when it takes no more; at 0, TLS of asyncio and of uvloop takes an empty buffer for a full one
+        self.transport.set_write_buffer_limits(high=1, low=0)
         begin_with, self.begin_with = self.begin_with, b""
         self.transport.write(begin_with)
         if self.snapshot:

@@ -103,6 +103,7 @@ async def _serve(
                     name=settings.program,
                     host=settings.listens_on(),
                     port=settings.port,
+                    tls=settings.tls(),
                     max_per_address=settings.max_connections_per_address,
                 ) as server,
                 # publishing hangs on the first two; the stream goes on without the others: they are started again
