@@ -178,7 +178,13 @@ def test_a_thousand_who_come_and_go_leave_nothing(system: System) -> None:
     come_and_go(100)
     files, objects, tasks = counted()
     come_and_go(1000)
-    eventually(lambda: counted()[0] <= files + 3 and counted()[1:] == (objects, tasks), tell=counted)
+    # what was counted first may have had one on its way out: what counts is that a thousand add nothing
+
+    def no_more() -> bool:
+        now = counted()
+        return now[0] <= files + 3 and now[1] <= objects and now[2] <= tasks
+
+    eventually(no_more, tell=lambda: (counted(), (files, objects, tasks)))
     hub = system.server.hub
     assert (len(hub._groups), hub._admitted_in_all, len(hub._admitted), len(hub._pressed)) == (0, 0, 0, 0)
 
