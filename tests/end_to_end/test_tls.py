@@ -35,7 +35,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def both(tmp_path: Path, authority: Authority) -> Iterator[Program]:
     """`quakestream up`, with a certificate whose key has a password."""
     certificate, key = authority.issue("localhost", KEY_PASSWORD)
-    tls = {"TLS_CERT": str(certificate), "TLS_KEY": str(key), "TLS_KEY_PASSWORD": KEY_PASSWORD}
+    (secret := tmp_path / "secret").write_text(f"{KEY_PASSWORD}\n")
+    tls = {"TLS_CERT": str(certificate), "TLS_KEY": str(key), "TLS_KEY_PASSWORD_FILE": str(secret)}
     with Site(tmp_path, INGEST_TOKEN=TOKEN, **tls) as site:
         yield site.start("quakestream", "up", "--service-port=0", "--consumer-port=0", "--no-fallback")
 
