@@ -23,7 +23,7 @@ from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.catalog.verifying import faults
 from quakestream.instance import sole_instance
-from tests.contracts.catalog import Writer, shock
+from tests.contracts.catalog import LATER_MS, Writer, shock
 from tests.postgres_server import PostgresServer
 
 BIN = Path(sys.executable).parent
@@ -127,6 +127,8 @@ def test_a_file_in_which_one_agency_names_its_own_is_imported_soundly(shell: She
     feed = json.loads((DATA / "usgs_feed_2014.geojson").read_text())
     first, second = (f["properties"] | {"net": "aa"} for f in feed["features"][:2])
     second["ids"] = f",{feed['features'][0]['id']},{feed['features'][1]['id']},"
+    second["time"] = first["time"] + 20_000
+    feed["features"][1]["geometry"] = feed["features"][0]["geometry"]
     feed["features"] = [f | {"properties": p} for f, p in zip(feed["features"], (first, second), strict=False)]
     (shell.folder / "one.geojson").write_text(json.dumps(feed))
     shell("import", "one.geojson")
@@ -299,7 +301,7 @@ def test_rebuild_joins_what_an_older_version_kept_apart_in_one_batch(
     shell = either
     with closing(shell.catalog()) as catalog, monkeypatch.context() as older:
         older.setattr("quakestream.catalog.plan.to_regroup", lambda *_: [])
-        Writer(catalog).write(shock("us1"), shock("us2", timestamp=shock("us1").timestamp_ms + 600_000, ids=["us1"]))
+        Writer(catalog).write(shock("us1"), shock("us2", timestamp=LATER_MS, ids=["us1"]))
         (first,), (second,) = catalog.find("us1"), catalog.find("us2")
         assert first != second
     assert "are one earthquake" in shell("verify", code=1).stdout

@@ -47,6 +47,9 @@ def event(id_: str = "a1", **fields: Any) -> EarthquakeEvent:
 
 TIME_MS = NOW_MS - 10_000_000
 UPDATED_MS = NOW_MS - 5_000_000
+LATER_MS = TIME_MS + 90_000
+FAR = {"latitude": 46.39, "longitude": -118.9, "depth": 12.0}
+"""What is told to be so late, or there, is another shock, but for a name that says otherwise."""
 
 
 def shock(id_: str, **fields: Any) -> EarthquakeEvent:
@@ -356,7 +359,7 @@ class CatalogContract:
     def test_an_earthquake_that_was_merged_away_by_mistake_has_its_id_again(
         self, catalog: Catalog, writer: Writer, size: int
     ) -> None:
-        later = TIME_MS + 600_000
+        later = LATER_MS
         played = [
             shock("nn1"),
             shock("us2", timestamp=later),
@@ -388,13 +391,13 @@ class CatalogContract:
     def test_what_was_merged_away_leads_to_where_the_report_is_that_made_it(
         self, catalog: Catalog, writer: Writer
     ) -> None:
-        apart = (shock("nn1"), shock("us2", timestamp=TIME_MS + 600_000), shock("ci3", timestamp=TIME_MS + 1_200_000))
+        apart = (shock("nn1"), shock("us2", timestamp=LATER_MS), shock("ci3", location=FAR))
         first, second, third = (c.earthquake_id for c in writer.write(*apart).changes)
-        writer.write(shock("us2", timestamp=TIME_MS + 600_000, ids=["ci3"], updated=UPDATED_MS + 1))
-        writer.write(shock("us2", timestamp=TIME_MS + 600_000, ids=["ci3", "nn1"], updated=UPDATED_MS + 2))
+        writer.write(shock("us2", timestamp=LATER_MS, ids=["ci3"], updated=UPDATED_MS + 1))
+        writer.write(shock("us2", timestamp=LATER_MS, ids=["ci3", "nn1"], updated=UPDATED_MS + 2))
         assert (catalog.merged_into(second), catalog.merged_into(third)) == (first, first)
         writer.write(shock("nn1", ids=["ci3"], updated=UPDATED_MS + 3))
-        writer.write(shock("us2", timestamp=TIME_MS + 600_000, updated=UPDATED_MS + 4))
+        writer.write(shock("us2", timestamp=LATER_MS, updated=UPDATED_MS + 4))
         assert catalog.find("us2") == [second]
         assert (catalog.merged_into(second), catalog.merged_into(third)) == (None, first)
         history = [step["seq"] for step in catalog.earthquake(first)["history"]]  # type: ignore[index]
@@ -403,15 +406,15 @@ class CatalogContract:
         self.check_history(catalog, [])
 
     def test_what_agencies_say_by_id_comes_first(self, catalog: Catalog, writer: Writer) -> None:
-        writer.write(shock("nn1"), shock("us1", timestamp=TIME_MS + 600_000, ids=["us1", "nn1"]))
+        writer.write(shock("nn1"), shock("us1", timestamp=LATER_MS, ids=["us1", "nn1"]))
         assert [e["events"] for e in self.listed(catalog)] == [["usgs:nn1", "usgs:us1"]]
-        writer.write(shock("nc9", timestamp=TIME_MS - 900_000))
+        writer.write(shock("nc9", location=FAR))
         assert len(self.listed(catalog)) == 2
-        writer.write(shock("us1", timestamp=TIME_MS + 600_000, ids=["us1", "nn1", "nc9"], updated=UPDATED_MS + 1))
+        writer.write(shock("us1", timestamp=LATER_MS, ids=["us1", "nn1", "nc9"], updated=UPDATED_MS + 1))
         assert [len(e["events"]) for e in self.listed(catalog)] == [3]
 
     def test_a_name_claimed_before_its_owner_comes_is_kept(self, catalog: Catalog, writer: Writer) -> None:
-        writer.write(shock("us1", timestamp=TIME_MS + 600_000, ids=["us1", "nn1"]))
+        writer.write(shock("us1", timestamp=LATER_MS, ids=["us1", "nn1"]))
         writer.write(shock("nn1"))
         assert [e["events"] for e in self.listed(catalog)] == [["usgs:us1", "usgs:nn1"]]
 
@@ -419,7 +422,7 @@ class CatalogContract:
     def test_what_one_agency_says_by_id_counts_whatever_came_in_one_batch(
         self, catalog: Catalog, writer: Writer, size: int
     ) -> None:
-        later = TIME_MS + 600_000
+        later = LATER_MS
         events = (shock("us1"), shock("us2", timestamp=later), shock("us3", timestamp=later, ids=["us1", "us3"]))
         for batch in (events[i : i + size] for i in range(0, len(events), size)):
             writer.write(*batch)
@@ -699,7 +702,7 @@ class CatalogContract:
         writer.write(event("x2", mode="exercise", **claim))
         assert len(catalog.find("us2000abcd")) == 2
         assert catalog.find("us2000abcd", "actual") == [one]
-        writer.write(event("us2000abcd", timestamp=0, mode="exercise", location={"latitude": 1, "longitude": 2}))
+        writer.write(event("us2000abcd", timestamp=event("x2").timestamp_ms + 70_000, mode="exercise"))
         assert catalog.find("us2000abcd") == catalog.find("x2") != [one]
         writer.write(event("x1", updated=NOW_MS))
         assert catalog.find("us2000abcd", "actual") == []

@@ -188,7 +188,8 @@ class TestDetail:
     @pytest.mark.parametrize(("name", "count"), [("nn00570710", 14), ("nc72852151", 15)])
     def test_each_origin_is_an_event_in_the_order_of_its_update_time(self, name: str, count: int) -> None:
         path = DATA / f"usgs_detail_{name}.geojson"
-        origins = {o["updateTime"]: o for o in json.loads(path.read_text())["properties"]["products"]["origin"]}
+        said = json.loads(path.read_text())["properties"]
+        origins = {o["updateTime"]: o for o in said["products"]["origin"]}
         events, problems = entries(path)
         assert not problems
         assert [e.updated_ms for e in events] == sorted(origins)
@@ -206,16 +207,20 @@ class TestDetail:
             assert event.gap == (float(p["azimuthal-gap"]) if "azimuthal-gap" in p else None)
             assert event.depth_error_km == (float(p["vertical-error"]) if "vertical-error" in p else None)
             assert event.place == p["title"]
-            assert event.ids == ()
+            assert event.ids == tuple(filter(None, said["ids"].split(",")))
+            assert event.extra == {"preferredWeight": origins[event.updated_ms]["preferredWeight"]}
 
-    def test_a_withdrawn_origin_is_the_last_one_deleted(self) -> None:
+    @pytest.mark.parametrize("says", [{"eventsource": "nc", "eventsourcecode": "72744490"}, {}])
+    def test_a_withdrawn_origin_is_the_last_one_deleted(self, says: dict[str, str]) -> None:
         detail = json.loads((DATA / "usgs_detail_nn00570710.geojson").read_text())
         detail["properties"]["products"]["origin"].append(
             {
                 "id": "urn:usgs-product:nc:origin:nc72744490:1600000000000",
                 "status": "DELETE",
                 "updateTime": 1_600_000_000_000,
-                "properties": {"eventsource": "nc", "eventsourcecode": "72744490"},
+                "source": "nc",
+                "code": "nc72744490",
+                "properties": says,
             }
         )
         events, problems = entries(json.dumps(detail))

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quakestream.event import EarthquakeEvent, Location
+from quakestream.event import EarthquakeEvent, Location, from_document
 from quakestream.seismology import geodesy
 from quakestream.seismology.association import Associator, components, group, neighbours
-from quakestream.seismology.likeness import LIMITS, could_be_same, measure_km, told_apart
+from quakestream.seismology.likeness import LIMITS, could_be_named, could_be_same, measure_km, told_apart
 from quakestream.seismology.origin import Origin, agency_of, origin_of
 from quakestream.seismology.origin_window import OriginWindow
 from quakestream.seismology.preference import AuthoritativeRegion, Ranking, default_ranking, preferred, ranking_of
@@ -124,7 +124,66 @@ def test_two_events_of_an_agency_are_two_unless_ids_say_otherwise() -> None:
 def test_two_sources_that_relay_one_agency_are_one() -> None:
     first, relayed = origin("123", "ingv"), origin("20230101_1", "ingv", source="emsc")
     assert keys([first, relayed]) == [("emsc:20230101_1", "ingv:123")]
-    assert len(keys([first, msgspec.structs.replace(relayed, latitude=35.2)])) == 2
+    assert len(keys([first, msgspec.structs.replace(relayed, latitude=35.2)])) == 1
+    assert len(keys([first, msgspec.structs.replace(relayed, latitude=36.0)])) == 2
+
+
+RELAYS = ("ingv", "noa", "gfz", "resif", "ak")
+
+
+@st.composite
+def relayed_shocks(draw: st.DrawFn) -> list[Origin]:
+    """Some shocks an hour apart; of each, its agency's own revisions, a copy of one of them at EMSC, and USGS's.
+
+    A copy rounds, and lags behind: what EMSC has is any of the agency's revisions so far, coarsely.
+    """
+    arriving = []
+    for n in range(draw(st.integers(1, 3))):
+        agency = draw(st.sampled_from(RELAYS))
+        magnitude = draw(st.sampled_from([2.0, 3.2, 4.4, 5.8, 6.9]))
+        part = LIMITS.radius_km(magnitude) / 478.0
+        time_ms, latitude = n * 3_600_000, draw(st.sampled_from([-38.0, 12.0, 42.0, 61.0]))
+        for revision in range(draw(st.integers(1, 4))):
+            own = origin(
+                f"{4400 + n}",
+                agency,
+                source=agency if agency != "ak" else "usgs",
+                time_ms=time_ms + draw(st.integers(-3000, 3000)) * (part > 0.3),
+                latitude=latitude + draw(st.floats(-0.25, 0.25)) * part,
+                longitude=13.0 + draw(st.floats(-0.25, 0.25)) * part,
+                depth_km=draw(st.sampled_from([None, 0.0, 10.0, 33.0])),
+                magnitude=magnitude + draw(st.sampled_from([0.0, 0.1, 0.3])),
+                status=draw(st.sampled_from(["automatic", "reviewed"])),
+                updated_ms=time_ms + 60_000 * revision,
+            )
+            digits = draw(st.sampled_from([1, 2, 4]))
+            copy = msgspec.structs.replace(
+                own,
+                key=f"emsc:2026_{n}",
+                source="emsc",
+                id=f"2026_{n}",
+                time_ms=round(own.time_ms, draw(st.sampled_from([0, -2, -3]))),
+                latitude=round(own.latitude, digits),
+                longitude=round(own.longitude, digits),
+                depth_km=None if own.depth_km is None else round(own.depth_km, -1),
+                magnitude=round(own.magnitude or 0.0, 1),
+            )
+            arriving += [own, copy]
+        if draw(st.booleans()) and agency != "ak":
+            arriving.append(origin(f"us{n}", "us", source="usgs", ids=(f"us{n}",), time_ms=time_ms, latitude=latitude))
+            arriving[-1] = msgspec.structs.replace(arriving[-1], longitude=13.0, magnitude=magnitude)
+    return draw(st.permutations(arriving))
+
+
+@settings(max_examples=size(60, 400), deadline=None)
+@given(relayed_shocks())
+def test_copies_that_round_and_lag_behind_are_one_earthquake_whenever_what_comes(arriving: list[Origin]) -> None:
+    associator = Associator()
+    seen: set[int] = set()
+    for o in arriving:
+        associator.put(o)
+        seen.add(round(o.time_ms / 3_600_000))
+        assert len(associator.groups()) == len(seen)
 
 
 def test_modes_never_mix() -> None:
@@ -141,21 +200,72 @@ def test_modes_never_mix() -> None:
 
 def test_ids_come_before_limits() -> None:
     here = origin("nn00570710", "nn", source="usgs", ids=("nn00570710", "nc72744490", "us10007n66"))
-    there = origin("us10007n66", "us", source="usgs", latitude=-60.0, time_ms=99_000_000)
-    third = origin("nc72744490", "nc", source="usgs", ids=("nc72744490",), latitude=0.0)
+    there = origin("us10007n66", "us", source="usgs", latitude=41.0, time_ms=1_090_000)
+    third = origin("nc72744490", "nc", source="usgs", ids=("nc72744490",), latitude=36.0)
     (one,) = group([third, there, here])
     assert one.keys == ("usgs:nc72744490", "usgs:nn00570710", "usgs:us10007n66")
     assert one.members[0].reason == "ids: one with usgs:nn00570710"
 
 
+@pytest.mark.parametrize(
+    "elsewhere", [{"latitude": -30.0, "longitude": -71.0}, {"time_ms": 1_000_000 + 7_200_000}, {"latitude": 44.5}]
+)
+def test_a_name_links_only_what_could_be_one_shock(elsewhere: dict[str, Any]) -> None:
+    """Whoever gives it, and also where it would join two through a third."""
+    here, there = origin("us1", "us", source="usgs"), origin("b1", "b", **elsewhere)
+    assert len(keys([here, msgspec.structs.replace(there, ids=("us1",))])) == 2
+    assert len(keys([msgspec.structs.replace(here, ids=("us1", "b1")), there])) == 2
+    partner = origin("p1", "partner", ids=("us1", "b1"))
+    assert keys([here, there, partner]) == [("b:b1",), ("partner:p1", "usgs:us1")]
+    unknown = [msgspec.structs.replace(o, ids=("at1",)) for o in (here, there)]
+    assert len(keys(unknown)) == 2
+    assert len(keys([*unknown, origin("at1", "at", source="usgs")])) == 2
+
+
+def test_links_by_name_do_not_walk_away() -> None:
+    chain = [
+        origin(f"a{n}", f"a{n}", latitude=35.0 + 4.0 * n, time_ms=1_000_000 + 30_000 * n, ids=(f"a{n + 1}",))
+        for n in range(6)
+    ]
+    for g in group(chain):
+        members = [o for o in chain if o.key in g.keys]
+        assert all(could_be_named(a, b) for a in members for b in members)
+
+
+def test_a_third_s_name_joins_no_two_events_that_one_source_keeps_apart() -> None:
+    first = origin("pr14099000", "pr", source="usgs", ids=("pr14099000", "at00n3rz0w"))
+    second = origin("pr14099004", "pr", source="usgs", ids=("at00n3rz0w", "pr14099004"), time_ms=1_020_000)
+    third = origin("at00n3rz0w", "at", source="usgs", time_ms=1_001_000)
+    assert len(keys([first, second])) == 2
+    assert keys([first, second, third]) == [("usgs:at00n3rz0w", "usgs:pr14099000"), ("usgs:pr14099004",)]
+    other_network = msgspec.structs.replace(second, agency="us", id="us1", key="usgs:us1", ids=("at00n3rz0w", "us1"))
+    assert len(keys([first, other_network])) == 2
+    naming = msgspec.structs.replace(second, ids=(*second.ids, "pr14099000"))
+    assert len(keys([first, naming, third])) == 1
+
+
+def test_a_centroid_s_time_is_not_an_origin_s() -> None:
+    """Java, 17 July 2006, a slow tsunami earthquake."""
+    hypocentre = origin("usp000en8f", "us", source="usgs", time_ms=0, latitude=-9.28, longitude=107.42, magnitude=7.7)
+    late = {"time_ms": 69_600, "latitude": -10.28, "longitude": 107.78, "magnitude": 7.7}
+    assert len(keys([hypocentre, origin("x1", "x", **late)])) == 2
+    said = origin("x1", "x", **late, centroid=True)
+    assert keys([hypocentre, said]) == [("usgs:usp000en8f", "x:x1")]
+    assert len(keys([hypocentre, msgspec.structs.replace(said, time_ms=-69_600)])) == 2
+    assert len(keys([hypocentre, msgspec.structs.replace(said, magnitude=5.0)])) == 2
+    assert len(keys([hypocentre, msgspec.structs.replace(said, time_ms=300_000)])) == 2
+    reviewed = [msgspec.structs.replace(o, status="reviewed") for o in (hypocentre, said)]
+    assert preferred(reviewed).key == "usgs:usp000en8f"
+
+
 def test_an_id_that_two_name_links_them_though_its_event_is_unknown() -> None:
-    a = origin("a1", ids=("us1",), latitude=-10.0)
+    a = origin("a1", ids=("us1",), latitude=41.0)
     b = origin("b1", "b", ids=("us1",))
     assert keys([a, b]) == [("a:a1", "b:b1")]
 
 
 def test_numbers_are_names_only_within_their_source() -> None:
-    a = origin("12345", "a", latitude=-10.0)
+    a = origin("12345", "a", latitude=41.0)
     assert len(keys([a, origin("b1", "b", ids=("12345",))])) == 2
     assert len(keys([a, origin("b1", "b", ids=("a:12345",))])) == 1
     assert len(keys([a, origin("12345", "b")])) == 2
@@ -278,11 +388,12 @@ def reports(draw: st.DrawFn) -> Origin:
         latitude=35.0 + draw(st.integers(0, 20)) / 10,
         longitude=draw(st.sampled_from([179.5, 179.9, -179.7, -179.1])),
         depth_km=draw(st.sampled_from([None, 0.0, 10.0, 33.0, 200.0])),
-        magnitude=draw(st.sampled_from([None, 1.0, 2.5, 3.0, 4.0, 5.5])),
+        magnitude=draw(st.sampled_from([None, 1.0, 2.5, 3.0, 4.0, 5.5, 7.8])),
         status=draw(st.sampled_from(["automatic", "reviewed", "deleted"])),
         type=draw(st.sampled_from(["earthquake", "earthquake", "quarry blast"])),
         ids=tuple(ids) if draw(st.booleans()) else (),
         updated_ms=draw(st.integers(0, 5)),
+        centroid=draw(st.sampled_from([False, False, True])),
     )
 
 
@@ -480,6 +591,34 @@ def test_reviewed_then_region_then_newest() -> None:
         preferred([])
 
 
+def comcat(id: str, ids: str = "", **fields: Any) -> Origin:  # noqa: A002
+    agency = fields.pop("agency", id[:2])
+    return origin(id, agency, source="usgs", ids=tuple(ids.split()), status=fields.pop("status", "reviewed"), **fields)
+
+
+@pytest.mark.parametrize("newer", ["ok2024cish", "tx2024abcd", "official20110311054624120_30", "us7000zzzz"])
+def test_of_comcat_s_reports_the_feed_s_choice_speaks(newer: str) -> None:
+    """A report that names another has taken its place, whatever its network, and however the other was reviewed."""
+    frozen = comcat("us7000lvx1", "us7000lvx1", updated_ms=5)
+    choice = comcat(newer, f"us7000lvx1 {newer}", updated_ms=9, status="automatic")
+    emsc = origin("2024_1", "emsc", source="emsc", updated_ms=20, status="reviewed")
+    withdrawn = msgspec.structs.replace(choice, status="deleted")
+    for order in ([frozen, choice, emsc], [emsc, choice, frozen]):
+        assert preferred(order) is choice
+    assert preferred([frozen, msgspec.structs.replace(choice, updated_ms=1), emsc]).id == newer
+    assert preferred([frozen, withdrawn, emsc]) is frozen
+
+
+def test_of_reports_that_name_each_other_the_newest_was_chosen_last() -> None:
+    ids = "us1a nc2 nn3"
+    reports = [comcat("us1a", ids, updated_ms=5), comcat("nc2", ids, updated_ms=7), comcat("nn3", ids, updated_ms=6)]
+    assert preferred(reports).id == "nc2"
+    weighed = [msgspec.structs.replace(o, preferred_weight=w) for o, w in zip(reports, (8.0, 7.0, 157.0), strict=True)]
+    assert preferred(weighed).id == "nn3"
+    alone = [comcat("us1a", updated_ms=5), comcat("nc2", updated_ms=7)]
+    assert preferred(alone).id == "us1a"
+
+
 @pytest.mark.parametrize(
     ("agency", "latitude", "longitude"),
     [
@@ -532,6 +671,7 @@ def test_a_ranking_is_data() -> None:
         ("emsc", "20230101_0000001", "INGV", "ingv"),
         ("geonet", "2016p858000", None, "geonet"),
         ("usgs", "12345", " ", "usgs"),
+        ("usgs", "gcmt20060717081926", None, "gcmt"),
     ],
 )
 def test_the_agency_of_an_event(source: str, id: str, agency: str | None, expected: str) -> None:  # noqa: A002
@@ -548,6 +688,21 @@ def test_the_agency_of_an_event(source: str, id: str, agency: str | None, expect
     )
     assert agency_of(event) == expected
     assert origin_of(event).identity == ("test", f"{source}:{id}")
+
+
+def test_whose_time_is_a_centroid_s() -> None:
+    def of(**fields: Any) -> Origin:
+        place = {"latitude": -9.0, "longitude": 107.0}
+        document = {"id": "x1", "source": "x", "magnitude": 7.7, "location": place, "timestamp": 0} | fields
+        return origin_of(from_document(document, now_ms=1))
+
+    assert not of().centroid
+    assert of(agency="GCMT").centroid
+    assert of(source="usgs", id="duputel20060717081926").centroid
+    assert of(originType="centroid").centroid
+    assert not of(agency="GCMT", originType="hypocenter").centroid
+    assert of(preferredWeight=157).preferred_weight == 157.0
+    assert of(preferredWeight="x").preferred_weight is None
 
 
 # Geodesy

@@ -63,7 +63,7 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
             products = feature["properties"].get("products")
             origins = products.get("origin") if products else None
             if origins:
-                for entry in _origins(origins, where, mode=mode, now_ms=now_ms):
+                for entry in _origins(origins, _ids(feature["properties"]), where, mode=mode, now_ms=now_ms):
                     yield with_raw(entry, raw)
             else:
                 yield with_raw(event(_from_feature(feature), where, mode=mode, now_ms=now_ms), raw)
@@ -120,16 +120,21 @@ def _from_feature(feature: dict[str, Any]) -> dict[str, Any]:
         "updated": properties.get("updated"),
         # Feeds before 2015 write it in capitals, some agencies still do.
         "status": status.lower() if status else None,
-        "ids": [name for name in (properties.get("ids") or "").split(",") if name],
+        "ids": _ids(properties),
         "magnitudeType": properties.get("magType"),
         "agency": properties.get("net"),
     }
     return document
 
 
-def _origins(origins: list[Any], where: str, *, mode: Mode, now_ms: int | None) -> Iterator[Entry]:
+def _ids(properties: dict[str, Any]) -> list[str]:
+    return [name for name in (properties.get("ids") or "").split(",") if name]
+
+
+def _origins(origins: list[Any], ids: list[str], where: str, *, mode: Mode, now_ms: int | None) -> Iterator[Entry]:
     """One event an origin: what one contributor said at one moment.
 
+    Each is known by the feature's `ids`: ComCat says that they are one earthquake. How much it prefers each goes along.
     A product with `status: DELETE` may have no place of its own: it then withdraws the last that its contributor gave.
     """
     last: dict[str, dict[str, Any]] = {}
@@ -137,7 +142,8 @@ def _origins(origins: list[Any], where: str, *, mode: Mode, now_ms: int | None) 
         try:
             here = f"{where} {origin['id']}"
             document = _from_origin(origin, last)
-            last[document["id"]] = {**document, "location": {**document["location"]}}
+            last[document["id"]] = last[_product(origin)] = {**document, "location": {**document["location"]}}
+            document["ids"] = ids if document["id"] in ids else []
             yield event(document, here, mode=mode, now_ms=now_ms)
         except _MALFORMED as error:
             yield Problem(where, f"not an origin as the USGS makes them: {type(error).__name__}: {error}")
@@ -148,10 +154,17 @@ def _time_of(origin: Any) -> float:
     return updated if isinstance(updated, int) else -math.inf
 
 
+def _product(origin: dict[str, Any]) -> str:
+    """What all versions of a product have in common."""
+    return f"{origin.get('source')} {origin.get('code')}"
+
+
 def _from_origin(origin: dict[str, Any], last: dict[str, dict[str, Any]]) -> dict[str, Any]:
     properties = origin["properties"]
-    id_ = properties["eventsource"] + properties["eventsourcecode"]
     withdrawn = origin.get("status") == "DELETE"
+    if withdrawn and "eventsource" not in properties and (said := last.get(_product(origin))):
+        return said | {"updated": origin["updateTime"], "status": "deleted"}
+    id_ = properties["eventsource"] + properties["eventsourcecode"]
     if withdrawn and id_ in last:
         return last[id_] | {"updated": origin["updateTime"], "status": "deleted"}
     review = properties.get("review-status")
@@ -172,4 +185,7 @@ def _from_origin(origin: dict[str, Any], last: dict[str, dict[str, Any]]) -> dic
         "place": properties.get("title"),
         "agency": properties["eventsource"],
     }
+    weight = origin.get("preferredWeight")
+    if isinstance(weight, int | float):
+        document["preferredWeight"] = weight
     return document | {ours: number(properties.get(theirs)) for theirs, ours in _ORIGIN_NUMBERS.items()}

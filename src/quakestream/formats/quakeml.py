@@ -149,7 +149,9 @@ def _from_event(element: Any) -> dict[str, Any]:
     time = _text(origin, "time/value")
     if latitude is None or longitude is None or time is None:
         raise ValueError("the origin has no latitude, longitude or time")
+    of_centroid = {"originType": "centroid"} if _text(origin, "type") == "centroid" else {}
     return {
+        **of_centroid,
         "id": id_,
         "source": source,
         "magnitude": decimal(_text(magnitude, "mag/value")),

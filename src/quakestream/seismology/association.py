@@ -29,7 +29,15 @@ from msgspec import Struct
 
 from quakestream.event import Mode
 from quakestream.seismology.geodesy import distance_km
-from quakestream.seismology.likeness import LIMITS, Limits, could_be_same, measure_km, told_apart
+from quakestream.seismology.likeness import (
+    LIMITS,
+    Limits,
+    could_be_named,
+    could_be_same,
+    judged,
+    measure_km,
+    told_apart,
+)
 from quakestream.seismology.origin import Identity, Origin
 from quakestream.seismology.origin_window import OriginWindow
 
@@ -51,7 +59,7 @@ class OriginIndex(Protocol):
 
 def neighbours(index: OriginIndex, origin: Origin, limits: Limits = LIMITS) -> list[Origin]:
     """The origins that could be the same earthquake as this one, or that names link to it. Symmetric."""
-    linked = list(index.named(origin))
+    linked = [o for o in index.named(origin) if could_be_named(origin, o)]
     keys = {origin.key, *(o.key for o in linked)} if linked else (origin.key,)
     reach_km = limits.max_distance_km(origin)
     linked += [
@@ -184,9 +192,10 @@ def group_component(of: Component) -> list[Group]:
     Deleted events come second: they may join what the others are, but are no bridge between them.
     """
     component, limits = of.origins, of.limits
-    if len(component) <= 2:  # what makes two a component makes them a group
+    naming = any(o.claims for o in component)
+    if len(component) <= 2 and not naming:  # what makes two a component makes them a group
         return [_explained(component, limits)]
-    links = [(-1.0, i, j) for i, j in _name_links(component)]
+    links = [(-1.0, i, j) for i, j in _name_links(component)] if naming else []
     costs: list[dict[int, float]] = [{} for _ in component]
     for i, a in enumerate(component):
         for j in range(i + 1, len(component)):
@@ -200,6 +209,10 @@ def group_component(of: Component) -> list[Group]:
 
     def conflict(one: list[int], other: list[int]) -> bool:
         return any(told_apart(component[i], component[j], limits) for i in one for j in other)
+
+    def misnamed(one: list[int], other: list[int]) -> bool:
+        """Whether a name would join what can't be one shock, or what its own source keeps apart."""
+        return any(_misnamed(component[i], component[j], component) for i in one for j in other)
 
     def has_rival(one: list[int], other: list[int], cost: float) -> bool:
         """Whether a third cluster, that can't be the same as `other`, fits `one` nearly as well."""
@@ -219,7 +232,7 @@ def group_component(of: Component) -> list[Group]:
                 continue
             if deleted_too and any(live[m] for m in one) and any(live[m] for m in other):
                 continue
-            if cost >= 0.0 and conflict(one, other):
+            if misnamed(one, other) if cost < 0.0 else conflict(one, other):
                 continue
             if cost > limits.certain and (has_rival(one, other, cost) or has_rival(other, one, cost)):
                 continue
@@ -231,7 +244,10 @@ def group_component(of: Component) -> list[Group]:
 
 
 def _name_links(component: Sequence[Origin]) -> Iterator[tuple[int, int]]:
-    """Pairs of places in the component that a name links: who has it with who claims it, live ones in the middle."""
+    """Pairs of places in the component that a name links: who has it with who claims it, live ones in the middle.
+
+    Of those who share a name that is wrong for some, each is linked to the first that could be the same shock.
+    """
     owners: dict[str, list[int]] = {}
     claimants: dict[str, list[int]] = {}
     for i, o in enumerate(component):
@@ -240,9 +256,31 @@ def _name_links(component: Sequence[Origin]) -> Iterator[tuple[int, int]]:
         for name in o.claims:
             claimants.setdefault(name, []).append(i)
     for name, claiming in claimants.items():
-        first, *others = sorted({*claiming, *owners.get(name, ())}, key=lambda i: (component[i].deleted, i))
-        for other in others:
-            yield min(first, other), max(first, other)
+        heads: list[int] = []
+        owning = owners.get(name, [])
+        for i in sorted({*claiming, *owning}, key=lambda i: (component[i].deleted, i not in owning, i)):
+            head = next((h for h in heads if could_be_named(component[h], component[i])), None)
+            if head is None:
+                heads.append(i)
+            else:
+                yield min(head, i), max(head, i)
+
+
+def _misnamed(a: Origin, b: Origin, component: Sequence[Origin]) -> bool:
+    """Whether two origins are two though names link them.
+
+    Because they can't be one shock; or because one source has both, of one agency or after it has `judged` them, and
+    nobody calls the two by name: what each shares with a third says only that the third was mistaken for both.
+    """
+    if not could_be_named(a, b):
+        return True
+    if a.source != b.source or not (a.agency == b.agency or judged(a, b)):
+        return False
+    return not any(_calls(o, a) and _calls(o, b) for o in component if not o.deleted or o is a or o is b)
+
+
+def _calls(origin: Origin, other: Origin) -> bool:
+    return origin is other or not set(other.names).isdisjoint(origin.claims)
 
 
 def _explained(members: Sequence[Origin], limits: Limits) -> Group:

@@ -14,6 +14,9 @@ from typing import Final
 from quakestream.seismology.geodesy import KM_PER_DEGREE, distance_km
 from quakestream.seismology.origin import Origin
 
+_POINT_MAGNITUDE: Final = 5.5
+"""Below, a rupture is over within two seconds."""
+_LARGEST_MAGNITUDE: Final = 9.5
 _MAN_MADE: Final = ("blast", "explosion", "mining", "quarry", "collapse", "rock burst", "nuclear")
 
 
@@ -48,6 +51,9 @@ class Limits:
     """What each further magnitude step takes from the radius."""
     most_apart_s: float = 60.0
     """However large and deep: 1 % of agencies' differences are beyond 49 s."""
+    centroid_late_halves: float = 4.0
+    """A centroid's time is in the middle of the rupture, not at its beginning: so many half-durations later at most.
+    Slow tsunami earthquakes need them all: Java 2006, magnitude 7.7, is 69.6 s."""
     max_magnitude_difference: float = 3.0
     """Agencies have been seen to differ by 2.7 about one earthquake."""
     certain: float = 0.1
@@ -61,13 +67,24 @@ class Limits:
     """The rule of ANSS (Guy et al. 2015, USGS OFR 2015-1120): beyond it ComCat itself never groups."""
     relayed_time_s: float = 20.0
     """Two events that USGS passes on: its own rule looks at 16 s, and here too where its `ids` are not at hand."""
-    relay_km: float = 10.0
-    """Two sources that relay one agency's solution give its numbers, in this measure, not others."""
+    relayed_part: float = 0.2
+    """Of the radius, for one agency's solution through two sources: one of them rounds it, or has not heard yet of its
+    revision. An agency's own revisions are nearer to each other than two agencies' solutions: 96 km at magnitude 4."""
+    relayed_km: float = 20.0
+    """And however small the event: coordinates to a tenth of a degree and times to a second are that far off."""
     stated_errors: float = 10.0
     """Where both state their horizontal error: this many times both (formal errors are small) …"""
     stated_part: float = 0.75
     """… and at least this part of the radius: a formal error knows nothing of a wrong phase or a poor model of the
     Earth, and what agencies differ by has heavy tails."""
+    named_times: float = 3.0
+    """What a name links may be this many radii apart, of the larger of the two: names come from people and programs
+    that have looked, and what they correct are the worst of locations …"""
+    named_min_km: float = 100.0
+    named_max_km: float = 1000.0
+    named_min_s: float = 30.0
+    named_max_s: float = 120.0
+    """… but no farther: what is an hour and a country away is another shock, whatever it is called."""
     max_component: int = 200
     """Where more origins than this hang together all radii are halved, and again, until they do not: what bounds the
     work in a stream denser than nature's. Recorded sequences stay below 30."""
@@ -97,7 +114,19 @@ class Limits:
 
     def max_time_s(self, origin: Origin) -> float:
         """As `max_distance_km`; twice the radius, for a difference in depth explains as much again."""
-        return min(2.0 * self.max_distance_km(origin) / self.p_velocity_km_s, self.most_apart_s)
+        usual_s = min(2.0 * self.max_distance_km(origin) / self.p_velocity_km_s, self.most_apart_s)
+        return usual_s + self.centroid_late_s(origin.magnitude)
+
+    def centroid_late_s(self, magnitude: float | None) -> float:
+        """How long after an earthquake's beginning its centroid may be; None: as long as any.
+
+        Half-duration 1.05e-8 M0^(1/3), M0 = 10^(1.5 M + 16.1) dyn cm (Ekström, Nettles and Dziewoński 2012).
+        """
+        if magnitude is not None and magnitude < _POINT_MAGNITUDE:
+            return 0.0
+        known = min(_LARGEST_MAGNITUDE if magnitude is None else magnitude, _LARGEST_MAGNITUDE)
+        late_s: float = self.centroid_late_halves * 1.05e-8 * 10.0 ** ((1.5 * known + 16.1) / 3.0)
+        return late_s
 
     def scaled(self, factor: float) -> Limits:
         """All radii times `factor`."""
@@ -120,8 +149,35 @@ LIMITS: Final = Limits()
 def measure_km(a: Origin, b: Origin, limits: Limits = LIMITS) -> float:
     """How far two origins are apart in space and time, km: √(distance² + (v·Δt − Δdepth)²), v·Δt ≥ Δdepth."""
     depth = abs(a.depth_km - b.depth_km) if a.depth_km is not None and b.depth_km is not None else 0.0
-    late = abs(a.time_ms - b.time_ms) / 1000.0 * limits.p_velocity_km_s - depth
+    late = apart_s(a, b, limits) * limits.p_velocity_km_s - depth
     return math.hypot(distance_km(a.latitude, a.longitude, b.latitude, b.longitude), max(0.0, late))
+
+
+def apart_s(a: Origin, b: Origin, limits: Limits = LIMITS) -> float:
+    """Seconds between two origin times; where one is a centroid's, what that may be later is taken off."""
+    time_s = abs(a.time_ms - b.time_ms) / 1000.0
+    if a.centroid != b.centroid and (a.time_ms > b.time_ms) == a.centroid:
+        return max(0.0, time_s - limits.centroid_late_s(_smaller_magnitude(a, b)))
+    return time_s
+
+
+def could_be_named(a: Origin, b: Origin) -> bool:
+    """Whether what is called the same could be one shock: not in another hour, not in another country.
+
+    Wider than `could_be_same`, and the same however tight the limits are drawn where much hangs together.
+    """
+    if a.mode != b.mode:
+        return False
+    known = [m for m in (a.magnitude, b.magnitude) if m is not None]
+    reach_km = LIMITS.named_times * LIMITS.radius_km(max(known) if known else LIMITS.unknown_magnitude)
+    reach_km = min(max(reach_km, LIMITS.named_min_km), LIMITS.named_max_km)
+    reach_s = min(max(reach_km / LIMITS.p_velocity_km_s, LIMITS.named_min_s), LIMITS.named_max_s)
+    return apart_s(a, b) <= reach_s and distance_km(a.latitude, a.longitude, b.latitude, b.longitude) <= reach_km
+
+
+def _smaller_magnitude(a: Origin, b: Origin) -> float | None:
+    known = [m for m in (a.magnitude, b.magnitude) if m is not None]
+    return min(known) if known else None
 
 
 def judged(a: Origin, b: Origin) -> bool:
@@ -136,13 +192,14 @@ def told_apart(a: Origin, b: Origin, limits: Limits = LIMITS) -> bool:
     """Whether something says that these are two earthquakes, whatever else they have in common.
 
     - another mode;
-    - two events of one agency, unless two sources relay the same solution of it;
+    - two events of one agency through one source; through two, what lies farther apart than a copy that was rounded or
+      has not been revised yet (`relayed_part`);
     - one associating source has `judged` both, and one of them names others, but not this one;
     - an analyst calls one an earthquake and another analyst the other a blast. What is automatic says nothing of it.
     """
     if a.mode != b.mode:
         return True
-    if a.agency == b.agency and (a.source == b.source or measure_km(a, b, limits) > limits.relay_km):
+    if a.agency == b.agency and (a.source == b.source or measure_km(a, b, limits) > _relayed_km(a, b)):
         return True
     if judged(a, b) and (a.claims or b.claims):
         return True
@@ -160,7 +217,7 @@ def could_be_same(a: Origin, b: Origin, limits: Limits = LIMITS) -> float | None
     radius = limits.radius_km(min(known) if known else limits.unknown_magnitude)
     if radius <= 0.0:
         return None
-    time_s = abs(a.time_ms - b.time_ms) / 1000.0
+    time_s = apart_s(a, b, limits) if a.centroid or b.centroid else abs(a.time_ms - b.time_ms) / 1000.0
     if time_s > limits.most_apart_s or time_s * limits.p_velocity_km_s > 2.0 * radius:
         return None
     if abs(a.latitude - b.latitude) * KM_PER_DEGREE > radius:
@@ -186,6 +243,13 @@ def could_be_same(a: Origin, b: Origin, limits: Limits = LIMITS) -> float | None
             return None
         cost += limits.magnitude_weight * max(0.0, differ - limits.free_magnitude)
     return cost if cost <= 1.0 else None
+
+
+def _relayed_km(a: Origin, b: Origin) -> float:
+    """How far a copy of an agency's solution may be from its own: however tight other limits are drawn."""
+    magnitude = _smaller_magnitude(a, b)
+    radius = LIMITS.radius_km(LIMITS.unknown_magnitude if magnitude is None else magnitude)
+    return max(LIMITS.relayed_km, LIMITS.relayed_part * radius)
 
 
 def _man_made(kind: str) -> bool:

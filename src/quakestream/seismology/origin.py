@@ -11,6 +11,8 @@ from quakestream.event import EarthquakeEvent, Mode, Status
 
 _LONG_PREFIXES: Final = ("iscgemsup", "iscgem", "official", "duputel", "atlas", "gcmt", "choy")
 _LETTERS: Final = re.compile(r"[A-Za-z]+")
+_OF_CENTROIDS: Final = frozenset({"gcmt", "gcmtc", "hrv", "hrvd", "duputel"})
+"""Agencies that give centroids alone: Global CMT, once Harvard's, in ComCat and as its ISF and QuakeML call it."""
 
 Identity = tuple[Mode, str]
 """Mode and `<source>:<id>`."""
@@ -36,6 +38,10 @@ class Origin(Struct, frozen=True, kw_only=True, gc=False):
     ids: tuple[str, ...] = ()
     updated_ms: int = 0
     horizontal_error_km: float | None = None
+    centroid: bool = False
+    """Whether its time and place are those of the moment's centroid, not of the rupture's beginning."""
+    preferred_weight: float | None = None
+    """How much ComCat prefers it, where an event's detail says so."""
 
     @property
     def identity(self) -> Identity:
@@ -62,11 +68,17 @@ class Origin(Struct, frozen=True, kw_only=True, gc=False):
 
 def origin_of(event: EarthquakeEvent) -> Origin:
     """The origin that an event reports."""
+    agency = agency_of(event)
+    centroid, weight = agency in _OF_CENTROIDS, None
+    if extra := event.extra:
+        said, weight = extra.get("originType"), extra.get("preferredWeight")
+        centroid = said == "centroid" if isinstance(said, str) else centroid
+        weight = float(weight) if isinstance(weight, int | float) and not isinstance(weight, bool) else None
     return Origin(
         key=event.key,
         mode=event.mode,
         source=event.source,
-        agency=agency_of(event),
+        agency=agency,
         id=event.id,
         time_ms=event.timestamp_ms,
         latitude=event.location.latitude,
@@ -78,6 +90,8 @@ def origin_of(event: EarthquakeEvent) -> Origin:
         ids=event.ids,
         updated_ms=event.updated_ms or 0,
         horizontal_error_km=event.horizontal_error_km,
+        centroid=centroid,
+        preferred_weight=weight,
     )
 
 

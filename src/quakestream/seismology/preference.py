@@ -1,4 +1,7 @@
-"""Which of an earthquake's origins speaks for it: reviewed first, then the network of the region, then the newest."""
+"""Which of an earthquake's origins speaks for it: reviewed first, then the network of the region, then the newest.
+
+Of ComCat's own, the one that ComCat prefers.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,14 @@ import functools
 import importlib.resources
 import json
 from collections.abc import Iterable
+from typing import Final
 
 from msgspec import Struct
 
 from quakestream.seismology.origin import Origin
+
+COMCAT: Final = "usgs"
+"""The source whose reports come through ComCat, which prefers one of them."""
 
 
 class AuthoritativeRegion(Struct, frozen=True):
@@ -67,10 +74,43 @@ def default_ranking() -> Ranking:
 def preferred(origins: Iterable[Origin], ranking: Ranking | None = None) -> Origin:
     """The origin that speaks for an earthquake.
 
-    What is not deleted, then what is reviewed, then by the ranking of agencies, then the newest, then by key.
+    What is not deleted, then what is reviewed, then a hypocentre before a centroid, then by the ranking of agencies,
+    then the newest, then by key. Where that is one of ComCat's, or a copy of one, ComCat's own choice speaks in its
+    place.
 
     Raises:
         ValueError: there are none.
     """
     order = default_ranking() if ranking is None else ranking
-    return min(origins, key=lambda o: (o.deleted, o.status != "reviewed", order.rank(o), -o.updated_ms, o.key))
+    candidates = list(origins)
+    chosen = min(candidates, key=lambda o: _order(o, order))
+    of_comcat = [o for o in candidates if o.source == COMCAT and not o.deleted]
+    agency_s = [o for o in of_comcat if o is chosen or (o.agency == chosen.agency and chosen.source != COMCAT)]
+    above = [o for o in of_comcat if any(_is_rather(o, there, order) for there in agency_s)]
+    if not above:
+        return chosen
+    best = [o for o in above if not any(_is_rather(other, o, order) for other in above)]
+    return min(best or above, key=lambda o: (-(o.preferred_weight or 0.0), -o.updated_ms, _order(o, order)))
+
+
+def _order(origin: Origin, ranking: Ranking) -> tuple[bool, bool, bool, int, int, str]:
+    unreviewed = origin.status != "reviewed"
+    return origin.deleted, unreviewed, origin.centroid, ranking.rank(origin), -origin.updated_ms, origin.key
+
+
+def _is_rather(one: Origin, other: Origin, ranking: Ranking) -> bool:
+    """Whether ComCat prefers one of its origins to the other.
+
+    By the weights of an event's detail. Else by names: a feed shows one report for each earthquake, and gives the
+    others' names in its `ids`. So what names another has taken its place; what was named before stays as it was when it
+    was last shown. Where each names the other, each was the feed's choice once: ComCat takes who is authoritative
+    there, else the newer one.
+    """
+    if one.preferred_weight is not None and other.preferred_weight is not None:
+        return one.preferred_weight > other.preferred_weight
+    if set(other.names).isdisjoint(one.claims):
+        return False
+    if set(one.names).isdisjoint(other.claims):
+        return True
+    at_home, other_at_home = (ranking.rank(o) == 0 for o in (one, other))
+    return (at_home, one.updated_ms, one.key) > (other_at_home, other.updated_ms, other.key)
