@@ -137,6 +137,31 @@ def dead_letters(
 
 
 @app.command(cls=Command)
+def refused(
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Read each one again with this version, and publish what can be read now.")
+    ] = False,
+    source: Annotated[str | None, typer.Option(help="Of this source alone, as the status calls it.")] = None,
+    as_json: Json = False,
+    data_dir: DataDir = None,
+    env_file: EnvFile = None,
+) -> None:
+    """List what came from the sources and from posts and could not be read, and why.
+
+    With --retry it exits with 1 if something still can't be read.
+    """
+    from quakestream import retrying
+    from quakestream.config import ServiceSettings
+
+    settings = tool_settings(ServiceSettings, env_file, data_dir)
+    if not retry:
+        raise typer.Exit(retrying.show(settings, source, as_json=as_json))
+    with opened_log(settings) as log:
+        code = retrying.retry(settings, log, source)
+    raise typer.Exit(code)
+
+
+@app.command(cls=Command)
 def deliver(data_dir: DataDir = None, env_file: EnvFile = None) -> None:
     """Send alerts from one more process, beside earthquake-consumer and with its settings."""
     from quakestream import program

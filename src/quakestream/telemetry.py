@@ -22,6 +22,14 @@ from quakestream.secrecy import redacted_all
 EVENTS_PUBLISHED = Counter("quakestream_events_published", "Events handed to the log.", ["source"])
 EVENTS_ACKNOWLEDGED = Counter("quakestream_events_acknowledged", "Events that the log has acknowledged.", ["source"])
 EVENTS_REFUSED = Counter("quakestream_events_refused", "Events of a source that were not publishable.", ["source"])
+REFUSED_KEPT = Gauge("quakestream_refused_kept", "What was refused and is kept to be read again.", ["source"])
+REFUSED_FELL_OUT = Counter(
+    "quakestream_refused_fell_out", "What was refused and is kept no more, for there was no room.", ["source"]
+)
+REFUSED_UNKEPT = Counter("quakestream_refused_unkept", "What was refused and could not be kept.", ["source"])
+SOURCE_SILENT = Gauge(
+    "quakestream_source_silent", "1 while a source reports nothing for longer than it ever kept still.", ["source"]
+)
 BACKPRESSURE = Counter("quakestream_publish_backpressure", "Times that a source had to wait for room in the queue.")
 PUBLISH_QUEUE_USED = Gauge("quakestream_publish_queue_used", "Events on their way to the log.")
 PUBLISH_SECONDS = Histogram(

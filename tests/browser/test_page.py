@@ -375,6 +375,13 @@ def test_status_tells_of_the_sources_their_lag_and_their_error(dashboard: Dashbo
     sources = [
         {"name": "usgs", "state": "live", "published": 1234, "lagMs": 190_000, "lastError": None},
         {"name": "emsc", "state": "failing", "published": 7, "lagMs": None, "lastError": "503 <b>Busy</b>"},
+        {
+            "name": "fdsn:noa",
+            "state": "live",
+            "refused": 3,
+            "lastRefused": {"at": "2020-01-01T00:00:00.000Z", "reason": "event <b>x</b>: no origin"},
+            "silentSince": "2020-01-01T00:00:00.000Z",
+        },
     ]
 
     def answer(route: Route) -> None:
@@ -389,6 +396,10 @@ def test_status_tells_of_the_sources_their_lag_and_their_error(dashboard: Dashbo
     assert "troubled" not in str(well.get_attribute("class"))
     assert {"failing", "503 <b>Busy</b>"} <= set(troubled.inner_text().splitlines())
     assert "troubled" in str(troubled.get_attribute("class"))
+    silent = dashboard.page.locator(".source", has_text="fdsn:noa")
+    assert "troubled" in str(silent.get_attribute("class"))
+    assert "Silent since" in silent.inner_text()
+    assert "event <b>x</b>: no origin" in silent.inner_text()
 
 
 @pytest.mark.parametrize("view", ["map", "list", "charts", "status", "detail", "settings"])

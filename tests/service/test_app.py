@@ -117,7 +117,18 @@ def test_the_status_has_the_contracts_fields(ask: Callable[..., None]) -> None:
         assert set(status) == {"running", "sources", "queue", "log"}
         assert status["running"] is True
         source, _http = status["sources"]
-        assert set(source) == {"name", "state", "published", "acknowledged", "lastEventAt", "lagMs", "lastError"}
+        assert set(source) == {
+            "name",
+            "state",
+            "published",
+            "acknowledged",
+            "lastEventAt",
+            "lagMs",
+            "lastError",
+            "refused",
+            "lastRefused",
+            "silentSince",
+        }
         assert source["state"] == "live"
         assert source["lastEventAt"] == "1970-01-01T00:00:00.000Z"
         assert set(status["queue"]) == {"used", "size"}

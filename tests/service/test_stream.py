@@ -317,6 +317,9 @@ def test_a_stop_does_not_wait_for_a_log_that_is_away(tmp_path: Path) -> None:
                         "lastEventAt": None,
                         "lagMs": None,
                         "lastError": None,
+                        "refused": 0,
+                        "lastRefused": None,
+                        "silentSince": None,
                     }
                 ],
                 "queue": {"used": 0, "size": 100},
@@ -344,6 +347,7 @@ def test_states_are_told_on_change(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             await until(lambda: told()[-1]["state"] == "stopped")
             assert set(told()[-1]) == {
                 "name", "state", "published", "acknowledged", "lastEventAt", "lagMs", "lastError", "at",
+                "refused", "lastRefused", "silentSince",
             }  # fmt: skip
             assert told()[-1]["at"] == "1970-01-01T00:00:00.000Z"
             assert set(log.keys("states")) == {"step"}

@@ -53,7 +53,8 @@ function sourceCard(app: App, source: Source): TemplateResult {
   const lag = source.lagMs ?? null;
   const last =
     source.lastEventAt === null || source.lastEventAt === undefined ? null : new Date(source.lastEventAt).getTime();
-  const troubled = Boolean(source.lastError) || source.state === "gone" || source.state === "failing";
+  const troubled =
+    Boolean(source.lastError) || source.state === "gone" || source.state === "failing" || Boolean(source.silentSince);
   return html`<li class="source ${troubled ? "troubled" : ""}">
     <header>
       <b>${source.name}</b><span class="tag status">${textIfKnown(`source.${source.state}`) ?? source.state}</span>
@@ -62,8 +63,22 @@ function sourceCard(app: App, source: Source): TemplateResult {
       <div><dt>${text("source.last")}</dt><dd>${last === null ? "–" : format.ago(last, app.realNow())}</dd></div>
       <div><dt>${text("source.lag")}</dt><dd>${lag === null ? "–" : format.duration(lag)}</dd></div>
       <div><dt>${text("source.published")}</dt><dd>${format.number(source.published ?? 0)}</dd></div>
+      ${source.refused ? html`<div><dt>${text("source.refused")}</dt><dd>${format.number(source.refused)}</dd></div>` : nothing}
       <div><dt>${text("source.seen")}</dt><dd>${source.seenAt ? format.ago(source.seenAt, app.realNow()) : "–"}</dd></div>
     </dl>
+    ${
+      source.silentSince
+        ? html`<p class="error">${text("source.silent", { since: format.ago(new Date(source.silentSince).getTime(), app.realNow()) })}</p>`
+        : nothing
+    }
+    ${
+      source.lastRefused
+        ? html`<p class="refused">${text("source.last-refused", {
+            ago: format.ago(new Date(source.lastRefused.at).getTime(), app.realNow()),
+            reason: source.lastRefused.reason,
+          })}</p>`
+        : nothing
+    }
     ${source.lastError ? html`<p class="error">${source.lastError}</p>` : nothing}
   </li>`;
 }

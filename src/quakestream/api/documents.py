@@ -142,6 +142,13 @@ class SnapshotMessage(PushMessage):
     fetch: str
 
 
+class SourceRefusal(Document):
+    """What a source sent and nobody could read."""
+
+    at: str
+    reason: str
+
+
 class SourceState(Document):
     """A source as earthquake-service told last."""
 
@@ -152,6 +159,11 @@ class SourceState(Document):
     last_event_at: str | None = None
     lag_ms: int | None = Field(None, description="From the origin of its last event to its publication.")
     last_error: str | None = None
+    refused: int | None = Field(None, description="What came of it and could not be read or published.")
+    last_refused: SourceRefusal | None = Field(None, description="The newest of that.")
+    silent_since: str | None = Field(
+        None, description="When it last reported, if that is longer ago than it ever kept still: an alarm."
+    )
     seen_at: int | None = None
 
 

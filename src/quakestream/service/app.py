@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
+import sqlite3
+from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import structlog
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Security
 from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -20,6 +24,7 @@ from quakestream.service.posts import (
     RETRY_AFTER_S,
     Posts,
 )
+from quakestream.service.refused import RefusedStore
 from quakestream.service.stream import Stream, Wanted
 from quakestream.sources import State
 from quakestream.telemetry import REQUESTS_REFUSED
@@ -28,7 +33,10 @@ from quakestream.web import MAX_BODY_BYTES, BodyLimit, Readiness, create_app, ke
 POST_PATH: Final = "/earthquake-events"
 START_PATH: Final = "/earthquake-events/start"
 STOP_PATH: Final = "/earthquake-events/stop"
+REFUSED_PATH: Final = "/earthquake-events/refused"
 STATUS_PATH: Final = "/earthquake-events/status"
+MAX_REFUSED: Final = 100
+"""In one answer: 6.4 MB at most."""
 MAX_LOGGED: Final = 1000
 """Of what a start wants, in the log."""
 
@@ -37,6 +45,13 @@ log = structlog.get_logger(__name__)
 
 class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+class LastRefused(_Shape):
+    """What was refused last."""
+
+    at: str
+    reason: str
 
 
 class SourceStatus(_Shape):
@@ -49,6 +64,15 @@ class SourceStatus(_Shape):
     lastEventAt: str | None = Field(description="When the last acknowledgement came; ISO 8601.")  # noqa: N815
     lagMs: int | None = Field(description="From its `updated` to that acknowledgement.")  # noqa: N815
     lastError: str | None = Field(description="Why it fails. null: it does not.")  # noqa: N815
+    refused: int | None = Field(
+        None,
+        description="What came of it and could not be read or published, and was not since; the same bytes count once. "
+        "null: not known now.",
+    )
+    lastRefused: LastRefused | None = Field(None, description="The newest of that.")  # noqa: N815
+    silentSince: str | None = Field(  # noqa: N815
+        None, description="When it last reported, if that is longer ago than it ever kept still: an alarm. ISO 8601."
+    )
 
 
 class QueueStatus(_Shape):
@@ -74,6 +98,37 @@ class Status(_Shape):
     log: LogStatus
 
 
+class RefusedEntry(_Shape):
+    """One thing that was refused."""
+
+    number: int
+    source: str
+    firstAt: str  # noqa: N815
+    lastAt: str  # noqa: N815
+    times: int = Field(description="How often these bytes came.")
+    reason: str
+    bytes: int = Field(description="How many there were.")
+    whole: bool = Field(description="Whether all of them are kept: at most 64 kB are.")
+    form: str | None = Field(description="How they are read again. null: that is no use.")
+    text: str | None = Field(description="The bytes, where they are UTF-8.")
+    base64: str | None = Field(description="The bytes, where they are not.")
+
+
+class RefusedCounts(_Shape):
+    """Of one source."""
+
+    kept: int
+    fellOut: int = Field(description="For which there was no room any more.")  # noqa: N815
+
+
+class RefusedList(_Shape):
+    """What was refused, the newest first."""
+
+    refused: list[RefusedEntry]
+    counts: dict[str, RefusedCounts]
+    next: int | None = Field(description="Give it back as `before` for older ones. null: there are none.")
+
+
 class Posted(_Shape):
     """What became of the events that were posted."""
 
@@ -82,12 +137,17 @@ class Posted(_Shape):
 
 
 def service_app(
-    stream: Stream, posts: Posts, token: str, rules: Rules | None = None, proxies: Proxies | None = None
+    stream: Stream,
+    posts: Posts,
+    token: str,
+    rules: Rules | None = None,
+    proxies: Proxies | None = None,
+    refused: RefusedStore | None = None,
 ) -> FastAPI:
     """The service's interface to `stream` and `posts`. `token`: the key to post with; empty lets nobody in.
 
     `rules`: who may ask, and who may control the stream; None: whoever reaches the app, as within a test.
-    `proxies`: what stands before it.
+    `proxies`: what stands before it. `refused`: what was refused; None: it is not kept.
     """
 
     async def ready() -> Readiness:
@@ -97,7 +157,9 @@ def service_app(
         details["log"] |= {name: text for name, text in (("error", trouble), ("notice", publisher.notice)) if text}
         if stream.silenced:
             details["stream"] = "AUTOSTART_SOURCES is set, but the stream was stopped over HTTP"
-        well = publisher.reachable and trouble is None and not stream.silenced
+        if silent := stream.silent:
+            details["silent"] = silent
+        well = publisher.reachable and trouble is None and not stream.silenced and not silent
         return Readiness("ok" if well else "degraded", details)
 
     app = create_app(
@@ -172,6 +234,33 @@ def service_app(
             return problem(503, str(error), {"Retry-After": str(RETRY_AFTER_S)})
         return JSONResponse({"accepted": accepted, "duplicates": duplicates}, 202)
 
+    @app.get(
+        REFUSED_PATH,
+        tags=["events"],
+        summary="What was refused",
+        response_model=RefusedList,
+        responses=problems(400, 401, 403, 404, 503),
+        dependencies=[Depends(_either_key(token, rules))],
+    )
+    async def list_refused(
+        source: Annotated[str | None, Query(max_length=200, description="Of this source alone.")] = None,
+        before: Annotated[int | None, Query(ge=1, le=2**62, description="`next` of the answer before.")] = None,
+        limit: Annotated[int, Query(ge=1, le=MAX_REFUSED)] = 20,
+    ) -> Any:
+        """Bytes that could not be read or published, with the reason: of sources and of posts, the newest first.
+
+        Needs the key of `INGEST_TOKEN` or that of `CONTROL_TOKEN`; where neither is set, it answers this machine alone.
+        """
+        if refused is None:
+            return problem(404, "what is refused is not kept: see the service's log", {})
+        try:
+            kept = refused.newest(limit, before, source)
+            counts = refused.counts()
+        except sqlite3.Error as error:
+            return problem(503, f"what was refused can't be read: {error}", {"Retry-After": str(RETRY_AFTER_S)})
+        following = kept[-1].number if len(kept) == limit else None
+        return {"refused": [one.document() for one in kept], "counts": counts, "next": following}
+
     @app.get(STATUS_PATH, tags=["stream"], summary="State of the stream and of the catalogue", response_model=Status)
     async def status() -> dict[str, Any]:
         """The sources of the stream; where events may be posted, what is posted is one of them, the last."""
@@ -183,6 +272,26 @@ def service_app(
     if proxies is not None:
         app.add_middleware(Proxied, proxies=proxies)
     return app
+
+
+def _either_key(token: str, rules: Rules | None) -> Callable[..., None]:
+    """Lets in who may post or control: what was refused was theirs."""
+    keys = [key for key in (token, rules.control_token if rules else "") if key]
+
+    def let_in(
+        request: Request,
+        key: Annotated[HTTPAuthorizationCredentials | None, Security(HTTPBearer(auto_error=False))],
+    ) -> None:
+        if not keys:
+            if rules is not None:
+                rules.control(request, key)
+            return
+        given = key.credentials.encode() if key else b""
+        if not any([secrets.compare_digest(given, one.encode()) for one in keys]):  # noqa: C419 - each is compared
+            why = "not the key" if key else "INGEST_TOKEN or CONTROL_TOKEN is needed: `Authorization: Bearer …`"
+            raise HTTPException(401, why, {"WWW-Authenticate": "Bearer"})
+
+    return let_in
 
 
 def _shown(wanted: Wanted | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from importlib.metadata import version
@@ -27,10 +28,12 @@ from quakestream.service.fallback import fall_back
 from quakestream.service.posts import Posts
 from quakestream.service.publisher import Publisher
 from quakestream.service.recollection import WATCH_INTERVAL_S, Recollection
+from quakestream.service.refused import FILE_NAME, RefusedStore
 from quakestream.service.stream import Stream
 from quakestream.sources import Source, SourceContext
 from quakestream.sources.allowed import SourceUrls
 from quakestream.sources.memory import Memory
+from quakestream.sources.refusals import Refusals
 from quakestream.steps import Steps
 
 DELIVERY_SHARE: Final = 0.9
@@ -69,8 +72,13 @@ async def _serve(
     *,
     remembering: bool,
 ) -> int:
-    with sole_instance(settings.data_dir / f"{settings.program}.lock"), _memories(settings) as (published, control):
-        build, build_own = _builder(settings, published, control), _builder(settings, published, control, own=True)
+    with (
+        sole_instance(settings.data_dir / f"{settings.program}.lock"),
+        _memories(settings) as (published, control),
+        _refused(settings) as refused,
+    ):
+        build = _builder(settings, published, control, refused or Refusals())
+        build_own = _builder(settings, published, control, refused or Refusals(), own=True)
         autostart = _autostart(settings, build_own)
         key = settings.control_token.get_secret_value()
         rules = Rules.of(settings, control_token=key, control_origins=settings.control_origins)
@@ -80,12 +88,26 @@ async def _serve(
         states_topic = source_status_topic(settings).name
         steps = Steps.of(settings)
         publisher = Publisher(
-            event_log, stream_topics(settings), queue_size=settings.publish_queue_size, now_ms=now_ms, steps=steps
+            event_log,
+            stream_topics(settings),
+            queue_size=settings.publish_queue_size,
+            now_ms=now_ms,
+            steps=steps,
+            refusals=refused,
         )
         published.newest = publisher.newest
         recalled = asyncio.Event()
         recollection = Recollection(event_log, settings.topic(), published)
-        stream = Stream(publisher, build, control if remembering else None, autostart, build_own, recalled)
+        stream = Stream(
+            publisher,
+            build,
+            control if remembering else None,
+            autostart,
+            build_own,
+            recalled,
+            reports=published,
+            now_ms=now_ms,
+        )
         posts = Posts(
             publisher,
             published,
@@ -99,7 +121,9 @@ async def _serve(
         try:
             async with (
                 program.listening(
-                    service_app(stream, posts, settings.ingest_token.get_secret_value(), rules, Proxies.of(settings)),
+                    service_app(
+                        stream, posts, settings.ingest_token.get_secret_value(), rules, Proxies.of(settings), refused
+                    ),
                     name=settings.program,
                     host=settings.listens_on(),
                     port=settings.port,
@@ -169,16 +193,34 @@ async def _drain(stream: Stream, publisher: Publisher, states_topic: str, deadli
 def _memories(settings: ServiceSettings) -> Iterator[tuple[Memory, Memory]]:
     """What the sources have published, for this log alone; what is wanted and was performed, whatever the log."""
     path = settings.data_dir / f"{settings.program}.sqlite3"
-    brokers = ",".join(sorted(settings.kafka_brokers.split(","))) if settings.event_log == "kafka" else ""
     with (
-        contextlib.closing(Memory(path, f"{settings.event_log}:{brokers}/{settings.topic()}")) as published,
+        contextlib.closing(Memory(path, stream_name(settings))) as published,
         contextlib.closing(Memory(path, settings.program)) as control,
     ):
         yield published, control
 
 
+def stream_name(settings: ServiceSettings) -> str:
+    """What the memory calls the stream: its log and its topic."""
+    brokers = ",".join(sorted(settings.kafka_brokers.split(","))) if settings.event_log == "kafka" else ""
+    return f"{settings.event_log}:{brokers}/{settings.topic()}"
+
+
+@contextlib.contextmanager
+def _refused(settings: ServiceSettings) -> Iterator[RefusedStore | None]:
+    """What is refused; None where its file can't be opened, which keeps nothing that can be read from the stream."""
+    try:
+        store = RefusedStore(settings.data_dir / FILE_NAME, now_ms)
+    except sqlite3.Error as error:
+        log.exception("what is refused can't be kept", file=FILE_NAME, reason=str(error))
+        yield None
+        return
+    with contextlib.closing(store):
+        yield store
+
+
 def _builder(
-    settings: ServiceSettings, memory: Memory, performed: Memory, *, own: bool = False
+    settings: ServiceSettings, memory: Memory, performed: Memory, refusals: Refusals, *, own: bool = False
 ) -> Callable[[Mapping[str, Any], float | None], Source]:
     """Makes sources of a start body; `own`: of what the operator chose, who may name any URL and pace."""
     urls = SourceUrls(listed(settings.source_urls))
@@ -200,6 +242,7 @@ def _builder(
             emsc_fdsn_url=settings.emsc_fdsn_url,
             source_urls=None if own else urls,
             names_reserved=True,
+            refusals=refusals,
             least_interval_ms=0.0 if own else config.LEAST_INTERVAL_MS,
         )
         return sources.build(wanted, context)

@@ -20,6 +20,7 @@ from quakestream.plain import BOM, JSON
 from quakestream.service.publisher import Publisher
 from quakestream.sources.memory import FORGET_AFTER_MS, Memory
 from quakestream.sources.presets import AGENCIES
+from quakestream.sources.refusals import Reading, RefusedBytes
 from quakestream.telemetry import EVENTS_POSTED
 
 LABEL: Final = "http"
@@ -94,8 +95,9 @@ class Posts:
         """
         try:
             events = self._events(body)
-        except Refusal:
+        except Refusal as refusal:
             EVENTS_POSTED.labels("refused").inc()
+            self._publisher.refusals.refuse(LABEL, [RefusedBytes(body, str(refusal))], Reading("post"))
             raise
         try:
             async with asyncio.timeout(WAIT_S), self._turn:
@@ -116,7 +118,9 @@ class Posts:
 
     def document(self) -> dict[str, Any]:
         """How it is, as the status has a source: `failing` until a post succeeds again."""
-        return self._publisher.tally(LABEL).document(LABEL, "live" if self._error is None else "failing", self._error)
+        state = "live" if self._error is None else "failing"
+        document = self._publisher.tally(LABEL).document(LABEL, state, self._error)
+        return document | self._publisher.refusals.state(LABEL) | {"silentSince": None}
 
     async def _publish(self, events: Sequence[EarthquakeEvent]) -> int:
         now_ms = self._now_ms()

@@ -19,6 +19,7 @@ from quakestream.errors import Backpressure, Fatal, QuakestreamError, Rejected, 
 from quakestream.event import MAX_EVENT_BYTES, EarthquakeEvent, cloudevent_headers, encode, iso_time, new_traceparent
 from quakestream.log import EventLog, Fingerprint, Identity, Record, Topic
 from quakestream.log.topics import made_anew, missing
+from quakestream.sources.refusals import Reading, Refusals, RefusedBytes
 from quakestream.steps import SILENT, Steps
 
 BATCH: Final = 500
@@ -33,6 +34,8 @@ STATUS_ROOM: Final = 100
 """Room in the producer's queue beside that of the events, so that a full queue does not silence the sources' states."""
 
 Outcome = int | QuakestreamError
+
+_AS_PUBLISHED: Final = Reading("event")
 
 log = structlog.get_logger(__name__)
 
@@ -90,8 +93,10 @@ class Publisher:
         queue_size: int,
         now_ms: Callable[[], int],
         steps: Steps = SILENT,
+        refusals: Refusals | None = None,
     ) -> None:
-        """`topics[0]` is the stream; all of `topics` are made when they do not exist."""
+        """`topics[0]` is the stream; all of `topics` are made when they do not exist. `refusals`: keeps what is."""
+        self.refusals = refusals or Refusals()
         self.kind = log.kind
         self._steps = steps
         self.queue_size = queue_size
@@ -274,12 +279,13 @@ class Publisher:
             try:
                 yield self._record(event, trace, backfill=backfill)
             except (ValueError, TypeError, OverflowError) as error:
-                self._refuse(source, event.key, str(error))
+                self._refuse(source, event.key, str(error), repr(event).encode(errors="backslashreplace"), None)
 
     def _small_enough(self, source: str, record: Record) -> bool:
         size = len(record.value or b"")
         if size > MAX_EVENT_BYTES:
-            self._refuse(source, _id(record), f"{size} bytes: an event has at most {MAX_EVENT_BYTES}")
+            why = f"{size} bytes: an event has at most {MAX_EVENT_BYTES}"
+            self._refuse(source, _id(record), why, record.value or b"", _AS_PUBLISHED)
         return size <= MAX_EVENT_BYTES
 
     async def _send(self, source: str, records: Sequence[Record], updated_ms: int | None) -> _Sent:
@@ -366,14 +372,14 @@ class Publisher:
         nobody_waits = self._closing or sent.outcomes.cancelled()
         for record, outcome in zip(sent.records, outcomes, strict=True):
             if isinstance(outcome, Rejected):
-                self._refuse(sent.source, _id(record), str(outcome))
+                self._refuse(sent.source, _id(record), str(outcome), record.value or b"", _AS_PUBLISHED)
             elif nobody_waits and not isinstance(outcome, int):
                 self.undelivered += 1
 
-    def _refuse(self, source: str, id_: str, why: str) -> None:
+    def _refuse(self, source: str, id_: str, why: str, raw: bytes, reading: Reading | None) -> None:
         self.tally(source).refused += 1
-        telemetry.EVENTS_REFUSED.labels(source).inc()
         log.error("event refused", source=source, id=id_, why=why)
+        self.refusals.refuse(source, [RefusedBytes(raw, f"{id_}: {why}")], reading)
 
     def _complain(self) -> None:
         telemetry.BACKPRESSURE.inc()

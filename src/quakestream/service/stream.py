@@ -22,9 +22,10 @@ from quakestream import supervision, telemetry
 from quakestream.backoff import pauses
 from quakestream.config import LEAST_INTERVAL_MS
 from quakestream.errors import Fatal, Rejected, Retryable
-from quakestream.event import EarthquakeEvent
+from quakestream.event import EarthquakeEvent, iso_time
 from quakestream.secrecy import redacted
 from quakestream.service.publisher import RETRY_S, Publisher
+from quakestream.service.silence import Silence
 from quakestream.sources import Source, State
 from quakestream.sources.memory import Memory
 
@@ -100,12 +101,16 @@ class Stream:
         autostart: Sequence[Mapping[str, Any]] = (),
         build_own: Callable[[Mapping[str, Any], float | None], Source] | None = None,
         recalled: asyncio.Event | None = None,
+        *,
+        reports: Memory | None = None,
+        now_ms: Callable[[], int] | None = None,
     ) -> None:
         """`build` makes a source from its entry in a start body and a pace, or says `Rejected`.
 
         `control` remembers what was wanted; None: nothing is remembered, and `resume` starts `autostart` every time.
         `build_own` builds what the operator chose, `autostart`; None: as `build`. `recalled`: sources may ask the
         memory; they wait for it.
+        `reports` remembers how often each source reports; without `now_ms` nobody listens whether one falls silent.
         """
         self.changed = asyncio.Event()
         """Set when a source's state changes."""
@@ -114,6 +119,8 @@ class Stream:
         self.publisher = publisher
         """What the sources publish through."""
         self.recalled = recalled
+        self.now_ms = now_ms
+        self.reports = reports
         self._build = build
         self._build_own = build_own or build
         self._stopped = False
@@ -136,6 +143,11 @@ class Stream:
     def filled_in(self) -> bool:
         """Whether something runs that nobody asked for, in place of what does not answer."""
         return any(run.fills_in for run in self._runs)
+
+    @property
+    def silent(self) -> list[str]:
+        """The sources that report nothing for longer than they ever kept still."""
+        return [run.name for run in self._runs if run.silent_since is not None]
 
     @property
     def stopped(self) -> bool:
@@ -316,6 +328,12 @@ class _Run:
         self._idle = asyncio.Event()
         self._idle.set()
         self._stopping = False
+        self._silence: Silence | None = None
+
+    @property
+    def silent_since(self) -> int | None:
+        """Since when nothing has come of it, where that is an alarm; ms."""
+        return self._silence.since_ms() if self._silence and self.at_work else None
 
     @property
     def at_work(self) -> bool:
@@ -325,6 +343,8 @@ class _Run:
     def begin(self) -> None:
         if self._source is not None:
             self._stopping = False
+            if self._source.never_ends and self._stream.now_ms is not None:
+                self._silence = Silence(self.name, self._stream.reports, self._stream.now_ms)
             self._task = supervision.once("source", self._work(self._source), on_error=self._fail)
 
     async def publish(self, events: Sequence[EarthquakeEvent], *, backfill: bool = False) -> None:
@@ -334,6 +354,8 @@ class _Run:
             if self._stopping:
                 await asyncio.Event().wait()  # until it is cancelled, which is a moment away
             await self._stream.publisher.publish(self.name, events, backfill=backfill)
+            if self._silence is not None:
+                self._silence.heard(events, backfill=backfill)
         finally:
             self._idle.set()
         if self.state == "starting" and events:
@@ -368,7 +390,10 @@ class _Run:
             self.report("stopped", error=self._error)
 
     def document(self) -> dict[str, Any]:
-        return self._stream.publisher.tally(self.name).document(self.name, self.state, self._error)
+        publisher, since_ms = self._stream.publisher, self.silent_since
+        document = publisher.tally(self.name).document(self.name, self.state, self._error)
+        silent = {"silentSince": None if since_ms is None else iso_time(since_ms)}
+        return document | publisher.refusals.state(self.name) | silent
 
     async def _work(self, source: Source) -> None:
         pauses_s = pauses(*RETRY_S)

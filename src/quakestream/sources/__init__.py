@@ -97,6 +97,8 @@ class Source(abc.ABC):
 
     name: ClassVar[str]
     Options: ClassVar[type[SourceOptions]]
+    never_ends: ClassVar[bool] = False
+    """Whether it is an agency's, whose earthquakes go on: that it says nothing for long is an alarm."""
 
     def __init__(self, options: Any, context: SourceContext) -> None:
         self.options = options

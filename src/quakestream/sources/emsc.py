@@ -75,6 +75,7 @@ class EmscSource(Source):
 
     name = "emsc"
     Options = EmscOptions
+    never_ends = True
 
     def __init__(self, options: EmscOptions, context: SourceContext) -> None:
         super().__init__(options, context)

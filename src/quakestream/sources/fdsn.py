@@ -105,6 +105,7 @@ class FdsnSource(Source):
 
     name = "fdsn"
     Options = FdsnOptions
+    never_ends = True
 
     def __init__(self, options: FdsnOptions, context: SourceContext) -> None:
         super().__init__(options, context)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -45,6 +45,9 @@ class Reading:
 class Refusals:
     """Says and counts what is refused. This one keeps nothing; the service's own store does."""
 
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+
     def refuse(self, label: str, refused: Sequence[RefusedBytes], reading: Reading | None = None) -> None:
         """These of the source `label` were not published. `reading`: how to try again; None: to try again is no use.
 
@@ -57,5 +60,10 @@ class Refusals:
         log.warning("refused", source=label, count=len(refused), first=first)
         self._keep(label, refused, reading)
 
-    def _keep(self, label: str, refused: Sequence[RefusedBytes], reading: Reading | None) -> None:
+    def state(self, label: str) -> dict[str, Any]:
+        """`refused` and `lastRefused` of a source, for the status."""
+        return {"refused": self._counts.get(label, 0), "lastRefused": None}
+
+    def _keep(self, label: str, refused: Sequence[RefusedBytes], reading: Reading | None) -> None:  # noqa: ARG002 - for who keeps
         """Keep them."""
+        self._counts[label] = self._counts.get(label, 0) + len(refused)

@@ -93,6 +93,7 @@ class UsgsSource(Source):
 
     name = "usgs"
     Options = UsgsOptions
+    never_ends = True
 
     def __init__(self, options: UsgsOptions, context: SourceContext) -> None:
         super().__init__(options, context)
