@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -20,8 +21,12 @@ from kafka import KafkaConsumer, KafkaProducer
 
 from quakestream import config
 from quakestream.config import ConsumerSettings
+from quakestream.errors import Fatal
+from quakestream.log import Record, Topic
+from quakestream.log.kafka import KafkaLog
 from quakestream.log.opening import catalog_topic, stream_topics
 from tests.conftest import ROOT, Broker
+from tests.contracts.event_log import Keeper, poll_until
 from tests.end_to_end.conftest import kafka_settings
 from tests.end_to_end.programs import Program, Site, acknowledged, last_seq
 from tests.waiting import eventually
@@ -152,10 +157,15 @@ def _aiokafka(written: Written, value: bytes) -> None:
     asyncio.run(read_and_write())
 
 
-def _kafkajs(written: Written, value: bytes) -> None:
+def _node() -> list[str]:
     node = shutil.which("node", path=f"{ROOT}/.venv/bin{os.pathsep}{os.environ['PATH']}")
     assert node is not None, "make setup brings Node.js"
-    program = [node, str(NODE / "kafkajs.mjs"), written.brokers]
+    assert (NODE / "node_modules/kafkajs").exists(), "make setup brings kafkajs"
+    return [node, "--no-warnings", str(NODE / "kafkajs.mjs")]
+
+
+def _kafkajs(written: Written, value: bytes) -> None:
+    program = [*_node(), written.brokers]
     _by_programs(written, [*program, "read", *written.topics], [*program, "write", written.topic, value.decode()], b"")
 
 
@@ -176,6 +186,8 @@ def _by_programs(written: Written, read: Sequence[str], write: Sequence[str], wo
         subprocess.Popen(read, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True) as reader,
         subprocess.Popen(write, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT) as writer,
     ):
+        late = threading.Timer(LIMIT_S, reader.kill)  # what it prints then ends
+        late.start()
         try:
             said, _ = writer.communicate(words, LIMIT_S)
             assert writer.returncode == 0, said
@@ -187,6 +199,7 @@ def _by_programs(written: Written, read: Sequence[str], write: Sequence[str], wo
                 others.append(line)
             raise AssertionError("".join(others)[-2000:])
         finally:
+            late.cancel()
             reader.kill()
             writer.kill()
 
@@ -199,3 +212,63 @@ def test_each_client_reads_all_topics_and_is_read(written: Written, client: Call
     event = {"id": id_, "magnitude": 4.5, "location": {"latitude": 10.5, "longitude": -120}, "timestamp": 10**12}
     client(written, json.dumps(event).encode())
     eventually(lambda: written.arrives(id_))
+
+
+@contextlib.contextmanager
+def _kafkajs_in(topic: str, brokers: str) -> Iterator[subprocess.Popen[str]]:
+    """kafkajs as a member of the group that is called as its topic."""
+    command, pipe = [*_node(), brokers, "read", topic], subprocess.PIPE
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True, env=os.environ | {"GROUP": topic}
+    ) as member:
+        late = threading.Timer(LIMIT_S, member.kill)
+        late.start()
+        try:
+            yield member
+        finally:
+            late.cancel()
+            member.kill()
+
+
+@pytest.fixture
+def shared_topic(kafka_broker: Broker) -> Iterator[tuple[KafkaLog, str]]:
+    name = f"book-{uuid.uuid4().hex[:8]}"
+    with contextlib.closing(KafkaLog(kafka_broker.address, "test")) as log:
+        log.ensure_topics([Topic(name)])
+        producer = log.producer()
+        producer.send([Record(name, b"k", b"%d" % n) for n in range(5)]).result(LIMIT_S)
+        yield log, name
+        producer.close(5)
+
+
+def test_whoever_comes_second_into_a_group_of_another_program_is_told_to_use_another(
+    shared_topic: tuple[KafkaLog, str], kafka_broker: Broker
+) -> None:
+    """kafkajs, as the book's consumer, shares partitions in another way: the one that was there goes on."""
+    log, topic = shared_topic
+    with _kafkajs_in(topic, kafka_broker.address) as theirs:
+        messages = (line for line in theirs.stdout if line.startswith("k\t"))  # beside what passes by itself
+        assert next(messages) == "k\t0\n"
+        reader = log.reader(topic, topic, Keeper())
+        with pytest.raises(Fatal, match=f"members of group {topic} use another protocol.*Use another KAFKA_GROUP_ID"):
+            poll_until(reader, bool)
+        reader.close()
+        other = log.reader(topic, f"{topic}-another", Keeper())
+        assert len(poll_until(other, lambda records: len(records) == 5)) == 5
+        other.close()
+        assert [next(messages) for _ in range(4)] == [f"k\t{n}\n" for n in range(1, 5)]
+
+
+def test_ours_goes_on_where_another_program_comes_into_its_group(
+    shared_topic: tuple[KafkaLog, str], kafka_broker: Broker
+) -> None:
+    log, topic = shared_topic
+    reader = log.reader(topic, topic, Keeper())
+    assert len(poll_until(reader, lambda records: len(records) == 5)) == 5
+    with _kafkajs_in(topic, kafka_broker.address) as theirs:
+        assert any("protocols are incompatible" in line for line in iter(theirs.stdout.readline, ""))
+        producer = log.producer()
+        producer.send([Record(topic, b"k", b"more")]).result(LIMIT_S)
+        assert [record.value for record in poll_until(reader, bool)] == [b"more"]
+        producer.close(5)
+    reader.close()

@@ -1,5 +1,5 @@
 // kafkajs as anybody installs it. It ends when its standard input does.
-//   node kafkajs.mjs BROKERS read TOPIC…          prints key, tab and value of each message, from the first on
+//   node kafkajs.mjs BROKERS read TOPIC…          prints key, tab and value of each message, from the first on; GROUP
 //   node kafkajs.mjs BROKERS write TOPIC VALUE    sends one message
 import { Kafka, logLevel } from "kafkajs";
 
@@ -13,7 +13,7 @@ if (what === "write") {
   await producer.send({ topic, messages: [{ value }] });
   await producer.disconnect();
 } else {
-  const consumer = kafka.consumer({ groupId: `kafkajs-${process.pid}` });
+  const consumer = kafka.consumer({ groupId: process.env.GROUP ?? `kafkajs-${process.pid}` });
   await consumer.connect();
   await consumer.subscribe({ topics: rest, fromBeginning: true });
   await consumer.run({
