@@ -57,7 +57,7 @@ def test_the_page_asks_for_nothing_beside_the_path(
         dashboard.row(f"Near {name}2").wait_for()
         dashboard.row(f"Near {name}2").click()
         eventually(lambda: "id=" in page.url, tell=lambda: page.url)
-        assert dashboard.badge() == "Live"
+        eventually(lambda: dashboard.badge() == "Live", tell=dashboard.badge)
         scope = page.evaluate("navigator.serviceWorker.register('sw.js').then((found) => found.scope)")
         assert scope == f"{before}{PREFIX}/"
         assert urlsplit(page.url).path == f"{PREFIX}/"

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quakestream.seismology import intensity
@@ -101,6 +101,7 @@ def test_many_at_once_are_the_same_as_one_by_one(model: Model, magnitude: float,
     np.testing.assert_allclose(intensity.mmi_values(model, magnitude, distances), one_by_one, rtol=0, atol=1e-9)
 
 
+@example(model="allen-2012", magnitude=9.5, depth_km=0.0, mmi=2.0)
 @given(st.sampled_from(MODELS), st.floats(2, 9.5), st.floats(0, 70), st.floats(2, 9))
 def test_the_radius_is_where_the_intensity_ends(model: Model, magnitude: float, depth_km: float, mmi: float) -> None:
     radius_km = intensity.radius_km(model, magnitude, depth_km, mmi)
@@ -108,6 +109,8 @@ def test_the_radius_is_where_the_intensity_ends(model: Model, magnitude: float, 
     values = intensity.mmi_values(model, magnitude, np.hypot(distances, depth_km))
     if radius_km is None:
         assert (values < mmi).all()
+    elif radius_km == intensity._HALF_EARTH_KM:  # it is felt all over the Earth
+        assert intensity.mmi(model, magnitude, math.hypot(radius_km, depth_km)) >= mmi
     else:
         assert intensity.mmi(model, magnitude, math.hypot(radius_km, depth_km)) == pytest.approx(mmi, abs=1e-6)
         assert (values[distances > radius_km + 1e-6] < mmi).all()

@@ -30,6 +30,9 @@ POSITION: Final = r"^([0-9A-Za-z]{1,32}-)?[0-9]{1,18}$"
 """The id of a pushed message, or its `seq` alone."""
 
 
+NO_TIME: Final = "a time is ISO 8601 (2018-02-07T01:46:13Z) or ms since 1970"
+
+
 def epoch_ms(value: object) -> object:
     """A time as ms since 1970 UTC, from ms or ISO 8601 (UTC where no zone is given); a fraction of a ms is dropped.
 
@@ -38,14 +41,19 @@ def epoch_ms(value: object) -> object:
     """
     text = str(value).strip()
     if _NUMBER.fullmatch(text) and not _YEAR.fullmatch(text):
-        number = Decimal(text)
+        if abs(float(text)) > LATEST_MS * 10:  # `1e999` would be a number of that many digits
+            raise ValueError(NO_TIME)
+        try:
+            number = Decimal(text)
+        except ArithmeticError:  # an exponent that no decimal has
+            raise ValueError(NO_TIME) from None
         if looks_like_seconds(number, clock.now_ms()):
             raise ValueError(LIKE_SECONDS)
         return math.floor(number)
     try:
         return iso_ms(text)
     except ValueError:
-        raise ValueError("a time is ISO 8601 (2018-02-07T01:46:13Z) or ms since 1970") from None
+        raise ValueError(NO_TIME) from None
 
 
 Time = Annotated[
