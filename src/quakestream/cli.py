@@ -28,6 +28,8 @@ REPLAY_TIMEOUT_S: Final = 30.0
 
 app = typer.Typer(cls=CommandGroup, no_args_is_help=True, **PLAIN, help="A live stream of the world's earthquakes.")
 app.add_typer(catalog_cli.app, name="catalog")
+sources_app = typer.Typer(cls=CommandGroup, no_args_is_help=True, **PLAIN, help="The agencies' services.")
+app.add_typer(sources_app, name="sources")
 
 
 @app.callback()
@@ -134,6 +136,36 @@ def dead_letters(
         tailing.dead_letters(
             log, settings.topic(), again_within_s=REPLAY_TIMEOUT_S if replay else None, as_json=as_json
         )
+
+
+@sources_app.callback()
+def of_sources() -> None:
+    """The agencies' services."""
+
+
+@sources_app.command(cls=Command)
+def check(
+    presets: Annotated[
+        list[str] | None, typer.Argument(help="usgs, emsc, or presets of fdsn; absent: all of them.")
+    ] = None,
+    url: Annotated[
+        list[str] | None, typer.Option(help="Another service, as in https://example.org/fdsnws/event/1/.")
+    ] = None,
+    as_json: Json = False,
+    env_file: EnvFile = None,
+) -> None:
+    """Ask each service for its version, its description and one day, and say what works. Nothing is published.
+
+    Exits with 1 if one does not work.
+    """
+    from quakestream import source_check
+    from quakestream.command import settings_of
+    from quakestream.config import ServiceSettings
+
+    settings = settings_of(ServiceSettings, env_file, event_log="embedded")
+    wanted = source_check.services(settings, presets or [], url or [])
+    with reporting():
+        raise typer.Exit(source_check.check(settings, wanted, as_json=as_json))
 
 
 @app.command(cls=Command)

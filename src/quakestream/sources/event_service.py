@@ -96,6 +96,10 @@ class EventService:
         self._unknown: set[str] = set()
         self._listed: frozenset[str] | None = None
 
+    def move(self, url: str) -> None:
+        """Ask another host of the same service."""
+        self.url = url.rstrip("/") + "/"
+
     async def page(self, start_ms: int, end_ms: int, updated_after_ms: int | None = None) -> WindowPage:
         """The events of a window of time, of those the ones that were changed after `updated_after_ms`.
 

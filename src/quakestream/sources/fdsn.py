@@ -29,6 +29,10 @@ from quakestream.sources.refusals import Reading
 
 MIN_POLL_INTERVAL_S: Final = 60.0
 POLL_INTERVAL_S: Final = 300.0
+FAILURES_BEFORE_FALLBACK: Final = 3
+"""Polls that fail one after the other before the agency's other host is asked."""
+POLLS_OF_FALLBACK: Final = 12
+"""After so many good ones the first host is tried again."""
 PAGE: Final = 5_000
 PAGE_PAUSE_S: Final = 5.0
 
@@ -112,6 +116,9 @@ class FdsnSource(Source):
         self._options = options
         preset: Preset | None = PRESETS[options.preset] if options.preset else None
         self._url = options.url or (preset.url if preset else "")
+        self._fallback_url = preset.fallback_url if preset and not options.url else None
+        self._elsewhere: str | None = None
+        self._polls_elsewhere = 0
         self._source = options.source or options.preset or ""
         self._agency = options.agency or (preset.agency if preset else None)
         self._only = context.source_urls if options.url else None
@@ -149,18 +156,36 @@ class FdsnSource(Source):
                 except (Retryable, Rejected) as error:
                     pace.failed(error)
                     log.warning(
-                        "poll failed", source=self.label, url=self._url, failures=pace.failures, error=str(error)
+                        "poll failed", source=self.label, url=service.url, failures=pace.failures, error=str(error)
                     )
                     outlet.report("failing", error=str(error))
+                    if pace.failures % FAILURES_BEFORE_FALLBACK == 0:
+                        self._ask_other(service)
                     if isinstance(error, ErrorAnswer) and error.status == 400 and archive is not None:
                         archive.give_up_updates()  # it may not know them after all
                 else:
                     pace.succeeded()
-                    outlet.report("live")
+                    outlet.report("live", error=self._elsewhere)
                     if not more:
                         self._forget()
+                        self._polls_elsewhere += self._elsewhere is not None
+                        if self._polls_elsewhere >= POLLS_OF_FALLBACK:
+                            self._ask_other(service)
                 between_s = min(PAGE_PAUSE_S, self._interval_s)
                 await asyncio.sleep(between_s if more else pace.pause_s(clock() - began))
+
+    def _ask_other(self, service: EventService) -> None:
+        """Ask the agency's other host from now on, where it has one; or the first one again."""
+        if self._fallback_url is None:
+            return
+        self._polls_elsewhere = 0
+        if self._elsewhere is None:
+            self._elsewhere = f"{self._url} fails: {self._fallback_url} is asked"
+            service.move(self._fallback_url)
+        else:
+            self._elsewhere = None
+            service.move(self._url)
+        log.warning("asking another host of the agency", source=self.label, url=service.url)
 
     def _service(self, client: Client) -> EventService:
         least = self._options.min_magnitude
@@ -185,7 +210,7 @@ class FdsnSource(Source):
             deep_ms=round(options.deep_days * DAY_MS),
             deep_interval_ms=round(options.deep_interval_s * 1000),
         )
-        key = f"{self.label}: looked through {redacted(service.url)}, {options.min_magnitude}"
+        key = f"{self.label}: looked through {redacted(self._url.rstrip('/') + '/')}, {options.min_magnitude}"
         return Archive(service, self.context.memory, key, self.context.now_ms, reach, by_update=by_update)
 
     def reading(self, form: str) -> Reading:

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from quakestream.seismology.preference import default_ranking
+
+Tried = Literal["recorded", "documented", "never"]
+"""How it is known that a preset works: answers of the service itself are read in the tests; its address and its answers
+are what is documented in public; nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,9 @@ class Preset:
     terms: str
     """Its licence where that is known, and whom to name."""
     poll_interval_s: float = 300
+    tried: Tried = "documented"
+    fallback_url: str | None = None
+    """Another host of the agency's that it documents for the same events."""
 
 
 ALIASES: Final[Mapping[str, str]] = {"eth": "sed", "ethz": "sed"}
@@ -37,12 +44,14 @@ PRESETS: Final[Mapping[str, Preset]] = {
         "geonet",
         "GeoNet, New Zealand",
         "CC BY 3.0 NZ: GeoNet and its sponsors, https://www.geonet.org.nz/policy",
+        fallback_url="https://service-nrt.geonet.org.nz/fdsnws/event/1/",  # www.geonet.org.nz/data/tools/FDSN
     ),
     "gfz": Preset(
         "https://geofon.gfz.de/fdsnws/event/1/",
         "gfz",
         "GEOFON, GFZ Helmholtz Centre for Geosciences, Potsdam; the world",
         "CC BY 4.0: GEOFON Program, GFZ, https://doi.org/10.14470/TR560404",
+        fallback_url="https://geofon.gfz-potsdam.de/fdsnws/event/1/",  # its name before 2024, in ObsPy's list
     ),
     "ingv": Preset(
         "https://webservices.ingv.it/fdsnws/event/1/",
@@ -93,6 +102,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
         "sed",
         "Swiss Seismological Service at ETH Zürich",
         f"{_ASK} SED at ETH Zürich, http://www.seismo.ethz.ch",
+        tried="recorded",
     ),
 }
 

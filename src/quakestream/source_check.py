@@ -1,0 +1,159 @@
+"""`quakestream sources check`: what of the agencies' services works now: version, description, one day of events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import httpx
+import typer
+
+from quakestream.clock import now_ms
+from quakestream.command import fail, near, print_json
+from quakestream.config import ServiceSettings
+from quakestream.errors import Rejected, Retryable
+from quakestream.sources import SourceContext
+from quakestream.sources.client import Client, is_url
+from quakestream.sources.event_service import DAY_MS, EventService, Form, parameters_in
+from quakestream.sources.memory import Memory
+from quakestream.sources.presets import ALIASES, PRESETS, Tried
+from quakestream.sources.refusals import RefusedBytes
+
+AT_ONCE: Final = 4
+PAGE: Final = 1000
+WANTED: Final = ("starttime", "endtime", "format", "limit", "minmagnitude", "updatedafter")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What is asked."""
+
+    name: str
+    url: str
+    tried: Tried | None = None
+    form: Form = "quakeml"
+    fallback: bool = False
+
+
+@dataclass(slots=True)
+class Finding:
+    """What was found; an error for each part that does not work."""
+
+    name: str
+    url: str
+    tried: Tried | None
+    fallback: bool
+    works: bool = False
+    version: str | None = None
+    parameters: list[str] | None = None
+    """Those of `WANTED` that its description lists; None: it has no description that can be read."""
+    events: int | None = None
+    """Of the last 24 hours."""
+    refused: int = 0
+    """Of those that could not be read."""
+    errors: list[str] = field(default_factory=list)
+
+
+def services(settings: ServiceSettings, names: Sequence[str], urls: Sequence[str]) -> list[Service]:
+    """What is to be asked: these, or all that are known. Exit 2 and one line where a name or URL is none."""
+    known = {
+        "usgs": [Service("usgs", settings.usgs_fdsn_url or _beside(settings.usgs_feed_url), "recorded", "geojson")],
+        "emsc": [Service("emsc", settings.emsc_fdsn_url, "recorded", "emsc")],
+    }
+    for name, preset in PRESETS.items():
+        known[name] = [Service(name, preset.url, preset.tried)]
+        if preset.fallback_url:
+            known[name].append(Service(name, preset.fallback_url, preset.tried, fallback=True))
+    wanted = [ALIASES.get(name, name) for name in names]
+    for name in wanted:
+        if name not in known:
+            fail(f"there is no preset {name!r}.{near(name, list(known))} Choose from {', '.join(sorted(known))}", 2)
+    for url in urls:
+        if not url.startswith(("http://", "https://")) or not is_url(url):
+            fail(f"--url {url}: not the URL of a service, as in https://example.org/fdsnws/event/1/", 2)
+    chosen = wanted or ([] if urls else sorted(known))
+    return [*(one for name in chosen for one in known[name]), *(Service(url, url) for url in urls)]
+
+
+def _beside(feed_url: str) -> str:
+    return str(httpx.URL(feed_url).join("/fdsnws/event/1/"))
+
+
+def check(settings: ServiceSettings, wanted: Sequence[Service], *, as_json: bool) -> int:
+    """Ask each once, and print what works; 0 where all that is no fallback does, else 1."""
+    findings = asyncio.run(_ask_all(settings, wanted))
+    for one in findings:
+        if as_json:
+            print_json(asdict(one))
+        else:
+            typer.echo(_line(one))
+            for error in one.errors:
+                typer.echo(f"    {error}")
+    return 0 if all(one.works or one.fallback for one in findings) else 1
+
+
+def _line(one: Finding) -> str:
+    listed = "no description" if one.parameters is None else "knows " + (", ".join(one.parameters) or "nothing of ours")
+    day = "-" if one.events is None else f"{one.events} events a day" + (f", {one.refused} refused" * bool(one.refused))
+    name = f"{one.name} (fallback)" if one.fallback else one.name
+    return (
+        f"{'works' if one.works else 'FAILS'}  {name}  {one.url}  version {one.version or '-'}  {listed}  {day}"
+        f"  tried: {one.tried or '-'}"
+    )
+
+
+async def _ask_all(settings: ServiceSettings, wanted: Sequence[Service]) -> list[Finding]:
+    turns = asyncio.Semaphore(AT_ONCE)
+    context = SourceContext(
+        memory=Memory(Path(":memory:"), "check"),
+        now_ms=now_ms,
+        interval_ms=0,
+        user_agent=f"quakestream/{version('quakestream')} (sources check)",
+        http_timeout_s=settings.http_timeout_s,
+        usgs_feed_url="",
+    )
+
+    async def one(service: Service) -> Finding:
+        async with turns, Client(context, "*/*") as client:
+            return await _ask(client, service)
+
+    try:
+        return list(await asyncio.gather(*(one(service) for service in wanted)))
+    finally:
+        context.memory.close()
+
+
+async def _ask(client: Client, service: Service) -> Finding:
+    finding = Finding(service.name, service.url, service.tried, service.fallback)
+    url = service.url.rstrip("/") + "/"
+    for part in ("version", "application.wadl"):
+        try:
+            body = (await client.get(url + part)).body
+        except (Retryable, Rejected) as error:
+            finding.errors.append(f"{part}: {error}")
+            continue
+        if part == "version":
+            finding.version = " ".join(body[:40].decode(errors="replace").split())
+        else:
+            listed = parameters_in(body)
+            finding.parameters = None if listed is None else [name for name in WANTED if name in listed]
+
+    def refuse(_form: Form, refused: Sequence[RefusedBytes]) -> None:
+        finding.refused += len(refused)
+        finding.errors.extend(f"refused: {one.reason}" for one in refused[:3])
+
+    try:
+        events = EventService(client, url, service.form, refuse=refuse, now_ms=now_ms, limit=PAGE)
+        await events.knows_updated_after()  # from then on it is asked as the source asks it
+        page = await events.page(now_ms() - DAY_MS, now_ms())
+    except (Retryable, Rejected) as error:
+        finding.errors.append(f"one day: {error}")
+    else:
+        finding.events = len(page.events)
+        finding.works = page.broken is None
+        finding.errors += [f"one day: {page.broken}"] if page.broken else []
+    return finding
