@@ -78,7 +78,7 @@ def either(request: pytest.FixtureRequest, tmp_path: Path) -> Shell:
     return Shell(tmp_path, request.getfixturevalue("postgresql").make_database())
 
 
-def listed(catalog: SqliteCatalog) -> list[dict[str, Any]]:
+def listed(catalog: SqlCatalog) -> list[dict[str, Any]]:
     page = catalog.earthquakes(EarthquakeFilter(includedeleted=True), 10_000)
     return [json.loads(document) for document in page.earthquakes]
 
@@ -338,6 +338,28 @@ def test_a_rebuild_that_was_cut_short_leaves_the_catalogue_as_it_was(shell: Shel
         assert " open: " in said
         reader.close()
         assert len(listed(catalog)) == 2
+
+
+def test_reports_are_joined_and_parted_by_hand_while_the_consumer_is_at_work(either: Shell) -> None:
+    by = ("--who", "Ada", "--why", "seen on the seismograms")
+    with closing(either.catalog()) as catalog:
+        Writer(catalog).write(shock("nn1"), shock("us1", timestamp=LATER_MS), shock("nc1"))
+    with sole_instance(either.folder / "earthquake-consumer.lock"):
+        assert "merged: eq_" in either("join", "usgs:nn1", "usgs:us1", *by).stdout
+        done = json.loads(either("part", "usgs:nc1", *by, "--json").stdout)
+    assert [one["reports"] for one in done["judgements"]] == [["usgs:nc1", "usgs:nn1"], ["usgs:nc1", "usgs:us1"]]
+    assert "not there yet: emsc:9" in either("part", "usgs:nc1", "emsc:9", *by).stdout
+    with closing(either.catalog()) as catalog:
+        assert sorted(sorted(one["events"]) for one in listed(catalog)) == [["usgs:nc1"], ["usgs:nn1", "usgs:us1"]]
+        (first,), (second,) = catalog.find("nn1"), catalog.find("nc1")
+    either("join", first, second, *by)
+    with closing(either.catalog()) as catalog:
+        assert len(listed(catalog)) == 1
+    either("rebuild")
+    assert either("verify").stdout.startswith("good: 1 earthquakes")
+    for wrong in (("usgs:nn1",), ("usgs:nn1", "usgs:nn1"), ("eq_none", "usgs:nn1"), ("usgs:nn1", "nothing")):
+        either("join", *wrong, *by, code=2)
+    either("join", "usgs:nn1", "usgs:us1", "--who", "Ada", code=2)
 
 
 def test_a_new_epoch_for_a_backup_that_was_put_back(shell: Shell, sound: Path) -> None:

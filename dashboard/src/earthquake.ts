@@ -8,6 +8,7 @@ type Documents = components["schemas"];
 export type EarthquakeEvent = Documents["Event"];
 export type Earthquake = Documents["Earthquake"];
 export type EarthquakeDetail = Documents["EarthquakeDetail"];
+export type Doubt = Documents["StatedDoubt"];
 export type Step = Documents["Step"];
 export type Change = Documents["Change"];
 export type ChangeType = Change["type"];

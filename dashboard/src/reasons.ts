@@ -9,6 +9,21 @@ type Shape = [pattern: RegExp, write: (parts: string[], format: Pick<Format, "nu
 /** What stands around another sentence comes first. */
 const SENTENCES: readonly Shape[] = [
   [
+    /^(.+); in doubt: (.+)$/,
+    ([why, doubts = ""], format) => {
+      const parts = doubts.split(", may be ").map((part, n) => (n === 0 ? part : `may be ${part}`));
+      return `${inWords(why, format)}; ${text("why.doubt")}: ${parts.map((part) => first(DOUBTS, part, format)).join(", ")}`;
+    },
+  ],
+  [
+    /^(.+) said by hand that (\S+) and (\S+) are one earthquake: (.+)$/,
+    ([who, one, other, why]) => filled("why.joined", { who, one, other, why }),
+  ],
+  [
+    /^(.+) said by hand that (\S+) and (\S+) are two earthquakes: (.+)$/,
+    ([who, one, other, why]) => filled("why.parted", { who, one, other, why }),
+  ],
+  [
     /^(\S+) and (\S+) are one earthquake: (\S+) (.+?); (.+)$/,
     ([home, gone, key, reason, why], format) =>
       filled("why.merged", { home, gone, key, reason: reasonInWords(reason, format), why: inWords(why, format) }),
@@ -49,7 +64,16 @@ const SENTENCES: readonly Shape[] = [
   [/^deeper than (\S+) km: the models are not made for it$/, ([depth]) => filled("why.too-deep", { depth })],
 ];
 
+const DOUBTS: readonly Shape[] = [
+  [/^may be two earthquakes, (\S+) and (\S+)$/, ([one, other]) => filled("doubt.two-reports", { one, other })],
+  [
+    /^may be the same as (\S+), (\S+) as (\S+)$/,
+    ([id, one, other]) => filled("doubt.same-reports", { id, one, other }),
+  ],
+];
+
 const REASONS: readonly Shape[] = [
+  [/^joined by hand with (.+)$/, ([keys]) => filled("why.by-hand", { keys })],
   [/^ids: one with (.+)$/, ([keys]) => filled("why.ids", { keys })],
   [/^within (.+) of (\S+)$/, ([near, key], format) => filled("why.within", { near: numbersIn(near, format), key })],
   [/^alone$/, () => text("why.alone")],

@@ -39,6 +39,18 @@ const SENTENCES: [english: string, german: string][] = [
     "eine ältere Fassung von emsc:3 kam spät: sie steht im Verlauf, an Neuerem ändert sie nichts",
   ],
   ["eq_1 has its reports since the catalogue was rebuilt", "eq_1 hat die Meldungen, seit der Katalog neu gebaut wurde"],
+  [
+    "Ada said by hand that usgs:1 and emsc:2 are one earthquake: seen",
+    "Ada hat von Hand gesagt, dass usgs:1 und emsc:2 ein Erdbeben sind: seen",
+  ],
+  [
+    "Ada said by hand that usgs:1 and emsc:2 are two earthquakes: seen",
+    "Ada hat von Hand gesagt, dass usgs:1 und emsc:2 zwei Erdbeben sind: seen",
+  ],
+  [
+    "first report, usgs:1: it is another report of this earthquake, joined by hand with emsc:2; in doubt: may be two earthquakes, usgs:1 and emsc:2, may be the same as eq_9, usgs:1 as emsc:3",
+    "erste Meldung, usgs:1: es ist eine weitere Meldung dieses Erdbebens, von Hand verbunden mit emsc:2; zweifelhaft: vielleicht zwei Erdbeben, usgs:1 und emsc:2, vielleicht dasselbe wie eq_9, usgs:1 wie emsc:3",
+  ],
   ["no magnitude is known", "eine Magnitude ist nicht bekannt"],
   ["deeper than 70 km: the models are not made for it", "tiefer als 70 km: dafür sind die Modelle nicht gemacht"],
   ["a shape that is not known here", "a shape that is not known here"],

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from quakestream.catalog.sql import SqlCatalog
     from quakestream.config import ConsumerSettings
+    from quakestream.event import Mode
     from quakestream.log import EventLog
 
 BATCH: Final = 1000
@@ -224,6 +225,101 @@ def rebuild(as_json: Json = False, data_dir: DataDir = None, env_file: EnvFile =
     typer.echo(f"epoch {feed.epoch}, {feed.last_seq} changes; the old catalogue is {kept}")
 
 
+Reports = Annotated[
+    list[str], typer.Argument(help="Reports as <source>:<id>, or an earthquake's id for all of its reports.")
+]
+Who = Annotated[str, typer.Option(help="Who says so. It is shown with the earthquake.")]
+Why = Annotated[str, typer.Option(help="Why. It is shown with the earthquake.")]
+OfMode = Annotated[
+    Literal["actual", "exercise", "test"], typer.Option(help="Real earthquakes, replayed ones or simulated ones.")
+]
+
+
+@app.command(cls=Command)
+def join(
+    reports: Reports,
+    who: Who,
+    why: Why,
+    mode: OfMode = "actual",
+    as_json: Json = False,
+    data_dir: DataDir = None,
+    env_file: EnvFile = None,
+) -> None:
+    """Say that reports are one earthquake. No rule undoes it. The consumer may be running."""
+    with _reading(_settings(env_file, data_dir)) as catalog:
+        first, *others = [name for group in _groups(catalog, reports) for name in group]
+        _judge(catalog, "join", [(first, other) for other in others], mode, who, why, as_json=as_json)
+
+
+@app.command(cls=Command)
+def part(
+    reports: Reports,
+    who: Who,
+    why: Why,
+    mode: OfMode = "actual",
+    as_json: Json = False,
+    data_dir: DataDir = None,
+    env_file: EnvFile = None,
+) -> None:
+    """Say that reports are different earthquakes. No rule undoes it. The consumer may be running.
+
+    One report alone is parted from all others of its earthquake.
+    """
+    from itertools import combinations, product
+
+    with _reading(_settings(env_file, data_dir)) as catalog:
+        groups = _groups(catalog, reports)
+        if len(groups) == 1 and len(groups[0]) == 1:
+            (name,) = groups[0]
+            home = next(iter(catalog.find(name, mode)), None)
+            events = [] if home is None else (catalog.earthquake(home) or {})["events"]
+            groups.append([other for other in events if other != name])
+        pairs = [pair for one, other in combinations(groups, 2) for pair in product(one, other)]
+        _judge(catalog, "part", pairs, mode, who, why, as_json=as_json)
+
+
+def _groups(catalog: SqlCatalog, names: list[str]) -> list[list[str]]:
+    """The reports that each name stands for."""
+    groups = []
+    for name in names:
+        if ":" in name:
+            groups.append([name])
+        elif (found := catalog.earthquake(catalog.merged_into(name) or name)) is not None:
+            groups.append(list(found["events"]))
+        else:
+            fail(f"there is no earthquake {name}; a report is <source>:<id>", 2)
+    return groups
+
+
+def _judge(
+    catalog: SqlCatalog, what: str, pairs: list[tuple[str, str]], mode: Mode, who: str, why: str, *, as_json: bool
+) -> None:
+    from quakestream.catalog.judgements import MAX_AT_ONCE, judgement
+    from quakestream.errors import Rejected
+
+    if not pairs:
+        fail("name two reports at least", 2)
+    if len(pairs) > MAX_AT_ONCE:
+        fail(f"these are {len(pairs)} pairs of reports: at most {MAX_AT_ONCE} at once", 2)
+    at_ms = now_ms()
+    try:
+        said = [judgement(what, a, b, mode=mode, who=who, why=why, at_ms=at_ms) for a, b in pairs]
+    except Rejected as error:
+        fail(str(error), 2)
+    changes = catalog.judge(said, at_ms).changes
+    if as_json:
+        told = [{"seq": c.seq, "type": c.type, "earthquake": c.earthquake_id} for c in changes]
+        print_json({"judgements": [one.document() for one in said], "changes": told})
+        return
+    for one in said:
+        typer.echo(one)
+    for change in changes:
+        typer.echo(f"{change.type}: {change.earthquake_id}")
+    absent = sorted({name for pair in pairs for name in pair if not catalog.find(name, mode)})
+    if absent:
+        typer.echo(f"not there yet: {', '.join(absent)}. What you said holds when it comes")
+
+
 @app.command(cls=Command)
 def new_epoch(as_json: Json = False, data_dir: DataDir = None, env_file: EnvFile = None) -> None:
     """Give the change feed a new epoch. Do this after you restored a backup: its numbers are then not mixed up."""
@@ -308,6 +404,7 @@ def _import(catalog: SqlCatalog, file: Path, *, again: bool) -> int:
 
     from quakestream import formats
     from quakestream.catalog import LoggedEvent, LogPartition
+    from quakestream.catalog.judgements import without_judgements
     from quakestream.errors import Rejected
     from quakestream.formats import Problem
 
@@ -323,7 +420,7 @@ def _import(catalog: SqlCatalog, file: Path, *, again: bool) -> int:
         try:
             while batch := list(islice(reader, BATCH)):
                 entries += len(batch)
-                events = []
+                events, said = [], []
                 for number, entry in enumerate(batch, entries - len(batch)):
                     if number < skipped:
                         continue
@@ -332,7 +429,11 @@ def _import(catalog: SqlCatalog, file: Path, *, again: bool) -> int:
                         if bad <= MOST_PROBLEMS:
                             typer.echo(f"{file.name}: {entry}", err=True)
                     else:
-                        events.append(LoggedEvent(entry, now_ms(), imported=True))
+                        event, words = without_judgements(entry)
+                        said += words
+                        events.append(LoggedEvent(event, now_ms(), imported=True))
+                if said:
+                    catalog.judge(said, now_ms())
                 if entries > skipped:
                     ingested = catalog.ingest(claim, events, entries, now_ms())
                     stored += len(events) - ingested.duplicates

@@ -4,6 +4,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import type { App } from "../app.ts";
 import {
   agencyName,
+  type Doubt,
   type EarthquakeDetail,
   type EarthquakeEvent,
   placeOf,
@@ -32,7 +33,7 @@ export function detailView(app: App, id: string): TemplateResult {
     </div>
     <article class="scroll detail" tabindex="-1" id="rows">
       ${known ? head(app, known) : unknown(trouble)}
-      ${detail ? [here(app, detail), exposureView(app, detail), agencies(app, detail), history(app, detail)] : nothing}
+      ${detail ? [doubts(app, detail), here(app, detail), exposureView(app, detail), agencies(app, detail), history(app, detail)] : nothing}
     </article>
   `;
 }
@@ -120,6 +121,22 @@ function here(app: App, detail: EarthquakeDetail): TemplateResult {
       ${text("here.computed", { model: intensity?.source ?? "–" })} ${intensity?.extrapolated ? text("here.extrapolated") : nothing}
     </p>
   </section>`;
+}
+
+/** Where a join or a split was close. */
+function doubts(app: App, detail: EarthquakeDetail): TemplateResult | typeof nothing {
+  if (!detail.doubts?.length) return nothing;
+  const line = ({ what, reports: [one = "", other = ""], earthquake }: Doubt): TemplateResult => {
+    if (what !== "may be the same as" || !earthquake) {
+      return html`<li>${text("doubt.two", { one, other })}</li>`;
+    }
+    const known = app.catalogue.get(earthquake);
+    const name = known ? `M ${app.format.magnitude(known.magnitude)} ${placeOf(known)}` : text("doubt.another");
+    return html`<li>
+      ${text("doubt.same")} <a href=${address(app, { id: earthquake })}>${name}</a> <small>${text("doubt.same-why", { one, other })}</small>
+    </li>`;
+  };
+  return html`<ul class="doubts" role="note">${detail.doubts.map(line)}</ul>`;
 }
 
 /** Each source's latest word, side by side. */

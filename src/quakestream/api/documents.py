@@ -52,6 +52,16 @@ class Event(Document):
     recorded_id: str | None = Field(None, description="Id in the recording, of what is replayed once more.")
 
 
+class StatedJudgement(Document):
+    """What a person said of two reports by hand; no rule undoes it."""
+
+    what: Literal["join", "part"]
+    reports: list[str] = Field(description="Two, each `<source>:<id>`.")
+    who: str
+    why: str
+    at: int = Field(description="When it was said.")
+
+
 class Earthquake(Event):
     """One earthquake: its preferred event's fields, and its own."""
 
@@ -63,6 +73,9 @@ class Earthquake(Event):
     preferred: str = Field(description="`<source>:<id>`")
     events: list[str] = Field(description="Each `<source>:<id>` that belongs to it.")
     region: str | None = None
+    judgements: list[StatedJudgement] | None = Field(
+        None, description="What people said of its reports by hand, if anything."
+    )
     country: str | None = None
 
 
@@ -76,9 +89,19 @@ class Step(Document):
     event: Event | None = None
 
 
+class StatedDoubt(Document):
+    """Two reports of which it is not sure that they are one earthquake, or that they are two."""
+
+    what: Literal["may be two earthquakes", "may be the same as"]
+    earthquake: str | None = Field(None, description="Which other earthquake it may be the same as.")
+    reports: list[str] = Field(description="Two, each `<source>:<id>`; the second is the other earthquake's, if any.")
+    part: float = Field(description="How far apart they are, as a part of what is still taken for one earthquake.")
+
+
 class EarthquakeDetail(Earthquake):
     """One earthquake with each source's latest event, and how it came to be."""
 
+    doubts: list[StatedDoubt] = Field(description="Where a join or a split was close, as it stands now.")
     solutions: list[Event]
     history: list[Step]
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 from ulid import base32
 
 from quakestream import clock
+from quakestream.catalog.judgements import Judgement
 from quakestream.event import EarthquakeEvent, Mode, encode
 from quakestream.seismology.origin import Origin
 from quakestream.seismology.places import describe, flinn_engdahl
@@ -34,6 +35,8 @@ class Report(Struct):
     origin: Origin
     words: str | None = None
     """Its place, where that was put in words before."""
+    said: tuple[Judgement, ...] = ()
+    """What people said of it by hand."""
 
     @property
     def name(self) -> ReportName:
@@ -93,6 +96,7 @@ def preferred_report(quake: Earthquake) -> Report:
 def earthquake_document(quake: Earthquake, changed_ms: int) -> bytes:
     """The contract's Earthquake as JSON: its own fields, and its preferred event's as on the stream.
 
+    `judgements` is what people said of its reports by hand, where they did.
     `region` is its Flinn–Engdahl region; `place` says where it is where its source does not.
     """
     event = quake.event
@@ -106,6 +110,8 @@ def earthquake_document(quake: Earthquake, changed_ms: int) -> bytes:
         "events": [quake.reports[report].event.key for report in sorted(quake.reports)],
         "region": flinn_engdahl(event.location.latitude, event.location.longitude),
     }
+    if said := {one for report in quake.reports.values() for one in report.said}:
+        own["judgements"] = [one.document() for one in sorted(said)]
     if event.place is None:
         assert quake.preferred is not None  # noqa: S101 - `event` is its
         own["place"] = quake.preferred.words or words(event)

@@ -8,6 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from quakestream.catalog.documents import ReportName, Revision
+from quakestream.catalog.judgements import Judgement
 from quakestream.event import EarthquakeEvent, Mode
 
 TimeRange = tuple[str, int, int]
@@ -67,6 +68,10 @@ class Lookup(Protocol):
 
     def claiming(self, names: Sequence[CalledName]) -> Iterable[StoredReport]:
         """The earthquakes with a report that says that others call it so."""
+        ...
+
+    def judgements(self) -> Iterable[Judgement]:
+        """All that people said by hand."""
         ...
 
     def made_by(self, reports: Sequence[int]) -> Iterable[StoredEarthquake]:

@@ -22,10 +22,12 @@ from quakestream.catalog.documents import (
     preferred_report,
     words,
 )
+from quakestream.catalog.doubts import doubts
+from quakestream.catalog.judgements import Judgement, Judgements
 from quakestream.catalog.lookup import Lookup, Reporter, TimeRange
 from quakestream.catalog.surroundings import Surroundings
 from quakestream.event import EarthquakeEvent, encode
-from quakestream.seismology.association import Component, group_component, to_regroup
+from quakestream.seismology.association import Component, components, disturbed, group_component, to_regroup
 from quakestream.seismology.likeness import LIMITS, Limits
 from quakestream.seismology.origin import Origin, origin_of
 
@@ -80,6 +82,7 @@ class Plan:
         self.new_reporters: set[Reporter] = set()
         self.new_earthquakes: dict[int, Earthquake] = {}
         self.changed_earthquakes: dict[int, Earthquake] = {}
+        self.new_judgements: list[Judgement] = []
         self.duplicates = 0
         self._near = Surroundings(lookup)
         self._lookup = lookup
@@ -92,9 +95,37 @@ class Plan:
 
     def run(self, arrivals: Sequence[Arrival]) -> None:
         """Let each event have its effect, in order, unless it is known already."""
+        if self._near.judgements:
+            on = self._near.judgements.on
+            arrivals = [msgspec.structs.replace(a, origin=on(a.origin)) for a in arrivals]
         self._prepare(arrivals)
         for arrival in arrivals:
             self._add(arrival)
+
+    def judge(self, said: Sequence[Judgement]) -> None:
+        """Take in what people said by hand, and group anew what that disturbs."""
+        book = self._near.judgements
+        self.new_judgements = sorted(set(said) - set(book.said))
+        after = Judgements([*book.said, *self.new_judgements])
+        named = {(*key.split(":", 1), mode) for mode, key in after.differing(book)}
+        self._near.read_named({(source, id_, mode) for source, id_, mode in named})
+        about = [self._near.reports[name] for name in sorted(named) if name in self._near.reports]
+        for reporter in self._lookup.reporters():
+            self._reporters.setdefault(reporter[0], set()).add(reporter)
+        seeds = {report.origin.identity for report in about}
+        for report in about:
+            seeds.update(o.identity for o in disturbed(self._near, report.origin, self._limits))
+        self._near.judge(after)
+        if not about:
+            return
+        why = "; ".join(map(str, self.new_judgements))
+        anew = list(components(self._near, [self._near.by_identity[s].origin for s in sorted(seeds)], self._limits))
+        told = len(self.steps)
+        before = {report.report: report.earthquake for report in about}
+        self._group(about[0], anew, why)
+        for report in about:
+            if not {report.earthquake, before[report.report]} & {step.earthquake for step in self.steps[told:]}:
+                self._step(self._near.earthquakes[report.earthquake], "updated", why)
 
     def _prepare(self, arrivals: Sequence[Arrival]) -> None:
         """Look up at once what the batch will most likely need."""
@@ -117,6 +148,7 @@ class Plan:
         if report is None:
             self.counters.report += 1
             report = Report(self.counters.report, 0, revision, event, arrival.origin, arrival.words)
+            report.said = self._near.judgements.about(arrival.origin.identity)
             self._near.add(report)
             self.new_reports[report.report] = report
             self._apply(report, None, f"first report, {event.key}")
@@ -168,11 +200,15 @@ class Plan:
             if old is None:
                 quake = self._new_earthquake([report], report)
                 self._move(quake, [report])
-                self._step(quake, "created", why)
+                self._step(quake, "created", self._with_doubts(quake, why))
                 return
             if len(self._near.earthquakes[report.earthquake].reports) == 1:
                 self._step(self._near.earthquakes[report.earthquake], "updated", why)
                 return
+        self._group(report, anew, why)
+
+    def _group(self, report: Report, anew: Sequence[Component], why: str) -> None:
+        """Have these components' reports stand as they are grouped now, and tell what became of them."""
         groups, reasons = self._regrouped(anew)
         involved = {r.earthquake for members in groups for r in members if r.earthquake}
         quakes = self._near.earthquakes
@@ -218,15 +254,16 @@ class Plan:
             if carved_from:
                 old = quakes[carved_from]
                 keys = ", ".join(r.event.key for r in quake.reports.values())
-                self._step(quake, "split", f"{keys} is another earthquake than {old.id}: {why}", from_id=old.id)
+                parted = f"{keys} is another earthquake than {old.id}: {why}"
+                self._step(quake, "split", self._with_doubts(quake, parted), from_id=old.id)
                 self._step(old, "split", f"{keys} is another earthquake: {why}", into_id=quake.id)
                 told.add(carved_from)
             else:
-                self._step(quake, "created", why)
+                self._step(quake, "created", self._with_doubts(quake, why))
         for gone, home in absorbed:
             told |= {gone.earthquake, home.earthquake}
             one = f"{home.id} and {gone.id} are one earthquake: {key} {reason}; {why}"
-            self._step(home, "merged", one, from_id=gone.id)
+            self._step(home, "merged", self._with_doubts(home, one), from_id=gone.id)
             gone.merged_into = home.earthquake
             self._step(gone, "merged", one, into_id=home.id)
         said = {q.earthquake for q, _ in new} | {q.earthquake for pair in absorbed for q in pair}
@@ -237,10 +274,17 @@ class Plan:
                 why = f"{why}: it is another report of this earthquake, {reason}"
             elif came_from != own.earthquake:
                 why = f"{why}; it came here from {quakes[came_from].id}, {reason}"
-            self._step(own, "updated", why)
+            self._step(own, "updated", self._with_doubts(own, why))
         for q, reports in before.items():
             if q not in told and set(quakes[q].reports) != reports:
                 self._step(quakes[q], "updated", f"its reports were grouped anew: {why}")
+
+    def _with_doubts(self, quake: Earthquake, why: str) -> str:
+        """The reason, and what is in doubt after it: nothing, where there is one reporter."""
+        if len(self._reporters.get(quake.mode, ())) <= 1:
+            return why
+        found = doubts(quake, self._near, self._limits)
+        return f"{why}; in doubt: {', '.join(map(str, found))}" if found else why
 
     def _to_regroup(self, report: Report, old: Origin | None) -> list[Component]:
         """What a report's new origin, or the end of its old one, disturbs; nothing where it is alone and was."""
@@ -258,7 +302,7 @@ class Plan:
     def _alone(self, report: Report, old: Origin | None) -> bool:
         """Whether nothing can be the same as it: one reporter in this mode, and no names that lead to another."""
         origin = report.origin
-        if len(self._reporters[origin.mode]) > 1 or origin.claims or self._near.window.named(origin):
+        if len(self._reporters[origin.mode]) > 1 or origin.claims or origin.joined or self._near.window.named(origin):
             return False
         return old is None or (not old.claims and len(self._near.earthquakes[report.earthquake].reports) == 1)
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
+import msgspec
 import psycopg
 import sqlalchemy as sa
 import structlog
@@ -23,6 +24,7 @@ from sqlalchemy.dialects import postgresql
 
 from quakestream.catalog import Claim, Ingested, LoggedEvent, LogPartition, schema, visits
 from quakestream.catalog.documents import Earthquake, ReportName, Revision, new_earthquake_id
+from quakestream.catalog.judgements import Judgement
 from quakestream.catalog.lookup import Reporter, StoredEarthquake, StoredReport
 from quakestream.catalog.plan import Counters, Plan, arrival
 from quakestream.catalog.sql import SqlCatalog, SqlLookup
@@ -139,6 +141,10 @@ WHERE q.earthquake = n.earthquake
 _ADD_CLAIMS: Final = """
 INSERT INTO claims (mode, name, report) SELECT * FROM unnest(%b::text[], %b::text[], %b::int8[]) ON CONFLICT DO NOTHING
 """
+_ADD_JUDGEMENTS: Final = """
+INSERT INTO judgements (at_ms, mode, one, other, what, who, why)
+SELECT * FROM unnest(%b::int8[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[])
+"""
 _ADD_REPORTERS: Final = """
 INSERT INTO reporters (mode, source, agency) SELECT * FROM unnest(%b::text[], %b::text[], %b::text[])
 ON CONFLICT DO NOTHING
@@ -232,6 +238,14 @@ class PostgresqlCatalog(SqlCatalog):
             plan = Plan(_Lookup(db), counters, now_ms=now_ms, new_id=self._new_id)
             plan.redirect(gone)
             _write(db, plan)
+
+    def judge(self, said: Sequence[Judgement], now_ms: int) -> Ingested:
+        with self._transaction() as db:
+            counters = Counters(*db.execute(_LOCK).fetchone() or ())
+            plan = Plan(_Lookup(db), counters, now_ms=now_ms, new_id=self._new_id)
+            plan.judge(said)
+            _write(db, plan)
+        return plan.ingested()
 
     def find(self, name: str, mode: Mode | None = None) -> list[str]:
         return [] if "\0" in name else super().find(name, mode)
@@ -331,6 +345,10 @@ class _Lookup(SqlLookup):
     def reporters(self) -> Iterable[Reporter]:
         return self._db.execute("SELECT mode, source, agency FROM reporters").fetchall()
 
+    def judgements(self) -> Iterable[Judgement]:
+        rows = self._db.execute("SELECT at_ms, mode, one, other, what, who, why FROM judgements").fetchall()
+        return (Judgement(*row) for row in rows)
+
     def made_by(self, reports: Sequence[int]) -> Iterable[StoredEarthquake]:
         for row in self._rows(_MADE_BY, [(report,) for report in reports]):
             yield StoredEarthquake(*row)
@@ -398,6 +416,7 @@ def _write(db: psycopg.Connection[Any], plan: Plan) -> None:
             [(q.earthquake, q.revision, q.seq, *_standing(q)) for q in plan.changed_earthquakes.values()],
         )
         _execute(db, _ADD_CLAIMS, plan.new_claims)
+        _execute(db, _ADD_JUDGEMENTS, [msgspec.structs.astuple(one) for one in plan.new_judgements])
         _execute(
             db, _ADD_REPORTERS, [(m, source, _text(agency)[:MAX_AGENCY]) for m, source, agency in plan.new_reporters]
         )

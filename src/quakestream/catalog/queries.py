@@ -24,6 +24,8 @@ from quakestream.catalog import (
     Transition,
 )
 from quakestream.catalog.dialects import dialect_of
+from quakestream.catalog.doubts import Doubt, doubts
+from quakestream.catalog.reading import ReadLookup
 from quakestream.catalog.schema import (
     changes,
     claims,
@@ -34,6 +36,7 @@ from quakestream.catalog.schema import (
     positions,
     reports,
 )
+from quakestream.catalog.surroundings import Surroundings
 from quakestream.errors import Fenced, Gap, Rejected
 from quakestream.event import MODES, Mode, decode
 from quakestream.seismology.geodesy import bounding_boxes
@@ -304,6 +307,7 @@ def read_earthquake(connection: Connection, earthquake_id: str) -> dict[str, Any
     )
     document: dict[str, Any] = msgspec.json.decode(row.document)
     document |= _local(**document["location"])
+    document["doubts"] = [doubt.document() for doubt in _doubts(connection, row.earthquake)]
     document["solutions"] = [msgspec.json.decode(solution) for solution in solutions]
     document["history"] = [
         {
@@ -316,6 +320,17 @@ def read_earthquake(connection: Connection, earthquake_id: str) -> dict[str, Any
         for s in steps
     ]
     return document
+
+
+def _doubts(connection: Connection, earthquake: int) -> list[Doubt]:
+    """What is in doubt about it now; nothing of what was merged away."""
+    r = reports.c
+    names = connection.execute(select(r.source, r.id, r.mode).where(r.earthquake == earthquake)).all()
+    if not names:
+        return []
+    near = Surroundings(ReadLookup(connection))
+    near.read_named({(name.source, name.id, name.mode) for name in names})
+    return doubts(near.earthquakes[earthquake], near)
 
 
 def _family(connection: Connection, earthquake: int) -> list[int]:

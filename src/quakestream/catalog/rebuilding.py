@@ -29,6 +29,7 @@ from quakestream.catalog.schema import (
     events,
     feed,
     followers,
+    judgements,
     metadata,
     positions,
     reporters,
@@ -141,6 +142,7 @@ def _wait_for_own_sessions(engine: sa.Engine) -> None:
 
 def _make(old: SqlCatalog, new: SqlCatalog, ids: _Ids, on_progress: OnProgress) -> None:
     ids.new = new
+    _copy(old, new, judgements)  # what people said holds from the first event on
     _replay(old, new, ids, on_progress)
     _redirect(old, new)
     _take_over(old, new)
@@ -279,10 +281,14 @@ def _copy_the_rest(old: SqlCatalog, new: SqlCatalog) -> None:
     for table in metadata.sorted_tables:
         if table in _MADE_OF_EVENTS:
             continue
-        with old.reading() as there, new.writing() as here:
-            here.execute(sa.delete(table))
-            for page in there.execute(sa.select(table)).mappings().partitions(CHUNK):
-                here.execute(sa.insert(table), [dict(row) for row in page])
+        _copy(old, new, table)
+
+
+def _copy(old: SqlCatalog, new: SqlCatalog, table: sa.Table) -> None:
+    with old.reading() as there, new.writing() as here:
+        here.execute(sa.delete(table))
+        for page in there.execute(sa.select(table)).mappings().partitions(CHUNK):
+            here.execute(sa.insert(table), [dict(row) for row in page])
 
 
 def _settle(path: Path) -> None:

@@ -186,6 +186,21 @@ changes = Table(
     Index("changes_by_earthquake", "earthquake", "seq"),
 )
 
+# what people said by hand of two reports, `<source>:<id>`, whether or not they are there
+judgements = Table(
+    "judgements",
+    metadata,
+    Column("mode", Text, primary_key=True),
+    Column("one", Text, primary_key=True),
+    Column("other", Text, primary_key=True),
+    Column("at_ms", BigInteger, primary_key=True, autoincrement=False),
+    # `join` or `part`
+    Column("what", Text, primary_key=True),
+    Column("who", Text, primary_key=True),
+    Column("why", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 followers = Table(
     "followers",
     metadata,

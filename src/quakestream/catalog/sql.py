@@ -16,6 +16,7 @@ from quakestream.catalog import (
     EarthquakeFilter,
     Feed,
     Follower,
+    Ingested,
     Page,
     StoredPosition,
     Transition,
@@ -25,6 +26,7 @@ from quakestream.catalog import (
 )
 from quakestream.catalog.dialects import dialect_of
 from quakestream.catalog.documents import ReportName
+from quakestream.catalog.judgements import Judgement
 from quakestream.catalog.lookup import CalledName, Lookup, StoredReport, TimeRange
 from quakestream.errors import Rejected, Unreachable
 from quakestream.event import Mode
@@ -151,6 +153,10 @@ class SqlCatalog(Catalog):
     @abc.abstractmethod
     def redirect(self, gone: Sequence[tuple[str, int, ReportName]], now_ms: int) -> None:
         """As `Plan.redirect`, in a transaction: for `quakestream catalog rebuild`."""
+
+    @abc.abstractmethod
+    def judge(self, said: Sequence[Judgement], now_ms: int) -> Ingested:
+        """Keep what people said by hand, and group anew what it is about, in one transaction."""
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from quakestream.catalog import Claim, Ingested, LoggedEvent, LogPartition, visits
 from quakestream.catalog.documents import Earthquake, ReportName, Revision, new_earthquake_id
+from quakestream.catalog.judgements import Judgement
 from quakestream.catalog.lookup import Reporter, StoredEarthquake, StoredReport
 from quakestream.catalog.plan import Counters, Plan, arrival
 from quakestream.catalog.schema import migrate
@@ -148,6 +149,13 @@ class SqliteCatalog(SqlCatalog):
         claim.next_offset = next_offset
         return plan.ingested()
 
+    def judge(self, said: Sequence[Judgement], now_ms: int) -> Ingested:
+        with self._transaction() as db:
+            plan = Plan(_Lookup(db), _counters(db), now_ms=now_ms, new_id=self._new_id)
+            plan.judge(said)
+            _write(db, plan)
+        return plan.ingested()
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Nobody else writes while the block runs."""
@@ -228,6 +236,10 @@ class _Lookup(SqlLookup):
     def reporters(self) -> Iterable[Reporter]:
         return self._db.execute("SELECT mode, source, agency FROM reporters").fetchall()
 
+    def judgements(self) -> Iterable[Judgement]:
+        rows = self._db.execute("SELECT at_ms, mode, one, other, what, who, why FROM judgements").fetchall()
+        return (Judgement(*row) for row in rows)
+
     def made_by(self, reports: Sequence[int]) -> Iterable[StoredEarthquake]:
         for row in self._db.execute(_MADE_BY, (_listed(reports),)).fetchall():
             yield StoredEarthquake(*row)
@@ -271,6 +283,10 @@ def _write(db: sqlite3.Connection, plan: Plan) -> None:
     )
     db.executemany("INSERT OR IGNORE INTO claims (mode, name, report) VALUES (?,?,?)", plan.new_claims)
     db.executemany("INSERT INTO reporters (mode, source, agency) VALUES (?,?,?)", plan.new_reporters)
+    db.executemany(
+        "INSERT INTO judgements (at_ms, mode, one, other, what, who, why) VALUES (?,?,?,?,?,?,?)",
+        map(msgspec.structs.astuple, plan.new_judgements),
+    )
     db.executemany(
         "INSERT INTO events VALUES (?,?,?,?,?,?,?)",
         [(e.report, *e.revision, e.updated_stated, e.logged_ms, e.seq, e.document) for e in plan.events],

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from quakestream.catalog.documents import Earthquake, Report, ReportName
+from quakestream.catalog.judgements import Judgements
 from quakestream.catalog.lookup import CalledName, Lookup, StoredReport, TimeRange
 from quakestream.seismology.origin import Identity, Origin, origin_of
 from quakestream.seismology.origin_window import OriginWindow
@@ -16,6 +17,7 @@ class Surroundings:
     """What a plan has looked up so far, and what it has made of it: an `OriginIndex` that reads when it is asked."""
 
     def __init__(self, lookup: Lookup) -> None:
+        self.judgements = Judgements(lookup.judgements())
         self.window = OriginWindow()
         self.reports: dict[ReportName, Report] = {}
         self.by_identity: dict[Identity, Report] = {}
@@ -29,6 +31,16 @@ class Surroundings:
     def add(self, report: Report) -> None:
         """A report that is new."""
         self.reports[report.name] = self.by_identity[report.origin.identity] = report
+
+    def judge(self, judgements: Judgements) -> None:
+        """From now on, hold what people said to be this."""
+        differing = judgements.differing(self.judgements)
+        self.judgements = judgements
+        self._linked.clear()
+        for identity in differing:
+            if (report := self.by_identity.get(identity)) is not None:
+                report.said, report.origin = judgements.about(identity), judgements.on(report.origin)
+                self.window.add(report.origin)
 
     def near(self, origin: Origin, max_time_s: float, max_distance_km: float) -> Iterable[Origin]:
         """`OriginIndex.near`."""
@@ -54,6 +66,9 @@ class Surroundings:
         self._linked.update((o.mode, o.key, o.ids) for o in origins)
         claimed = {(o.mode, name) for o in origins for name in o.claims}
         named = {(o.mode, name) for o in origins for name in o.names} | claimed
+        joined = {(*key.split(":", 1), o.mode) for o in origins for key in o.joined}
+        if unread := {(source, id_, mode) for source, id_, mode in joined} - self.reports.keys():
+            self.read_named(unread)
         # Asked for before it is answered, and never again: within this transaction nobody else adds any. What the
         # transaction itself adds comes in by `add` and the window.
         if unknown := claimed - self._called:
@@ -84,8 +99,9 @@ class Surroundings:
             name = (event.source, event.id, event.mode)
             if name in self.reports:  # this batch may have changed it: what is stored is older
                 continue
-            origin = origin_of(event)
+            origin = self.judgements.on(origin_of(event))
             report = Report(row.report, row.earthquake, row.revision, event, origin)
+            report.said = self.judgements.about(origin.identity)
             self.add(report)
             self.window.add(origin)
             quake = self.earthquakes.get(row.earthquake)

@@ -6,18 +6,18 @@ One snapshot is read, window by window, so memory stays flat. What is found wron
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, and_, or_, select, text, tuple_
+from sqlalchemy import Connection, Row, select, text, tuple_
 
 from quakestream.catalog.dialects import dialect_of
-from quakestream.catalog.documents import Earthquake, ReportName, Revision, earthquake_document, preferred_report
-from quakestream.catalog.lookup import CalledName, Reporter, StoredEarthquake, StoredReport, TimeRange
-from quakestream.catalog.schema import changes, claims, earthquakes, events, reports
+from quakestream.catalog.documents import Earthquake, earthquake_document, preferred_report
+from quakestream.catalog.reading import ReadLookup
+from quakestream.catalog.schema import changes, earthquakes, reports
 from quakestream.catalog.surroundings import Surroundings
-from quakestream.event import EarthquakeEvent, decode, make_plain
+from quakestream.event import make_plain
 from quakestream.seismology.association import components, group_component
 from quakestream.seismology.likeness import LIMITS, Limits
 
@@ -123,7 +123,7 @@ def _grouping(connection: Connection, limits: Limits) -> Iterator[str]:
 
 
 def _window(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]], limits: Limits) -> Iterator[str]:
-    near = Surroundings(_Lookup(connection))
+    near = Surroundings(ReadLookup(connection))
     names = [(row.source, row.id, row.mode) for row in rows]
     near.read_named(set(names))
     stored = [near.reports[name] for name in names if name in near.reports]  # the others' fault is told above
@@ -178,65 +178,3 @@ def _documents(connection: Connection, quakes: Sequence[Earthquake]) -> Iterator
         deleted = all(report.event.status == "deleted" for report in quake.reports.values())
         if (*values, deleted) != tuple(row[3:]):
             yield f"{quake.id} is not found by the values that it has"
-
-
-class _Lookup:
-    """`Lookup` for reading on either database; of what only a plan asks, nothing."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def reporters(self) -> Iterable[Reporter]:
-        return ()
-
-    def made_by(self, reports: Sequence[int]) -> Iterable[StoredEarthquake]:  # noqa: ARG002
-        return ()
-
-    def revisions(self, wanted: Sequence[tuple[int, Revision]]) -> Iterable[tuple[int, Revision]]:  # noqa: ARG002
-        return ()
-
-    def said_at(self, wanted: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int, EarthquakeEvent]]:  # noqa: ARG002
-        return ()
-
-    def first_seen(self, wanted: Sequence[tuple[int, bytes]]) -> Iterable[tuple[int, bytes]]:  # noqa: ARG002
-        return ()
-
-    def named(self, names: Sequence[ReportName]) -> Iterable[StoredReport]:
-        c = reports.c
-        return self._stored(select(c.earthquake).where(tuple_(c.source, c.id, c.mode).in_(names)))
-
-    def around(self, ranges: Sequence[TimeRange]) -> Iterable[StoredReport]:
-        c = reports.c
-        within = (and_(c.mode == mode, c.timestamp_ms.between(first, last)) for mode, first, last in ranges)
-        return self._stored(select(c.earthquake).where(or_(*within)))
-
-    def called(self, names: Sequence[CalledName]) -> Iterable[StoredReport]:
-        c = reports.c
-        yield from self._stored(select(c.earthquake).where(tuple_(c.mode, c.id).in_(names)))
-        keys = [(*name.split(":", 1), mode) for mode, name in names if ":" in name]
-        if keys:
-            yield from self._stored(select(c.earthquake).where(tuple_(c.source, c.id, c.mode).in_(keys)))
-
-    def claiming(self, names: Sequence[CalledName]) -> Iterable[StoredReport]:
-        claimed = tuple_(claims.c.mode, claims.c.name).in_(names)
-        return self._stored(
-            select(reports.c.earthquake).join(claims, claims.c.report == reports.c.report).where(claimed)
-        )
-
-    def _stored(self, wanted: Select[Any]) -> Iterator[StoredReport]:
-        latest = and_(
-            events.c.report == reports.c.report,
-            events.c.updated_ms == reports.c.updated_ms,
-            events.c.content_hash == reports.c.content_hash,
-        )
-        q, r = earthquakes.c, reports.c
-        found = (
-            select(r.report, r.updated_ms, r.content_hash, events.c.document, q.earthquake, q.id, q.revision, q.seq)
-            .add_columns(q.first_seen_ms, q.deleted)
-            .select_from(reports)
-            .join(earthquakes, q.earthquake == r.earthquake)
-            .join(events, latest)
-            .where(r.earthquake.in_(wanted))
-        )
-        for report, updated_ms, digest, document, *quake in self._connection.execute(found):
-            yield StoredReport(report, (updated_ms, digest), decode(document, now_ms=2**62), *quake)

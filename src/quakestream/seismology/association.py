@@ -151,6 +151,11 @@ def _disturbed(index: OriginIndex, origin: Origin, limits: Limits) -> tuple[list
     return list(affected.values()), False
 
 
+_BY_HAND: Final = -2.0
+_BY_NAME: Final = -1.0
+"""Costs of links that come before those by likeness."""
+
+
 class Member(Struct, frozen=True, gc=False):
     """One event's place in a group, and why it has it."""
 
@@ -192,10 +197,11 @@ def group_component(of: Component) -> list[Group]:
     Deleted events come second: they may join what the others are, but are no bridge between them.
     """
     component, limits = of.origins, of.limits
-    naming = any(o.claims for o in component)
+    naming = any(o.claims or o.joined for o in component)
     if len(component) <= 2 and not naming:  # what makes two a component makes them a group
         return [_explained(component, limits)]
-    links = [(-1.0, i, j) for i, j in _name_links(component)] if naming else []
+    links = [(_BY_NAME, i, j) for i, j in _name_links(component)] if naming else []
+    links += _hand_links(component) if naming else []
     costs: list[dict[int, float]] = [{} for _ in component]
     for i, a in enumerate(component):
         for j in range(i + 1, len(component)):
@@ -228,11 +234,11 @@ def group_component(of: Component) -> list[Group]:
     for deleted_too in (False, True):
         for cost, i, j in links:
             one, other = clusters[i], clusters[j]
-            if one is other or (not deleted_too and not (live[i] and live[j])):
+            if one is other or (cost > _BY_HAND and not deleted_too and not (live[i] and live[j])):
                 continue
-            if deleted_too and any(live[m] for m in one) and any(live[m] for m in other):
+            if cost > _BY_HAND and deleted_too and any(live[m] for m in one) and any(live[m] for m in other):
                 continue
-            if misnamed(one, other) if cost < 0.0 else conflict(one, other):
+            if cost > _BY_HAND and (misnamed(one, other) if cost < 0.0 else conflict(one, other)):
                 continue
             if cost > limits.certain and (has_rival(one, other, cost) or has_rival(other, one, cost)):
                 continue
@@ -241,6 +247,15 @@ def group_component(of: Component) -> list[Group]:
                 clusters[m] = one
     distinct = {id(cluster): cluster for cluster in clusters}
     return [_explained([component[i] for i in sorted(cluster)], limits) for cluster in distinct.values()]
+
+
+def _hand_links(component: Sequence[Origin]) -> Iterator[tuple[float, int, int]]:
+    """As links: the pairs that a person said to be one."""
+    places = {o.key: i for i, o in enumerate(component)}
+    for i, o in enumerate(component):
+        for key in o.joined:
+            if (j := places.get(key, -1)) > i:
+                yield _BY_HAND, i, j
 
 
 def _name_links(component: Sequence[Origin]) -> Iterator[tuple[int, int]]:
@@ -291,6 +306,8 @@ def _explained(members: Sequence[Origin], limits: Limits) -> Group:
 
 def _reason(origin: Origin, members: Sequence[Origin], limits: Limits) -> str:
     others = [o for o in members if o is not origin]
+    if by_hand := [o.key for o in others if o.key in origin.joined]:
+        return f"joined by hand with {', '.join(by_hand)}"
     if any(o.ids for o in members):
         called, claims = {*origin.names, *origin.claims}, set(origin.claims)
         naming = [o.key for o in others if not called.isdisjoint(o.claims) or not claims.isdisjoint(o.names)]

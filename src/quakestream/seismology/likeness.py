@@ -166,8 +166,10 @@ def could_be_named(a: Origin, b: Origin) -> bool:
 
     Wider than `could_be_same`, and the same however tight the limits are drawn where much hangs together.
     """
-    if a.mode != b.mode:
+    if a.mode != b.mode or b.key in a.parted:
         return False
+    if b.key in a.joined:
+        return True
     known = [m for m in (a.magnitude, b.magnitude) if m is not None]
     reach_km = LIMITS.named_times * LIMITS.radius_km(max(known) if known else LIMITS.unknown_magnitude)
     reach_km = min(max(reach_km, LIMITS.named_min_km), LIMITS.named_max_km)
@@ -192,12 +194,13 @@ def told_apart(a: Origin, b: Origin, limits: Limits = LIMITS) -> bool:
     """Whether something says that these are two earthquakes, whatever else they have in common.
 
     - another mode;
+    - a person said so;
     - two events of one agency through one source; through two, what lies farther apart than a copy that was rounded or
       has not been revised yet (`relayed_part`);
     - one associating source has `judged` both, and one of them names others, but not this one;
     - an analyst calls one an earthquake and another analyst the other a blast. What is automatic says nothing of it.
     """
-    if a.mode != b.mode:
+    if a.mode != b.mode or b.key in a.parted:
         return True
     if a.agency == b.agency and (a.source == b.source or measure_km(a, b, limits) > _relayed_km(a, b)):
         return True

@@ -42,6 +42,10 @@ class Origin(Struct, frozen=True, kw_only=True, gc=False):
     """Whether its time and place are those of the moment's centroid, not of the rupture's beginning."""
     preferred_weight: float | None = None
     """How much ComCat prefers it, where an event's detail says so."""
+    joined: tuple[str, ...] = ()
+    """Keys of the reports that a person said to be the same earthquake."""
+    parted: tuple[str, ...] = ()
+    """Keys of the reports that a person said to be another."""
 
     @property
     def identity(self) -> Identity:

@@ -131,9 +131,12 @@ class OriginWindow:
         return found
 
     def named(self, origin: Origin) -> list[Origin]:
-        if not origin.ids and not self._claimants:
+        if not origin.ids and not self._claimants and not origin.joined:
             return []
         found: dict[str, Origin] = {}
+        for name in origin.joined:
+            if (origin.mode, name) in self._origins:
+                found[name] = self._origins[origin.mode, name]
         for name in origin.names:
             found.update((o.key, o) for o in self._claimants.get((origin.mode, name), ()))
         for name in origin.claims:
