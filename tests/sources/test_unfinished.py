@@ -41,7 +41,7 @@ def test_an_answer_cut_at_any_byte_loses_nothing(
 ) -> None:
     whole = body(REPORTS, form)
 
-    @settings(max_examples=size(6, 150), deadline=None)
+    @settings(max_examples=size(4, 40), deadline=None)
     @given(cut=st.integers(0, len(whole) - 1))
     def check(cut: int) -> None:
         if form == "text" and framing == "close" and whole[:cut].endswith(b"\n"):

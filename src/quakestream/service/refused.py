@@ -18,6 +18,7 @@ from typing import Any, Final
 import structlog
 
 from quakestream.event import iso_time
+from quakestream.secrecy import redacted
 from quakestream.sources.refusals import Reading, Refusals, RefusedBytes
 from quakestream.telemetry import REFUSED_FELL_OUT, REFUSED_KEPT, REFUSED_UNKEPT
 
@@ -79,7 +80,7 @@ class Kept:
             "firstAt": iso_time(self.first_ms),
             "lastAt": iso_time(self.last_ms),
             "times": self.times,
-            "reason": self.reason,
+            "reason": redacted(self.reason),
             "bytes": self.size_bytes,
             "whole": self.is_whole,
             "form": self.reading.form if self.reading else None,
@@ -130,7 +131,7 @@ class RefusedStore(Refusals):
             log.warning("what was refused can't be counted", source=label, reason=str(error))
             return {"refused": None, "lastRefused": None}
         fell_out, last_ms, reason = row or (0, 0, "")
-        last = {"at": iso_time(last_ms), "reason": reason} if kept + fell_out else None
+        last = {"at": iso_time(last_ms), "reason": redacted(reason)} if kept + fell_out else None
         return {"refused": kept + fell_out, "lastRefused": last}
 
     def counts(self) -> dict[str, dict[str, int]]:
