@@ -363,7 +363,12 @@ def report_leave_one_out() -> None:
 
 def report_density() -> None:
     print("\nMade-up density: the same earthquakes pressed into less time (their origins' differences are real)")
-    for name, days in ((GOALS[1], 100.0), (GOALS[1], 10.0), (GOALS[1], 2.0), (GOALS[0], 0.25)):
+    for name, days in (
+        (GOALS[1], 100.0),
+        (GOALS[1], 10.0),
+        (GOALS[1], 2.0),
+        *((GOALS[0], d) for d in (0.5, 0.25, 0.125)),
+    ):
         origins, truth = read_truth(name)
         dense = pressed(origins, truth, days)
         print(f"  {name:28s} in {days:>6} d  {score(ours()(dense), truth)}  components {sizes_of(dense)}")

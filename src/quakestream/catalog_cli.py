@@ -128,18 +128,25 @@ def export(
 @app.command(cls=Command)
 def verify(as_json: Json = False, data_dir: DataDir = None, env_file: EnvFile = None) -> None:
     """Check that the catalogue is consistent. Exits with 1 and a list if it is not. The consumer may be running."""
-    from quakestream.catalog import EarthquakeFilter
+    from quakestream.catalog import EarthquakeFilter, queries
     from quakestream.catalog.verifying import faults
 
     found: list[str] = []
-    with _reading(_settings(env_file, data_dir)) as catalog:
-        feed = catalog.feed()
-        with catalog.reading() as connection:
-            for fault in islice(faults(connection), MOST_FAULTS):
-                found.append(str(fault))
-                if not as_json:
-                    typer.echo(fault)
-        earthquakes = catalog.count(EarthquakeFilter(includedeleted=True))
+    with (
+        _reading(_settings(env_file, data_dir)) as catalog,
+        catalog.reading() as connection,
+        _bar("verifying") as (bar, task),
+    ):
+
+        def told(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        for fault in islice(faults(connection, on_progress=told), MOST_FAULTS):
+            found.append(str(fault))
+            if not as_json:
+                typer.echo(fault)
+        feed = queries.read_feed(connection)
+        earthquakes = queries.read_count(connection, EarthquakeFilter(includedeleted=True))
     if as_json:
         print_json(
             {

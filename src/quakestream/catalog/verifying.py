@@ -6,11 +6,11 @@ One snapshot is read, window by window, so memory stays flat. What is found wron
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, select, text, tuple_
+from sqlalchemy import Connection, Row, func, select, text, tuple_
 
 from quakestream.catalog.dialects import dialect_of
 from quakestream.catalog.documents import Earthquake, earthquake_document, preferred_report
@@ -96,8 +96,17 @@ _TABLES: Final = (
 )
 
 
-def faults(connection: Connection, limits: Limits = LIMITS) -> Iterator[str]:
-    """All that is wrong with the catalogue; nothing: it keeps its promise."""
+OnProgress = Callable[[int, int], None]
+"""How many reports are looked at, of how many."""
+
+
+def faults(
+    connection: Connection, limits: Limits = LIMITS, on_progress: OnProgress = lambda _done, _total: None
+) -> Iterator[str]:
+    """All that is wrong with the catalogue; nothing: it keeps its promise.
+
+    All of one moment: what is read on the connection afterwards is of that moment too.
+    """
     dialect = dialect_of(connection)
     dialect.begin_reading(connection)
     yield from dialect.damage(connection)
@@ -105,13 +114,15 @@ def faults(connection: Connection, limits: Limits = LIMITS) -> Iterator[str]:
         found = [str(row[0]) for row in connection.execute(text(f"{query} LIMIT {MOST_NAMED + 1}"))]
         if found:
             yield sentence.format(", ".join(found[:MOST_NAMED]) + (", …" if len(found) > MOST_NAMED else ""))
-    yield from _grouping(connection, limits)
+    yield from _grouping(connection, limits, on_progress)
 
 
-def _grouping(connection: Connection, limits: Limits) -> Iterator[str]:
+def _grouping(connection: Connection, limits: Limits, on_progress: OnProgress) -> Iterator[str]:
     """Each earthquake's reports and document against what association makes of the reports near it."""
     c = reports.c
     place: tuple[object, ...] = ("", 0, 0)
+    total = connection.execute(select(func.count()).select_from(reports)).scalar_one()
+    done = 0
     while rows := connection.execute(
         select(c.mode, c.timestamp_ms, c.report, c.source, c.id)
         .where(tuple_(c.mode, c.timestamp_ms, c.report) > place)
@@ -120,6 +131,8 @@ def _grouping(connection: Connection, limits: Limits) -> Iterator[str]:
     ).all():
         yield from _window(connection, rows, limits)
         place = tuple(rows[-1][:3])
+        done += len(rows)
+        on_progress(done, total)
 
 
 def _window(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]], limits: Limits) -> Iterator[str]:
@@ -134,7 +147,10 @@ def _window(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]], limit
     origins = [report.origin for report in stored]
     near.read_linked(origins)
     reach_ms = [math.ceil(limits.max_time_s(o) * 1000.0) for o in origins]
-    near.read_around([(o.mode, o.time_ms - r, o.time_ms + r) for o, r in zip(origins, reach_ms, strict=True)])
+    spans = [(o.mode, o.time_ms - r, o.time_ms + r) for o, r in zip(origins, reach_ms, strict=True)]
+    for mode in {span[0] for span in spans}:  # they follow each other, so what lies between is theirs too
+        of_mode = [span for span in spans if span[0] == mode]
+        near.read_around([(mode, min(first for _, first, _ in of_mode), max(last for _, _, last in of_mode))])
     sound: list[Earthquake] = []
     for component in list(components(near, origins, limits)):
         for one in group_component(component):
