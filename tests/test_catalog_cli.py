@@ -111,6 +111,41 @@ def test_an_import_that_was_cut_short_goes_on_where_it_was(shell: Shell) -> None
     assert f"{len(events)} known already" in shell("import", "other.geojson").stderr
 
 
+AGENCIES = DATA / "agencies"
+
+
+def test_the_streams_bounds_hold_for_imports(shell: Shell) -> None:
+    files = [AGENCIES / name for name in ("a_future.geojson", "b_true.geojson", "c_future_time.geojson")]
+    feed = json.loads(files[1].read_text())
+    feed["features"][0]["properties"]["updated"] = feed["features"][0]["properties"]["time"] = 1_500_000_000_000
+    files[1] = shell.folder / "true.geojson"
+    files[1].write_text(json.dumps(feed))
+    said = shell("import", *files, code=1).stderr
+    assert said.count("ahead") == 2
+    with closing(shell.catalog()) as catalog:
+        assert [(e["events"], e["magnitude"]) for e in listed(catalog)] == [(["usgs:zz1001"], 5.7)]
+
+
+def test_a_withdrawal_without_a_place_deletes_what_was_imported(either: Shell) -> None:
+    first, then = (json.loads((AGENCIES / f"usgs-deleted-{n}.geojson").read_text()) for n in (1, 2))
+    first["features"][0]["properties"] |= {"time": 1_500_000_000_000, "updated": 1_500_000_060_000}
+    then["features"][0]["properties"]["updated"] = 1_500_000_090_000
+    for name, shown in (("1.geojson", first), ("2.geojson", then)):
+        (either.folder / name).write_text(json.dumps(shown))
+    assert "nothing is known of usgs:aa1004" in either("import", "2.geojson", code=1).stderr
+    either("import", "1.geojson")
+    either("import", "--again", "2.geojson")
+    with closing(either.catalog()) as catalog:
+        [quake] = listed(catalog)
+    assert (quake["status"], quake["magnitude"], quake["location"]["longitude"]) == ("deleted", 6.1, 100.0)
+
+
+def test_values_that_are_left_out_stand_in_the_summary(shell: Shell) -> None:
+    said = shell("import", AGENCIES / "q18_rms_empty_etc.xml").stderr
+    assert "standardError" in said
+    assert "1 events stored, 0 known already, 0 could not be read, 1 values left out that could not be read" in said
+
+
 def test_what_can_not_be_read_is_told_and_the_rest_imported(shell: Shell) -> None:
     feed = json.loads((DATA / "usgs_feed_2014.geojson").read_text())
     feed["features"][0]["geometry"]["coordinates"][1] = 91

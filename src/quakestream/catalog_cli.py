@@ -31,11 +31,15 @@ from quakestream.command import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.progress import Progress, TaskID
 
+    from quakestream.catalog import LoggedEvent
     from quakestream.catalog.sql import SqlCatalog
     from quakestream.config import ConsumerSettings
-    from quakestream.event import Mode
+    from quakestream.event import EarthquakeEvent, Mode
+    from quakestream.formats import Problem, Withdrawal
     from quakestream.log import EventLog
 
 BATCH: Final = 1000
@@ -413,7 +417,7 @@ def _import(catalog: SqlCatalog, file: Path, *, again: bool) -> int:
     from quakestream.catalog import LoggedEvent, LogPartition
     from quakestream.catalog.judgements import without_judgements
     from quakestream.errors import Rejected
-    from quakestream.formats import Problem
+    from quakestream.formats import Note, Problem, Withdrawal
 
     begin_s = time.monotonic()
     with file.open("rb") as stream:
@@ -421,22 +425,30 @@ def _import(catalog: SqlCatalog, file: Path, *, again: bool) -> int:
     # Its content is the topic and an entry's number the offset: so an import has its effect once, wherever it is cut.
     claim = catalog.claim(LogPartition("import", digest, digest, 0, f"again-{now_ms()}" if again else "import"))
     skipped = claim.next_offset or 0
-    stored = known = bad = entries = 0
+    stored = known = bad = entries = unread = 0
     with _bar(file.name, file.stat().st_size) as (bar, task), file.open("rb") as stream:
-        reader = iter(formats.read(stream, mode="actual"))
+        reader = iter(formats.read(stream, mode="actual", now_ms=now_ms()))
         try:
             while batch := list(islice(reader, BATCH)):
+                notes = [entry for entry in batch if isinstance(entry, Note)]
+                for note in notes[: max(MOST_PROBLEMS - unread, 0)]:
+                    typer.echo(f"{file.name}: left out: {note}", err=True)
+                unread += len(notes)
+                # Notes are no entries: what one version leaves out of an event, another may read.
+                batch = [entry for entry in batch if not isinstance(entry, Note)]
                 entries += len(batch)
-                events, said = [], []
+                events: list[LoggedEvent] = []
+                said = []
                 for number, entry in enumerate(batch, entries - len(batch)):
                     if number < skipped:
                         continue
-                    if isinstance(entry, Problem):
+                    found = _withdrawn(catalog, entry, events) if isinstance(entry, Withdrawal) else entry
+                    if isinstance(found, Problem):
                         bad += 1
                         if bad <= MOST_PROBLEMS:
-                            typer.echo(f"{file.name}: {entry}", err=True)
-                    else:
-                        event, words = without_judgements(entry)
+                            typer.echo(f"{file.name}: {found}", err=True)
+                    elif not isinstance(found, Note):
+                        event, words = without_judgements(found)
                         said += words
                         events.append(LoggedEvent(event, now_ms(), imported=True))
                 if said:
@@ -451,12 +463,21 @@ def _import(catalog: SqlCatalog, file: Path, *, again: bool) -> int:
             bad += 1
     took_s = time.monotonic() - begin_s
     before = f", {min(skipped, entries)} imported before" if skipped else ""
+    without = f", {unread} values left out that could not be read" if unread else ""
     typer.echo(
-        f"{file.name}: {stored} events stored, {known} known already{before}, {bad} could not be read; "
+        f"{file.name}: {stored} events stored, {known} known already{before}, {bad} could not be read{without}; "
         f"{took_s:.1f} s, {(stored + known) / took_s:,.0f} events/s",
         err=True,
     )
     return bad
+
+
+def _withdrawn(catalog: SqlCatalog, withdrawal: Withdrawal, before: Sequence[LoggedEvent]) -> EarthquakeEvent | Problem:
+    """What was said last of a report that is withdrawn, in this batch or in the catalogue, deleted."""
+    named = (withdrawal.mode, withdrawal.source, withdrawal.id)
+    events = (one.event for one in reversed(before))
+    last = next((one for one in events if (one.mode, one.source, one.id) == named), None) or catalog.said(*named)
+    return withdrawal.unknown() if last is None else withdrawal.of(last)
 
 
 def _settings(env_file: Path | None, data_dir: Path | None) -> ConsumerSettings:

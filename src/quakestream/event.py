@@ -32,6 +32,46 @@ MODES: Final[tuple[Mode, ...]] = ("actual", "exercise", "test")
 DEFAULT_SOURCE: Final = "external"
 DEFAULT_TYPE: Final = "earthquake"
 
+NO_EARTHQUAKES: Final = frozenset(
+    {
+        *("anthropogenic event", "collapse", "cavity collapse", "mine collapse", "building collapse", "explosion"),
+        *("accidental explosion", "chemical explosion", "controlled explosion", "experimental explosion"),
+        *(
+            "industrial explosion",
+            "mining explosion",
+            "quarry blast",
+            "road cut",
+            "blasting levee",
+            "nuclear explosion",
+        ),
+        *("rock burst", "crash", "plane crash", "train crash", "boat crash", "other event", "atmospheric event"),
+        *("sonic boom", "sonic blast", "acoustic noise", "thunder", "avalanche", "snow avalanche", "debris avalanche"),
+        *("hydroacoustic event", "ice quake", "slide", "landslide", "rockslide", "rock slide", "meteorite"),
+        *("volcanic eruption", "volcanic explosion", "eruption", "blast", "mining event", "not existing"),
+        *("not locatable", "duplicate"),
+    }
+)
+"""Types that say that something is no earthquake: QuakeML's, and what agencies write in their place."""
+
+
+WITHDRAWN_TYPES: Final = frozenset({"not existing", "not locatable", "duplicate"})
+"""Types by which an agency says that there is no such earthquake, or none of its own."""
+
+
+def plain_type(kind: str) -> str:
+    """An event type in small letters and with blanks: `Not_Existing` is `not existing`."""
+    return " ".join(kind.lower().replace("_", " ").replace("-", " ").split())
+
+
+def is_earthquake(kind: str) -> bool:
+    """Whether a type means shaking of the ground as an earthquake's: also where it was induced, or is not known.
+
+    Agencies write `not reported`, `unknown`, `outside of network interest`, and words of their own: what is not said to
+    be something else may be one, and people are to be warned.
+    """
+    return plain_type(kind) not in NO_EARTHQUAKES
+
+
 MAX_EVENT_BYTES: Final = 256 * 1024
 """A larger message is refused: a real report has under 2 kB."""
 EARLIEST_TIMESTAMP_MS: Final = -62_135_596_800_000
@@ -190,6 +230,9 @@ def from_document(
     `by_people`: its times may be ISO 8601 as well, and are refused where they look like seconds.
     """
     make_plain(document)
+    kind = document.get("type")
+    if by_people and isinstance(kind, str) and plain_type(kind) in WITHDRAWN_TYPES:
+        document |= {"type": None, "status": "deleted"}
     for name in _TIMES & document.keys():
         if by_people:
             document[name] = _meant(document[name], name, now_ms)

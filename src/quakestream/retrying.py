@@ -19,6 +19,7 @@ from quakestream.command import fail, print_json
 from quakestream.config import ServiceSettings
 from quakestream.errors import Rejected, Retryable
 from quakestream.event import EarthquakeEvent, decode
+from quakestream.formats import Problem, Withdrawal
 from quakestream.log import EventLog
 from quakestream.log.opening import stream_topics
 from quakestream.service.main import stream_name
@@ -155,7 +156,8 @@ def _read(kept: Kept) -> tuple[list[EarthquakeEvent], bool]:
     try:
         if reading.form == "event":
             return [decode(kept.raw, now_ms=now_ms())], True
-        entries = list(formats.read(io.BytesIO(kept.raw), mode="actual", now_ms=now_ms(), form=reading.form))
+        raw = io.BytesIO(kept.raw)
+        entries = list(formats.read(raw, mode="actual", now_ms=now_ms(), form=reading.form, redate=True))
     except Rejected:
         return [], False
     events = [
@@ -163,4 +165,4 @@ def _read(kept: Kept) -> tuple[list[EarthquakeEvent], bool]:
         for entry in entries
         if isinstance(entry, EarthquakeEvent)
     ]
-    return events, len(events) == len(entries) > 0
+    return events, bool(events) and not any(isinstance(entry, Problem | Withdrawal) for entry in entries)

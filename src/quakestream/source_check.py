@@ -16,12 +16,13 @@ from quakestream.clock import now_ms
 from quakestream.command import fail, near, print_json
 from quakestream.config import ServiceSettings
 from quakestream.errors import Rejected, Retryable
+from quakestream.event import EarthquakeEvent
+from quakestream.formats import Entry, Problem
 from quakestream.sources import SourceContext
 from quakestream.sources.client import Client, is_url
 from quakestream.sources.event_service import DAY_MS, EventService, Form, parameters_in
 from quakestream.sources.memory import Memory
 from quakestream.sources.presets import ALIASES, PRESETS, Tried
-from quakestream.sources.refusals import RefusedBytes
 
 AT_ONCE: Final = 4
 PAGE: Final = 1000
@@ -142,12 +143,14 @@ async def _ask(client: Client, service: Service) -> Finding:
             listed = parameters_in(body)
             finding.parameters = None if listed is None else [name for name in WANTED if name in listed]
 
-    def refuse(_form: Form, refused: Sequence[RefusedBytes]) -> None:
+    def settle(_form: str, entries: Sequence[Entry]) -> list[EarthquakeEvent]:
+        refused = [entry for entry in entries if isinstance(entry, Problem)]
         finding.refused += len(refused)
-        finding.errors.extend(f"refused: {one.reason}" for one in refused[:3])
+        finding.errors.extend(f"refused: {one}" for one in refused[:3])
+        return [entry for entry in entries if isinstance(entry, EarthquakeEvent)]
 
     try:
-        events = EventService(client, url, service.form, refuse=refuse, now_ms=now_ms, limit=PAGE)
+        events = EventService(client, url, service.form, settle=settle, now_ms=now_ms, limit=PAGE)
         await events.knows_updated_after()  # from then on it is asked as the source asks it
         page = await events.page(now_ms() - DAY_MS, now_ms())
     except (Retryable, Rejected) as error:

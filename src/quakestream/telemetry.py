@@ -21,6 +21,9 @@ from quakestream.secrecy import redacted_all
 # --- earthquake-service ---------------------------------------------------------------------------------------------
 EVENTS_PUBLISHED = Counter("quakestream_events_published", "Events handed to the log.", ["source"])
 EVENTS_ACKNOWLEDGED = Counter("quakestream_events_acknowledged", "Events that the log has acknowledged.", ["source"])
+VALUES_UNREAD = Counter(
+    "quakestream_values_unread", "Values that can't be read, of reports that were published without them.", ["source"]
+)
 EVENTS_REFUSED = Counter("quakestream_events_refused", "Events of a source that were not publishable.", ["source"])
 REFUSED_KEPT = Gauge("quakestream_refused_kept", "What was refused and is kept to be read again.", ["source"])
 REFUSED_FELL_OUT = Counter(

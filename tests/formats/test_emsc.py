@@ -93,7 +93,7 @@ def test_nulls_and_whole_numbers() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"lat": "40"}, {"lon": None}, {"time": None}, {"unid": 5.5}, {"unid": ""}, {"lat": 91.0}, {"mag": "NaN"}],
+    [{"lat": "north"}, {"lon": None}, {"time": None}, {"unid": 5.5}, {"unid": ""}, {"lat": 91.0}, {"time": "today"}],
 )
 def test_a_bad_feature_is_a_problem_and_the_others_are_kept(changes: dict[str, Any]) -> None:
     events, problems = entries(collection(feature(), feature(**changes), 5, None))

@@ -12,7 +12,7 @@ from quakestream.formats import Problem
 FEATURE = '{"type":"Feature","id":"%s","properties":{"mag":%s,"time":1,"updated":2},"geometry":{"coordinates":[%s]}}'
 FAULTY = {
     "geojson": b'{"type":"FeatureCollection","features":['
-    + ",".join([FEATURE % ("a", "1", "5,5,5"), FEATURE % ("b", "2", "5"), FEATURE % ("c", '"x"', "5,5,NaN")]).encode()
+    + ",".join([FEATURE % ("a", "1", "5,5,5"), FEATURE % ("b", "2", "5"), FEATURE % ("c", '"x"', "5,NaN,5")]).encode()
     + b"]}",
     "text": b"#EventID|Time|Latitude|Longitude|Magnitude\na|2020-01-01T00:00:00|1|1|1\nb|yesterday|1|1|1\nc|x\n",
     "quakeml": b'<q:quakeml xmlns:q="http://quakeml.org/xmlns/quakeml/1.2" xmlns="http://quakeml.org/xmlns/bed/1.2">'

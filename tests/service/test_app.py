@@ -128,6 +128,8 @@ def test_the_status_has_the_contracts_fields(ask: Callable[..., None]) -> None:
             "refused",
             "lastRefused",
             "silentSince",
+            "unread",
+            "lastUnread",
         }
         assert source["state"] == "live"
         assert source["lastEventAt"] == "1970-01-01T00:00:00.000Z"

@@ -320,6 +320,8 @@ def test_a_stop_does_not_wait_for_a_log_that_is_away(tmp_path: Path) -> None:
                         "refused": 0,
                         "lastRefused": None,
                         "silentSince": None,
+                        "unread": 0,
+                        "lastUnread": None,
                     }
                 ],
                 "queue": {"used": 0, "size": 100},
@@ -348,6 +350,7 @@ def test_states_are_told_on_change(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             assert set(told()[-1]) == {
                 "name", "state", "published", "acknowledged", "lastEventAt", "lagMs", "lastError", "at",
                 "refused", "lastRefused", "silentSince",
+                "unread", "lastUnread",
             }  # fmt: skip
             assert told()[-1]["at"] == "1970-01-01T00:00:00.000Z"
             assert set(log.keys("states")) == {"step"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from quakestream.errors import Rejected, Retryable
 from quakestream.event import EarthquakeEvent
+from quakestream.formats import Entry
 from quakestream.sources.client import Client
 from quakestream.sources.event_service import Archive, EventService, Form, Reach, parameters_in
 from tests.sizes import size, sized
@@ -51,6 +53,10 @@ def test_an_answer_cut_at_any_byte_loses_nothing(
     check()
 
 
+def events_of(_: str, entries: Sequence[Entry]) -> list[EarthquakeEvent]:
+    return [entry for entry in entries if isinstance(entry, EarthquakeEvent)]
+
+
 async def _read(folder: Path, form: Form, cut: bytes, whole: bytes) -> None:
     answers: list[Answer] = [cut, whole]
     read: list[EarthquakeEvent] = []
@@ -61,9 +67,7 @@ async def _read(folder: Path, form: Form, cut: bytes, whole: bytes) -> None:
     async with agency(b"", archive=lambda _: answers.pop(0)) as server:
         given = context(folder, now_ms=Clock(NOW_MS))
         async with Client(given, "*/*") as client:
-            service = EventService(
-                client, server.fdsn_url, form, refuse=lambda *_: None, now_ms=given.now_ms, limit=100
-            )
+            service = EventService(client, server.fdsn_url, form, settle=events_of, now_ms=given.now_ms, limit=100)
             archive = Archive(service, given.memory, "key", given.now_ms, Reach(first_ms=24 * HOUR_MS), by_update=True)
             with pytest.raises((Retryable, Rejected)):
                 await archive.step(deliver)

@@ -156,7 +156,7 @@ def test_nothing_vanishes_when_a_poll_is_empty_or_fails(tmp_path: Path) -> None:
 
 def test_a_bad_feature_keeps_none_of_the_others_out(tmp_path: Path) -> None:
     outlet, _ = polled(
-        tmp_path, http(feed(FEATURES[0], {"type": "Feature"}, revised(FEATURES[1], mag="2"), FEATURES[2]))
+        tmp_path, http(feed(FEATURES[0], {"type": "Feature"}, revised(FEATURES[1], time="soon"), FEATURES[2]))
     )
     assert {event.id for event in outlet.events} == {FEATURES[0]["id"], FEATURES[2]["id"]}
 

@@ -38,7 +38,7 @@ from quakestream.catalog.schema import (
 )
 from quakestream.catalog.surroundings import Surroundings
 from quakestream.errors import Fenced, Gap, Rejected
-from quakestream.event import MODES, Mode, decode
+from quakestream.event import MODES, EarthquakeEvent, Mode, decode
 from quakestream.seismology.geodesy import bounding_boxes
 from quakestream.seismology.origin import origin_of
 from quakestream.seismology.places import country, timezone
@@ -499,3 +499,13 @@ def _after(found: Select[Any], cursor: str) -> Select[Any]:
     if max(abs(timestamp_ms), abs(earthquake)) >= 1 << 63:
         raise Rejected("cursor: not one that this service gave")
     return found.where(tuple_(earthquakes.c.timestamp_ms, earthquakes.c.earthquake) < (timestamp_ms, earthquake))
+
+
+def read_said(connection: Connection, mode: str, source: str, id_: str) -> EarthquakeEvent | None:
+    """The latest event of a report; None: there is no such report."""
+    row = connection.execute(
+        select(events.c.document)
+        .join(reports, _is_latest())
+        .where(reports.c.mode == mode, reports.c.source == source, reports.c.id == id_)
+    ).first()
+    return None if row is None else decode(row.document, now_ms=2**62)

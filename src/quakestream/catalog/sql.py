@@ -29,7 +29,7 @@ from quakestream.catalog.documents import ReportName
 from quakestream.catalog.judgements import Judgement
 from quakestream.catalog.lookup import CalledName, Lookup, StoredReport, TimeRange
 from quakestream.errors import Rejected, Unreachable
-from quakestream.event import Mode
+from quakestream.event import EarthquakeEvent, Mode
 
 
 class SqlCatalog(Catalog):
@@ -99,6 +99,11 @@ class SqlCatalog(Catalog):
     def lately_changed(self, wanted: EarthquakeFilter, limit: int) -> list[Change]:
         with self.reading() as connection:
             return queries.read_lately_changed(connection, wanted, limit)
+
+    def said(self, mode: Mode, source: str, id_: str) -> EarthquakeEvent | None:
+        """What a source said last of an earthquake; None: nothing that is stored."""
+        with self.reading() as connection:
+            return queries.read_said(connection, mode, source, id_)
 
     def newest(self, earthquake_ids: Sequence[str]) -> list[Change]:
         """The last change of each of these, in order; of those that are not there, none."""

@@ -4,8 +4,11 @@ The promise of a reader, `read(stream, *, mode, now_ms)` of a module here:
 
 - It yields, lazily and in the order of the file, an `EarthquakeEvent` for a good entry and a `Problem` for a bad one,
   with the bytes that could not be read, as a document that the same reader takes.
+- An entry whose id, place and time can be read is an event. What can't be read beside them is null, and a `Note` before
+  the event says so. One that withdraws a report and says no place or time is a `Withdrawal`.
 - It says what the source says and no more: `updated` is None where the source does not tell.
 - `mode` goes to every event. It reads no clock: with `now_ms`, times further ahead than the stream allows are problems.
+- It is given UTF-8, whatever the input was written in (`charset.py`).
 - It raises `Rejected` where the input is not of its format, or breaks off so that nothing more can be read.
 
 A format that can be told from its first bytes also has `looks_like(head)`. `read` below recognises it, unpacks gzip,
@@ -14,20 +17,24 @@ and turns a `Rejected` after the first entry into a last `Problem`, so that what
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import importlib
 import io
 import pkgutil
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, cast
+
+import msgspec
 
 from quakestream.errors import Rejected
 from quakestream.event import EarthquakeEvent, Mode
 from quakestream.formats.bounds import MAX_UNPACKED_BYTES, Bounded
+from quakestream.formats.charset import Utf8
 
 _HEAD_BYTES: Final = 65_536
 _GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -48,7 +55,49 @@ class Problem:
         return f"{self.where}: {self.reason}" if self.where else self.reason
 
 
-Entry = EarthquakeEvent | Problem
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Of the event that follows: a value that could not be read, and is null."""
+
+    where: str
+    reason: str
+    ahead: bool = False
+    """It is `updated`, which lies further ahead than may be."""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """A report that its source takes back without saying a place or a time: what it said of it last stands, deleted."""
+
+    where: str
+    mode: Mode
+    source: str
+    id: str
+    updated_ms: int | None
+    reason: str
+    raw: bytes = b""
+
+    def of(self, last: EarthquakeEvent) -> EarthquakeEvent:
+        """What was said last, deleted: when the source says, else without `updated`; in any case after it.
+
+        What is deleted already stays as it is.
+        """
+        if last.status == "deleted":
+            return last
+        updated_ms = self.updated_ms
+        if updated_ms is not None and last.updated_ms is not None:
+            updated_ms = max(updated_ms, last.updated_ms + 1)
+        return msgspec.structs.replace(last, status="deleted", updated_ms=updated_ms)
+
+    def unknown(self) -> Problem:
+        """What it is where nothing is known of that report."""
+        return Problem(self.where, f"{self.reason}, and nothing is known of {self.source}:{self.id}", self.raw)
+
+
+Entry = EarthquakeEvent | Problem | Note | Withdrawal
 
 
 def read(
@@ -58,21 +107,40 @@ def read(
     now_ms: int | None = None,
     form: str | None = None,
     max_bytes: int = MAX_UNPACKED_BYTES,
+    charset: str | None = None,
+    redate: bool = False,
+    ids: Mapping[str, str] | None = None,
 ) -> Iterator[Entry]:
     """The events of a file or an answer, recognised by its content, or of format `form`; gzip is unpacked.
 
-    `max_bytes`: so much of it, unpacked.
+    `max_bytes`: so much of it, unpacked. `charset`: what whoever sent it says that it is written in. `redate`: an event
+    whose `updated` lies too far ahead comes without it, for whoever knows when it was first seen; else it is a problem.
+    `ids`: of QuakeML, ids by public id; None: as the document itself demands, where two of its public ids end alike.
 
     Raises:
         Rejected: not a format that is known, larger than may be, or broken before the first event.
     """
     some = False
     try:
-        buffered = _peekable(stream)
-        if buffered.peek(2).startswith(_GZIP_MAGIC):
-            buffered = _peekable(cast(BinaryIO, Bounded(cast(BinaryIO, gzip.GzipFile(fileobj=buffered)), max_bytes)))
-        reader = importlib.import_module(f"{__name__}.{form or sniff(buffered.peek(_HEAD_BYTES))}").read
-        for entry in reader(buffered, mode=mode, now_ms=now_ms):
+        source = _peekable(stream)  # one, for all passes: it closes the stream when it is let go
+        start = source.tell() if source.seekable() else None
+        buffered = _plain(source, max_bytes, charset)
+        name = form or sniff(buffered.peek(_HEAD_BYTES))
+        reader = importlib.import_module(f"{__name__}.{name}")
+        more: dict[str, Any] = {}
+        if hasattr(reader, "shared_ids"):
+            if ids is None and start is not None:
+
+                def anew() -> BinaryIO:
+                    source.seek(start)
+                    return cast(BinaryIO, _plain(source, max_bytes, charset))
+
+                with contextlib.suppress(Rejected, EOFError, gzip.BadGzipFile, zlib.error):  # the reader says it
+                    ids = reader.shared_ids(anew)
+                buffered = _peekable(anew())
+            more["ids"] = ids
+        entries = reader.read(buffered, mode=mode, now_ms=now_ms, **more)
+        for entry in entries if redate else _in_time(entries):
             yield entry
             some = True
     except (Rejected, EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -81,9 +149,29 @@ def read(
         yield Problem("", f"breaks off: {error}", breaks_off=True)
 
 
+def _plain(buffered: io.BufferedReader, max_bytes: int, charset: str | None) -> io.BufferedReader:
+    """The input unpacked, as UTF-8."""
+    if buffered.peek(2).startswith(_GZIP_MAGIC):
+        buffered = _peekable(cast(BinaryIO, Bounded(cast(BinaryIO, gzip.GzipFile(fileobj=buffered)), max_bytes)))
+    return _peekable(cast(BinaryIO, Utf8(buffered, buffered.peek(_HEAD_BYTES), charset)))
+
+
+def _in_time(entries: Iterator[Entry]) -> Iterator[Entry]:
+    """The entries, without events that say to have been changed in the future."""
+    ahead: Note | None = None
+    for entry in entries:
+        if isinstance(entry, Note) and entry.ahead:
+            ahead = entry
+        elif isinstance(entry, EarthquakeEvent) and ahead is not None:
+            yield Problem(ahead.where, ahead.reason)
+            ahead = None
+        else:
+            yield entry
+
+
 def with_raw(entry: Entry, raw: Callable[[], bytes]) -> Entry:
-    """The entry; a problem gets its bytes, made only then."""
-    return replace(entry, raw=raw()) if isinstance(entry, Problem) and not entry.raw else entry
+    """The entry; one that may be refused gets its bytes, made only then."""
+    return replace(entry, raw=raw()) if isinstance(entry, Problem | Withdrawal) and not entry.raw else entry
 
 
 def read_file(path: Path, *, mode: Mode, now_ms: int | None = None) -> Iterator[Entry]:
@@ -98,7 +186,7 @@ def sniff(head: bytes) -> str:
     Raises:
         Rejected: none that is known; says what it looks like.
     """
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    start = head.lstrip()
     for name, module in _readers():
         looks_like: Callable[[bytes], bool] = module.looks_like
         if looks_like(start):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, BinaryIO, Final
+import json
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+import msgspec
 
 from quakestream.errors import Rejected
+from quakestream.plain import read_json
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
@@ -57,3 +61,17 @@ def whole_json(stream: BinaryIO) -> bytes:
     if sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
         raise Rejected(f"more than {MAX_VALUES} values in one JSON document: split it")
     return data
+
+
+def loose_json(data: bytes) -> Any:
+    """What JSON says, also where it is not quite JSON: `NaN`, `1e999`, control characters in a text.
+
+    A zero byte is in no text that anybody wrote: such an answer was garbled on its way, and is none.
+
+    Raises:
+        ValueError, RecursionError: it is none.
+    """
+    try:
+        return read_json(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return json.loads(data.decode("utf-8", "replace"), strict=b"\x00" in data)

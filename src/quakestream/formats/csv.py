@@ -9,12 +9,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, BinaryIO, Final
 
 from quakestream.errors import Rejected
 from quakestream.event import Mode
-from quakestream.formats import Entry, Problem
-from quakestream.formats.fields import decimal, epoch_ms, event, number
+from quakestream.formats import Entry, Problem, with_raw
+from quakestream.formats.fields import coordinate, decimal, epoch_ms, lenient, number, report, status
 
 SOURCE: Final = "usgs"
 
@@ -36,8 +37,7 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
     Raises:
         Rejected: columns are missing, the message names them; or a line is without end.
     """
-    # Wrong UTF-8 spoils its row alone: surrogates mark it, and its row is found by them.
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    text = io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline="")
     try:
         yield from _rows(text, mode=mode, now_ms=now_ms)
     finally:
@@ -60,14 +60,22 @@ def _rows(text: io.TextIOWrapper, *, mode: Mode, now_ms: int | None) -> Iterator
             continue
         if not row:
             continue
-        where = f"line {rows.line_num}"
-        try:
-            ",".join(row).encode()
-            document = _from_row(dict(zip(columns, row, strict=True)))
-        except ValueError as error:
-            yield Problem(where, str(error))
-            continue
-        yield event(document, where, mode=mode, now_ms=now_ms)
+        where, faults = f"line {rows.line_num}", list[str]()
+        if len(row) < len(columns):
+            row += [""] * (len(columns) - len(row))
+            faults.append("it has fewer fields than there are columns")
+        if any("\ufffd" in field for field in row):
+            faults.append("it has letters that can't be read in the charset that it is written in")
+        document = _from_row(dict(zip(columns, row, strict=False)), faults)
+        for entry in report(document, where, mode=mode, now_ms=now_ms, faults=faults):
+            yield with_raw(entry, partial(_document, columns, row))
+
+
+def _document(*rows: list[str]) -> bytes:
+    """What the reader takes again."""
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
 
 
 def _lines(text: io.TextIOWrapper) -> Iterator[str]:
@@ -79,23 +87,22 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
         yield line
 
 
-def _from_row(row: dict[str, str]) -> dict[str, Any]:
-    updated = row.get("updated")
+def _from_row(row: dict[str, str], faults: list[str]) -> dict[str, Any]:
     document: dict[str, Any] = {
         "id": row["id"],
         "source": SOURCE,
-        "magnitude": decimal(row["mag"]),
+        "magnitude": lenient(faults, "mag", decimal, row["mag"]),
         "location": {
-            "latitude": decimal(row["latitude"]),
-            "longitude": decimal(row["longitude"]),
-            "depth": decimal(row["depth"]),
+            "latitude": lenient(faults, "latitude", coordinate, row["latitude"]),
+            "longitude": lenient(faults, "longitude", coordinate, row["longitude"]),
+            "depth": lenient(faults, "depth", decimal, row["depth"]),
         },
-        "timestamp": epoch_ms(row["time"]),
-        "updated": epoch_ms(updated) if updated else None,
-        "status": row.get("status", "").lower() or None,
+        "timestamp": lenient(faults, "time", epoch_ms, row["time"]),
+        "updated": lenient(faults, "updated", epoch_ms, row["updated"]) if row.get("updated") else None,
+        "status": lenient(faults, "status", status, row.get("status")),
         "type": row.get("type") or None,
         "magnitudeType": row.get("magType") or None,
         "place": row.get("place") or None,
         "agency": row.get("net") or None,
     }
-    return document | {name: number(row.get(name)) for name in _NUMBERS}
+    return document | {name: lenient(faults, name, number, row.get(name)) for name in _NUMBERS}

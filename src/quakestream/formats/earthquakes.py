@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, BinaryIO, Final
 
 import msgspec
 
 from quakestream.errors import Rejected
 from quakestream.event import MAX_EVENT_BYTES, Mode
-from quakestream.formats import Entry, Problem
-from quakestream.formats.fields import event
+from quakestream.formats import Entry, Problem, with_raw
+from quakestream.formats.fields import report
 from quakestream.plain import read_json
 from quakestream.seismology.places import describe
 
@@ -37,24 +36,26 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
             continue
         where = f"line {n}"
         try:
-            entry = _entry(line, where, mode=mode, now_ms=now_ms)
-            yield replace(entry, raw=line) if isinstance(entry, Problem) else entry
+            for entry in _entries(line, where, mode=mode, now_ms=now_ms):
+                yield with_raw(entry, lambda line=line: line)  # type: ignore[misc]
         except (Rejected, *_MALFORMED, msgspec.DecodeError, RecursionError) as error:
             yield Problem(where, f"neither an earthquake nor an event: {error}", line)
 
 
-def _entry(line: bytes, where: str, *, mode: Mode, now_ms: int | None) -> Entry:
+def _entries(line: bytes, where: str, *, mode: Mode, now_ms: int | None) -> Iterator[Entry]:
     if len(line) > 2 * MAX_EVENT_BYTES:
-        return Problem(where, f"{len(line)} bytes: an event has at most {MAX_EVENT_BYTES}")
+        yield Problem(where, f"{len(line)} bytes: an event has at most {MAX_EVENT_BYTES}")
+        return
     document: dict[str, Any] = msgspec.convert(read_json(line), dict[str, Any])
     said = document.get("mode")
     if mode == "actual" and said not in (None, "actual"):
-        return Problem(where, f"is {said!r}, and can't become `actual`")
+        yield Problem(where, f"is {said!r}, and can't become `actual`")
+        return
     if "preferred" in document:
         document = _preferred(document)
     longitude = document["location"]["longitude"]
     document["location"]["longitude"] = float(longitude) if type(longitude) is int else longitude
-    return event(document, where, mode=mode, now_ms=now_ms)
+    yield from report(document, where, mode=mode, now_ms=now_ms)
 
 
 def _preferred(earthquake: dict[str, Any]) -> dict[str, Any]:

@@ -12,14 +12,11 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, BinaryIO, Final
 
-import msgspec
-
 from quakestream.errors import Rejected
 from quakestream.event import Mode
 from quakestream.formats import Entry, Problem, with_raw
-from quakestream.formats.bounds import whole_json
-from quakestream.formats.fields import epoch_ms, event, region
-from quakestream.plain import read_json
+from quakestream.formats.bounds import loose_json, whole_json
+from quakestream.formats.fields import epoch_ms, lenient, region, report
 
 SOURCE: Final = "emsc"
 
@@ -51,22 +48,24 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
     Raises:
         Rejected: not JSON, too large, or neither a FeatureCollection nor frames.
     """
-    data = whole_json(stream).removeprefix(b"\xef\xbb\xbf")
-    for n, (action, feature) in enumerate(_features(data)):
-        read = entry(feature, f"feature {n}", action=action, mode=mode, now_ms=now_ms)
-        yield with_raw(read, partial(_document, action, feature))
+    for n, (action, feature) in enumerate(_features(whole_json(stream))):
+        yield from entries(feature, f"feature {n}", action=action, mode=mode, now_ms=now_ms)
 
 
-def entry(feature: Any, where: str, *, action: Any, mode: Mode, now_ms: int | None) -> Entry:
-    """One feature, with its frame's action: `create`, `update`, or `delete`."""
+def entries(feature: Any, where: str, *, action: Any, mode: Mode, now_ms: int | None) -> Iterator[Entry]:
+    """What one feature says, with its frame's action: `create`, `update`, or `delete`."""
+    raw = partial(_document, action, feature)
+    faults: list[str] = []
     try:
         where = f"{where} ({feature['properties']['unid']})"
-        document = _from_properties(feature["properties"])
+        document = _from_properties(feature["properties"], faults)
     except _MALFORMED as error:
-        return Problem(where, f"not a feature as the EMSC makes them: {type(error).__name__}: {error}")
+        yield Problem(where, f"not a feature as the EMSC makes them: {type(error).__name__}: {error}", raw())
+        return
     if action == "delete":
         document["status"] = "deleted"
-    return event(document, where, mode=mode, now_ms=now_ms)
+    for entry in report(document, where, mode=mode, now_ms=now_ms, faults=faults):
+        yield with_raw(entry, raw)
 
 
 def _document(action: Any, feature: Any) -> bytes:
@@ -77,11 +76,11 @@ def _document(action: Any, feature: Any) -> bytes:
 
 def _features(data: bytes) -> Iterator[tuple[Any, Any]]:
     try:
-        documents = [read_json(data)]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        documents = [loose_json(data)]
+    except (ValueError, RecursionError) as error:
         try:
-            documents = [read_json(line) for line in data.splitlines() if line.strip()]
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            documents = [loose_json(line) for line in data.splitlines() if line.strip()]
+        except (ValueError, RecursionError):
             raise Rejected(f"not JSON: {error}; begins with {data[:40]!r}") from error
     for document in documents:
         if not isinstance(document, dict):
@@ -96,32 +95,34 @@ def _features(data: bytes) -> Iterator[tuple[Any, Any]]:
             raise Rejected("neither GeoJSON nor a frame of the EMSC's")
 
 
-def _from_properties(properties: dict[str, Any]) -> dict[str, Any]:
-    longitude = properties["lon"]
-    updated = properties.get("lastupdate")
-    auth = properties.get("auth")
+def _from_properties(properties: dict[str, Any], faults: list[str]) -> dict[str, Any]:
+    updated, time = properties.get("lastupdate"), properties.get("time")
     document = {
         "id": properties["unid"],
         "source": SOURCE,
-        "magnitude": properties["mag"],
+        "magnitude": properties.get("mag"),
         "magnitudeType": properties.get("magtype") or None,
         "location": {
-            "latitude": properties["lat"],
-            "longitude": float(longitude) if type(longitude) is int else longitude,
+            "latitude": properties.get("lat"),
+            "longitude": properties.get("lon"),
             "depth": properties.get("depth"),
         },
-        "timestamp": epoch_ms(properties["time"]),
-        "updated": epoch_ms(updated) if updated else None,
-        "type": _type(properties.get("evtype")),
-        "place": region(properties.get("flynn_region")),
-        "agency": auth.lower() if auth else None,
+        "timestamp": lenient(faults, "time", epoch_ms, time) if time else None,
+        "updated": lenient(faults, "lastupdate", epoch_ms, updated) if updated else None,
+        "type": lenient(faults, "evtype", _type, properties.get("evtype")),
+        "place": lenient(faults, "flynn_region", region, properties.get("flynn_region")),
+        "agency": lenient(faults, "auth", _agency, properties.get("auth")),
     }
     # The EMSC's own number in its own list: no other agency's name for the earthquake, so it is not in `ids`.
     return document | {name: properties[name] for name in ("source_id", "source_catalog") if properties.get(name)}
 
 
+def _agency(auth: str | None) -> str | None:
+    return auth.lower() if auth else None
+
+
 def _type(code: str | None) -> str | None:
-    """In words; a code that is not known stays as it is, for it is not said to be an earthquake."""
+    """In words; a code that is not known stays as it is."""
     if not code:
         return None
     if code in _WHOLE_TYPES:

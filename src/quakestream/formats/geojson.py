@@ -12,14 +12,11 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, BinaryIO, Final
 
-import msgspec
-
 from quakestream.errors import Rejected
 from quakestream.event import Mode
 from quakestream.formats import Entry, Problem, with_raw
-from quakestream.formats.bounds import whole_json
-from quakestream.formats.fields import decimal, epoch_ms, event, number
-from quakestream.plain import BOM, JSON
+from quakestream.formats.bounds import loose_json, whole_json
+from quakestream.formats.fields import coordinate, decimal, epoch_ms, lenient, number, report, status
 
 SOURCE: Final = "usgs"
 
@@ -52,36 +49,33 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
     Raises:
         Rejected: not JSON (cut off, a web page), too large, or not a FeatureCollection or Feature.
     """
-    document, faulty = _parse(whole_json(stream))
+    data = whole_json(stream)
+    try:
+        document = loose_json(data)
+    except (ValueError, RecursionError) as error:
+        raise Rejected(f"not JSON: {error}; begins with {data[:40]!r}") from error
     for n, feature in enumerate(_features(document)):
         where, raw = f"feature {n}", partial(_document, feature)
+        faults: list[str] = []
         try:
             where = f"feature {n} ({feature['id']})"
-            if faulty:
-                # In a document that is not quite JSON, find those features that are not.
-                json.dumps(feature, ensure_ascii=False, allow_nan=False).encode()
             products = feature["properties"].get("products")
-            origins = products.get("origin") if products else None
+            origins = products.get("origin") if isinstance(products, dict) else None
             if origins:
-                for entry in _origins(origins, _ids(feature["properties"]), where, mode=mode, now_ms=now_ms):
-                    yield with_raw(entry, raw)
+                names = lenient(faults, "ids", _ids, feature["properties"].get("ids")) or []
+                entries = _origins(origins, names, where, mode=mode, now_ms=now_ms)
             else:
-                yield with_raw(event(_from_feature(feature), where, mode=mode, now_ms=now_ms), raw)
+                entries = report(_from_feature(feature, faults), where, mode=mode, now_ms=now_ms, faults=faults)
+            for entry in entries:
+                yield with_raw(entry, raw)
         except _MALFORMED as error:
             yield Problem(where, f"not a feature as the USGS makes them: {type(error).__name__}: {error}", raw())
 
 
-def _parse(data: bytes) -> tuple[Any, bool]:
-    """The document, and whether it took leniency (NaN, wrong UTF-8) to read it."""
-    data = data.removeprefix(BOM)
-    try:
-        return JSON.decode(data), False
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
-    try:
-        return json.loads(data.decode("utf-8", "surrogateescape")), True
-    except (ValueError, RecursionError) as error:
-        raise Rejected(f"not JSON: {error}; begins with {data[:40]!r}") from error
+def _document(feature: Any) -> bytes:
+    """What the reader takes again, whatever stands in it: NaN, half a letter."""
+    collection = {"type": "FeatureCollection", "features": [feature]}
+    return json.dumps(collection).encode()
 
 
 def _features(document: Any) -> list[Any]:
@@ -96,39 +90,41 @@ def _features(document: Any) -> list[Any]:
     return features
 
 
-def _document(feature: Any) -> bytes:
-    """What the reader takes again, whatever stands in it: NaN, half a letter."""
-    collection = {"type": "FeatureCollection", "features": [feature]}
-    return json.dumps(collection).encode()
-
-
-def _from_feature(feature: dict[str, Any]) -> dict[str, Any]:
+def _from_feature(feature: dict[str, Any], faults: list[str]) -> dict[str, Any]:
     properties = feature["properties"]
-    longitude, latitude, *rest = feature["geometry"]["coordinates"]
-    status = properties.get("status")
+    longitude, latitude, depth = lenient(faults, "geometry", _coordinates, feature.get("geometry")) or (
+        None,
+        None,
+        None,
+    )
     document = {name: properties[name] for name in _VERBATIM if properties.get(name) is not None}
     document |= {
         "id": feature["id"],
         "source": SOURCE,
-        "magnitude": properties["mag"],
-        "location": {
-            "latitude": latitude,
-            "longitude": float(longitude) if type(longitude) is int else longitude,
-            "depth": rest[0] if rest else None,
-        },
-        "timestamp": properties["time"],
-        "updated": properties.get("updated"),
+        "magnitude": properties.get("mag"),
+        "location": {"latitude": latitude, "longitude": longitude, "depth": depth},
+        "timestamp": lenient(faults, "time", _time, properties.get("time")),
+        "updated": lenient(faults, "updated", _time, properties.get("updated")),
         # Feeds before 2015 write it in capitals, some agencies still do.
-        "status": status.lower() if status else None,
-        "ids": _ids(properties),
+        "status": lenient(faults, "status", status, properties.get("status")),
+        "ids": lenient(faults, "ids", _ids, properties.get("ids")) or [],
         "magnitudeType": properties.get("magType"),
         "agency": properties.get("net"),
     }
     return document
 
 
-def _ids(properties: dict[str, Any]) -> list[str]:
-    return [name for name in (properties.get("ids") or "").split(",") if name]
+def _coordinates(geometry: dict[str, Any] | None) -> tuple[Any, Any, Any]:
+    longitude, latitude, *rest = geometry["coordinates"] if geometry else (None, None)
+    return longitude, latitude, rest[0] if rest else None
+
+
+def _time(value: Any) -> Any:
+    return epoch_ms(value) if isinstance(value, str) else value
+
+
+def _ids(text: str | None) -> list[str]:
+    return [name for name in (text or "").split(",") if name]
 
 
 def _origins(origins: list[Any], ids: list[str], where: str, *, mode: Mode, now_ms: int | None) -> Iterator[Entry]:
@@ -141,10 +137,11 @@ def _origins(origins: list[Any], ids: list[str], where: str, *, mode: Mode, now_
     for origin in sorted(origins, key=lambda origin: (_time_of(origin), str(origin))):
         try:
             here = f"{where} {origin['id']}"
-            document = _from_origin(origin, last)
+            faults: list[str] = []
+            document = _from_origin(origin, last, faults)
             last[document["id"]] = last[_product(origin)] = {**document, "location": {**document["location"]}}
             document["ids"] = ids if document["id"] in ids else []
-            yield event(document, here, mode=mode, now_ms=now_ms)
+            yield from report(document, here, mode=mode, now_ms=now_ms, faults=faults)
         except _MALFORMED as error:
             yield Problem(where, f"not an origin as the USGS makes them: {type(error).__name__}: {error}")
 
@@ -159,27 +156,27 @@ def _product(origin: dict[str, Any]) -> str:
     return f"{origin.get('source')} {origin.get('code')}"
 
 
-def _from_origin(origin: dict[str, Any], last: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _from_origin(origin: dict[str, Any], last: dict[str, dict[str, Any]], faults: list[str]) -> dict[str, Any]:
     properties = origin["properties"]
     withdrawn = origin.get("status") == "DELETE"
     if withdrawn and "eventsource" not in properties and (said := last.get(_product(origin))):
-        return said | {"updated": origin["updateTime"], "status": "deleted"}
+        return said | {"location": {**said["location"]}, "updated": origin["updateTime"], "status": "deleted"}
     id_ = properties["eventsource"] + properties["eventsourcecode"]
     if withdrawn and id_ in last:
-        return last[id_] | {"updated": origin["updateTime"], "status": "deleted"}
-    review = properties.get("review-status")
+        return last[id_] | {"location": {**last[id_]["location"]}, "updated": origin["updateTime"], "status": "deleted"}
+    time = properties.get("eventtime")
     document = {
         "id": id_,
         "source": SOURCE,
-        "magnitude": decimal(properties.get("magnitude")),
+        "magnitude": lenient(faults, "magnitude", decimal, properties.get("magnitude")),
         "location": {
-            "latitude": decimal(properties["latitude"]),
-            "longitude": decimal(properties["longitude"]),
-            "depth": decimal(properties.get("depth")),
+            "latitude": lenient(faults, "latitude", coordinate, properties.get("latitude")),
+            "longitude": lenient(faults, "longitude", coordinate, properties.get("longitude")),
+            "depth": lenient(faults, "depth", decimal, properties.get("depth")),
         },
-        "timestamp": epoch_ms(properties["eventtime"]),
-        "updated": origin["updateTime"],
-        "status": "deleted" if withdrawn else review.lower() if review else None,
+        "timestamp": lenient(faults, "eventtime", epoch_ms, time) if time else None,
+        "updated": origin.get("updateTime"),
+        "status": "deleted" if withdrawn else lenient(faults, "review-status", status, properties.get("review-status")),
         "type": properties.get("event-type"),
         "magnitudeType": properties.get("magnitude-type"),
         "place": properties.get("title"),
@@ -188,4 +185,6 @@ def _from_origin(origin: dict[str, Any], last: dict[str, dict[str, Any]]) -> dic
     weight = origin.get("preferredWeight")
     if isinstance(weight, int | float):
         document["preferredWeight"] = weight
-    return document | {ours: number(properties.get(theirs)) for theirs, ours in _ORIGIN_NUMBERS.items()}
+    return document | {
+        ours: lenient(faults, theirs, number, properties.get(theirs)) for theirs, ours in _ORIGIN_NUMBERS.items()
+    }

@@ -6,8 +6,10 @@ flat however many there are. Entities are not expanded and nothing is fetched.
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, BinaryIO, Final
 
@@ -16,7 +18,10 @@ from lxml import etree
 from quakestream.errors import Rejected
 from quakestream.event import DEFAULT_TYPE, Mode, Status
 from quakestream.formats import Entry, Problem, with_raw
-from quakestream.formats.fields import decimal, epoch_ms, event, number, public_id
+from quakestream.formats.fields import coordinate, decimal, epoch_ms, lenient, number, public_id, report, whole_resource
+
+SOURCE: Final = "quakeml"
+"""Where an event names neither an authority nor an agency."""
 
 _ROOT: Final = re.compile(rb"<(\w+:)?quakeml[\s>]")
 _ANSS: Final = "{http://anss.org/xmlns/catalog/0.1}"
@@ -26,7 +31,74 @@ MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
 MAX_EVENT_ELEMENTS: Final = 100_000
 _REVIEWED: Final = ("reviewed", "confirmed", "final")
 _PLACES: Final = ("nearest cities", "region name", "Flinn-Engdahl region", "earthquake name")
-_NOT_EXISTING: Final = "not existing"
+_NO_CONTROLS: Final = bytes(32 if 0 < n < 32 and n not in (9, 10, 13) else n for n in range(256))
+"""Control characters have no place in XML: a blank in a name is better than no report at all.
+
+A zero byte is left: nobody wrote it, what has it was garbled on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicId:
+    """What an event is called."""
+
+    name: str
+    """Its `publicID`."""
+    code: str | None = None
+    """The USGS's own attributes, together: `nc75000077`."""
+    bare_code: str | None = None
+    """The second of them alone."""
+
+
+_EVENT: Final = re.compile(rb"<(?:[\w.-]+:)?event\s([^<>]{1,4000})>")
+_ATTRIBUTE: Final = re.compile(rb"""([\w.:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_SURVEYED_BYTES: Final = 1024 * 1024
+
+
+def public_ids(stream: BinaryIO) -> Iterator[PublicId]:
+    """What the events of a document are called, without reading them."""
+    rest = b""
+    while data := stream.read(_SURVEYED_BYTES):
+        rest += data
+        end = 0
+        for tag in _EVENT.finditer(rest):
+            end = tag.end()
+            given = {
+                name.rpartition(b":")[2]: html.unescape((double or single).decode("utf-8", "replace"))
+                for name, double, single in _ATTRIBUTE.findall(tag[1])
+            }
+            network, code = given.get(b"eventsource"), given.get(b"eventid")
+            yield PublicId(
+                given.get(b"publicID", "").strip(),
+                f"{network}{code}" if network and code else None,
+                code if network and code else None,
+            )
+        rest = rest[max(end, len(rest) - _LONGEST_TAG) :]
+
+
+_LONGEST_TAG: Final = 4096
+
+
+def shared_ids(anew: Callable[[], BinaryIO]) -> dict[str, str]:
+    """Ids by public id, for events of one authority that would get the same: all of the resource but the authority.
+
+    `anew` gives the document from its beginning.
+    """
+    first: dict[int, int] = {}
+    shared: set[int] = set()
+    ids: dict[str, str] = {}
+    for second_time in (False, True):
+        for one in public_ids(anew()):
+            identity = None if one.code else public_id(one.name)
+            if identity is None:
+                continue
+            usual, name = hash(identity), hash(one.name)
+            if second_time and usual in shared:
+                ids[one.name] = whole_resource(one.name) or one.name
+            elif not second_time and first.setdefault(usual, name) != name:
+                shared.add(usual)
+        if not shared:
+            break
+    return ids
 
 
 def looks_like(head: bytes) -> bool:
@@ -34,11 +106,15 @@ def looks_like(head: bytes) -> bool:
     return head.startswith(b"<") and _ROOT.search(head) is not None
 
 
-def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator[Entry]:
+def read(
+    stream: BinaryIO, *, mode: Mode, now_ms: int | None = None, ids: Mapping[str, str] | None = None
+) -> Iterator[Entry]:
     """Each `event`: its preferred origin and magnitude, else its first ones.
 
     `updated` is the newest `creationTime` of the event, that origin and that magnitude. An event whose type is "not
     existing", or whose origins are all rejected, is one that the agency has withdrawn: `deleted`.
+
+    `ids`: by public id, where it is not to be the public id's last part.
 
     Raises:
         Rejected: not XML, not QuakeML, or one event is larger than may be.
@@ -53,6 +129,7 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
         huge_tree=False,
         remove_comments=True,
         remove_pis=True,
+        encoding="utf-8",  # it is by now, whatever it says of itself
     )
     name = ""
     kept = kept_before = 0
@@ -63,7 +140,8 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
             if kept > MAX_EVENT_ELEMENTS:
                 raise Rejected(f"more than {MAX_EVENT_ELEMENTS} elements in an event, or beside them")
             if name == "event":
-                yield with_raw(_entry(element, mode=mode, now_ms=now_ms), partial(_document, element))
+                for entry in _entries(element, ids or {}, mode=mode, now_ms=now_ms):
+                    yield with_raw(entry, partial(_document, element))
                 _let_go(element)
                 kept = kept_before = 0
                 counted.begin()
@@ -102,7 +180,7 @@ class _Counted:
         self._bytes += len(data)
         if self._bytes > MAX_EVENT_BYTES:
             raise Rejected(f"more than {MAX_EVENT_BYTES} bytes in an event, or beside them")
-        return data
+        return data.translate(_NO_CONTROLS)
 
 
 def _local(element: Any) -> str:
@@ -125,76 +203,98 @@ def _let_go_bulk(element: Any) -> None:
 
 
 def _document(element: Any) -> bytes:
+    """What the reader takes again."""
     return b"<quakeml><eventParameters>%s</eventParameters></quakeml>" % etree.tostring(element, with_tail=False)
 
 
-def _entry(element: Any, *, mode: Mode, now_ms: int | None) -> Entry:
+def _entries(element: Any, ids: Mapping[str, str], *, mode: Mode, now_ms: int | None) -> Iterator[Entry]:
     where = f"event {element.get('publicID')}"
+    faults: list[str] = []
     try:
-        document = _from_event(element)
+        document = _from_event(element, faults)
     except (ValueError, LookupError) as error:
-        return Problem(where, str(error))
-    return event(document, where, mode=mode, now_ms=now_ms)
+        yield Problem(where, str(error))
+        return
+    document["id"] = ids.get((element.get("publicID") or "").strip(), document["id"])
+    yield from report(document, where, mode=mode, now_ms=now_ms, faults=faults)
 
 
-def _from_event(element: Any) -> dict[str, Any]:
+def _from_event(element: Any, faults: list[str]) -> dict[str, Any]:
     source, id_ = _identity(element)
-    origin = _preferred(element, "origin", "preferredOriginID")
-    if origin is None:
-        raise ValueError("no origin: no time and place")
+    origin = _preferred(element, "origin", "preferredOriginID", _located)
     magnitude = _preferred(element, "magnitude", "preferredMagnitudeID")
     kind = (_text(element, "type") or DEFAULT_TYPE).replace("_", " ")
     times = [_text(part, "creationInfo/creationTime") for part in (element, origin, magnitude) if part is not None]
-    latitude, longitude = _text(origin, "latitude/value"), _text(origin, "longitude/value")
+    updated = [lenient(faults, "creationTime", epoch_ms, time) for time in times if time]
     time = _text(origin, "time/value")
-    if latitude is None or longitude is None or time is None:
-        raise ValueError("the origin has no latitude, longitude or time")
     of_centroid = {"originType": "centroid"} if _text(origin, "type") == "centroid" else {}
+
+    def number_(name: str, part: Any, path: str) -> float | int | None:
+        return lenient(faults, name, number, _text(part, path))
+
     return {
         **of_centroid,
         "id": id_,
         "source": source,
-        "magnitude": decimal(_text(magnitude, "mag/value")),
+        "magnitude": lenient(faults, "magnitude", decimal, _text(magnitude, "mag/value")),
         "magnitudeType": _text(magnitude, "type"),
         "location": {
-            "latitude": decimal(latitude),
-            "longitude": decimal(longitude),
-            "depth": _km(_text(origin, "depth/value")),
+            "latitude": lenient(faults, "latitude", coordinate, _text(origin, "latitude/value")),
+            "longitude": lenient(faults, "longitude", coordinate, _text(origin, "longitude/value")),
+            "depth": lenient(faults, "depth", _km, _text(origin, "depth/value")),
         },
-        "timestamp": epoch_ms(time),
-        "updated": max((epoch_ms(time) for time in times if time), default=None),
-        "status": "deleted" if kind == _NOT_EXISTING else _status(origin),
-        "type": kind if kind != _NOT_EXISTING else None,
+        "timestamp": lenient(faults, "time", epoch_ms, time) if time else None,
+        "updated": max((time for time in updated if time is not None), default=None),
+        "status": "automatic" if origin is None else _status(origin),
+        "type": kind,
         "place": _place(element),
         "agency": _text(origin, "creationInfo/agencyID") or _text(element, "creationInfo/agencyID"),
-        "nst": number(_text(origin, "quality/usedStationCount")),
-        "gap": number(_text(origin, "quality/azimuthalGap")),
-        "dmin": number(_text(origin, "quality/minimumDistance")),
-        "rms": number(_text(origin, "quality/standardError")),
-        "magNst": number(_text(magnitude, "stationCount")),
-        "magError": number(_text(magnitude, "mag/uncertainty")),
-        "depthError": _km(_text(origin, "depth/uncertainty")),
-        "horizontalError": _km(_text(origin, "originUncertainty/horizontalUncertainty")),
+        "nst": number_("usedStationCount", origin, "quality/usedStationCount"),
+        "gap": number_("azimuthalGap", origin, "quality/azimuthalGap"),
+        "dmin": number_("minimumDistance", origin, "quality/minimumDistance"),
+        "rms": number_("standardError", origin, "quality/standardError"),
+        "magNst": number_("stationCount", magnitude, "stationCount"),
+        "magError": number_("uncertainty of the magnitude", magnitude, "mag/uncertainty"),
+        "depthError": lenient(faults, "uncertainty of the depth", _km, _text(origin, "depth/uncertainty")),
+        "horizontalError": lenient(
+            faults, "horizontalUncertainty", _km, _text(origin, "originUncertainty/horizontalUncertainty")
+        ),
     }
 
 
 def _identity(element: Any) -> tuple[str, str]:
-    """Source and id: by the USGS's own attributes, else authority and last part of the public id."""
+    """Source and id: by the USGS's own attributes, else authority and last part of the public id.
+
+    One that is no resource identifier is the id as it stands, of the agency that the event names.
+    """
     network, code = element.get(f"{_ANSS}eventsource"), element.get(f"{_ANSS}eventid")
     if network and code:
         return "usgs", network + code
-    identity = public_id(element.get("publicID") or "")
-    if identity is None:
-        raise ValueError("the publicID is not `smi:authority/resource`")
-    return identity
+    named = (element.get("publicID") or "").strip()
+    if identity := public_id(named):
+        return identity
+    if not named:
+        raise ValueError("no publicID")
+    agency = _text(element, "creationInfo/agencyID") or SOURCE
+    return re.sub(r"[\s:/]+", "-", agency.lower())[:64], named
 
 
-def _preferred(element: Any, name: str, reference: str) -> Any:
+def _preferred(element: Any, name: str, reference: str, good: Callable[[Any], bool] = lambda _: True) -> Any:
+    """The one that the event names, else the first that was not rejected; before these, those that are good."""
     candidates = element.findall(f"{{*}}{name}")
     wanted = _text(element, reference)
     standing = [c for c in candidates if _text(c, "evaluationStatus") != "rejected"]
     named = [c for c in candidates if wanted is not None and c.get("publicID") == wanted]
-    return next(iter(named or standing or candidates), None)
+    in_order = [*named, *standing, *candidates]
+    return next(iter([c for c in in_order if good(c)] or in_order), None)
+
+
+def _located(origin: Any) -> bool:
+    """Whether its time and place can be read."""
+    unread: list[str] = []
+    found = [lenient(unread, name, coordinate, _text(origin, f"{name}/value")) for name in ("latitude", "longitude")]
+    time = _text(origin, "time/value")
+    return None not in found and time is not None and lenient(unread, "time", epoch_ms, time) is not None
 
 
 def _status(origin: Any) -> Status:

@@ -16,8 +16,8 @@ from typing import Any, BinaryIO, Final
 
 from quakestream.errors import Rejected
 from quakestream.event import Mode
-from quakestream.formats import Entry, Problem
-from quakestream.formats.fields import decimal, event
+from quakestream.formats import Entry, Problem, with_raw
+from quakestream.formats.fields import decimal, lenient, report
 
 SOURCE: Final = "scedc"
 AGENCY: Final = "ci"
@@ -28,14 +28,14 @@ _HEADING: Final = re.compile(rb"^#YYY/MM/DD", re.MULTILINE)
 _MAX_LINE_BYTES: Final = 4096
 _FIELDS: Final = 11
 
-_TYPES: Final = {
+TYPES: Final = {
     "eq": "earthquake",
     "qb": "quarry blast",
     "sn": "sonic boom",
     "nt": "nuclear explosion",
     "uk": "not reported",
 }
-_MAGNITUDE_TYPES: Final = {code: f"m{code}" for code in ("e", "w", "b", "s", "l", "lr", "c", "h", "d")} | {"n": None}
+MAGNITUDE_TYPES: Final = {code: f"m{code}" for code in ("e", "w", "b", "s", "l", "lr", "c", "h", "d")} | {"n": None}
 
 
 def looks_like(head: bytes) -> bool:
@@ -57,34 +57,43 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
         if line.startswith(b"#") or not line.strip():
             continue
         where = f"line {number}"
+        faults: list[str] = []
         try:
-            document = _from_line(line.decode("ascii"))
-        except (ValueError, KeyError) as error:
-            yield Problem(where, f"not as the SCEDC writes them: {type(error).__name__}: {error}")
+            document = _from_line(line.decode(errors="replace"), faults)
+        except ValueError as error:
+            yield Problem(where, f"not as the SCEDC writes them: {error}", line)
             continue
-        yield event(document, where, mode=mode, now_ms=now_ms)
+        for entry in report(document, where, mode=mode, now_ms=now_ms, faults=faults):
+            yield with_raw(entry, lambda line=line: line)  # type: ignore[misc]
 
 
-def _from_line(line: str) -> dict[str, Any]:
+def _from_line(line: str, faults: list[str]) -> dict[str, Any]:
     fields = line.split()
     if len(fields) < _FIELDS:
         raise ValueError(f"{len(fields)} fields, {_FIELDS} are needed")
     date, time, kind, _, magnitude, magnitude_type, latitude, longitude, depth, _, evid = fields[:_FIELDS]
-    type_ = _MAGNITUDE_TYPES[magnitude_type]
+    type_ = lenient(faults, "magnitude type", _magnitude_type, magnitude_type)
+    no_magnitude = magnitude_type in MAGNITUDE_TYPES and type_ is None
     return {
         "id": str(int(evid)),
         "source": SOURCE,
         "agency": AGENCY,
-        "magnitude": None if type_ is None else decimal(magnitude),
+        "magnitude": None if no_magnitude else lenient(faults, "magnitude", decimal, magnitude),
         "magnitudeType": type_,
         "location": {
-            "latitude": decimal(latitude),
-            "longitude": decimal(longitude),
-            "depth": decimal(depth),
+            "latitude": lenient(faults, "latitude", decimal, latitude),
+            "longitude": lenient(faults, "longitude", decimal, longitude),
+            "depth": lenient(faults, "depth", decimal, depth),
         },
         "timestamp": _epoch_ms(date, time),
-        "type": _TYPES[kind],
+        "type": TYPES.get(kind, kind),
     }
+
+
+def _magnitude_type(code: str) -> str | None:
+    if code not in MAGNITUDE_TYPES:
+        raise ValueError("none of the SCEDC's")
+    return MAGNITUDE_TYPES[code]
 
 
 def _epoch_ms(date: str, time: str) -> int:

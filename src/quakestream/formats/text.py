@@ -1,35 +1,62 @@
 """FDSN event text: https://www.fdsn.org/webservices/fdsnws-event-1.2.pdf, one line an event, fields between `|`.
 
-Columns are found by the names in the first line, for agencies leave some out (Canada has 8) and newer ones have an
-EventType. The lines say neither when they were last changed nor whether a person has looked: `updated` is None,
-`status` the stream's default.
+Columns are found by the names in the first line, for agencies leave some out (Canada has 8), write them otherwise
+(`Depth`, `Longtitude`, no `#`) and newer ones have an EventType, the SCEDC its own (`ET`). Lines without a heading are
+read in the standard's order. The lines say neither when they were last changed nor whether a person has looked:
+`updated` is None, `status` the stream's default.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, Final
 
 from quakestream.errors import Rejected
 from quakestream.event import Mode
-from quakestream.formats import Entry, Problem
-from quakestream.formats.fields import decimal, epoch_ms, event, public_id, region
+from quakestream.formats import Entry, Problem, scedc, with_raw
+from quakestream.formats.fields import coordinate, decimal, epoch_ms, lenient, public_id, region, report
 
 SOURCE: Final = "fdsn"
 """Where the lines name neither contributor nor catalogue."""
 
-_HEADING: Final = re.compile(rb"^#\s*EventID\s*\|", re.IGNORECASE)
-_NEEDED: Final = ("eventid", "time", "latitude", "longitude", "magnitude")
+_HEADING: Final = re.compile(rb"^[#\s]*\"?\s*(event[ _]?id|evid|eventpublicid)\s*\"?\s*\|", re.IGNORECASE)
+_ROW: Final = re.compile(rb"^[^|\n]{1,256}\|\s*\d{4}[-/.]\d\d?[-/.]\d\d?[T\s][\d:.]+[^|\n]*\|[^|\n]*\|[^|\n]*\|")
+_NEEDED: Final = ("eventid", "time", "latitude", "longitude")
+_STANDARD: Final = (
+    *("eventid", "time", "latitude", "longitude", "depth", "author", "catalog", "contributor", "contributorid"),
+    *("magtype", "magnitude", "magauthor", "eventlocationname", "eventtype"),
+)
+_NAMES: Final = {
+    "eventid": ("evid", "eventpublicid", "id"),
+    "time": ("origintime", "datetime", "timeutc", "utctime", "eventtime"),
+    "latitude": ("lat",),
+    "longitude": ("longtitude", "lon", "long", "lng"),
+    "depth": ("depthkm",),
+    "magtype": ("magnitudetype", "mtype"),
+    "magnitude": ("mag", "magvalue"),
+    "magauthor": ("magnitudeauthor",),
+    "eventlocationname": ("location", "locationname", "region", "place", "eventlocation"),
+    "eventtype": ("type",),
+    "contributor": ("agency",),
+    "catalog": ("catalogue",),
+}
+_CALLED: Final = {other: name for name, others in _NAMES.items() for other in (name, *others)}
+_UNIT: Final = re.compile(r"[/(\[]\s*(km|deg|degrees?|utc|°)\s*[)\]]?$")
+_MAY_HAVE_PIPES: Final = ("eventlocationname", "magauthor", "author", "contributorid", "contributor", "catalog")
+"""Columns that people write: the likeliest first."""
 _MAX_LINE_BYTES: Final = 8192
-_NOT_EXISTING: Final = "not existing"
 _NOBODY: Final = ("", "--")
 
 
 def looks_like(head: bytes) -> bool:
-    """The heading of its columns."""
-    return _HEADING.match(head) is not None
+    """The heading of its columns, also after comments; or a line that has an id, a time and more."""
+    for line in head.splitlines()[:20]:
+        if _HEADING.match(line):
+            return True
+        if line.strip() and not line.startswith(b"#"):
+            return _ROW.match(line) is not None
+    return False
 
 
 def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator[Entry]:
@@ -38,55 +65,110 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
     Raises:
         Rejected: the first line does not name the columns, or a line is without end, as in what is not text.
     """
-    columns: list[str] = []
+    columns: Sequence[str] = ()
     heading = b""
     number = 0
     while line := stream.readline(_MAX_LINE_BYTES):
         number += 1
         if len(line) == _MAX_LINE_BYTES:
             raise Rejected(f"line {number} is longer than {_MAX_LINE_BYTES} bytes")
-        if not line.strip() or (columns and line.startswith(b"#")):
+        if not line.strip() or (line.startswith(b"#") and (columns or b"|" not in line)):
             continue
-        if not columns:
+        if not columns and not _ROW.match(line):
             columns, heading = _columns(line), line
             continue
+        columns = columns or _STANDARD
+        if _HEADING.match(line):
+            continue  # once more, as where answers are put together
         where, raw = f"line {number}", heading + line
+        faults: list[str] = []
+        text = line.decode()
+        if "\ufffd" in text:
+            faults.append("it has letters that can't be read in the charset that it is written in")
         try:
-            fields = [field.strip() for field in line.decode().split("|")]
-            document = _from_row(dict(zip(columns, fields, strict=True)))
+            document = _from_row(_row(columns, text), faults)
         except ValueError as error:
             yield Problem(where, f"not as FDSN services write them: {error}", raw)
             continue
-        entry = event(document, where, mode=mode, now_ms=now_ms)
-        yield replace(entry, raw=raw) if isinstance(entry, Problem) else entry
+        for entry in report(document, where, mode=mode, now_ms=now_ms, faults=faults):
+            yield with_raw(entry, lambda raw=raw: raw)  # type: ignore[misc]
 
 
 def _columns(line: bytes) -> list[str]:
-    names = line.removeprefix(b"\xef\xbb\xbf").decode(errors="replace").lstrip("#").split("|")
-    columns = [name.strip().lower() for name in names]
+    columns = [_column(name) for name in line.decode().lstrip("#").split("|")]
     missing = [name for name in _NEEDED if name not in columns]
     if missing:
         raise Rejected(f"not FDSN event text: {', '.join(missing)} missing in the first line, {line[:40]!r}")
     return columns
 
 
-def _from_row(row: dict[str, str]) -> dict[str, Any]:
+def _column(name: str) -> str:
+    """A column by the standard's name, in small letters and without its unit."""
+    plain = _UNIT.sub("", name.strip().strip("\"'").strip().lower())
+    plain = re.sub(r"[^a-z0-9]", "", plain)
+    return _CALLED.get(plain, plain)
+
+
+def _row(columns: Sequence[str], text: str) -> dict[str, str]:
+    """The fields by their columns. Columns that are missing at the end are empty; a `|` too many stands in a text.
+
+    Raises:
+        ValueError: it ends before its time and place.
+    """
+    fields = text.split("|")
+    while len(fields) > len(columns) and not fields[-1].strip():
+        fields.pop()
+    more = len(fields) - len(columns)
+    if more <= 0:
+        return _stripped(columns, fields + [""] * -more)
+    first: dict[str, str] | None = None
+    for name in (name for name in _MAY_HAVE_PIPES if name in columns):
+        at = columns.index(name)
+        together = [*fields[:at], "|".join(fields[at : at + more + 1]), *fields[at + more + 1 :]]
+        row = _stripped(columns, together)
+        first = first or row
+        if _fits(row):
+            return row
+    return first or _stripped(columns, fields)
+
+
+def _stripped(columns: Sequence[str], fields: Sequence[str]) -> dict[str, str]:
+    return {name: field.strip() for name, field in zip(columns, fields, strict=False)}
+
+
+def _fits(row: dict[str, str]) -> bool:
+    """Whether numbers stand where numbers should, and none where there should be a type."""
+    try:
+        decimal(row.get("magnitude"))
+        decimal(row.get("depth"))
+    except ValueError:
+        return False
+    return not re.fullmatch(r"-?[\d.]+", row.get("magtype", ""))
+
+
+def _from_row(row: dict[str, str], faults: list[str]) -> dict[str, Any]:
+    if not row["eventid"] or not row["time"]:
+        raise ValueError("no id or no time")
     identity = public_id(row["eventid"])
     kind = row.get("eventtype", "").replace("_", " ") or None
-    withdrawn = kind == _NOT_EXISTING
+    magnitude, magnitude_type = lenient(faults, "magnitude", decimal, row.get("magnitude")), row.get("magtype") or None
+    if kind is None and (code := row.get("et")):
+        kind = scedc.TYPES.get(code.lower(), code)
+        if magnitude_type and magnitude_type.lower() in scedc.MAGNITUDE_TYPES:
+            magnitude_type = scedc.MAGNITUDE_TYPES[magnitude_type.lower()]
+            magnitude = None if magnitude_type is None else magnitude
     return {
         "id": identity[1] if identity else row["eventid"],
         "source": _source(row),
-        "magnitude": decimal(row["magnitude"]),
-        "magnitudeType": row.get("magtype") or None,
+        "magnitude": magnitude,
+        "magnitudeType": magnitude_type,
         "location": {
-            "latitude": decimal(row["latitude"]),
-            "longitude": decimal(row["longitude"]),
-            "depth": decimal(row.get("depth/km")),
+            "latitude": lenient(faults, "latitude", coordinate, row["latitude"]),
+            "longitude": lenient(faults, "longitude", coordinate, row["longitude"]),
+            "depth": lenient(faults, "depth", decimal, row.get("depth")),
         },
-        "timestamp": epoch_ms(row["time"]),
-        "status": "deleted" if withdrawn else None,
-        "type": None if withdrawn else kind,
+        "timestamp": lenient(faults, "time", epoch_ms, row["time"]),
+        "type": kind,
         "place": region(row.get("eventlocationname")),
         "agency": _agency(row),
     }

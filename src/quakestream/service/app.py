@@ -73,6 +73,8 @@ class SourceStatus(_Shape):
     silentSince: str | None = Field(  # noqa: N815
         None, description="When it last reported, if that is longer ago than it ever kept still: an alarm. ISO 8601."
     )
+    unread: int = Field(0, description="Values that could not be read, and were left out of what was published.")
+    lastUnread: str | None = Field(None, description="Which was the last of them, and why.")  # noqa: N815
 
 
 class QueueStatus(_Shape):

@@ -390,10 +390,13 @@ class _Run:
             self.report("stopped", error=self._error)
 
     def document(self) -> dict[str, Any]:
+        """Its entry in the status."""
         publisher, since_ms = self._stream.publisher, self.silent_since
         document = publisher.tally(self.name).document(self.name, self.state, self._error)
         silent = {"silentSince": None if since_ms is None else iso_time(since_ms)}
-        return document | publisher.refusals.state(self.name) | silent
+        unread = None if self._source is None else self._source.unread
+        left_out = {"unread": unread.count if unread else 0, "lastUnread": unread.last if unread else None}
+        return document | publisher.refusals.state(self.name) | silent | left_out
 
     async def _work(self, source: Source) -> None:
         pauses_s = pauses(*RETRY_S)

@@ -14,24 +14,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 
+import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from quakestream.errors import Rejected
 from quakestream.event import EarthquakeEvent
+from quakestream.formats import Entry, Note, Problem, Withdrawal
 from quakestream.sources.memory import Memory
 from quakestream.sources.refusals import Reading, Refusals, RefusedBytes
-from quakestream.telemetry import SOURCE_ERRORS
+from quakestream.telemetry import SOURCE_ERRORS, VALUES_UNREAD
 
 if TYPE_CHECKING:
     from quakestream.sources.allowed import SourceUrls
 
+log = structlog.get_logger(__name__)
+
 State = Literal["starting", "live", "failing", "finished", "stopped"]
 
+_MOST: Final = 5
+"""Problems of one answer that the log shows."""
 CHUNK: Final = 500
 """Events that are looked up and published at once."""
 _HELPERS: Final = frozenset(
-    {"allowed", "client", "event_service", "first_read", "memory", "presets", "refusals", "vanished"}
+    {"allowed", "client", "event_service", "first_read", "memory", "naming", "presets", "refusals", "vanished"}
 )
 """Modules here that are no sources."""
 
@@ -81,6 +87,19 @@ class SourceContext:
     """Who keeps what is refused."""
 
 
+@dataclass(slots=True)
+class Unread:
+    """Values that could not be read, of reports that were published without them."""
+
+    count: int = 0
+    last: str | None = None
+
+    def note(self, reason: str) -> None:
+        """One more."""
+        self.count += 1
+        self.last = reason
+
+
 class SourceOptions(BaseModel):
     """What a start body may say of a source, in camelCase as there; an unknown option is refused."""
 
@@ -105,6 +124,7 @@ class Source(abc.ABC):
         self.context = context
         self._turn = asyncio.Lock()
         self._troubles: dict[str, str] = {}
+        self.unread = Unread()
 
     @property
     def label(self) -> str:
@@ -151,6 +171,51 @@ class Source(abc.ABC):
     def reading(self, form: str) -> Reading:
         """How the bytes that it refuses are read again."""
         return Reading(form)
+
+    def settle(self, form: str, entries: Sequence[Entry]) -> list[EarthquakeEvent]:
+        """The events of what a reader has read: a withdrawal becomes what was said last, deleted.
+
+        Values that could not be read are counted, and said in the status and the log; whole entries are refused.
+
+        Raises:
+            Unreachable: the memory fails.
+        """
+        events: list[EarthquakeEvent] = []
+        problems, notes = [], []
+        for entry in entries:
+            if isinstance(entry, EarthquakeEvent):
+                events.append(entry)
+            elif isinstance(entry, Note):
+                notes.append(str(entry))
+                self.unread.note(str(entry))
+            elif isinstance(entry, Problem):
+                problems.append(entry)
+            elif last := self._last(entry, events):
+                events.append(self._withdrawn(entry.of(last), last))
+            else:
+                problems.append(entry.unknown())
+        if notes:
+            VALUES_UNREAD.labels(self.label).inc(len(notes))
+            log.warning("values left out that can't be read", source=self.label, count=len(notes), first=notes[:_MOST])
+        self.refuse(form, RefusedBytes.of(problems))
+        return events
+
+    def _last(self, withdrawal: Withdrawal, before: Sequence[EarthquakeEvent]) -> EarthquakeEvent | None:
+        """What was said last of a report that is withdrawn."""
+        named = self.own_name(withdrawal)
+        here = next((event for event in reversed(before) if event.id == withdrawal.id), None)
+        return here or self.context.memory.said(withdrawal.mode, *named)
+
+    def _withdrawn(self, deleted: EarthquakeEvent, last: EarthquakeEvent) -> EarthquakeEvent:
+        """With a time of its own, after what was said before: when it was first seen, where the source does not say."""
+        if deleted.updated_ms is not None:
+            return deleted
+        at_ms = max(self.context.now_ms(), (last.updated_ms or 0) + 1)
+        return self.context.memory.dated([deleted], at_ms)[0]
+
+    def own_name(self, withdrawal: Withdrawal) -> tuple[str, str]:
+        """Source and id under which this source has published a report."""
+        return withdrawal.source, withdrawal.id
 
     def well(self, outlet: Outlet, part: str, *, main: str) -> None:
         """`part` of the source works; the source is live while its part `main` does, and shows what else does not."""

@@ -34,6 +34,7 @@ MAX_BACKOFF_S: Final = 600.0
 JITTER: Final = 0.25
 
 _MAX_AGE: Final = re.compile(r"\bmax-age\s*=\s*\"?(\d{1,9})")
+_CHARSET: Final = re.compile(r";\s*charset\s*=\s*[\"']?([A-Za-z0-9._:-]{1,40})", re.IGNORECASE)
 _MAX_REASON: Final = 500
 _MAX_SAID: Final = 200
 _TAG: Final = re.compile(r"<(style|script|head)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
@@ -50,6 +51,12 @@ class Answer:
     """Whether it says where it ends: by its length, by chunks, or by how it is packed."""
     cut: str | None = None
     """Why it is not whole. None: it is, as far as HTTP can tell."""
+
+    @property
+    def charset(self) -> str | None:
+        """What the body is written in, by its `Content-Type`; None: it does not say."""
+        match = _CHARSET.search(self.headers.get("Content-Type", ""))
+        return match[1] if match else None
 
     @property
     def fresh_for_s(self) -> float:

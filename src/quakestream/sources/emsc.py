@@ -19,7 +19,6 @@ from pydantic import Field
 from websockets.asyncio.client import connect
 
 from quakestream.errors import Rejected, Retryable, Unreachable
-from quakestream.formats import Problem
 from quakestream.formats import emsc as emsc_format
 from quakestream.plain import read_json
 from quakestream.sources import Outlet, Source, SourceContext, SourceOptions, side_by_side
@@ -148,13 +147,11 @@ class EmscSource(Source):
         if not isinstance(document, dict) or document.get("action") not in ("create", "update", "delete"):
             self._refuse("frame: not one as the EMSC makes them", frame)
             return
-        entry = emsc_format.entry(
+        entries = emsc_format.entries(
             document.get("data"), "frame", action=document["action"], mode="actual", now_ms=self.context.now_ms()
         )
-        if isinstance(entry, Problem):
-            self._refuse(str(entry), frame)
-            return
-        await self.deliver(outlet, [entry], pushed=True)
+        if events := self.settle("emsc", list(entries)):
+            await self.deliver(outlet, events, pushed=True)
 
     def _refuse(self, reason: str, frame: str | bytes) -> None:
         raw = frame.encode(errors="surrogatepass") if isinstance(frame, str) else frame
@@ -163,7 +160,7 @@ class EmscSource(Source):
     async def _look(self, client: Client, outlet: Outlet) -> None:
         """Ask for what has changed: first after a connection is there, so that nothing falls between the two."""
         service = EventService(
-            client, self.context.emsc_fdsn_url, "emsc", refuse=self.refuse, now_ms=self.context.now_ms, limit=PAGE
+            client, self.context.emsc_fdsn_url, "emsc", settle=self.settle, now_ms=self.context.now_ms, limit=PAGE
         )
         archive = Archive(
             service,

@@ -23,10 +23,12 @@ from msgspec import Struct
 from quakestream import formats
 from quakestream.errors import Rejected, Retryable, Unreachable
 from quakestream.event import EarthquakeEvent, iso_time
-from quakestream.formats import Problem
+from quakestream.formats import Entry, Note, Problem
+from quakestream.formats.charset import charset_of
+from quakestream.formats.quakeml import public_ids
 from quakestream.sources.client import MAX_BODY_BYTES, Answer, Client, ErrorAnswer, TooLarge, whole_or_cut
 from quakestream.sources.memory import Memory
-from quakestream.sources.refusals import RefusedBytes
+from quakestream.sources.naming import Names
 
 Form = Literal["geojson", "emsc", "text", "quakeml"]
 
@@ -53,6 +55,8 @@ _VERSION: Final = re.compile(rb"^\s*\d+(\.\d+)+\s*$")
 _REQUEST: Final = re.compile(r"\bRequest( Submitted)?:.*|\S*[?&=]\S*", re.DOTALL)
 """What an error repeats of the request, as the FDSN's form of errors has it."""
 
+_LEAST_PIPES: Final = 3
+
 log = structlog.get_logger(__name__)
 
 
@@ -75,21 +79,23 @@ class EventService:
         url: str,
         form: Form,
         *,
-        refuse: Callable[[Form, Sequence[RefusedBytes]], None],
+        settle: Callable[[str, Sequence[Entry]], list[EarthquakeEvent]],
         now_ms: Callable[[], int],
         limit: int,
         parameters: Mapping[str, Any] | None = None,
         with_updated_after: Mapping[str, Any] | None = None,
+        names: Names | None = None,
     ) -> None:
-        """`refuse`: told what could not be read. `limit`: most events in a page.
+        """`settle`: as `Source.settle`. `limit`: most events in a page.
 
-        `with_updated_after`: parameters that only go with `updatedafter`.
+        `with_updated_after`: parameters that only go with `updatedafter`. `names`: what its reports are called.
         """
         self.url = url.rstrip("/") + "/"
         self._client = client
         self._form = form
-        self._refuse = refuse
+        self._settle = settle
         self._now_ms = now_ms
+        self._names = names
         self._limit = limit
         self._parameters = dict(parameters or {})
         self._with_updated_after = dict(with_updated_after or {})
@@ -124,7 +130,7 @@ class EventService:
             if error.status == 404 and await self._has_no_data(error):
                 return WindowPage((), whole=True)
             raise
-        read = await read_answer(answer, self._form, self._refuse, now_ms=self._now_ms())
+        read = await read_answer(answer, self._form, self._settle, now_ms=self._now_ms(), names=self._names)
         least = None if self._sends("minmagnitude") else wanted.get("minmagnitude")
         events = [e for e in read.events if least is None or e.magnitude is None or e.magnitude >= float(least)]
         return WindowPage(events, whole=read.entries < self._limit, broken=read.broken)
@@ -219,7 +225,12 @@ class ReadAnswer:
 
 
 async def read_answer(
-    answer: Answer, form: Form, refuse: Callable[[Form, Sequence[RefusedBytes]], None], *, now_ms: int
+    answer: Answer,
+    form: Form,
+    settle: Callable[[str, Sequence[Entry]], list[EarthquakeEvent]],
+    *,
+    now_ms: int,
+    names: Names | None = None,
 ) -> ReadAnswer:
     """The events of an answer: bad entries are refused, and keep none out. Of one that breaks off, those before that.
 
@@ -230,42 +241,59 @@ async def read_answer(
     if answer.status == httpx.codes.NO_CONTENT:
         return ReadAnswer((), 0, None)
     body, broken = answer.body, answer.cut
-    if form == "text":
+    if form == "text" and not charset_of(body[:64], answer.charset)[0].startswith(("utf-16", "utf-32")):
         body, cut = _whole_lines(body, said_its_end=answer.ended and not broken)
         broken = broken or cut
     if not body:
         if broken or form != "text" or not answer.ended:
             raise Unreachable(broken or "there is nothing in the answer")
         return ReadAnswer((), 0, None)
+    ids = None
+    if names is not None and form == "quakeml":
+        ids = names.of_public_ids(await asyncio.to_thread(lambda: list(public_ids(io.BytesIO(body)))))
     # Parsing a large answer takes a while: not on the loop that serves everybody else.
     try:
         entries = await asyncio.to_thread(
             lambda: list(
-                formats.read(io.BytesIO(body), mode="actual", now_ms=now_ms, form=form, max_bytes=MAX_BODY_BYTES)
+                formats.read(
+                    io.BytesIO(body),
+                    mode="actual",
+                    now_ms=now_ms,
+                    form=form,
+                    max_bytes=MAX_BODY_BYTES,
+                    charset=answer.charset,
+                    redate=True,
+                    ids=ids,
+                )
             )
         )
     except Rejected as error:
         if answer.cut:  # of which nothing can be read: it is asked for again
             raise Unreachable(answer.cut) from error
-        refuse(form, [RefusedBytes(body, f"the whole answer: {error}")])
+        settle(form, [Problem("the whole answer", str(error), body)])
         raise
-    problems = [entry for entry in entries if isinstance(entry, Problem)]
-    refuse(form, RefusedBytes.of(problem for problem in problems if not problem.breaks_off))
-    broken = broken or next((str(problem) for problem in problems if problem.breaks_off), None)
-    return ReadAnswer([entry for entry in entries if isinstance(entry, EarthquakeEvent)], len(entries), broken)
+    cuts = [entry for entry in entries if isinstance(entry, Problem) and entry.breaks_off]
+    entries = [entry for entry in entries if entry not in cuts] if cuts else entries
+    if names is not None:
+        entries = names.given(form, entries)
+    events = settle(form, entries)
+    count = sum(not isinstance(entry, Note) for entry in entries)
+    return ReadAnswer(events, count, broken or next(map(str, cuts), None))
 
 
 def _whole_lines(body: bytes, *, said_its_end: bool) -> tuple[bytes, str | None]:
     """FDSN text without a last line that was cut, and whether there is one.
 
-    A line without its end is one, unless the answer says that it ends there; one with fewer fields than the others is.
+    A line without its end is one, unless the answer says that it ends there; one with fewer fields than the others is,
+    unless both say so and it has an id, a time and a place.
     """
     lines = body.splitlines(keepends=True)
     if not lines:
         return body, None
     last = lines[-1]
     short = len(lines) > 1 and last.strip() and not last.startswith(b"#") and last.count(b"|") < lines[0].count(b"|")
-    if short or not (said_its_end or last.endswith((b"\n", b"\r"))):
+    ends = last.endswith((b"\n", b"\r"))
+    if (short and not (said_its_end and ends and last.count(b"|") >= _LEAST_PIPES)) or not (said_its_end or ends):
         return body[: len(body) - len(last)], f"breaks off: the last line is not whole: {last[:40]!r}"
     return body, None
 

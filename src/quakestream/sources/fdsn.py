@@ -18,12 +18,14 @@ from pydantic import Field, field_validator, model_validator
 from quakestream import sources
 from quakestream.errors import Rejected, Retryable
 from quakestream.event import EarthquakeEvent
+from quakestream.formats import Withdrawal
 from quakestream.secrecy import redacted
 from quakestream.sources import Outlet, Source, SourceContext, SourceOptions
 from quakestream.sources.allowed import check_names
 from quakestream.sources.client import Client, ErrorAnswer, Pace, is_loopback, is_url
 from quakestream.sources.event_service import DAY_MS, Archive, EventService, Reach
 from quakestream.sources.memory import FORGET_AFTER_MS
+from quakestream.sources.naming import Names
 from quakestream.sources.presets import ALIASES, PRESETS, Preset
 from quakestream.sources.refusals import Reading
 
@@ -193,7 +195,8 @@ class FdsnSource(Source):
             client,
             self._url,
             self._options.format,
-            refuse=self.refuse,
+            settle=self.settle,
+            names=Names(self.context.memory, self._source, self._agency, self.context.now_ms),
             now_ms=self.context.now_ms,
             limit=PAGE,
             parameters={} if least is None else {"minmagnitude": least},
@@ -220,6 +223,10 @@ class FdsnSource(Source):
     def _own(self, event: EarthquakeEvent) -> EarthquakeEvent:
         """Called by this source's name, whatever the format makes of the agency's ids."""
         return msgspec.structs.replace(event, source=self._source, agency=self._agency or event.agency)
+
+    def own_name(self, withdrawal: Withdrawal) -> tuple[str, str]:
+        """Whatever the format calls the source."""
+        return self._source, withdrawal.id
 
     def _forget(self) -> None:
         before_ms = self.context.now_ms() - FORGET_AFTER_MS

@@ -3,6 +3,8 @@
 - `published`: the newest that the log has acknowledged of each report, for sources that show the same again and again.
 - `acknowledged`: revisions by their identity and content: all of those who send theirs once, in any order; of a source
   that is pushed, those that came after a newer one.
+- `said`: the newest event of each report, whole: what a withdrawal without a place or a time withdraws.
+- `names`: what a source's reports are called, see `naming.py`.
 - `seen`: since when a source that does not say `updated` has shown what it shows.
 - `watched`: the reports that a feed shows now, whole, so that one that leaves it can be asked for.
 - `state`: whatever else a source keeps.
@@ -14,7 +16,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -38,6 +40,18 @@ CREATE TABLE IF NOT EXISTS acknowledged (
     PRIMARY KEY (stream, mode, source, id, updated_ms, content_hash)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS acknowledged_by_age ON acknowledged (stream, marked_ms);
+CREATE TABLE IF NOT EXISTS said (
+    stream TEXT NOT NULL, mode TEXT NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL,
+    timestamp_ms INTEGER NOT NULL, event BLOB NOT NULL, marked_ms INTEGER NOT NULL,
+    PRIMARY KEY (stream, mode, source, id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS said_by_time ON said (stream, source, timestamp_ms);
+CREATE INDEX IF NOT EXISTS said_by_age ON said (stream, source, marked_ms);
+CREATE TABLE IF NOT EXISTS names (
+    stream TEXT NOT NULL, source TEXT NOT NULL, name TEXT NOT NULL, id TEXT NOT NULL, marked_ms INTEGER NOT NULL,
+    PRIMARY KEY (stream, source, name)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS names_by_age ON names (stream, source, marked_ms);
 CREATE TABLE IF NOT EXISTS seen (
     stream TEXT NOT NULL, mode TEXT NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL,
     content_hash BLOB NOT NULL, seen_ms INTEGER NOT NULL,
@@ -64,6 +78,8 @@ FORGET_AFTER_MS: Final = 400 * 86_400_000
 
 _CHUNK = 500
 _MAX_FORGOTTEN = 5_000
+MAX_SAID: Final = 50_000
+"""Events that are kept whole of each source: 20 MB. Nobody withdraws what is older."""
 _NO_BOUND_MS = 2**62
 LOOKED_AT_AGAIN_MS: Final = 7 * 86_400_000
 """How far back a source's archive is read once more where the log has lost what it acknowledged."""
@@ -114,7 +130,58 @@ class Memory:
         with _errors_translated(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany("INSERT OR REPLACE INTO published VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            self._db.executemany(
+                "INSERT OR REPLACE INTO said VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(self._stream, e.mode, e.source, e.id, e.timestamp_ms, encode(e), now_ms) for e in events],
+            )
             self._note_newest()
+
+    def said(self, mode: str, source: str, id_: str) -> EarthquakeEvent | None:
+        """What was marked last of a report; None: nothing was, or long ago."""
+        with _errors_translated():
+            row = self._db.execute(
+                "SELECT event FROM said WHERE (stream, mode, source, id) = (?, ?, ?, ?)",
+                (self._stream, mode, source, id_),
+            ).fetchone()
+        return None if row is None else decode(row[0], now_ms=_NO_BOUND_MS)
+
+    def said_near(self, source: str, time_ms: int, within_ms: int) -> list[EarthquakeEvent]:
+        """What was marked last of the reports whose origin time is so near, as far as they stand."""
+        with _errors_translated():
+            rows = self._db.execute(
+                "SELECT event FROM said WHERE stream = ? AND source = ? AND timestamp_ms BETWEEN ? AND ? LIMIT ?",
+                (self._stream, source, time_ms - within_ms, time_ms + within_ms, _CHUNK),
+            ).fetchall()
+        events = [decode(event, now_ms=_NO_BOUND_MS) for (event,) in rows]
+        return [event for event in events if event.status != "deleted"]
+
+    def stored(self, source: str, ids: Iterable[str]) -> frozenset[str]:
+        """Those of these ids that something was marked of."""
+        return frozenset(
+            self._looked_up("SELECT id, id FROM published WHERE stream = ? AND source = ? AND id", source, ids)
+        )
+
+    def named(self, source: str, names: Iterable[str]) -> dict[str, str]:
+        """Those of these names that are known, and their ids."""
+        return self._looked_up("SELECT name, id FROM names WHERE stream = ? AND source = ? AND name", source, names)
+
+    def _looked_up(self, query: str, source: str, values: Iterable[str]) -> dict[str, str]:
+        wanted, found = list(values), dict[str, str]()
+        for start in range(0, len(wanted), _CHUNK):
+            chunk = wanted[start : start + _CHUNK]
+            with _errors_translated():
+                rows = self._db.execute(f"{query} IN ({', '.join('?' * len(chunk))})", (self._stream, source, *chunk))
+                found.update(rows)
+        return found
+
+    def name(self, source: str, ids: Mapping[str, str], now_ms: int) -> None:
+        """From now on these names stand for these ids."""
+        with _errors_translated(), self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(
+                "INSERT OR REPLACE INTO names VALUES (?, ?, ?, ?, ?)",
+                [(self._stream, source, name, id_, now_ms) for name, id_ in ids.items()],
+            )
 
     def knows(self, source: str) -> bool:
         """Whether anything was ever marked of this source."""
@@ -133,6 +200,23 @@ class Memory:
             self._db.execute(
                 """DELETE FROM published WHERE (stream, mode, source, id) IN (
                     SELECT stream, mode, source, id FROM published
+                    WHERE stream = ? AND source = ? AND marked_ms < ? LIMIT ?)""",
+                (self._stream, source, marked_before_ms, _MAX_FORGOTTEN),
+            )
+            last = self._db.execute(
+                "SELECT marked_ms FROM said WHERE stream = ? AND source = ? ORDER BY marked_ms DESC LIMIT 1 OFFSET ?",
+                (self._stream, source, MAX_SAID),
+            ).fetchone()
+            self._db.execute(
+                """DELETE FROM said WHERE (stream, mode, source, id) IN (
+                    SELECT stream, mode, source, id FROM said
+                    WHERE stream = ? AND source = ? AND marked_ms < ? LIMIT ?)""",
+                (self._stream, source, max(marked_before_ms, last[0] if last else 0), _MAX_FORGOTTEN),
+            )
+
+            self._db.execute(
+                """DELETE FROM names WHERE (stream, source, name) IN (
+                    SELECT stream, source, name FROM names
                     WHERE stream = ? AND source = ? AND marked_ms < ? LIMIT ?)""",
                 (self._stream, source, marked_before_ms, _MAX_FORGOTTEN),
             )

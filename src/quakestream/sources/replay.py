@@ -24,7 +24,7 @@ from pydantic import Field
 from quakestream import formats
 from quakestream.errors import Rejected, Retryable
 from quakestream.event import EarthquakeEvent, Mode, decode, encode
-from quakestream.formats import Problem
+from quakestream.formats import Note, Problem, Withdrawal
 from quakestream.sources import Outlet, Source, SourceContext, SourceOptions
 from quakestream.sources.memory import Memory
 from quakestream.telemetry import EVENTS_REFUSED
@@ -194,10 +194,13 @@ class ReplaySource(Source):
                 for entry in formats.read_file(path, mode=MODE, now_ms=read_at_ms):
                     if cancelled.is_set():
                         return
-                    if isinstance(entry, Problem):
-                        self._problem(path, str(entry))
+                    found = recording.withdrawn(entry) if isinstance(entry, Withdrawal) else entry
+                    if isinstance(found, Problem):
+                        self._problem(path, str(found))
+                    elif isinstance(found, Note):
+                        self.unread.note(str(found))
                     else:
-                        recording.add(entry)
+                        recording.add(found)
             except (Rejected, OSError) as error:
                 unreadable.append(f"{path.name}: {error}")
                 self._problem(path, str(error))
@@ -238,17 +241,31 @@ class _Recording:
         self._latest_ms = array("q")
         self._starts = array("q", [0])
         self._order: Sequence[int] = ()
+        self._last: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._order)
 
     def add(self, event: EarthquakeEvent) -> None:
         encoded = encode(event)
+        self._last[event.key] = len(self._times_ms)
         self._file.write(encoded)
         self._starts.append(self._starts[-1] + len(encoded))
         said_ms = event.timestamp_ms if event.updated_ms is None else event.updated_ms
         self._times_ms.append(said_ms)
         self._latest_ms.append(max(said_ms, event.timestamp_ms))
+
+    def withdrawn(self, withdrawal: Withdrawal) -> EarthquakeEvent | Problem:
+        """What the recording said of that report before, deleted."""
+        n = self._last.get(f"{withdrawal.source}:{withdrawal.id}")
+        if n is None:
+            return withdrawal.unknown()
+        self._file.flush()
+        return withdrawal.of(self._at(n))
+
+    def _at(self, n: int) -> EarthquakeEvent:
+        encoded = os.pread(self._file.fileno(), self._starts[n + 1] - self._starts[n], self._starts[n])
+        return decode(encoded, now_ms=_NO_BOUND_MS)
 
     def sort(self) -> None:
         """By time; those of one time stay as they came."""
@@ -260,8 +277,7 @@ class _Recording:
 
     def read(self, start: int, end: int) -> Iterator[EarthquakeEvent]:
         for n in self._order[start:end]:
-            encoded = os.pread(self._file.fileno(), self._starts[n + 1] - self._starts[n], self._starts[n])
-            yield decode(encoded, now_ms=_NO_BOUND_MS)
+            yield self._at(n)
 
     def pace(self, speed: float | Literal["max"], play_hours: float | None) -> _Pace:
         """All of it at that speed, or its last hours."""

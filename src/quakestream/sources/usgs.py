@@ -124,7 +124,7 @@ class UsgsSource(Source):
             client,
             self._fdsn_url,
             "geojson",
-            refuse=self.refuse,
+            settle=self.settle,
             now_ms=self.context.now_ms,
             limit=PAGE,
             parameters={"orderby": "time-asc"}
@@ -169,7 +169,7 @@ class UsgsSource(Source):
         if answer.status == httpx.codes.OK:
             if not answer.body:
                 raise Rejected(f"not JSON: nothing from {feed.url}")
-            read = await read_answer(answer, "geojson", self.refuse, now_ms=self.context.now_ms())
+            read = await read_answer(answer, "geojson", self.settle, now_ms=self.context.now_ms())
             if not read.broken:
                 self.well(outlet, _FEED, main=_FEED)
             await self.deliver(outlet, read.events, backfill=self._first_read.begin())
@@ -252,7 +252,7 @@ class UsgsSource(Source):
             return "deleted", [self._deleted(event, properties.get("updated"))]
         body = json.dumps({**feature, "properties": {**properties, "products": None}}).encode()
         read = await read_answer(
-            Answer(answer.status, body, answer.headers), "geojson", self.refuse, now_ms=self.context.now_ms()
+            Answer(answer.status, body, answer.headers), "geojson", self.settle, now_ms=self.context.now_ms()
         )
         if not read.events:
             raise Rejected(f"what is said of {event.id} can't be read")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from quakestream.event import DEFAULT_TYPE
+from quakestream.event import DEFAULT_TYPE, is_earthquake
 from quakestream.subscriptions.earthquake import Quake
 from quakestream.subscriptions.fields import DepthKm, Intensity, Km, Magnitude, Strict, Word
 
@@ -42,7 +42,7 @@ class Rule(Strict):
     agencies: Annotated[list[Word], Field(min_length=1, max_length=100)] | None = None
     statuses: Annotated[list[Literal["automatic", "reviewed"]], Field(min_length=1, max_length=2)] | None = None
     types: Annotated[list[Word], Field(min_length=1, max_length=50)] | None = None
-    """Absent: `earthquake` alone."""
+    """Absent: `earthquake`, which is also one that was induced or whose type is not known."""
     during: Literal["day", "night"] | None = None
     """By the subscription's `time_zone` and `night`, when the decision is made."""
     deep: Deep | None = None
@@ -205,9 +205,17 @@ def holds(condition: Condition, quake: Quake, *, night: bool) -> bool:
         return False
     if condition.statuses is not None and quake.status not in condition.statuses:
         return False
-    if condition.types is not None and quake.type.lower() not in condition.types:
+    if condition.types is not None and not of_types(quake.type, condition.types):
         return False
     return condition.during is None or night == (condition.during == "night")
+
+
+def of_types(kind: str, types: Collection[str]) -> bool:
+    """Whether a type is one of these; `earthquake` is also one that was induced, and whatever is not known.
+
+    Who names other types beside it, or alone, gets those as they are written.
+    """
+    return kind.lower() in types or (DEFAULT_TYPE in types and is_earthquake(kind))
 
 
 AnyOf.model_rebuild()

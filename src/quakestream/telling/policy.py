@@ -23,7 +23,7 @@ from quakestream.catalog import ChangeType
 from quakestream.fence.rules import Match, measure
 from quakestream.seismology.geodesy import distance_km
 from quakestream.seismology.intensity import CLASSES, Severity, intensity_class, severity
-from quakestream.subscriptions.conditions import alternatives
+from quakestream.subscriptions.conditions import alternatives, of_types
 from quakestream.subscriptions.earthquake import Quake
 from quakestream.subscriptions.subscription import QuietHours, Subscription
 
@@ -251,7 +251,7 @@ def _ended(subscription: Subscription, news: News) -> tuple[Cause, str] | None:
     if quake.deleted:
         return "deleted", "everyone who reported it has withdrawn it"
     wanted = [one.types for one in alternatives(subscription.what)]
-    if not any(types is not None and quake.type.lower() in types for types in wanted):
+    if not any(types is not None and of_types(quake.type, types) for types in wanted):
         return "not-of-that-type", f"it is now classified as {quake.type}, which the subscription does not ask for"
     return None
 
