@@ -1,6 +1,7 @@
 """Each reader, given what is nearly right: it neither fails nor grows, and what has a place and a time comes out of it.
 
-Short in `make test`; `make test-long` gives each reader minutes.
+Short in `make test`, longer in `make test-long`. For a quarter of an hour:
+`FUZZ_EXAMPLES=5000 .venv/bin/pytest tests/formats/test_fuzz.py`.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import tracemalloc
 from collections.abc import Callable
 from typing import Any, Final
@@ -22,6 +24,7 @@ from quakestream.formats import Entry, Note, Problem, Withdrawal, read
 from tests.formats.test_agencies import AT_MS, HEADING, ROW, SCEDC, collection, csv, emsc, feature, quake, text
 from tests.sizes import size, sized
 
+EXAMPLES: Final = int(os.environ.get("FUZZ_EXAMPLES", size(25, 400)))
 MOST_BYTES: Final = 256 * 1024 * 1024
 SEEDS: Final[dict[str, bytes]] = {
     "geojson": collection(feature(), feature(ids=",a,b,")).encode(),
@@ -92,7 +95,7 @@ def read_all(data: bytes, form: str | None) -> list[Entry]:
 @sized
 @pytest.mark.parametrize("form", SEEDS)
 def test_what_is_nearly_right_neither_fails_nor_grows(form: str) -> None:
-    @settings(max_examples=size(40, 20_000), deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(CHANGE, min_size=1, max_size=6), st.sampled_from([form, None]))
     def test(changes: list[tuple[float, int, bytes]], named: str | None) -> None:
         for entry in read_all(changed(SEEDS[form], changes), named):
@@ -147,7 +150,7 @@ PLACED: Final[dict[str, st.SearchStrategy[bytes]]] = {
 @sized
 @pytest.mark.parametrize("form", PLACED)
 def test_what_has_an_id_a_place_and_a_time_is_published(form: str) -> None:
-    @settings(max_examples=size(40, 10_000), deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
     @given(PLACED[form])
     def test(data: bytes) -> None:
         found = read_all(data, form)
