@@ -81,10 +81,10 @@ lint: setup ## style, types and the direction of imports
 
 test: lint ## all promises; starts a real Kafka of its own
 	$(NPM) test --silent
-	$(BIN)/pytest -n 3 --dist worksteal
+	$(BIN)/pytest -n 2 --dist worksteal
 
 test-long: setup ## what takes longer: kills, soaks, a thousand shuffles
-	QUAKESTREAM_LONG=1 $(BIN)/pytest -n 3 --dist worksteal -m 'long or sized or hypothesis'
+	QUAKESTREAM_LONG=1 $(BIN)/pytest -n 2 --dist worksteal -m 'long or sized or hypothesis'
 
 # Beside `make test`, which would take longer by it: before Python 3.12 each line that is run is counted in a call.
 coverage: setup ## the same tests once more, and how much of each file they run

@@ -6,7 +6,6 @@ import json
 import os
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,9 @@ from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.catalog.verifying import faults
 from quakestream.instance import sole_instance
 from tests.contracts.catalog import LATER_MS, Writer, shock
+from tests.end_to_end import spawner
 from tests.postgres_server import PostgresServer
 
-BIN = Path(sys.executable).parent
 DATA = Path(__file__).parent / "data"
 FILES = (
     "usgs_feed_2014.geojson",
@@ -45,11 +44,9 @@ class Shell:
         self.database_url = database_url
 
     def __call__(self, *arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-        command = [str(BIN / "quakestream"), "catalog", *map(str, arguments), "--data-dir", str(self.folder)]
+        command = ["quakestream", "catalog", *map(str, arguments), "--data-dir", str(self.folder)]
         environment = {"PATH": os.environ["PATH"], "COLUMNS": "200", "DATABASE_URL": self.database_url}
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=60, check=False, env=environment, cwd=self.folder
-        )
+        done = spawner.run(command, environment, self.folder)
         assert done.returncode == code, (done.stdout, done.stderr)
         return done
 

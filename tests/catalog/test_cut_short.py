@@ -6,8 +6,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -29,6 +27,7 @@ from quakestream.log import sqlite_file
 from quakestream.sources.memory import Memory
 from tests.catalog.test_migrations import fill
 from tests.contracts.catalog import Writer, shock
+from tests.end_to_end import spawner
 from tests.postgres_server import PostgresServer
 
 pytestmark = pytest.mark.filterwarnings(
@@ -139,7 +138,7 @@ def test_a_kill_in_the_middle_of_it_leaves_nothing_half_made(
     if kind == "postgresql":
         url = request.getfixturevalue("postgresql").make_database().replace("://", "+psycopg://")
     for statement in (4, 40) if kind == "sqlite" else (30,):
-        killed = subprocess.run([sys.executable, "-c", _KILLED, url, str(statement)], timeout=60, check=False)
+        killed = spawner.run(["python", "-c", _KILLED, url, str(statement)], os.environ, tmp_path)
         assert killed.returncode == -signal.SIGKILL
         engine = sa.create_engine(url, poolclass=sa.NullPool)
         with engine.connect() as connection:
@@ -276,7 +275,7 @@ def test_a_rebuild_that_is_killed_leaves_the_old_catalogue(
     with closing(opened(kind, path, url)) as catalog:
         Writer(catalog).write(shock("nn1"), shock("us1", timestamp=1000))
         old = catalog.feed()
-    killed = subprocess.run([sys.executable, "-c", _REBUILD, url or str(path)], timeout=60, check=False)
+    killed = spawner.run(["python", "-c", _REBUILD, url or str(path)], os.environ, tmp_path)
     assert killed.returncode == -signal.SIGKILL
     with closing(opened(kind, path, url)) as catalog:
         assert catalog.feed() == old

@@ -21,6 +21,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -137,6 +138,21 @@ def spawn(command: list[str], environment: Mapping[str, str], folder: Path, stdo
     return _spawner[0].start(command, environment, folder, stdout, stderr)
 
 
+def run(
+    command: list[str], environment: Mapping[str, str], folder: Path, timeout: float = 60.0
+) -> subprocess.CompletedProcess[str]:
+    """As `subprocess.run`, with what is printed: a program that ends by itself, or `python` with `-c` or `-m`."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        program = spawn(command, environment, folder, out.fileno(), err.fileno())
+        try:
+            code = program.wait(timeout)
+        finally:
+            program.kill()
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(command, code, out.read(), err.read())
+
+
 # ------------------------------------------------------------------------------------------------ the spawner itself
 
 
@@ -215,6 +231,12 @@ def _become(
     os.environ.update(order["environment"])
     time.tzset()
     name, *arguments = order["command"]
+    if name == "python":
+        flag, what, *rest = arguments
+        sys.argv = [flag, *rest]
+        module = f"import runpy; runpy.run_module({what!r}, run_name='__main__', alter_sys=True)"
+        code = what if flag == "-c" else module
+        return lambda: exec(code, {"__name__": "__main__"})  # noqa: S102 - as Python does with it
     sys.argv = [str(Path(sys.executable).parent / name), *arguments]
     return programs[name]
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,6 +18,7 @@ from quakestream.config import ServiceSettings
 from quakestream.event import decode
 from quakestream.log.embedded import EmbeddedLog
 from quakestream.service.main import serve
+from tests.end_to_end.spawner import spawn
 from tests.service.fakes import FakeLog, build_fake, until
 from tests.waiting import eventually
 
@@ -31,9 +32,8 @@ class Service:
         self.folder = folder
         (folder / "url").unlink(missing_ok=True)
         self.errors = (folder / "stderr").open("a+")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.service.run_service", str(folder), *settings], stderr=self.errors
-        )
+        command = ["python", "-m", "tests.service.run_service", str(folder), *settings]
+        self.process = spawn(command, os.environ, Path.cwd(), sys.__stdout__.fileno(), self.errors.fileno())
 
     @property
     def url(self) -> str:
