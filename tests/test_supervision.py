@@ -290,6 +290,7 @@ STARTS = {
 ELSEWHERE = {
     ("together.py", "Thread"): "opens a browser, once: nobody waits for it",
     ("replaying.py", "create_task"): "a replay, its watch and its stop signal: the command waits for all three at once",
+    ("retrying.py", "create_task"): "a replay of what was refused and its watch: the command waits for both",
     ("program.py", "create_task"): "the programs and their HTTP server: `together` and `until` wait for them",
     ("program.py", "ensure_future"): "`until` waits for it",
     ("program.py", "Timer"): "ends the process at the time-out: it does no work",

@@ -30,7 +30,7 @@ async def ready() -> Readiness:
 @pytest.fixture
 def get(tmp_path: Path) -> Iterator[Get]:
     with closing(SqliteCatalog(tmp_path / "c.sqlite3")) as catalog:
-        later = TIME_MS + 600_000
+        later = TIME_MS + 90_000
         Writer(catalog).write(
             event(SWISS, source="qmla"),
             event("smi:x", source="qmla"),
