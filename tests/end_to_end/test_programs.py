@@ -32,7 +32,7 @@ from tests.end_to_end.programs import (
 from tests.end_to_end.test_recorded_week import RECORDING
 from tests.waiting import eventually
 
-NEEDED_FOR_KAFKA: Final = ("KAFKA_BROKERS", "KAFKA_CLIENT_ID", "KAFKA_GROUP_ID", "KAFKA_TOPIC")
+NEEDED_FOR_KAFKA: Final = ("KAFKA_BROKERS", "KAFKA_CLIENT_ID", "KAFKA_TOPIC")  # and by the consumer: a group
 PROGRAMS: Final = ("earthquake-service", "earthquake-consumer")
 EVENT: Final = {
     "id": "one",

@@ -100,7 +100,7 @@ def _epoch_ms(date: str, time: str) -> int:
     """Seconds of 60.00 occur, for they are rounded: they are the next minute's."""
     year, month, day = (int(part) for part in date.split("/"))
     hour, minute, second = time.split(":")
-    if not (1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]):
+    if not (1 <= year <= 9999 and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]):
         raise ValueError(f"no such day: {date}")
     hours, minutes, milliseconds = int(hour), int(minute), round(float(second) * 1000)
     if not (0 <= hours <= 24 and 0 <= minutes <= 60 and 0 <= milliseconds <= 60_999):
