@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -94,6 +95,70 @@ def test_imported_files_are_real_and_alarm_nobody_and_a_second_time_changes_noth
     with closing(shell.catalog()) as catalog:
         assert catalog.feed().last_seq == seq
     assert shell("verify").stdout.startswith("good: ")
+
+
+def test_tables_of_others_are_imported_once_under_the_source_that_one_says(either: Shell) -> None:
+    table = DATA / "no_ids_switzerland.csv"
+    assert "whose reports these are" in either("import", table, code=1).stderr
+    assert (
+        "no column 'Mag'" in either("import", table, "--source", "etas-ch", "--columns", "magnitude=Mag", code=1).stderr
+    )
+    right = ("--source", "etas-ch", "--columns", "time=time,latitude=latitude", "--columns", "magnitude=magnitude")
+    assert "19 events stored" in either("import", table, *right).stderr
+    assert "0 events stored, 0 known already, 19 imported before" in either("import", table, *right).stderr
+    assert "0 events stored, 19 known already" in either("import", table, *right, "--again").stderr
+    rows = [";".join(cell.replace(".", ",") for cell in row) for row in csv.reader(table.read_text().splitlines())]
+    (either.folder / "semicolons.csv").write_text("\r\n".join([rows[0], *rows[:0:-1]]))
+    assert "0 events stored, 19 known already" in either("import", "semicolons.csv", "--source", "etas-ch").stderr
+    assert "19 events stored" in either("import", table, "--source", "etas-ch", "--columns", "id=1").stderr
+    assert either("verify").stdout.startswith("good: 38 earthquakes")
+
+
+def test_what_is_said_of_a_table_is_checked(shell: Shell) -> None:
+    for wrong, why in (
+        (("--source", "a b"), "--source a b: a name"),
+        (("--source", "usgs:x"), "--source usgs:x: a name"),
+        (("--columns", "tiem=a"), "Did you mean time?"),
+        (("--columns", "time"), "field=column is needed"),
+        (("--columns", "lat=a,latitude=b"), "latitude is given twice"),
+    ):
+        assert why in shell("import", DATA / "no_ids_switzerland.csv", *wrong, code=2).stderr
+    assert not shell.path.exists()
+
+
+def test_each_format_of_others_is_recognised_and_refused_rows_are_counted(shell: Shell) -> None:
+    imports = DATA / "imports"
+    files = [imports / name for name in ("bulletin.isf", "centroids.ndk", "places.zmap", "sequence.geojsonl")]
+    said = shell("import", *files, "--source", "someone", code=1).stderr
+    for name, stored, bad in (("bulletin", 2, 1), ("centroids", 2, 0), ("places", 2, 0), ("sequence", 3, 1)):
+        assert re.search(rf"{name}\.\w+: {stored} events stored, 0 known already, {bad} could not be read", said), name
+    assert "bulletin.isf: line 26 (event 1234569)" in said
+    assert "sequence.geojsonl: line 3: not a JSON object, or cut off" in said
+    (shell.folder / "letter.txt").write_text("Dear colleagues\n")
+    assert "Tried were" in shell("import", "letter.txt", code=1).stderr
+
+
+def test_southern_california_s_own_file_and_comcat_tell_of_the_same_earthquakes(shell: Shell) -> None:
+    evid = "14566836"
+    far = "time,latitude,longitude,depth,mag,id,net\n2010-01-01T00:17:20.000Z,36.2,-117.5,9,1.6,ci14566836,us\n"
+    (shell.folder / "comcat.csv").write_text(far)
+    shell("import", "comcat.csv", DATA / "scedc_2010.catalog")
+    with closing(shell.catalog()) as catalog:
+        assert catalog.find("usgs:ci14566836") == catalog.find(f"scedc:{evid}") != []
+
+
+def test_a_centroid_of_the_global_cmt_catalogue_is_the_earthquake_whose_beginning_is_a_minute_earlier(
+    shell: Shell,
+) -> None:
+    """Java, 17 July 2006: 69.6 s later."""
+    row = "2006-07-17T08:19:26.680Z,-9.284,107.419,20,7.7,usp000en4k,us"
+    (shell.folder / "usgs.csv").write_text(f"time,latitude,longitude,depth,mag,id,net\n{row}\n")
+    shell("import", "usgs.csv", DATA / "imports" / "centroids.ndk")
+    with closing(shell.catalog()) as catalog:
+        [java] = catalog.find("usgs:usp000en4k")
+        assert catalog.find("gcmt:C200607170819A") == [java]
+        [shown] = [one for one in listed(catalog) if one["id"] == java]
+    assert (shown["preferred"], shown["timestamp"]) == ("usgs:usp000en4k", 1_153_124_366_680)
 
 
 def test_an_import_that_was_cut_short_goes_on_where_it_was(shell: Shell) -> None:

@@ -5,10 +5,12 @@ Each command imports what it needs when it runs: `--help` is quick.
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -24,6 +26,7 @@ from quakestream.command import (
     EnvFile,
     Json,
     fail,
+    near,
     opened_log,
     print_json,
     reporting,
@@ -60,7 +63,23 @@ app = typer.Typer(
 
 @app.command(cls=Command, name="import")
 def import_(
-    files: Annotated[list[Path], typer.Argument(help="GeoJSON, QuakeML, SCEDC or ComCat CSV files, also .gz.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="GeoJSON, QuakeML, ISF, NDK, ZMAP, SCEDC or FDSN text, or tables; also .gz."),
+    ],
+    source: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose reports these are, as in emsc:123. Needed where a file does not say it: tables, ZMAP."
+        ),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="The columns of a table: time=Origin,id=Nr,latitude=Lat,… By name, or by number from 1. "
+            "id= says that there is none."
+        ),
+    ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Read files again that were imported before. No event is stored twice.")
     ] = False,
@@ -68,6 +87,7 @@ def import_(
     env_file: EnvFile = None,
 ) -> None:
     """Store recorded events as real ones. Nobody is alerted. If it is interrupted, run it again and it goes on."""
+    reading = HowToRead(source=_source_named(source), columns=_columns_named(columns or []))
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         fail(f"there is no file {', '.join(missing)}", 2)
@@ -75,7 +95,7 @@ def import_(
     bad = 0
     with _writing(settings, make=True) as catalog:
         for file in files:
-            bad += _import(catalog, file, again=again)
+            bad += _import(catalog, file, reading, again=again)
     raise typer.Exit(1 if bad else 0)
 
 
@@ -409,10 +429,53 @@ def _wait_for_nobody(log: EventLog, group: str) -> None:
         time.sleep(OTHERS_INTERVAL_S)
 
 
-def _import(catalog: SqlCatalog, file: Path, *, again: bool) -> int:
-    """Store one file's events; how many of its entries could not be read."""
-    import hashlib
+@dataclass(frozen=True, slots=True)
+class HowToRead:
+    """What the user says of a file: whose reports it has, and which column is what; None: nothing."""
 
+    source: str | None
+    columns: dict[str, str] | None
+
+    def topic_id(self, digest: str) -> str:
+        """By what an import goes on: a file that is read otherwise is read from its beginning."""
+        if self == HowToRead(None, None):
+            return digest
+        said = [digest, self.source or "", *(f"{field}={name}" for field, name in sorted((self.columns or {}).items()))]
+        return hashlib.sha256("\n".join(said).encode()).hexdigest()
+
+
+def _source_named(source: str | None) -> str | None:
+    import msgspec
+
+    from quakestream.event import SourceName
+
+    if source is None:
+        return None
+    try:
+        return msgspec.convert(source.strip(), SourceName)
+    except msgspec.ValidationError:
+        fail(f"--source {source}: a name of at most 64 characters is needed, without blanks, ':' and '/'", 2)
+
+
+def _columns_named(given: list[str]) -> dict[str, str] | None:
+    """`time=Origin,id=Nr` as fields and columns."""
+    from quakestream.formats.table import FIELDS, field_named
+
+    columns: dict[str, str] = {}
+    for part in (part for one in given for part in one.split(",")):
+        name, equals, column = part.partition("=")
+        field = field_named(name)
+        if not equals or field is None:
+            hint = "" if not equals else near(name.strip(), sorted(FIELDS))
+            fail(f"--columns {part}: field=column is needed.{hint} Fields: {', '.join(FIELDS)}", 2)
+        if field in columns:
+            fail(f"--columns: {field} is given twice", 2)
+        columns[field] = column.strip()
+    return columns or None
+
+
+def _import(catalog: SqlCatalog, file: Path, reading: HowToRead, *, again: bool) -> int:
+    """Store one file's events; how many of its entries could not be read."""
     from quakestream import formats
     from quakestream.catalog import LoggedEvent, LogPartition
     from quakestream.catalog.judgements import without_judgements
@@ -423,11 +486,14 @@ def _import(catalog: SqlCatalog, file: Path, *, again: bool) -> int:
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     # Its content is the topic and an entry's number the offset: so an import has its effect once, wherever it is cut.
-    claim = catalog.claim(LogPartition("import", digest, digest, 0, f"again-{now_ms()}" if again else "import"))
+    topic_id = reading.topic_id(digest)
+    claim = catalog.claim(LogPartition("import", topic_id, topic_id, 0, f"again-{now_ms()}" if again else "import"))
     skipped = claim.next_offset or 0
     stored = known = bad = entries = unread = 0
     with _bar(file.name, file.stat().st_size) as (bar, task), file.open("rb") as stream:
-        reader = iter(formats.read(stream, mode="actual", now_ms=now_ms()))
+        reader = iter(
+            formats.read(stream, mode="actual", now_ms=now_ms(), source=reading.source, columns=reading.columns)
+        )
         try:
             while batch := list(islice(reader, BATCH)):
                 notes = [entry for entry in batch if isinstance(entry, Note)]

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from quakestream.errors import Rejected
 from quakestream.event import EarthquakeEvent
 from quakestream.formats import Entry, Note, Problem, Withdrawal, read
+from tests.formats.reading import DATA
 from tests.formats.test_agencies import AT_MS, HEADING, ROW, SCEDC, collection, csv, emsc, feature, quake, text
 from tests.sizes import size, sized
 
@@ -33,6 +34,13 @@ SEEDS: Final[dict[str, bytes]] = {
     "text": (text() + ROW.replace("abc1", "abc2") + "\n").encode(),
     "csv": csv().encode(),
     "scedc": SCEDC.format(magnitude="1.0", depth="2.0").encode() * 2,
+    "geojsonseq": (DATA / "imports/sequence.geojsonl").read_bytes(),
+    "isf": (DATA / "imports/bulletin.isf").read_bytes(),
+    "ndk": (DATA / "imports/centroids.ndk").read_bytes(),
+    "table": (DATA / "imports/points.csv")
+    .read_bytes()
+    .replace(b"Datum;Uhrzeit;Breite;L\xc3\xa4nge", b"date;time;lat;lon"),
+    "zmap": (DATA / "imports/places.zmap").read_bytes(),
     "earthquakes": json.dumps(
         {
             "id": "a",
@@ -44,6 +52,8 @@ SEEDS: Final[dict[str, bytes]] = {
     ).encode()
     + b"\n",
 }
+NAMELESS: Final = ("isf", "table", "zmap")
+"""They do not say whose reports they have."""
 PIECES: Final = st.sampled_from(
     [
         b"NaN",
@@ -87,7 +97,8 @@ def changed(data: bytes, changes: list[tuple[float, int, bytes]]) -> bytes:
 
 def read_all(data: bytes, form: str | None) -> list[Entry]:
     try:
-        return list(read(io.BytesIO(data), mode="exercise", now_ms=AT_MS, form=form, redate=True))
+        source = "x" if form in NAMELESS else None
+        return list(read(io.BytesIO(data), mode="exercise", now_ms=AT_MS, form=form, redate=True, source=source))
     except Rejected:
         return []
 

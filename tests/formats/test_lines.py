@@ -9,7 +9,7 @@ import io
 import pytest
 
 from quakestream.event import iso_time
-from tests.formats.reading import DATA, WEEK, entries, refusal, six_years
+from tests.formats.reading import DATA, WEEK, entries, six_years
 from tests.sizes import sized
 
 COLUMNS = (
@@ -33,6 +33,7 @@ class TestScedc:
         assert (event.location.latitude, event.location.longitude, event.location.depth_km) == (36.032, -117.782, 1.1)
         assert iso_time(event.timestamp_ms) == "2010-01-01T00:16:54.480Z"
         assert event.updated_ms is None
+        assert event.ids == ("ci14566836",)
         assert {e.type for e in events} == {"earthquake", "quarry blast"}
         assert min(e.location.depth_km for e in events) == -1.2
         assert events[-1].magnitude == 0.0
@@ -114,14 +115,6 @@ class TestCsv:
             None,
             "automatic",
         )
-
-    def test_missing_columns_are_named(self) -> None:
-        assert "depth, mag, id missing" in refusal(",latitude,longitude,time,magnitude,mc_current\n1,2,3,4,5,6\n")
-        assert "time, latitude, longitude, mag, id missing" in refusal("lon,lat,M,time_string,depth,catalog_id\n")
-
-    @pytest.mark.parametrize("name", ["no_ids_switzerland.csv", "no_ids_comcat.csv"])
-    def test_files_without_ids_are_refused(self, name: str) -> None:
-        assert "missing" in refusal((DATA / name).read_bytes())
 
     @pytest.mark.parametrize(
         "bad",

@@ -11,8 +11,12 @@ The promise of a reader, `read(stream, *, mode, now_ms)` of a module here:
 - It is given UTF-8, whatever the input was written in (`charset.py`).
 - It raises `Rejected` where the input is not of its format, or breaks off so that nothing more can be read.
 
-A format that can be told from its first bytes also has `looks_like(head)`. `read` below recognises it, unpacks gzip,
-and turns a `Rejected` after the first entry into a last `Problem`, so that what was read before is kept.
+A format that can be told from its first bytes also has `looks_like(head)` and a `TITLE`, by which people know it;
+`ORDER` above 0 where it takes what no other one knows, below where it is asked before all others. One that can't say
+whose reports it has takes a `source`; one that is told which column is what, `columns`.
+
+`read` below recognises the format, unpacks gzip, and turns a `Rejected` after the first entry into a last `Problem`, so
+that what was read before is kept.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import importlib
+import inspect
 import io
 import pkgutil
 import zlib
@@ -110,30 +115,37 @@ def read(
     charset: str | None = None,
     redate: bool = False,
     ids: Mapping[str, str] | None = None,
+    source: str | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> Iterator[Entry]:
     """The events of a file or an answer, recognised by its content, or of format `form`; gzip is unpacked.
 
     `max_bytes`: so much of it, unpacked. `charset`: what whoever sent it says that it is written in. `redate`: an event
     whose `updated` lies too far ahead comes without it, for whoever knows when it was first seen; else it is a problem.
     `ids`: of QuakeML, ids by public id; None: as the document itself demands, where two of its public ids end alike.
+    `source`: whose reports these are, whatever else they say. `columns`: it is a table; which of its columns is what.
 
     Raises:
-        Rejected: not a format that is known, larger than may be, or broken before the first event.
+        Rejected: not a format that is known, one that needs a `source` or takes none, larger than may be, or broken
+            before the first event.
     """
     some = False
     try:
-        source = _peekable(stream)  # one, for all passes: it closes the stream when it is let go
-        start = source.tell() if source.seekable() else None
-        buffered = _plain(source, max_bytes, charset)
-        name = form or sniff(buffered.peek(_HEAD_BYTES))
+        whole = _peekable(stream)  # one, for all passes: it closes the stream when it is let go
+        start = whole.tell() if whole.seekable() else None
+        buffered = _plain(whole, max_bytes, charset)
+        name = form or ("table" if columns is not None else sniff(buffered.peek(_HEAD_BYTES)))
         reader = importlib.import_module(f"{__name__}.{name}")
-        more: dict[str, Any] = {}
+        taken = inspect.signature(reader.read).parameters
+        more: dict[str, Any] = {"source": source, "columns": columns}
+        more = {option: value for option, value in more.items() if option in taken}
+        _check_source(reader, source)
         if hasattr(reader, "shared_ids"):
             if ids is None and start is not None:
 
                 def anew() -> BinaryIO:
-                    source.seek(start)
-                    return cast(BinaryIO, _plain(source, max_bytes, charset))
+                    whole.seek(start)
+                    return cast(BinaryIO, _plain(whole, max_bytes, charset))
 
                 with contextlib.suppress(Rejected, EOFError, gzip.BadGzipFile, zlib.error):  # the reader says it
                     ids = reader.shared_ids(anew)
@@ -141,7 +153,7 @@ def read(
             more["ids"] = ids
         entries = reader.read(buffered, mode=mode, now_ms=now_ms, **more)
         for entry in entries if redate else _in_time(entries):
-            yield entry
+            yield entry if source is None or "source" in taken else _of(source, entry)
             some = True
     except (Rejected, EOFError, gzip.BadGzipFile, zlib.error) as error:
         if not some:
@@ -154,6 +166,18 @@ def _plain(buffered: io.BufferedReader, max_bytes: int, charset: str | None) -> 
     if buffered.peek(2).startswith(_GZIP_MAGIC):
         buffered = _peekable(cast(BinaryIO, Bounded(cast(BinaryIO, gzip.GzipFile(fileobj=buffered)), max_bytes)))
     return _peekable(cast(BinaryIO, Utf8(buffered, buffered.peek(_HEAD_BYTES), charset)))
+
+
+def _check_source(reader: ModuleType, source: str | None) -> None:
+    if source is not None and getattr(reader, "NAMES_ITS_SOURCES", False):
+        raise Rejected("it says itself whose reports these are: leave out --source")
+
+
+def _of(source: str, entry: Entry) -> Entry:
+    """The same, said by this source."""
+    if isinstance(entry, EarthquakeEvent):
+        return msgspec.structs.replace(entry, source=source)
+    return replace(entry, source=source) if isinstance(entry, Withdrawal) else entry
 
 
 def _in_time(entries: Iterator[Entry]) -> Iterator[Entry]:
@@ -195,13 +219,15 @@ def sniff(head: bytes) -> str:
         raise Rejected("empty")
     if start.startswith(b"<"):
         raise Rejected("a web page or XML that is not QuakeML")
-    raise Rejected(f"not a format that is known: begins with {start[:40]!r}")
+    tried = ", ".join(module.TITLE for _, module in _readers())
+    raise Rejected(f"not a format that is known: begins with {start[:40]!r}. Tried were {tried}")
 
 
 def _readers() -> list[tuple[str, ModuleType]]:
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
     modules = [(name, importlib.import_module(f"{__name__}.{name}")) for name in names]
-    return [(name, module) for name, module in modules if hasattr(module, "looks_like")]
+    readers = [(name, module) for name, module in modules if hasattr(module, "looks_like")]
+    return sorted(readers, key=lambda one: getattr(one[1], "ORDER", 0))
 
 
 def _peekable(stream: BinaryIO) -> io.BufferedReader:

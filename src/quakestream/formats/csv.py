@@ -1,7 +1,6 @@
 """CSV with the columns that ComCat documents: https://earthquake.usgs.gov/earthquakes/feed/v1.0/csv.php.
 
-Files of others lack an id, without which two readings of one file could not be told from two earthquakes: refused, with
-the missing columns named.
+Tables of others are read by `table.py`.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from quakestream.event import Mode
 from quakestream.formats import Entry, Problem, with_raw
 from quakestream.formats.fields import coordinate, decimal, epoch_ms, lenient, number, report, status
 
+TITLE: Final = "ComCat's CSV"
 SOURCE: Final = "usgs"
 
 _NEEDED: Final = ("time", "latitude", "longitude", "depth", "mag", "id")
@@ -25,10 +25,9 @@ _NUMBERS: Final = ("nst", "gap", "dmin", "rms", "horizontalError", "depthError",
 
 
 def looks_like(head: bytes) -> bool:
-    """A first line that is a list of names, none of them a number."""
-    first = head.split(b"\n", 1)[0].strip()
-    names = [name.strip(b' "') for name in first.split(b",")]
-    return len(names) > 1 and all(name.replace(b"_", b"a").isalpha() or not name for name in names)
+    """A first line with all of ComCat's columns that are needed."""
+    names = head.split(b"\n", 1)[0].split(b",")
+    return {name.strip(b' \r"').decode("utf-8", "replace") for name in names} >= set(_NEEDED)
 
 
 def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator[Entry]:

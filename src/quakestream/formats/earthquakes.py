@@ -19,6 +19,9 @@ from quakestream.formats.fields import report
 from quakestream.plain import read_json
 from quakestream.seismology.places import describe
 
+TITLE: Final = "this program's JSON lines"
+NAMES_ITS_SOURCES: Final = True
+"""Its judgements name its reports."""
 _THE_CATALOGUE_S: Final = ("revision", "seq", "firstSeen", "changed", "preferred", "events", "region")
 _BEGINS: Final = re.compile(rb'\{"id":\s*(?:"[^"]*"|\d+),\s*"(?:revision|magnitude)":')
 _MALFORMED: Final = (KeyError, TypeError, ValueError, AttributeError)

@@ -16,24 +16,11 @@ from quakestream.errors import Rejected
 from quakestream.event import Mode
 from quakestream.formats import Entry, Problem, with_raw
 from quakestream.formats.bounds import loose_json, whole_json
-from quakestream.formats.fields import epoch_ms, lenient, region, report
+from quakestream.formats.fields import epoch_ms, iaspei_type, lenient, region, report
 
+TITLE: Final = "the EMSC's GeoJSON"
 SOURCE: Final = "emsc"
 
-_TYPES: Final = {
-    "e": "earthquake",
-    "r": "rock burst",
-    "i": "induced or triggered event",
-    "m": "mining explosion",
-    "h": "chemical explosion",
-    "x": "experimental explosion",
-    "n": "nuclear explosion",
-}
-"""The second letter of an event type; the first says how certain that is: `k` known, `s` suspected, `f` felt, …
-
-IASPEI's nomenclature, in QuakeML's words: http://www.isc.ac.uk/iscbulletin/search/catalogue/csvoutput."""
-_WHOLE_TYPES: Final = {"ls": "landslide", "uk": "not reported"}
-_CERTAINTIES: Final = "ksfda"
 _MALFORMED: Final = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError)
 
 
@@ -109,7 +96,7 @@ def _from_properties(properties: dict[str, Any], faults: list[str]) -> dict[str,
         },
         "timestamp": lenient(faults, "time", epoch_ms, time) if time else None,
         "updated": lenient(faults, "lastupdate", epoch_ms, updated) if updated else None,
-        "type": lenient(faults, "evtype", _type, properties.get("evtype")),
+        "type": lenient(faults, "evtype", iaspei_type, properties.get("evtype")),
         "place": lenient(faults, "flynn_region", region, properties.get("flynn_region")),
         "agency": lenient(faults, "auth", _agency, properties.get("auth")),
     }
@@ -119,13 +106,3 @@ def _from_properties(properties: dict[str, Any], faults: list[str]) -> dict[str,
 
 def _agency(auth: str | None) -> str | None:
     return auth.lower() if auth else None
-
-
-def _type(code: str | None) -> str | None:
-    """In words; a code that is not known stays as it is."""
-    if not code:
-        return None
-    if code in _WHOLE_TYPES:
-        return _WHOLE_TYPES[code]
-    certainty, kind = code[0], code[1:]
-    return _TYPES.get(kind, code) if certainty in _CERTAINTIES else code

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -49,9 +50,30 @@ _TIME: Final = re.compile(
     r"\s*(?:(Z|UTC|UT|GMT)|([+-])(\d\d):?(\d\d)?)?",
     re.IGNORECASE | re.ASCII,
 )
+_DAY_FIRST: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?=\D|$)", re.ASCII)
+"""With points, as in 24.12.2020, the day is always first; with slashes nobody can know."""
 _DIGITS: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T?(\d\d)(\d\d)(\d\d)?(?:[.,](\d*))?)?(Z)?", re.ASCII)
 _COORDINATE: Final = re.compile(r"([+-]?[\d.,]+(?:[eE][+-]?\d+)?)\s*°?\s*([NSEW]?)", re.IGNORECASE | re.ASCII)
 _MS: Final = re.compile(r"-?\d{13}", re.ASCII)
+_ABSENT: Final = frozenset({"", "-", "--", "nan", "na", "n/a", "none", "null"})
+_ID_BYTES: Final = 10
+_MOST_SECONDS: Final = 120
+_UNITS: Final = re.compile(r"[/(\[]\s*(km|deg|degrees?|utc|°)\s*[)\]]?$", re.IGNORECASE)
+_NO_LETTERS: Final = re.compile(r"[^a-z0-9]")
+_TYPES: Final = {
+    "e": "earthquake",
+    "r": "rock burst",
+    "i": "induced or triggered event",
+    "m": "mining explosion",
+    "h": "chemical explosion",
+    "x": "experimental explosion",
+    "n": "nuclear explosion",
+}
+"""The second letter of IASPEI's event types; the first says how certain that is: `k` known, `s` suspected, `f` felt, …
+
+In QuakeML's words: http://www.isc.ac.uk/iscbulletin/search/catalogue/csvoutput."""
+_WHOLE_TYPES: Final = {"ls": "landslide", "uk": "not reported"}
+_CERTAINTIES: Final = "ksfda"
 
 
 def lenient(faults: list[str], name: str, parse: Callable[[Any], T], value: Any) -> T | None:
@@ -88,23 +110,23 @@ def report(
     if _zeroed(document):
         yield from _withdrawal(document, where, now_ms, "zeroed: 0° 0° without a magnitude, as some withdraw a report")
         return
-    said = list(faults)
+    reasons = list(faults)
     bound_ms = _NO_BOUND_MS if now_ms is None else now_ms
     updated_ms, ahead = document.get("updated"), False
     if isinstance(updated_ms, int | float) and updated_ms > bound_ms + MAX_UPDATED_AHEAD_MS:
         document["updated"], ahead = None, True
     if any(isinstance(value, float) and not math.isfinite(value) for value in document.values()):
-        said += _mend(document)
+        reasons += _mend(document)
     try:
         event = from_document(dict(document), now_ms=bound_ms)
     except Rejected:
-        said += _mend(document)
+        reasons += _mend(document)
         try:
             event = from_document(document, now_ms=bound_ms)
         except Rejected as error:
             yield Problem(where, "; ".join([str(error), *faults]))
             return
-    for reason in said:
+    for reason in reasons:
         yield Note(where, reason)
     if ahead:
         yield Note(where, f"updated {updated_ms} is more than an hour ahead - at `$.updated`", ahead=True)
@@ -250,7 +272,8 @@ def epoch_ms(text: str) -> int:
     """A time to ms since 1970, rounded; UTC where no zone is given. A second of 60 is the next minute's first.
 
     ISO 8601, and what agencies write in its place: `2024/03/05 01:02:03.5`, `2024-03-05T1:02`, `20240305010203`,
-    `… UTC`, seconds of 60 and hours of 24, any number of decimals; ms since 1970 where it is 13 digits.
+    `05.03.2024 01:02:03,5`, `… UTC`, seconds of 60 and hours of 24, any number of decimals; ms since 1970 where it is
+    13 digits.
 
     Raises:
         ValueError: not a time, or one before the year 1 or after 9999.
@@ -271,6 +294,7 @@ def epoch_ms(text: str) -> int:
 
 
 def _parts_ms(text: str) -> int:
+    text = _DAY_FIRST.sub(r"\3-\2-\1", text, count=1) if _DAY_FIRST.match(text) else text
     if found := _TIME.fullmatch(text):
         year, _, month, day, hour, minute, second, fraction, _, sign, zone_h, zone_min = found.groups()
     elif found := _DIGITS.fullmatch(text):
@@ -286,6 +310,69 @@ def _parts_ms(text: str) -> int:
     ahead_min = (int(zone_h or 0) * 60 + int(zone_min or 0)) * (-1 if sign == "-" else 1)
     since_midnight_ms = round((hours * 3600 + minutes * 60 + seconds + float(f"0.{fraction or 0}")) * 1000)
     return (moment - _EPOCH) // _MILLISECOND + since_midnight_ms - ahead_min * 60_000
+
+
+def moment_ms(year: str, month: str, day: str, hour: str, minute: str = "", second: str = "") -> int:
+    """A time that stands in columns of its own, to ms since 1970; each a number, also as `2017.0000` or `58,06`.
+
+    A year may be a decimal one (ZMAP), for month and day say it better. Minutes of 60 and seconds beyond 60 are the
+    next ones. Without an hour there is no time; minutes and seconds may be missing, as in ISO 8601.
+
+    Raises:
+        ValueError: not a time.
+    """
+    known = [decimal(part) for part in (year, month, day, hour, minute or "0", second or "0")]
+    if None in known:
+        raise ValueError("a part of it is missing")
+    years, months, days, hours, minutes, seconds = (part or 0.0 for part in known)
+    if not all(part.is_integer() for part in (months, days, hours, minutes)):
+        raise ValueError("a part of it is no whole number")
+    if not (0 <= hours <= 24 and 0 <= minutes <= 60 and 0 <= seconds < _MOST_SECONDS):
+        raise ValueError("no time of the day")
+    start = dt.datetime(math.floor(years), int(months), int(days), tzinfo=dt.UTC)
+    return (start - _EPOCH) // _MILLISECOND + round((hours * 3600 + minutes * 60 + seconds) * 1000)
+
+
+def said(text: str | None) -> str | None:
+    """A cell of a table; None where it says that there is nothing: empty, `NaN`, `-`."""
+    text = text.strip() if text else ""
+    return None if text.lower() in _ABSENT else text
+
+
+def column_name(name: str) -> str:
+    """A column's name in small letters, without its unit, blanks and signs: `Depth/km` and `depth (km)` are `depth`."""
+    return _NO_LETTERS.sub("", _UNITS.sub("", name.strip().lstrip("#").strip().strip("\"'").strip()).lower())
+
+
+def content_id(cells: Mapping[str, str]) -> str:
+    """An id for a row that has none, by all that it says: a digest of its cells by their columns.
+
+    Rows that differ anywhere get different ids. The same row gets the same, in whatever file it stands, however that is
+    ordered, and whether it is written with points or with decimal commas.
+    """
+    plain = sorted((name, _plain(text)) for name, text in cells.items())
+    digest = hashlib.blake2b(repr(plain).encode("utf-8", "surrogatepass"), digest_size=_ID_BYTES)
+    return f"row-{digest.hexdigest()}"
+
+
+def _plain(text: str) -> str:
+    text = said(text) or ""
+    for read in (decimal, epoch_ms):
+        try:
+            return repr(read(text)) if text else ""
+        except (ValueError, OverflowError):
+            continue
+    return text
+
+
+def iaspei_type(code: str | None) -> str | None:
+    """An event type of IASPEI's, `ke` or `sm`, in QuakeML's words; one that is not known stays as it is."""
+    if not code:
+        return None
+    if code in _WHOLE_TYPES:
+        return _WHOLE_TYPES[code]
+    certainty, kind = code[0], code[1:]
+    return _TYPES.get(kind, code) if certainty in _CERTAINTIES else code
 
 
 def public_id(text: str) -> tuple[str, str] | None:

@@ -18,6 +18,8 @@ from quakestream.formats import Entry, Problem, with_raw
 from quakestream.formats.bounds import loose_json, whole_json
 from quakestream.formats.fields import coordinate, decimal, epoch_ms, lenient, number, report, status
 
+TITLE: Final = "GeoJSON"
+ORDER: Final = 1
 SOURCE: Final = "usgs"
 
 _VERBATIM: Final = (
@@ -55,21 +57,26 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
     except (ValueError, RecursionError) as error:
         raise Rejected(f"not JSON: {error}; begins with {data[:40]!r}") from error
     for n, feature in enumerate(_features(document)):
-        where, raw = f"feature {n}", partial(_document, feature)
-        faults: list[str] = []
-        try:
-            where = f"feature {n} ({feature['id']})"
-            products = feature["properties"].get("products")
-            origins = products.get("origin") if isinstance(products, dict) else None
-            if origins:
-                names = lenient(faults, "ids", _ids, feature["properties"].get("ids")) or []
-                entries = _origins(origins, names, where, mode=mode, now_ms=now_ms)
-            else:
-                entries = report(_from_feature(feature, faults), where, mode=mode, now_ms=now_ms, faults=faults)
-            for entry in entries:
-                yield with_raw(entry, raw)
-        except _MALFORMED as error:
-            yield Problem(where, f"not a feature as the USGS makes them: {type(error).__name__}: {error}", raw())
+        yield from entries(feature, f"feature {n}", mode=mode, now_ms=now_ms)
+
+
+def entries(feature: Any, where: str, *, mode: Mode, now_ms: int | None) -> Iterator[Entry]:
+    """What one feature says."""
+    raw = partial(_document, feature)
+    faults: list[str] = []
+    try:
+        where = f"{where} ({feature['id']})"
+        products = feature["properties"].get("products")
+        origins = products.get("origin") if isinstance(products, dict) else None
+        if origins:
+            names = lenient(faults, "ids", _ids, feature["properties"].get("ids")) or []
+            found = _origins(origins, names, where, mode=mode, now_ms=now_ms)
+        else:
+            found = report(_from_feature(feature, faults), where, mode=mode, now_ms=now_ms, faults=faults)
+        for entry in found:
+            yield with_raw(entry, raw)
+    except _MALFORMED as error:
+        yield Problem(where, f"not a feature as the USGS makes them: {type(error).__name__}: {error}", raw())
 
 
 def _document(feature: Any) -> bytes:
@@ -80,14 +87,20 @@ def _document(feature: Any) -> bytes:
 
 def _features(document: Any) -> list[Any]:
     kind = document.get("type") if isinstance(document, dict) else type(document).__name__
-    if kind == "Feature":
-        return [document]
-    if kind != "FeatureCollection":
+    if kind not in ("Feature", "FeatureCollection"):
         raise Rejected(f"not a GeoJSON FeatureCollection or Feature, but {str(kind)[:40]}")
-    features = document.get("features")
-    if not isinstance(features, list):
+    features = features_of(document)
+    if features is None:
         raise Rejected("a FeatureCollection without a list of features")
     return features
+
+
+def features_of(document: dict[str, Any]) -> list[Any] | None:
+    """The features of a GeoJSON object; None: it is none that has any."""
+    if document.get("type") == "Feature":
+        return [document]
+    features = document.get("features")
+    return features if document.get("type") == "FeatureCollection" and isinstance(features, list) else None
 
 
 def _from_feature(feature: dict[str, Any], faults: list[str]) -> dict[str, Any]:

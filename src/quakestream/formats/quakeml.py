@@ -20,6 +20,7 @@ from quakestream.event import DEFAULT_TYPE, Mode, Status
 from quakestream.formats import Entry, Problem, with_raw
 from quakestream.formats.fields import coordinate, decimal, epoch_ms, lenient, number, public_id, report, whole_resource
 
+TITLE: Final = "QuakeML"
 SOURCE: Final = "quakeml"
 """Where an event names neither an authority nor an agency."""
 

@@ -4,7 +4,7 @@ https://scedc.caltech.edu/eq-catalogs/docs/scec_dc.html: date, time, event type,
 type, latitude, longitude, depth in km, quality, EVID, and two counts. Depth may be negative: above sea level.
 Magnitude type `n` means that none was found, whatever number stands there; a 0.00 of another type is a magnitude. The
 lines do not say when they were last changed, nor whether a person has looked: `updated` is None, `status` the stream's
-default.
+default. ComCat calls the earthquake of an EVID `ci<EVID>`: that stands in `ids`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from quakestream.event import Mode
 from quakestream.formats import Entry, Problem, with_raw
 from quakestream.formats.fields import decimal, lenient, report
 
+TITLE: Final = "the SCEDC's lines"
 SOURCE: Final = "scedc"
 AGENCY: Final = "ci"
 """The Southern California Seismic Network, by its FDSN network code."""
@@ -74,8 +75,10 @@ def _from_line(line: str, faults: list[str]) -> dict[str, Any]:
     date, time, kind, _, magnitude, magnitude_type, latitude, longitude, depth, _, evid = fields[:_FIELDS]
     type_ = lenient(faults, "magnitude type", _magnitude_type, magnitude_type)
     no_magnitude = magnitude_type in MAGNITUDE_TYPES and type_ is None
+    id_ = str(int(evid))
     return {
-        "id": str(int(evid)),
+        "id": id_,
+        "ids": [f"{AGENCY}{id_}"],
         "source": SOURCE,
         "agency": AGENCY,
         "magnitude": None if no_magnitude else lenient(faults, "magnitude", decimal, magnitude),

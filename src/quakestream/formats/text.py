@@ -15,8 +15,9 @@ from typing import Any, BinaryIO, Final
 from quakestream.errors import Rejected
 from quakestream.event import Mode
 from quakestream.formats import Entry, Problem, scedc, with_raw
-from quakestream.formats.fields import coordinate, decimal, epoch_ms, lenient, public_id, region, report
+from quakestream.formats.fields import column_name, coordinate, decimal, epoch_ms, lenient, public_id, region, report
 
+TITLE: Final = "FDSN event text"
 SOURCE: Final = "fdsn"
 """Where the lines name neither contributor nor catalogue."""
 
@@ -42,7 +43,6 @@ _NAMES: Final = {
     "catalog": ("catalogue",),
 }
 _CALLED: Final = {other: name for name, others in _NAMES.items() for other in (name, *others)}
-_UNIT: Final = re.compile(r"[/(\[]\s*(km|deg|degrees?|utc|°)\s*[)\]]?$")
 _MAY_HAVE_PIPES: Final = ("eventlocationname", "magauthor", "author", "contributorid", "contributor", "catalog")
 """Columns that people write: the likeliest first."""
 _MAX_LINE_BYTES: Final = 8192
@@ -104,8 +104,7 @@ def _columns(line: bytes) -> list[str]:
 
 def _column(name: str) -> str:
     """A column by the standard's name, in small letters and without its unit."""
-    plain = _UNIT.sub("", name.strip().strip("\"'").strip().lower())
-    plain = re.sub(r"[^a-z0-9]", "", plain)
+    plain = column_name(name)
     return _CALLED.get(plain, plain)
 
 
