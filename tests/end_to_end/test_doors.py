@@ -32,7 +32,8 @@ from tests.waiting import eventually
 TOKEN: Final = "0123456789abcdef-control"
 INGEST: Final = "0123456789abcdef-ingest"
 ALERTS: Final = "0123456789abcdef-alerts"
-KEYS: Final = {"control": TOKEN, "ingest": INGEST, "alerts": ALERTS}
+KEYS: Final = {"control": TOKEN, "ingest": INGEST, "alerts": ALERTS, "either": INGEST}
+"""Of each rule; `either` takes that of control too, and without one is for this machine, as control is."""
 SERVICE: Final = "earthquake-service"
 CONSUMER: Final = "earthquake-consumer"
 START: Final = "/earthquake-events/start"
@@ -47,6 +48,7 @@ control POST /earthquake-events/start
 control POST /earthquake-events/stop
 ingest  POST /earthquake-events
 open    GET /earthquake-events/status
+either  GET /earthquake-events/refused
 alerts  GET /api/v1/subscriptions
 alerts  POST /api/v1/subscriptions
 alerts  GET /api/v1/subscriptions/{id_}
@@ -202,7 +204,7 @@ def expected(caller: Caller, group: str, rule: str, method: str, keys: Mapping[s
     if rule == "open":
         return "in"
     if rule not in keys:  # this key is not set
-        return "in" if rule == "control" and group == "local" else "403"
+        return "in" if rule in {"control", "either"} and group == "local" else "403"
     return "in" if caller.key == "right" else "401"
 
 

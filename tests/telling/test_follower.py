@@ -207,7 +207,7 @@ def test_who_was_told_of_the_one_that_is_gone_has_its_story_go_on(catalog: SqlCa
 
 def test_who_was_told_that_two_are_one_is_told_of_the_second_again_when_they_are_not(catalog: SqlCatalog) -> None:
     world = World(catalog)
-    there = {"timestamp": TIME_MS + 2_000_000, "location": moved(300)}
+    there = {"timestamp": TIME_MS + 100_000, "location": moved(150)}
     world.happen(revision(0, "nn1"), revision(0, "us2", **there))
     world.happen(revision(1, "nc3", ids=["nn1", "us2"]))
     world.deliver()

@@ -76,7 +76,7 @@ def preferred(origins: Iterable[Origin], ranking: Ranking | None = None) -> Orig
 
     What is not deleted, then what is reviewed, then a hypocentre before a centroid, then by the ranking of agencies,
     then the newest, then by key. Where that is one of ComCat's, or a copy of one, ComCat's own choice speaks in its
-    place.
+    place; not one without a magnitude where the other has one, for ComCat too takes the magnitude of the next then.
 
     Raises:
         ValueError: there are none.
@@ -86,7 +86,8 @@ def preferred(origins: Iterable[Origin], ranking: Ranking | None = None) -> Orig
     chosen = min(candidates, key=lambda o: _order(o, order))
     of_comcat = [o for o in candidates if o.source == COMCAT and not o.deleted]
     agency_s = [o for o in of_comcat if o is chosen or (o.agency == chosen.agency and chosen.source != COMCAT)]
-    above = [o for o in of_comcat if any(_is_rather(o, there, order) for there in agency_s)]
+    sized = [o for o in of_comcat if o.magnitude is not None or chosen.magnitude is None]
+    above = [o for o in sized if any(_is_rather(o, there, order) for there in agency_s)]
     if not above:
         return chosen
     best = [o for o in above if not any(_is_rather(other, o, order) for other in above)]
