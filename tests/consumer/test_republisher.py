@@ -18,7 +18,7 @@ from quakestream.catalog.followers import Bell, FeedFollower
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.consumer import republisher as module
 from quakestream.consumer.republisher import FOLLOWER, Republisher, record
-from quakestream.errors import Fenced, QuakestreamError, Retryable
+from quakestream.errors import Fenced, QuakestreamError, Retryable, Unreachable
 from quakestream.log import LoggedRecord, Producer, Record, Topic
 from quakestream.log.embedded import EmbeddedLog
 from tests.contracts.catalog import NOW_MS, Writer, event
@@ -286,6 +286,22 @@ def test_a_log_that_takes_nothing_does_not_hold_up_the_end(system: System, monke
     assert republisher.stop(10)
     assert time.monotonic() - begin_s < 8
     assert system.catalog.followers()[0].cursor.after_seq == 0
+
+
+def test_what_held_it_up_is_said_until_it_has_caught_up(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though there is nothing to publish: a topic that was made a moment ago may have no leader yet."""
+    identity = system.log.identity
+    away: list[Unreachable] = [Unreachable("not leader for partition")] * 2
+
+    def ask(topic: str) -> str | None:
+        if away:
+            raise away.pop()
+        return identity(topic)
+
+    monkeypatch.setattr(system.log, "identity", ask)
+    republisher = system.start()
+    eventually(lambda: republisher.error == "not leader for partition")
+    eventually(lambda: republisher.state() == {"active": True, "seq": 0, "error": None})
 
 
 def test_a_follower_stores_its_cursor_now_and_then(system: System) -> None:

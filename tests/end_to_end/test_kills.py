@@ -169,7 +169,11 @@ class System:
             self._broker.start()
         broker_s = time.monotonic() - began_s
         self._consumer = self.site.consumer()
-        eventually(lambda: (self._consumer.ask("/health/ready") or {}).get("status") == "ok", BACK_LIMIT_S)
+        eventually(
+            lambda: (self._consumer.ask("/health/ready") or {}).get("status") == "ok",
+            BACK_LIMIT_S,
+            tell=lambda: (self._consumer.ask("/health/ready"), self._consumer.said[-3000:]),
+        )
         program_s = time.monotonic() - began_s - broker_s
         self.runs.append(Run(self.high()))
         length_s = KILLS * (0.8 * program_s + (0.33 * broker_s if self._broker else 0))

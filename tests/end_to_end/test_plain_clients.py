@@ -140,7 +140,10 @@ def test_either_program_may_start_first(site: Site, first: str) -> None:
 
     def start_consumer() -> Program:
         consumer = site.consumer()
-        eventually(lambda: (consumer.ask("/health/ready") or {}).get("status") == "ok")
+        eventually(
+            lambda: (consumer.ask("/health/ready") or {}).get("status") == "ok",
+            tell=lambda: (consumer.ask("/health/ready"), consumer.said[-3000:]),
+        )
         return consumer
 
     if first == "consumer":

@@ -123,6 +123,8 @@ class Republisher(FollowerThread):
             self._settle(sent)
             if len(sent) < MAX_BATCHES:
                 changes = changes or self.follower.read(BATCH)
+            if not changes and not sent:
+                self.error = None
             if not changes or len(sent) == MAX_BATCHES:
                 self.wake.wait(LOOK_INTERVAL_S)
                 continue

@@ -159,7 +159,7 @@ class AlertFollower(FollowerThread):
             if self.stopping.is_set():
                 break
             self._deal_with(change)
-            self.error = None
+        self.error = None
         return len(changes)
 
     # --- subscriptions ----------------------------------------------------------------------------------------------
