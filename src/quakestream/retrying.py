@@ -19,14 +19,18 @@ from quakestream.command import fail, print_json
 from quakestream.config import ServiceSettings
 from quakestream.errors import Rejected, Retryable
 from quakestream.event import EarthquakeEvent, decode
-from quakestream.formats import Problem, Withdrawal
+from quakestream.formats import Entry, Problem, Withdrawal
+from quakestream.formats.quakeml import public_ids
 from quakestream.log import EventLog
 from quakestream.log.opening import stream_topics
 from quakestream.service.main import stream_name
 from quakestream.service.posts import Posts, Refusal
 from quakestream.service.publisher import Publisher
 from quakestream.service.refused import FILE_NAME, Kept, RefusedStore
+from quakestream.sources import withdrawn
 from quakestream.sources.memory import Memory
+from quakestream.sources.naming import Names
+from quakestream.sources.refusals import Reading
 
 LOG_WITHIN_S: Final = 30.0
 """How long the log may take to answer before anything is sent, and then for each entry."""
@@ -136,7 +140,7 @@ class _Again:
                 return (await self._posts.take(kept.raw))[0]
             except Refusal:
                 return None
-        events, whole = _read(kept)
+        events, whole = self._read(kept, kept.reading)
         refused = self.publisher.tally(kept.label).refused
         dated = sorted(self._memory.dated(events, now_ms()), key=lambda event: event.updated_ms or 0)
         fresh = self._memory.unacknowledged(dated) if dated else []
@@ -144,25 +148,37 @@ class _Again:
             await self.publisher.publish(kept.label, fresh)
             if self.publisher.tally(kept.label).refused > refused:
                 return None
-            self._memory.acknowledge(fresh, now_ms())
+            newest = self._memory.unpublished(fresh)  # what the source shows again is nothing new then
+            self._memory.mark(newest, now_ms())
+            self._memory.acknowledge([event for event in fresh if event not in newest], now_ms())
         return len(fresh) if whole else None
 
+    def _read(self, kept: Kept, reading: Reading) -> tuple[list[EarthquakeEvent], bool]:
+        """The events in the bytes, under the names that their source gives them, and whether all could be read."""
+        try:
+            if reading.form == "event":
+                return [decode(kept.raw, now_ms=now_ms())], True
+            entries = self._entries(kept.raw, reading)
+        except Rejected:
+            return [], False
+        events: list[EarthquakeEvent] = []
+        whole = True
+        for entry in entries:
+            if isinstance(entry, EarthquakeEvent):
+                source, agency = reading.source or entry.source, reading.agency or entry.agency
+                events.append(msgspec.structs.replace(entry, source=source, agency=agency))
+            elif isinstance(entry, Withdrawal):
+                last = self._memory.said(entry.mode, reading.source or entry.source, entry.id)
+                events += [] if last is None else [withdrawn(entry, last, self._memory, now_ms())]
+                whole &= last is not None
+            else:
+                whole &= not isinstance(entry, Problem)
+        return events, bool(events) and whole
 
-def _read(kept: Kept) -> tuple[list[EarthquakeEvent], bool]:
-    """The events in the bytes, under the names that their source gives them, and whether all could be read."""
-    reading = kept.reading
-    if reading is None:
-        return [], False
-    try:
-        if reading.form == "event":
-            return [decode(kept.raw, now_ms=now_ms())], True
-        raw = io.BytesIO(kept.raw)
-        entries = list(formats.read(raw, mode="actual", now_ms=now_ms(), form=reading.form, redate=True))
-    except Rejected:
-        return [], False
-    events = [
-        msgspec.structs.replace(entry, source=reading.source or entry.source, agency=reading.agency or entry.agency)
-        for entry in entries
-        if isinstance(entry, EarthquakeEvent)
-    ]
-    return events, bool(events) and not any(isinstance(entry, Problem | Withdrawal) for entry in entries)
+    def _entries(self, raw: bytes, reading: Reading) -> list[Entry]:
+        """What the reader makes of them; a source that gives its reports names of its own gives them these as well."""
+        names = Names(self._memory, reading.source, reading.agency, now_ms) if reading.source else None
+        ids = names.of_public_ids(list(public_ids(io.BytesIO(raw)))) if names and reading.form == "quakeml" else None
+        read = formats.read(io.BytesIO(raw), mode="actual", now_ms=now_ms(), form=reading.form, redate=True, ids=ids)
+        entries = list(read)
+        return names.given(reading.form, entries, whole=False) if names else entries

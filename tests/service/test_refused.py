@@ -7,21 +7,25 @@ import base64
 import contextlib
 import sqlite3
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
-from quakestream import cli
+from quakestream import cli, sources
 from quakestream.addresses import Hosts
+from quakestream.config import ServiceSettings
 from quakestream.event import decode
 from quakestream.guards import Rules
 from quakestream.log import Topic
 from quakestream.log.embedded import EmbeddedLog
 from quakestream.service import refused
 from quakestream.service.app import service_app
+from quakestream.service.main import stream_name
 from quakestream.service.posts import Posts
 from quakestream.service.publisher import Publisher
 from quakestream.service.refused import FILE_NAME, RefusedStore
@@ -29,6 +33,8 @@ from quakestream.service.stream import Stream
 from quakestream.sources.memory import Memory
 from quakestream.sources.refusals import Reading, RefusedBytes
 from tests.service.fakes import FakeLog, builder, until
+from tests.sources.fakes import FakeOutlet, agency, context, running
+from tests.sources.test_agencies import Shows, quake, row, text, xml
 
 INGEST, CONTROL = "ingest-0123456789", "control-0123456789"
 PATH = "/earthquake-events/refused"
@@ -187,6 +193,65 @@ def test_what_can_be_read_now_is_published_in_order_and_the_rest_is_kept(tmp_pat
     with store(tmp_path) as kept:
         assert kept.counts() == {"ingv": {"kept": 3, "fellOut": 0}}
         assert kept.state("usgs") == {"refused": 0, "lastRefused": None}
+
+
+EX: dict[str, Any] = {"name": "fdsn", "source": "ex", "pollIntervalS": 0.01}
+FOUND: dict[str, tuple[str, bytes, bytes]] = {
+    "public ids that end alike": (
+        "quakeml",
+        xml(quake("smi:x/2024a/event"), quake("smi:x/2024b/event")),
+        xml(quake("smi:x/2024b/event")),
+    ),
+    "one public id of two": (
+        "quakeml",
+        xml(quake("smi:x/c#1", latitude=20), quake("smi:x/c#2", latitude=50)),
+        xml(quake("smi:x/c#2", latitude=50)),
+    ),
+    "an id that its text calls otherwise": ("quakeml", xml(quake("smi:ISC/evid=600516598")), text(row("600516598"))),
+}
+
+
+@pytest.mark.parametrize("kind", FOUND)
+def test_what_is_read_again_has_the_ids_that_its_source_gives(tmp_path: Path, kind: str) -> None:
+    form, shown, refused_again = FOUND[kind]
+    reading = Reading("text" if b"EventID" in refused_again else form, "ex", None)
+    stream = stream_name(ServiceSettings(data_dir=tmp_path, event_log="embedded"))
+
+    async def main() -> list[str]:
+        with contextlib.closing(Memory(tmp_path / "earthquake-service.sqlite3", stream)) as memory:
+            outlet, shows = FakeOutlet(), Shows(shown)
+            async with agency(b"", archive=shows) as server:
+                at = replace(context(tmp_path / "context", now_ms=shows.clock), memory=memory)
+                source = sources.build(EX | {"url": server.fdsn_url, "format": form}, at)
+                async with running(source.run(outlet)):
+                    await outlet.until(lambda: outlet.events)
+            return [event.id for event in outlet.events]
+
+    ids = asyncio.run(main())
+    raw = refused_again.partition(b"\r\n\r\n")[2]
+    with store(tmp_path) as kept:
+        kept.refuse("fdsn:ex", [RefusedBytes(raw.replace(b">5.0<", b">5.1<"), "an older reader could not")], reading)
+    assert quakestream(tmp_path, "refused", "--retry").exit_code == 0
+    with contextlib.closing(EmbeddedLog(tmp_path)) as log:
+        [again] = [decode(message.value or b"", now_ms=2**62) for message in log.read(TOPIC, 0, 0, 100)]
+    assert again.id in ids
+
+
+def test_a_withdrawal_whose_report_is_known_by_now_is_published(tmp_path: Path) -> None:
+    reading = Reading("text", "ex", None)
+    gone = HEADING + b"a0001|2020-01-01T00:00:00|0|0|\n"
+    with store(tmp_path) as kept:
+        kept.refuse("fdsn:ex", [RefusedBytes(HEADING + b"a0001|2020-01-01T00:00:00|1|1|1\n", "why")], reading)
+        kept.refuse("fdsn:ex", [RefusedBytes(gone, "nothing is known of it")], reading)
+        kept.refuse("fdsn:ex", [RefusedBytes(gone.replace(b"a0001", b"a0002"), "nothing is known of it")], reading)
+    assert quakestream(tmp_path, "refused", "--retry").stderr.splitlines()[-1].startswith("2 can be read now, 2 events")
+    with contextlib.closing(EmbeddedLog(tmp_path)) as log:
+        events = [decode(message.value or b"", now_ms=2**62) for message in log.read(TOPIC, 0, 0, 100)]
+    assert [(event.id, event.status, event.location.latitude) for event in events] == [
+        ("a0001", "automatic", 1.0),
+        ("a0001", "deleted", 1.0),
+    ]
+    assert (events[1].updated_ms or 0) > (events[0].updated_ms or 0)
 
 
 def test_nothing_refused_is_no_error(tmp_path: Path) -> None:

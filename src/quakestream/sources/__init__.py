@@ -191,7 +191,7 @@ class Source(abc.ABC):
             elif isinstance(entry, Problem):
                 problems.append(entry)
             elif last := self._last(entry, events):
-                events.append(self._withdrawn(entry.of(last), last))
+                events.append(withdrawn(entry, last, self.context.memory, self.context.now_ms()))
             else:
                 problems.append(entry.unknown())
         if notes:
@@ -205,13 +205,6 @@ class Source(abc.ABC):
         named = self.own_name(withdrawal)
         here = next((event for event in reversed(before) if event.id == withdrawal.id), None)
         return here or self.context.memory.said(withdrawal.mode, *named)
-
-    def _withdrawn(self, deleted: EarthquakeEvent, last: EarthquakeEvent) -> EarthquakeEvent:
-        """With a time of its own, after what was said before: when it was first seen, where the source does not say."""
-        if deleted.updated_ms is not None:
-            return deleted
-        at_ms = max(self.context.now_ms(), (last.updated_ms or 0) + 1)
-        return self.context.memory.dated([deleted], at_ms)[0]
 
     def own_name(self, withdrawal: Withdrawal) -> tuple[str, str]:
         """Source and id under which this source has published a report."""
@@ -230,6 +223,18 @@ class Source(abc.ABC):
         if not failing:
             SOURCE_ERRORS.labels(self.label).inc()  # as the outlet does for what fails as a whole
         outlet.report("failing" if failing else "live", error="; ".join(self._troubles.values()))
+
+
+def withdrawn(withdrawal: Withdrawal, last: EarthquakeEvent, memory: Memory, now_ms: int) -> EarthquakeEvent:
+    """What was said last, deleted, at a time of its own: when that was first seen, where the source does not say.
+
+    Raises:
+        Unreachable: the memory fails.
+    """
+    deleted = withdrawal.of(last)
+    if deleted.updated_ms is not None:
+        return deleted
+    return memory.dated([deleted], max(now_ms, (last.updated_ms or 0) + 1))[0]
 
 
 async def side_by_side(*works: Coroutine[Any, Any, None]) -> None:

@@ -68,15 +68,18 @@ class Names:
         called = [self._called(one) for one in dict.fromkeys(public_ids) if one.name]
         return self._given([one for one in called if one])
 
-    def given(self, form: str, entries: Sequence[Entry]) -> list[Entry]:
+    def given(self, form: str, entries: Sequence[Entry], *, whole: bool = True) -> list[Entry]:
         """The entries of an answer, their reports under the ids that they have on the stream.
+
+        `whole`: these are all that the service shows. Where they are not, what else it shows is not known, and nothing
+        is taken for another's solution under a new id that has not been before.
 
         Raises:
             Unreachable: the memory fails.
         """
         reports = [one for one in entries if isinstance(one, EarthquakeEvent | Withdrawal)]
         named: Sequence[EarthquakeEvent | Withdrawal] = reports if form == "quakeml" else self._of_text(reports)
-        found = iter(self._revised(named))
+        found = iter(self._revised(named, whole=whole))
         return [next(found) if isinstance(one, EarthquakeEvent | Withdrawal) else one for one in entries]
 
     def _of_text(self, events: Sequence[EarthquakeEvent | Withdrawal]) -> list[EarthquakeEvent | Withdrawal]:
@@ -88,7 +91,9 @@ class Names:
         given = self._given(called)
         return [_renamed(event, given.get(f"text:{event.id}", event.id)) for event in events]
 
-    def _revised(self, events: Sequence[EarthquakeEvent | Withdrawal]) -> list[EarthquakeEvent | Withdrawal]:
+    def _revised(
+        self, events: Sequence[EarthquakeEvent | Withdrawal], *, whole: bool
+    ) -> list[EarthquakeEvent | Withdrawal]:
         """Those that say again what another id said, and which it no longer says, under that one."""
         if not events:
             return []
@@ -98,7 +103,7 @@ class Names:
         found: dict[str, str] = {}
         for event in events:
             first = None if event.id in stored else known.get(f">{event.id}")
-            told = isinstance(event, EarthquakeEvent) and event.status != "deleted"
+            told = whole and isinstance(event, EarthquakeEvent) and event.status != "deleted"
             if first is None and event.id not in stored and isinstance(event, EarthquakeEvent) and told:
                 first = self._same_solution(event, shown | set(found.values()))
             if first is not None and first not in shown:
