@@ -116,6 +116,7 @@ URLS = {
     "USGS_FEED_URL": FEED,
     "USGS_FDSN_URL": FEED,
     "EMSC_FDSN_URL": FEED,
+    "JMA_LIST_URL": FEED,
     "EMSC_WEBSOCKET_URL": f"ws://{USER}:{SECRET}@127.0.0.1:9/x",
 }
 EMBEDDED = {"EVENT_LOG": "embedded", "PORT": "0"}

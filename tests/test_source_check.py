@@ -15,21 +15,35 @@ from typer.testing import CliRunner, Result
 
 from quakestream import cli, sources
 from quakestream.clock import now_ms
+from quakestream.event import utc
 from quakestream.sources import fdsn, presets
 from quakestream.sources.presets import PRESETS
-from tests.sources.fakes import Agency, Answer, Archive, Clock, FakeOutlet, Query, agency, context, http, running
+from tests.formats.test_jma import bulletin
+from tests.sources.fakes import (
+    Agency,
+    Answer,
+    Archive,
+    Clock,
+    FakeOutlet,
+    Query,
+    agency,
+    context,
+    http,
+    nothing_there,
+    running,
+)
 from tests.sources.test_fdsn import NOW_MS, Report, Service, body
 from tests.sources.test_unfinished import wadl
 
 
 @contextmanager
-def serving(archive: Archive) -> Iterator[Agency]:
+def serving(archive: Archive = nothing_there, page: Answer = b"") -> Iterator[Agency]:
     """On a loop of its own: the command has one too."""
     began, loop = threading.Event(), asyncio.new_event_loop()
     found: list[Agency] = []
 
     async def serve() -> None:
-        async with agency(b"", archive=archive) as server:
+        async with agency(page, archive=archive) as server:
             found.append(server)
             done.append(asyncio.Event())
             began.set()
@@ -77,6 +91,22 @@ def test_it_says_what_works(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "HTTP 404" in ill.stdout
         assert f"works  {good.fdsn_url}" in ill.stdout
         assert "tried: recorded" in ill.stdout
+
+
+def test_a_list_is_asked_once_and_says_nothing_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = utc(now_ms() + 9 * 3_600_000).strftime("%Y-%m-%dT%H:%M:00+09:00")
+    two = [bulletin(at=at), bulletin(at=at, ctt="20260628052700"), bulletin(eid="20260101000000"), bulletin(cod="x")]
+    with serving(page=http(json.dumps(two))) as well, serving(page=http("<html>")) as ill:
+        monkeypatch.setenv("JMA_LIST_URL", f"{well.url}list.json")
+        result = check("jma")
+        assert result.exit_code == 0, result.output
+        assert "works  jma" in result.stdout
+        assert "1 events a day, 1 refused" in result.stdout
+        assert "tried: documented" in result.stdout
+        monkeypatch.setenv("JMA_LIST_URL", f"{ill.url}list.json")
+        result = check("jma")
+        assert result.exit_code == 1
+        assert "FAILS  jma" in result.stdout
 
 
 def test_what_is_no_preset_is_said() -> None:

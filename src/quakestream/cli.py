@@ -146,7 +146,7 @@ def of_sources() -> None:
 @sources_app.command(cls=Command)
 def check(
     presets: Annotated[
-        list[str] | None, typer.Argument(help="usgs, emsc, or presets of fdsn; absent: all of them.")
+        list[str] | None, typer.Argument(help="usgs, emsc, jma, or presets of fdsn; absent: all of them.")
     ] = None,
     url: Annotated[
         list[str] | None, typer.Option(help="Another service, as in https://example.org/fdsnws/event/1/.")

@@ -372,6 +372,11 @@ class ServiceSettings(Settings):
         pattern=r"^https?://",
         description="FDSN event service of the EMSC. It is asked for what the WebSocket did not deliver.",
     )
+    jma_list_url: str = Field(
+        "https://www.jma.go.jp/bosai/quake/data/list.json",
+        pattern=r"^https?://",
+        description="List of the Japan Meteorological Agency's bulletins.",
+    )
     http_timeout_s: Annotated[float, Field(gt=0, le=300)] = Field(
         20, description="Longest wait for the answer of an agency."
     )

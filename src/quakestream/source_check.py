@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +20,7 @@ from quakestream.event import EarthquakeEvent
 from quakestream.formats import Entry, Problem
 from quakestream.sources import SourceContext
 from quakestream.sources.client import Client, is_url
-from quakestream.sources.event_service import DAY_MS, EventService, Form, parameters_in
+from quakestream.sources.event_service import DAY_MS, EventService, Form, parameters_in, read_answer
 from quakestream.sources.memory import Memory
 from quakestream.sources.presets import ALIASES, PRESETS, Tried
 
@@ -64,6 +64,7 @@ def services(settings: ServiceSettings, names: Sequence[str], urls: Sequence[str
     known = {
         "usgs": [Service("usgs", settings.usgs_fdsn_url or _beside(settings.usgs_feed_url), "recorded", "geojson")],
         "emsc": [Service("emsc", settings.emsc_fdsn_url, "recorded", "emsc")],
+        "jma": [Service("jma", settings.jma_list_url, "documented", "jma")],
     }
     for name, preset in PRESETS.items():
         known[name] = [Service(name, preset.url, preset.tried)]
@@ -130,6 +131,36 @@ async def _ask_all(settings: ServiceSettings, wanted: Sequence[Service]) -> list
 
 async def _ask(client: Client, service: Service) -> Finding:
     finding = Finding(service.name, service.url, service.tried, service.fallback)
+
+    def settle(_form: str, entries: Sequence[Entry]) -> list[EarthquakeEvent]:
+        refused = [entry for entry in entries if isinstance(entry, Problem)]
+        finding.refused += len(refused)
+        finding.errors.extend(f"refused: {one}" for one in refused[:3])
+        return [entry for entry in entries if isinstance(entry, EarthquakeEvent)]
+
+    if service.form == "jma":
+        await _ask_list(client, service, finding, settle)
+    else:
+        await _ask_service(client, service, finding, settle)
+    return finding
+
+
+Settle = Callable[[str, Sequence[Entry]], list[EarthquakeEvent]]
+
+
+async def _ask_list(client: Client, service: Service, finding: Finding, settle: Settle) -> None:
+    """A list behind one URL, which says nothing of itself."""
+    try:
+        read = await read_answer(await client.get(service.url), service.form, settle, now_ms=now_ms())
+    except (Retryable, Rejected) as error:
+        finding.errors.append(f"the list: {error}")
+        return
+    finding.events = len({event.id for event in read.events if event.timestamp_ms >= now_ms() - DAY_MS})
+    finding.works = read.broken is None
+    finding.errors += [f"the list: {read.broken}"] if read.broken else []
+
+
+async def _ask_service(client: Client, service: Service, finding: Finding, settle: Settle) -> None:
     url = service.url.rstrip("/") + "/"
     for part in ("version", "application.wadl"):
         try:
@@ -143,12 +174,6 @@ async def _ask(client: Client, service: Service) -> Finding:
             listed = parameters_in(body)
             finding.parameters = None if listed is None else [name for name in WANTED if name in listed]
 
-    def settle(_form: str, entries: Sequence[Entry]) -> list[EarthquakeEvent]:
-        refused = [entry for entry in entries if isinstance(entry, Problem)]
-        finding.refused += len(refused)
-        finding.errors.extend(f"refused: {one}" for one in refused[:3])
-        return [entry for entry in entries if isinstance(entry, EarthquakeEvent)]
-
     try:
         events = EventService(client, url, service.form, settle=settle, now_ms=now_ms, limit=PAGE)
         await events.knows_updated_after()  # from then on it is asked as the source asks it
@@ -159,4 +184,3 @@ async def _ask(client: Client, service: Service) -> Finding:
         finding.events = len(page.events)
         finding.works = page.broken is None
         finding.errors += [f"one day: {page.broken}"] if page.broken else []
-    return finding

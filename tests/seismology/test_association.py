@@ -258,6 +258,19 @@ def test_a_centroid_s_time_is_not_an_origin_s() -> None:
     assert preferred(reviewed).key == "usgs:usp000en8f"
 
 
+@pytest.mark.parametrize(("magnitude", "late_s"), [(3.4, 45), (4.0, 59), (6.0, 59), (None, 50)])
+def test_a_time_to_the_minute_is_any_time_of_that_minute(magnitude: float | None, late_s: int) -> None:
+    minute = origin("j1", "jma", time_ms=60_000_000, magnitude=magnitude, time_resolution_s=60.0)
+    exact = origin("e1", "emsc", time_ms=60_000_000 + 1000 * late_s, latitude=35.1, magnitude=magnitude)
+    assert len(keys([minute, exact])) == 1
+    assert could_be_same(minute, exact) == could_be_same(exact, minute)
+    relayed = msgspec.structs.replace(exact, agency="jma")
+    assert len(keys([minute, relayed])) == 1, "its own solution through another source, to the second"
+    before = msgspec.structs.replace(exact, time_ms=60_000_000 - 1000 * late_s)
+    assert len(keys([minute, before])) == len(keys([msgspec.structs.replace(minute, time_resolution_s=0.0), before]))
+    assert len(keys([minute, msgspec.structs.replace(exact, time_ms=60_000_000 + 180_000)])) == 2
+
+
 def test_an_id_that_two_name_links_them_though_its_event_is_unknown() -> None:
     a = origin("a1", ids=("us1",), latitude=41.0)
     b = origin("b1", "b", ids=("us1",))
@@ -394,6 +407,7 @@ def reports(draw: st.DrawFn) -> Origin:
         ids=tuple(ids) if draw(st.booleans()) else (),
         updated_ms=draw(st.integers(0, 5)),
         centroid=draw(st.sampled_from([False, False, True])),
+        time_resolution_s=draw(st.sampled_from([0.0, 0.0, 60.0])),
     )
 
 
@@ -703,6 +717,8 @@ def test_whose_time_is_a_centroid_s() -> None:
     assert not of(agency="GCMT", originType="hypocenter").centroid
     assert of(preferredWeight=157).preferred_weight == 157.0
     assert of(preferredWeight="x").preferred_weight is None
+    assert of(timeResolution=60).time_resolution_s == 60.0
+    assert [of(timeResolution=n).time_resolution_s for n in (-1, 0, 61, True, "60", None)] == [0.0] * 6
 
 
 # Geodesy

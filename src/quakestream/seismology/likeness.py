@@ -154,6 +154,15 @@ def measure_km(a: Origin, b: Origin, limits: Limits = LIMITS) -> float:
 
 
 def apart_s(a: Origin, b: Origin, limits: Limits = LIMITS) -> float:
+    """Seconds by which two origin times must differ at least: none within the minute that one is said to."""
+    return max(0.0, _told_apart_s(a, b, limits) - _earlier(a, b).time_resolution_s)
+
+
+def _earlier(a: Origin, b: Origin) -> Origin:
+    return a if a.time_ms <= b.time_ms else b
+
+
+def _told_apart_s(a: Origin, b: Origin, limits: Limits) -> float:
     """Seconds between two origin times; where one is a centroid's, what that may be later is taken off."""
     time_s = abs(a.time_ms - b.time_ms) / 1000.0
     if a.centroid != b.centroid and (a.time_ms > b.time_ms) == a.centroid:
@@ -220,9 +229,11 @@ def could_be_same(a: Origin, b: Origin, limits: Limits = LIMITS) -> float | None
     radius = limits.radius_km(min(known) if known else limits.unknown_magnitude)
     if radius <= 0.0:
         return None
-    time_s = apart_s(a, b, limits) if a.centroid or b.centroid else abs(a.time_ms - b.time_ms) / 1000.0
+    time_s = _told_apart_s(a, b, limits) if a.centroid or b.centroid else abs(a.time_ms - b.time_ms) / 1000.0
     if time_s > limits.most_apart_s or time_s * limits.p_velocity_km_s > 2.0 * radius:
         return None
+    if a.time_resolution_s or b.time_resolution_s:  # beyond those limits nobody looks for others
+        time_s = apart_s(a, b, limits)
     if abs(a.latitude - b.latitude) * KM_PER_DEGREE > radius:
         return None
     distance = distance_km(a.latitude, a.longitude, b.latitude, b.longitude)

@@ -13,6 +13,8 @@ _LONG_PREFIXES: Final = ("iscgemsup", "iscgem", "official", "duputel", "atlas", 
 _LETTERS: Final = re.compile(r"[A-Za-z]+")
 _OF_CENTROIDS: Final = frozenset({"gcmt", "gcmtc", "hrv", "hrvd", "duputel"})
 """Agencies that give centroids alone: Global CMT, once Harvard's, in ComCat and as its ISF and QuakeML call it."""
+COARSEST_S: Final = 60.0
+"""Who rounds origin times to more than minutes is not believed."""
 
 Identity = tuple[Mode, str]
 """Mode and `<source>:<id>`."""
@@ -40,6 +42,8 @@ class Origin(Struct, frozen=True, kw_only=True, gc=False):
     horizontal_error_km: float | None = None
     centroid: bool = False
     """Whether its time and place are those of the moment's centroid, not of the rupture's beginning."""
+    time_resolution_s: float = 0.0
+    """Its time is at most so much later than it says: of who gives minutes alone."""
     preferred_weight: float | None = None
     """How much ComCat prefers it, where an event's detail says so."""
     joined: tuple[str, ...] = ()
@@ -73,11 +77,14 @@ class Origin(Struct, frozen=True, kw_only=True, gc=False):
 def origin_of(event: EarthquakeEvent) -> Origin:
     """The origin that an event reports."""
     agency = agency_of(event)
-    centroid, weight = agency in _OF_CENTROIDS, None
+    centroid, weight, resolution_s = agency in _OF_CENTROIDS, None, 0.0
     if extra := event.extra:
         said, weight = extra.get("originType"), extra.get("preferredWeight")
         centroid = said == "centroid" if isinstance(said, str) else centroid
         weight = float(weight) if isinstance(weight, int | float) and not isinstance(weight, bool) else None
+        within_s = extra.get("timeResolution")
+        if isinstance(within_s, int | float) and not isinstance(within_s, bool) and 0 < within_s <= COARSEST_S:
+            resolution_s = float(within_s)
     return Origin(
         key=event.key,
         mode=event.mode,
@@ -95,6 +102,7 @@ def origin_of(event: EarthquakeEvent) -> Origin:
         updated_ms=event.updated_ms or 0,
         horizontal_error_km=event.horizontal_error_km,
         centroid=centroid,
+        time_resolution_s=resolution_s,
         preferred_weight=weight,
     )
 

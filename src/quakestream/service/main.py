@@ -240,6 +240,7 @@ def _builder(
             usgs_fdsn_url=settings.usgs_fdsn_url,
             emsc_websocket_url=settings.emsc_websocket_url,
             emsc_fdsn_url=settings.emsc_fdsn_url,
+            jma_list_url=settings.jma_list_url,
             source_urls=None if own else urls,
             names_reserved=True,
             refusals=refusals,

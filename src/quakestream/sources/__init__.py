@@ -37,7 +37,10 @@ _MOST: Final = 5
 CHUNK: Final = 500
 """Events that are looked up and published at once."""
 _HELPERS: Final = frozenset(
-    {"allowed", "client", "event_service", "first_read", "memory", "naming", "presets", "refusals", "vanished"}
+    {
+        *("allowed", "client", "event_service", "first_read", "memory", "naming", "polling", "presets", "refusals"),
+        "vanished",
+    }
 )
 """Modules here that are no sources."""
 
@@ -78,6 +81,7 @@ class SourceContext:
     """Empty: `/fdsnws/event/1/` on the host of the feed."""
     emsc_websocket_url: str = ""
     emsc_fdsn_url: str = ""
+    jma_list_url: str = ""
     source_urls: SourceUrls | None = None
     """URLs that the options may name. None: any, for the operator chose them."""
     names_reserved: bool = False

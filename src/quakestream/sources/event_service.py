@@ -30,7 +30,7 @@ from quakestream.sources.client import MAX_BODY_BYTES, Answer, Client, ErrorAnsw
 from quakestream.sources.memory import Memory
 from quakestream.sources.naming import Names
 
-Form = Literal["geojson", "emsc", "text", "quakeml"]
+Form = Literal["geojson", "emsc", "text", "quakeml", "jma", "feed"]
 
 FORMATS: Final[Mapping[Form, str]] = {"geojson": "geojson", "emsc": "json", "text": "text", "quakeml": "xml"}
 """Our readers, and what the services call their formats."""

@@ -26,7 +26,7 @@ from quakestream.sources.client import Client, ErrorAnswer, Pace, is_loopback, i
 from quakestream.sources.event_service import DAY_MS, Archive, EventService, Reach
 from quakestream.sources.memory import FORGET_AFTER_MS
 from quakestream.sources.naming import Names
-from quakestream.sources.presets import ALIASES, PRESETS, Preset
+from quakestream.sources.presets import AGENCIES, ALIASES, PRESETS, Preset
 from quakestream.sources.refusals import Reading
 
 MIN_POLL_INTERVAL_S: Final = 60.0
@@ -99,7 +99,8 @@ class FdsnOptions(SourceOptions):
                 "and `%` are percent-encoded"
             )
         if self.source in sources.names():
-            raise ValueError(f"{self.source!r} is another source's name")
+            whose = "another source's" if self.source not in AGENCIES else "another source's and an agency's own"
+            raise ValueError(f"{self.source!r} is {whose} name")
         return self
 
 
