@@ -18,6 +18,7 @@ from quakestream.clock import now_ms
 from quakestream.event import utc
 from quakestream.sources import fdsn, presets
 from quakestream.sources.presets import PRESETS
+from tests.formats.test_feed import PLACED, item
 from tests.formats.test_jma import bulletin
 from tests.sources.fakes import (
     Agency,
@@ -107,6 +108,27 @@ def test_a_list_is_asked_once_and_says_nothing_of_itself(monkeypatch: pytest.Mon
         result = check("jma")
         assert result.exit_code == 1
         assert "FAILS  jma" in result.stdout
+
+
+def test_a_mapping_can_be_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOURCE_URLS", raising=False)
+    at = utc(now_ms()).isoformat()
+    shown = [item(id="old"), item(id="new", t=at, m="3,5"), item(id="bad", t="soon")]
+    with serving(page=http(json.dumps(shown))) as server:
+        wanted = {"name": "feed", "url": f"{server.url}x", "source": "mine", "fields": PLACED | {"magnitude": "m"}}
+        result = check("--source", json.dumps(wanted))
+        assert result.exit_code == 0, result.output
+        assert "works  feed:mine" in result.stdout
+        assert "1 events a day, 1 refused" in result.stdout
+        [newest] = [json.loads(line) for line in result.stdout.splitlines() if line.strip().startswith("{")]
+        assert (newest["id"], newest["source"], newest["magnitude"]) == ("new", "mine", 3.5)
+        wrong = wanted | {"fields": PLACED | {"time": "nowhere"}}
+        result = check("--source", json.dumps(wrong), "--json")
+        assert result.exit_code == 1
+        assert json.loads(result.stdout)["refused"] == 3
+        assert check("--source", json.dumps(wanted | {"fields": {}})).exit_code != 0
+    assert check("--source", "{").exit_code == 2
+    assert check("--source", '{"name": "usgs"}').exit_code == 2
 
 
 def test_what_is_no_preset_is_said() -> None:

@@ -151,6 +151,9 @@ def check(
     url: Annotated[
         list[str] | None, typer.Option(help="Another service, as in https://example.org/fdsnws/event/1/.")
     ] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(help='A list, as a start body names it in JSON: `{"name": "feed", …}`.')
+    ] = None,
     as_json: Json = False,
     env_file: EnvFile = None,
 ) -> None:
@@ -163,7 +166,7 @@ def check(
     from quakestream.config import ServiceSettings
 
     settings = settings_of(ServiceSettings, env_file, event_log="embedded")
-    wanted = source_check.services(settings, presets or [], url or [])
+    wanted = source_check.services(settings, presets or [], url or [], source or [])
     with reporting():
         raise typer.Exit(source_check.check(settings, wanted, as_json=as_json))
 

@@ -179,6 +179,13 @@ class _Again:
         """What the reader makes of them; a source that gives its reports names of its own gives them these as well."""
         names = Names(self._memory, reading.source, reading.agency, now_ms) if reading.source else None
         ids = names.of_public_ids(list(public_ids(io.BytesIO(raw)))) if names and reading.form == "quakeml" else None
-        read = formats.read(io.BytesIO(raw), mode="actual", now_ms=now_ms(), form=reading.form, redate=True, ids=ids)
+        mapping = None
+        if reading.mapping is not None:
+            from quakestream.formats.mapping import FeedMapping  # noqa: PLC0415 - takes a while, and few need it
+
+            mapping = FeedMapping.of_json(reading.mapping)
+        read = formats.read(
+            io.BytesIO(raw), mode="actual", now_ms=now_ms(), form=reading.form, redate=True, ids=ids, mapping=mapping
+        )
         entries = list(read)
         return names.given(reading.form, entries, whole=False) if names else entries

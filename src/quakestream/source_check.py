@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 import httpx
 import typer
 
+from quakestream import sources
 from quakestream.clock import now_ms
 from quakestream.command import fail, near, print_json
 from quakestream.config import ServiceSettings
@@ -22,7 +24,9 @@ from quakestream.sources import SourceContext
 from quakestream.sources.client import Client, is_url
 from quakestream.sources.event_service import DAY_MS, EventService, Form, parameters_in, read_answer
 from quakestream.sources.memory import Memory
+from quakestream.sources.polling import Polled
 from quakestream.sources.presets import ALIASES, PRESETS, Tried
+from quakestream.sources.refusals import Reading, Refusals, RefusedBytes
 
 AT_ONCE: Final = 4
 PAGE: Final = 1000
@@ -38,6 +42,8 @@ class Service:
     tried: Tried | None = None
     form: Form = "quakeml"
     fallback: bool = False
+    source: Mapping[str, Any] | None = None
+    """A list, as a start body names it."""
 
 
 @dataclass(slots=True)
@@ -57,9 +63,13 @@ class Finding:
     refused: int = 0
     """Of those that could not be read."""
     errors: list[str] = field(default_factory=list)
+    newest: dict[str, Any] | None = None
+    """Of a list that is named by its options: what comes of its newest report."""
 
 
-def services(settings: ServiceSettings, names: Sequence[str], urls: Sequence[str]) -> list[Service]:
+def services(
+    settings: ServiceSettings, names: Sequence[str], urls: Sequence[str], lists: Sequence[str] = ()
+) -> list[Service]:
     """What is to be asked: these, or all that are known. Exit 2 and one line where a name or URL is none."""
     known = {
         "usgs": [Service("usgs", settings.usgs_fdsn_url or _beside(settings.usgs_feed_url), "recorded", "geojson")],
@@ -77,8 +87,22 @@ def services(settings: ServiceSettings, names: Sequence[str], urls: Sequence[str
     for url in urls:
         if not url.startswith(("http://", "https://")) or not is_url(url):
             fail(f"--url {url}: not the URL of a service, as in https://example.org/fdsnws/event/1/", 2)
-    chosen = wanted or ([] if urls else sorted(known))
-    return [*(one for name in chosen for one in known[name]), *(Service(url, url) for url in urls)]
+    chosen = wanted or ([] if urls or lists else sorted(known))
+    return [
+        *(one for name in chosen for one in known[name]),
+        *(Service(url, url) for url in urls),
+        *(_list(text) for text in lists),
+    ]
+
+
+def _list(text: str) -> Service:
+    try:
+        wanted = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        fail(f"--source: not JSON: {error}", 2)
+    if not isinstance(wanted, dict) or wanted.get("name") != "feed":
+        fail('--source: `{"name": "feed", …}` is wanted, as in a start body', 2)
+    return Service(f"feed:{wanted.get('source')}", str(wanted.get("url")), None, "feed", source=wanted)
 
 
 def _beside(feed_url: str) -> str:
@@ -90,11 +114,13 @@ def check(settings: ServiceSettings, wanted: Sequence[Service], *, as_json: bool
     findings = asyncio.run(_ask_all(settings, wanted))
     for one in findings:
         if as_json:
-            print_json(asdict(one))
+            print_json({name: value for name, value in asdict(one).items() if name != "newest" or value is not None})
         else:
             typer.echo(_line(one))
             for error in one.errors:
                 typer.echo(f"    {error}")
+            if one.newest is not None:
+                typer.echo(f"    {json.dumps(one.newest, ensure_ascii=False)}")
     return 0 if all(one.works or one.fallback for one in findings) else 1
 
 
@@ -110,16 +136,15 @@ def _line(one: Finding) -> str:
 
 async def _ask_all(settings: ServiceSettings, wanted: Sequence[Service]) -> list[Finding]:
     turns = asyncio.Semaphore(AT_ONCE)
-    context = SourceContext(
-        memory=Memory(Path(":memory:"), "check"),
-        now_ms=now_ms,
-        interval_ms=0,
-        user_agent=f"quakestream/{version('quakestream')} (sources check)",
-        http_timeout_s=settings.http_timeout_s,
-        usgs_feed_url="",
-    )
+    context = _context(settings)
+    for service in wanted:
+        if service.source is not None:  # before any is asked
+            sources.build(service.source, context)
 
     async def one(service: Service) -> Finding:
+        if service.source is not None:
+            async with turns:
+                return await _ask_feed(context, service, service.source)
         async with turns, Client(context, "*/*") as client:
             return await _ask(client, service)
 
@@ -127,6 +152,47 @@ async def _ask_all(settings: ServiceSettings, wanted: Sequence[Service]) -> list
         return list(await asyncio.gather(*(one(service) for service in wanted)))
     finally:
         context.memory.close()
+
+
+async def _ask_feed(context: SourceContext, service: Service, wanted: Mapping[str, Any]) -> Finding:
+    finding = Finding(service.name, service.url, service.tried, service.fallback)
+    source = cast(Polled, sources.build(wanted, replace(context, refusals=_Said(finding))))
+    try:
+        async with Client(context, source.accept) as client:
+            read = await source.read(await client.get(source.url()))
+    except (Retryable, Rejected) as error:
+        finding.errors.append(f"the list: {error}")
+        return finding
+    finding.events = len({event.id for event in read.events if event.timestamp_ms >= now_ms() - DAY_MS})
+    finding.works = read.broken is None and (bool(read.events) or not finding.refused)
+    finding.errors += [f"the list: {read.broken}"] if read.broken else []
+    finding.errors += [f"left out: {source.unread.last}"] if source.unread.last else []
+    newest = max(read.events, key=lambda event: event.timestamp_ms, default=None)
+    finding.newest = None if newest is None else newest.document()
+    return finding
+
+
+class _Said(Refusals):
+    """Says what is refused where the finding stands."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__()
+        self._finding = finding
+
+    def refuse(self, label: str, refused: Sequence[RefusedBytes], reading: Reading | None = None) -> None:  # noqa: ARG002
+        self._finding.refused += len(refused)
+        self._finding.errors.extend(f"refused: {one.reason}" for one in refused[:3])
+
+
+def _context(settings: ServiceSettings) -> SourceContext:
+    return SourceContext(
+        memory=Memory(Path(":memory:"), "check"),
+        now_ms=now_ms,
+        interval_ms=0,
+        user_agent=f"quakestream/{version('quakestream')} (sources check)",
+        http_timeout_s=settings.http_timeout_s,
+        usgs_feed_url="",
+    )
 
 
 async def _ask(client: Client, service: Service) -> Finding:

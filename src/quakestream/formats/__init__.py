@@ -32,7 +32,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 import msgspec
 
@@ -40,6 +40,9 @@ from quakestream.errors import Rejected
 from quakestream.event import EarthquakeEvent, Mode
 from quakestream.formats.bounds import MAX_UNPACKED_BYTES, Bounded
 from quakestream.formats.charset import Utf8
+
+if TYPE_CHECKING:
+    from quakestream.formats.mapping import FeedMapping
 
 _HEAD_BYTES: Final = 65_536
 _GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -117,6 +120,7 @@ def read(
     ids: Mapping[str, str] | None = None,
     source: str | None = None,
     columns: Mapping[str, str] | None = None,
+    mapping: FeedMapping | None = None,
 ) -> Iterator[Entry]:
     """The events of a file or an answer, recognised by its content, or of format `form`; gzip is unpacked.
 
@@ -124,6 +128,7 @@ def read(
     whose `updated` lies too far ahead comes without it, for whoever knows when it was first seen; else it is a problem.
     `ids`: of QuakeML, ids by public id; None: as the document itself demands, where two of its public ids end alike.
     `source`: whose reports these are, whatever else they say. `columns`: it is a table; which of its columns is what.
+    `mapping`: of a `feed`, where its fields stand.
 
     Raises:
         Rejected: not a format that is known, one that needs a `source` or takes none, larger than may be, or broken
@@ -137,7 +142,7 @@ def read(
         name = form or ("table" if columns is not None else sniff(buffered.peek(_HEAD_BYTES)))
         reader = importlib.import_module(f"{__name__}.{name}")
         taken = inspect.signature(reader.read).parameters
-        more: dict[str, Any] = {"source": source, "columns": columns}
+        more: dict[str, Any] = {"source": source, "columns": columns, "mapping": mapping}
         more = {option: value for option, value in more.items() if option in taken}
         _check_source(reader, source)
         if hasattr(reader, "shared_ids"):

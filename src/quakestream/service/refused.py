@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS refused (
     number INTEGER PRIMARY KEY AUTOINCREMENT, label TEXT NOT NULL, digest BLOB NOT NULL,
     first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, times INTEGER NOT NULL,
     reason TEXT NOT NULL, raw BLOB NOT NULL, kept_bytes INTEGER NOT NULL, size_bytes INTEGER NOT NULL,
-    form TEXT, source TEXT, agency TEXT,
+    form TEXT, source TEXT, agency TEXT, mapping TEXT,
     UNIQUE (label, digest)
 );
 CREATE INDEX IF NOT EXISTS refused_by_label ON refused (label, kept_bytes);
@@ -89,8 +89,8 @@ class Kept:
 
 
 def _kept(*row: Any) -> Kept:
-    number, label, first_ms, last_ms, times, reason, raw, size_bytes, form, source, agency = row
-    reading = None if form is None else Reading(form, source, agency)
+    number, label, first_ms, last_ms, times, reason, raw, size_bytes, form, source, agency, mapping = row
+    reading = None if form is None else Reading(form, source, agency, mapping)
     return Kept(number, label, first_ms, last_ms, times, reason, raw, size_bytes, reading)
 
 
@@ -113,6 +113,8 @@ class RefusedStore(Refusals):
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(_SCHEMA)
+        if "mapping" not in {row[1] for row in self._db.execute("PRAGMA table_info(refused)")}:
+            self._db.execute("ALTER TABLE refused ADD COLUMN mapping TEXT")  # a file from before there were feeds
         self._count()
 
     def close(self) -> None:
@@ -168,8 +170,8 @@ class RefusedStore(Refusals):
     def _select(self, where: str, number: int | None, label: str | None, limit: int) -> list[Kept]:
         with self._lock:
             rows = self._db.execute(
-                f"""SELECT number, label, first_ms, last_ms, times, reason, raw, size_bytes, form, source, agency
-                FROM refused WHERE {where} LIMIT ?""",  # noqa: S608 - written above
+                f"""SELECT number, label, first_ms, last_ms, times, reason, raw, size_bytes,
+                    form, source, agency, mapping FROM refused WHERE {where} LIMIT ?""",  # noqa: S608 - written above
                 (2**62 if number is None else number, label, label, limit),
             ).fetchall()
         return [_kept(*row) for row in rows]
@@ -191,17 +193,17 @@ class RefusedStore(Refusals):
 
     def _put(self, label: str, refused: Sequence[RefusedBytes], reading: Reading | None) -> dict[str, int]:
         now_ms = self._now_ms()
-        form, source, agency = (reading.form, reading.source, reading.agency) if reading else (None, None, None)
+        again = (reading.form, reading.source, reading.agency, reading.mapping) if reading else (None,) * 4
         for one in refused[-MAX_PER_SOURCE:]:
             raw = one.raw[:MAX_RAW_BYTES]
             self._db.execute(
                 """INSERT INTO refused (label, digest, first_ms, last_ms, times, reason, raw, kept_bytes, size_bytes,
-                    form, source, agency) VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)
+                    form, source, agency, mapping) VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (label, digest) DO UPDATE
                     SET times = times + 1, last_ms = excluded.last_ms, reason = excluded.reason""",
                 (
                     *(label, hashlib.sha256(one.raw or one.reason.encode()).digest(), now_ms, now_ms),
-                    *(one.reason[:MAX_REASON], raw, len(raw), len(one.raw), form, source, agency),
+                    *(one.reason[:MAX_REASON], raw, len(raw), len(one.raw), *again),
                 ),
             )
         left_out = len(refused) - MAX_PER_SOURCE

@@ -22,9 +22,10 @@ import httpx
 from quakestream.addresses import UrlPrefix
 from quakestream.channels.posting import check_url, is_public
 from quakestream.errors import Rejected
-from quakestream.sources.presets import AGENCIES, ALIASES, AUTHORITIES, PRESETS
+from quakestream.sources.presets import AGENCIES, ALIASES, AUTHORITIES, OWN_PAGES, PRESETS
 
 _PRESET_URLS: Final = {UrlPrefix.of(preset.url): name for name, preset in PRESETS.items()}
+_OWN_PAGES: Final = {UrlPrefix.of(url): names for url, names in OWN_PAGES.items()}
 
 
 class NotAllowedError(httpx.TransportError):
@@ -147,13 +148,15 @@ def check_names(options: Any, label: str) -> None:
 
 
 def _own_names(options: Any) -> frozenset[str]:
-    """What the reports of a preset's service may be called, be it named by its URL."""
-    preset = options.preset
+    """What the reports of an agency's own service or page may be called, be it named by its URL."""
+    preset = getattr(options, "preset", None)
     if preset is None:
         try:
-            named = UrlPrefix.of(options.url)
+            named = UrlPrefix.of(options.url.partition("?")[0])
         except ValueError:
             return frozenset()
+        if own := next((names for prefix, names in _OWN_PAGES.items() if prefix.holds(named)), None):
+            return own
         preset = next((name for prefix, name in _PRESET_URLS.items() if prefix.holds(named)), None)
     if preset is None:
         return frozenset()

@@ -12,7 +12,7 @@ import io
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import httpx
 import msgspec
@@ -29,6 +29,9 @@ from quakestream.formats.quakeml import public_ids
 from quakestream.sources.client import MAX_BODY_BYTES, Answer, Client, ErrorAnswer, TooLarge, whole_or_cut
 from quakestream.sources.memory import Memory
 from quakestream.sources.naming import Names
+
+if TYPE_CHECKING:
+    from quakestream.formats.mapping import FeedMapping
 
 Form = Literal["geojson", "emsc", "text", "quakeml", "jma", "feed"]
 
@@ -231,8 +234,11 @@ async def read_answer(
     *,
     now_ms: int,
     names: Names | None = None,
+    mapping: FeedMapping | None = None,
 ) -> ReadAnswer:
     """The events of an answer: bad entries are refused, and keep none out. Of one that breaks off, those before that.
+
+    `mapping`: of a `feed`.
 
     Raises:
         Rejected: it is not of its format.
@@ -264,6 +270,7 @@ async def read_answer(
                     charset=answer.charset,
                     redate=True,
                     ids=ids,
+                    mapping=mapping,
                 )
             )
         )

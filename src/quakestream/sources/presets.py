@@ -106,6 +106,14 @@ PRESETS: Final[Mapping[str, Preset]] = {
     ),
 }
 
+OWN_PAGES: Final[Mapping[str, frozenset[str]]] = {
+    "https://api.geonet.org.nz/": frozenset({"geonet"}),
+    "https://quakes.bgs.ac.uk/feeds/": frozenset({"bgs"}),
+    "https://earthquakes.bgs.ac.uk/feeds/": frozenset({"bgs"}),
+    "https://deprem.afad.gov.tr/": frozenset({"afad"}),
+}
+"""Agencies' own pages beside event services, and by which names they go: a `feed` of theirs may be called so."""
+
 _RANKING: Final = default_ranking()
 AGENCIES: Final = frozenset(
     {"usgs", "emsc", "anss", "comcat", "iris", "earthscope", "geofon", "koeri", "jma", "cenc", "bgs", "ign", "afad"}

@@ -40,6 +40,8 @@ class Reading:
     """What the reports are called then; None: as the reader says."""
     agency: str | None = None
     """Likewise."""
+    mapping: str | None = None
+    """Of a `feed`: where its fields stand, as JSON."""
 
 
 class Refusals:
