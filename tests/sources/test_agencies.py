@@ -233,16 +233,28 @@ FORMS = {
 @pytest.mark.parametrize("first", ["quakeml", "text"])
 @pytest.mark.parametrize("forgotten", [False, True], ids=["", "names of 0.1.0"])
 def test_a_switch_of_the_format_makes_no_report_twice(tmp_path: Path, kind: str, first: str, forgotten: bool) -> None:
+    switched(tmp_path, kind, first, "nc", forgotten=forgotten)
+
+
+@pytest.mark.parametrize("first", ["quakeml", "text"])
+@pytest.mark.parametrize("code", ["ex", None])
+def test_nor_does_it_where_the_code_is_not_known(tmp_path: Path, first: str, code: str | None) -> None:
+    """As of a service that is nobody's whom we know: `nc` may be said of the NCEDC's own alone."""
+    switched(tmp_path, "anss", first, code)
+
+
+def switched(folder: Path, kind: str, first: str, code: str | None, *, forgotten: bool = False) -> None:
     as_xml, id_ = FORMS[kind]
     if forgotten and kind == "value":
         pytest.skip("0.1.0 could not know, and its id is not its text's")
     shown = {"quakeml": xml(as_xml), "text": text(row(id_, place="20|20|", magnitude="5.0"))}
     then = "text" if first == "quakeml" else "quakeml"
-    before, _ = asyncio.run(polled(tmp_path, Shows(shown[first]), format=first, agency="nc"))
+    named = {} if code is None else {"agency": code}
+    before, _ = asyncio.run(polled(folder, Shows(shown[first]), format=first, **named))
     if forgotten:
-        context(tmp_path).memory._db.execute("DROP TABLE names")
-    after, _ = asyncio.run(polled(tmp_path, Shows(shown[then]), shown[then], format=then, agency="nc"))
-    again, _ = asyncio.run(polled(tmp_path, Shows(shown[first]), format=first, agency="nc"))
+        context(folder).memory._db.execute("DROP TABLE names")
+    after, _ = asyncio.run(polled(folder, Shows(shown[then]), shown[then], format=then, **named))
+    again, _ = asyncio.run(polled(folder, Shows(shown[first]), format=first, **named))
     assert len({event.id for event in [*before, *after, *again]}) == 1
 
 

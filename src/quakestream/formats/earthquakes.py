@@ -15,8 +15,8 @@ import msgspec
 from quakestream.errors import Rejected
 from quakestream.event import MAX_EVENT_BYTES, Mode
 from quakestream.formats import Entry, Problem, with_raw
+from quakestream.formats.bounds import loose_json
 from quakestream.formats.fields import report
-from quakestream.plain import read_json
 from quakestream.seismology.places import describe
 
 TITLE: Final = "this program's JSON lines"
@@ -49,7 +49,7 @@ def _entries(line: bytes, where: str, *, mode: Mode, now_ms: int | None) -> Iter
     if len(line) > 2 * MAX_EVENT_BYTES:
         yield Problem(where, f"{len(line)} bytes: an event has at most {MAX_EVENT_BYTES}")
         return
-    document: dict[str, Any] = msgspec.convert(read_json(line), dict[str, Any])
+    document: dict[str, Any] = msgspec.convert(loose_json(line), dict[str, Any])
     said = document.get("mode")
     if mode == "actual" and said not in (None, "actual"):
         yield Problem(where, f"is {said!r}, and can't become `actual`")

@@ -193,7 +193,7 @@ def _let_go(item: Any) -> None:
 def _alone(root: str, item: Any) -> bytes:
     """The item as a document of its own, which the same mapping reads."""
     tag = root.encode()
-    return b"<%s>%s</%s>" % (tag, etree.tostring(item, with_tail=False), tag)
+    return b"<%s>%s</%s>" % (tag, etree.tostring(item, encoding="utf-8", with_tail=False), tag)
 
 
 def _element_at(item: Any, way: Sequence[Step]) -> str | None:

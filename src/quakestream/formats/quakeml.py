@@ -204,8 +204,9 @@ def _let_go_bulk(element: Any) -> None:
 
 
 def _document(element: Any) -> bytes:
-    """What the reader takes again."""
-    return b"<quakeml><eventParameters>%s</eventParameters></quakeml>" % etree.tostring(element, with_tail=False)
+    """What the reader takes again. In UTF-8: a letter that is none of ASCII may stand in a name, too."""
+    alone = etree.tostring(element, encoding="utf-8", with_tail=False)
+    return b"<quakeml><eventParameters>%s</eventParameters></quakeml>" % alone
 
 
 def _entries(element: Any, ids: Mapping[str, str], *, mode: Mode, now_ms: int | None) -> Iterator[Entry]:

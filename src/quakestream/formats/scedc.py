@@ -61,7 +61,7 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
         faults: list[str] = []
         try:
             document = _from_line(line.decode(errors="replace"), faults)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             yield Problem(where, f"not as the SCEDC writes them: {error}", line)
             continue
         for entry in report(document, where, mode=mode, now_ms=now_ms, faults=faults):
