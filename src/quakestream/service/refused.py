@@ -113,8 +113,9 @@ class RefusedStore(Refusals):
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(_SCHEMA)
-        if "mapping" not in {row[1] for row in self._db.execute("PRAGMA table_info(refused)")}:
-            self._db.execute("ALTER TABLE refused ADD COLUMN mapping TEXT")  # a file from before there were feeds
+        with self._transaction():  # one at a time: the service and the command line may open it at once
+            if "mapping" not in {row[1] for row in self._db.execute("PRAGMA table_info(refused)")}:
+                self._db.execute("ALTER TABLE refused ADD COLUMN mapping TEXT")  # a file from before there were feeds
         self._count()
 
     def close(self) -> None:
