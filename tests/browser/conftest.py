@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import time
@@ -101,3 +102,27 @@ def event(name: str, now_ms: int, **more: Any) -> dict[str, Any]:
         "updated": now_ms,
         "place": f"Near {name}",
     } | more
+
+
+def many(count: int, now_ms: int, decay: float = 1.7) -> list[dict[str, Any]]:
+    """Earthquakes all over the Earth, a minute apart, the newest first; a magnitude more has e^`decay` times fewer."""
+    rng = random.Random(5)
+    return [
+        event(
+            f"q{n}",
+            now_ms,
+            magnitude=round(min(2.0 + rng.expovariate(decay), 8.0), 1),
+            location={
+                "latitude": round(rng.uniform(-70, 70), 3),
+                "longitude": round(-179.9 + n * 359.8 / count, 3),  # apart, or they would be taken for one
+                "depth": round(rng.choice([rng.uniform(0, 60), rng.uniform(70, 650)]), 1),
+            },
+            timestamp=now_ms - 120_000 - n * 60_000,
+            place=f"Place {n}",
+        )
+        for n in range(count)
+    ]
+
+
+def shows_count(dashboard: Dashboard, number: int) -> bool:
+    return dashboard.count() == f"{number:,} earthquake{'' if number == 1 else 's'}"

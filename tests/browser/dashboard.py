@@ -145,6 +145,15 @@ class Dashboard:
             if one["impact"] in {"serious", "critical"} or one["id"] == "region"
         ]
 
+    def violations_by_theme(self) -> dict[str, Sequence[str]]:
+        """What axe finds in the light theme and in the dark one, of a page that follows its browser."""
+        found: dict[str, Sequence[str]] = {}
+        for theme in ("light", "dark"):
+            self.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]  # one of its literals
+            self.page.locator(f"html[data-theme={theme}]").wait_for(state="attached")
+            found[theme] = self.violations()
+        return found
+
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"} and not (self.away and REFUSED.search(message.text)):
             self.complaints.append(f"{message.type}: {message.text}")

@@ -31,7 +31,7 @@ from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.errors import Unreachable
 from quakestream.log import EventLog, LoggedRecord
 from tests.conftest import Broker
-from tests.end_to_end.conftest import LOGS, kafka_settings
+from tests.end_to_end.conftest import kafka_settings
 from tests.end_to_end.programs import Program, Site, consumed, last_seq
 from tests.sizes import size, sized
 from tests.waiting import eventually
@@ -59,7 +59,7 @@ class Said(NamedTuple):
     magnitude: float
 
 
-@pytest.fixture(params=LOGS)
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=[pytest.mark.kafka, pytest.mark.long])])
 def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
     broker: Broker | None = None
     settings = {"EVENT_LOG": "embedded"}

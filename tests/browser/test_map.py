@@ -1,0 +1,229 @@
+"""The map that the page draws with WebGL, as most browsers have it, and that of a canvas, where there is none."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Response
+
+from tests.browser.conftest import Launch, event, free_port, many, shows_count
+from tests.browser.dashboard import SOFTWARE_GL, Dashboard, System
+from tests.waiting import eventually
+
+MANY = 10_000
+FIRST_LOAD_BYTES = 600_000
+
+
+@pytest.fixture(scope="module")
+def chromium(launch: Launch) -> Iterator[Browser]:
+    """Draws its maps with WebGL."""
+    with launch(*SOFTWARE_GL) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def full_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with System(tmp_path_factory.mktemp("system"), free_port(), "a-key-for-the-tests") as system:
+        events = many(MANY, time.time_ns() // 1_000_000, decay=2.3)
+        for first in range(0, MANY, 1000):
+            system.post(*events[first : first + 1000])
+        eventually(lambda: system.count() == MANY, within_s=60, tell=system.count)
+        yield system
+
+
+@pytest.fixture
+def dashboard(context: BrowserContext, full_system: System) -> Iterator[Dashboard]:
+    dashboard = Dashboard(context.new_page(), full_system.url)
+    yield dashboard
+    assert dashboard.complaints == []
+
+
+def test_10_000_are_on_the_list_and_on_the_map(full_system: System, dashboard: Dashboard) -> None:
+    dashboard.open("?period=all&projection=flat&camera=0,0,0.2")
+    assert shows_count(dashboard, MANY)
+    # MapLibre does not tell of every cluster at the edge of the world; the next test counts each earthquake.
+    eventually(lambda: 0.95 * MANY < dashboard.drawn_in_all() <= MANY, tell=dashboard.drawn_in_all)
+    assert len(dashboard.rows()) < 60  # the rest is not in the page
+    dashboard.page.locator(".row a").first.focus()
+    dashboard.page.keyboard.press("End")
+    last = dashboard.page.locator(":focus")
+    assert last.inner_text().count(f"Place {MANY - 1}") == 1
+    row = dashboard.page.locator(".row:has(:focus)")
+    assert (row.get_attribute("aria-posinset"), row.get_attribute("aria-setsize")) == (str(MANY), str(MANY))
+    assert full_system.count() == MANY
+
+
+def test_none_is_hidden_where_there_are_no_clusters(dashboard: Dashboard) -> None:
+    dashboard.open("?period=all&projection=flat&camera=0,0,0.2&clusters=off")
+    eventually(lambda: len(dashboard.drawn() or ()) == MANY, tell=dashboard.drawn_in_all)
+
+
+def test_only_what_the_map_shows(full_system: System, dashboard: Dashboard) -> None:
+    dashboard.open("?period=all&projection=flat&camera=40,10,3&minmagnitude=4.5")
+    everywhere = full_system.count(minmagnitude=4.5)
+    eventually(lambda: shows_count(dashboard, everywhere))
+    dashboard.page.get_by_label("Map area only").check()
+    eventually(lambda: not shows_count(dashboard, everywhere))
+    shown = int(dashboard.count().split()[0])
+    assert 0 < shown < everywhere / 5
+    eventually(lambda: sorted(dashboard.drawn() or ()) == sorted(dashboard.rows()) or shown > len(dashboard.rows()))
+    dashboard.page.locator("#map canvas").focus()
+    for _ in range(3):
+        dashboard.page.keyboard.press("ArrowRight")
+    eventually(lambda: dashboard.count().split()[0] != str(shown) or "camera=40,10,3" not in dashboard.query())
+
+
+def test_an_earthquake_opens_from_the_map(dashboard: Dashboard) -> None:
+    dashboard.open("?period=all&projection=flat&minmagnitude=5&camera=0,0,1")
+    eventually(dashboard.drawn)
+    wanted = next(iter(dashboard.rows()))
+    dashboard.page.locator(f'.row a[data-id="{wanted}"]').click()
+    eventually(lambda: f"id={wanted}" in dashboard.query())
+    eventually(lambda: dashboard.page.locator(".hero").is_visible())
+    box = dashboard.page.locator("#map").bounding_box()
+    assert box is not None
+
+    def centred() -> bool:
+        drawn = wanted in (dashboard.drawn() or ())
+        return drawn and "camera=0,0,1" not in dashboard.query().split("&")  # a click on the way would stop it
+
+    eventually(centred)
+    dashboard.page.locator("#back").click()
+    eventually(lambda: "id=" not in dashboard.query())
+    centre = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+    def picked() -> bool:
+        dashboard.page.mouse.click(*centre)
+        return f"id={wanted}" in dashboard.query()
+
+    eventually(picked, every_s=0.5)
+
+
+def test_a_cluster_opens(chromium: Browser, shared_system: System) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    near = [{"latitude": 10.0 + n % 2, "longitude": 19.0 + n, "depth": 10.0} for n in range(4)]
+    shared_system.post(
+        *(
+            event(f"c{n}", now_ms, magnitude=3.0, location=at, timestamp=now_ms - 3_600_000 * (n + 2))
+            for n, at in enumerate(near)
+        )
+    )
+    eventually(lambda: shared_system.count() == len(near))
+    with chromium.new_context(viewport={"width": 1100, "height": 720}) as context:
+        dashboard = Dashboard(context.new_page(), shared_system.url)
+        dashboard.open("?projection=flat&clusters=on&camera=10.5,20.5,1")
+        script = "(({ ids, clustered }) => [ids.length, clustered])(quakestream.drawn())"
+        eventually(lambda: dashboard.page.evaluate(script) == [0, len(near)])
+        box = dashboard.page.locator("#map").bounding_box()
+        assert box is not None
+        dashboard.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        eventually(lambda: dashboard.page.evaluate(script)[0] > 0)
+        eventually(lambda: "camera=10.5,20.5,1&" not in f"{dashboard.query()}&")
+        assert dashboard.complaints == []
+
+
+def test_reduced_motion_and_forced_colours_work(chromium: Browser, full_system: System) -> None:
+    with chromium.new_context(reduced_motion="reduce", forced_colors="active") as context:
+        dashboard = Dashboard(context.new_page(), full_system.url)
+        dashboard.open("?projection=flat&minmagnitude=5&camera=0,0,2")
+        assert dashboard.rows()
+        assert "camera=0,0,2" in dashboard.query()
+        # The map leaps to what is opened: eased, it would be on its way for 900 ms.
+        moved = dashboard.page.evaluate("""async () => {
+            document.querySelector(".row a").click();
+            for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+            return !location.search.includes("camera=0,0,2");
+        }""")
+        assert moved
+        assert dashboard.complaints == []
+
+
+def pixel(dashboard: Dashboard, latitude: float, longitude: float) -> list[int]:
+    """What the flat canvas has at that place, with its middle at 0, 0 and zoom 0.2."""
+    script = """([longitude, latitude]) => {
+        const canvas = document.querySelector("#map canvas");
+        const degree = (512 * 2 ** 0.2 * devicePixelRatio) / 360;
+        const [x, y] = [canvas.width / 2 + longitude * degree, canvas.height / 2 - latitude * degree];
+        const one = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+        one.drawImage(canvas, -Math.floor(x), -Math.floor(y));
+        return [...one.getImageData(0, 0, 1, 1).data];
+    }"""
+    return list(dashboard.page.evaluate(script, [longitude, latitude]))
+
+
+def test_without_webgl_a_canvas_takes_over(launch: Launch, full_system: System) -> None:
+    with launch("--disable-3d-apis") as browser:
+        dashboard = Dashboard(browser.new_page(), full_system.url)
+        dashboard.open("?period=all&projection=flat&camera=0,0,0.2&minmagnitude=4")
+        assert dashboard.page.evaluate("quakestream.map") == "canvas"
+        eventually(lambda: len(dashboard.drawn() or ()) == full_system.count(minmagnitude=4))
+        dashboard.open("?starttime=2000-01-01&endtime=2000-01-02&projection=flat&camera=0,0,0.2&plates=0")
+
+        def sea_and_land() -> bool:
+            atlantic, caspian, sahara = (pixel(dashboard, *at) for at in ((33, -45), (38, 52), (23, 13)))
+            return atlantic == caspian != sahara
+
+        eventually(sea_and_land)
+        dashboard.page.locator("#map canvas").focus()
+        dashboard.page.keyboard.press("+")
+        eventually(lambda: "camera=0,0,1.2" in dashboard.query())
+        assert dashboard.complaints == []
+
+
+def test_the_first_load_is_small_and_locked_down(dashboard: Dashboard) -> None:
+    answers: list[Response] = []
+    dashboard.page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108 - built-in methods it refuses
+    dashboard.open()
+    eventually(lambda: dashboard.drawn() is not None and any("plates" in answer.url for answer in answers))
+    files = [answer for answer in answers if "/api/" not in answer.url]
+    assert all(answer.url.startswith(dashboard.url) for answer in answers), "something came from elsewhere"
+    sizes = {answer.url.rpartition("/")[2]: int(answer.headers["content-length"]) for answer in files}
+    assert any("worker" in name for name in sizes)
+    assert sum(sizes.values()) < FIRST_LOAD_BYTES, sizes
+    policy = files[0].headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    for answer in files:
+        if "/assets/" in answer.url:
+            assert "immutable" in answer.headers["cache-control"]
+            assert answer.headers["content-encoding"] == "br"
+            assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+class Basemap(BaseHTTPRequestHandler):
+    """Somebody's map server."""
+
+    def do_GET(self) -> None:
+        style = {"version": 8, "sources": {}, "layers": [{"id": "sea", "type": "background"}]}
+        self.send_response(200)
+        self.send_header("Access-Control-Allow-Origin", "*")
+        self.end_headers()
+        self.wfile.write(json.dumps(style).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_basemap_of_ones_own(context: BrowserContext, system: System, now_ms: int, answers: bool) -> None:
+    dashboard = Dashboard(context.new_page(), system.url)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Basemap) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        style = f"http://127.0.0.1:{server.server_port if answers else free_port()}/style.json"
+        asked: list[str] = []
+        dashboard.page.on("request", lambda request: asked.append(request.url))
+        system.consumer.kill()
+        system.begin(BASEMAP_STYLE=style)
+        system.post(event("On it", now_ms))
+        dashboard.away = True  # of the map that is not there, Chromium says so
+        dashboard.open("?projection=flat&camera=10,20,1.5")
+        eventually(lambda: dashboard.shows("Near On it"))
+        eventually(lambda: dashboard.drawn() and style in asked)
+        assert any("world-110m" in url for url in asked) is not answers
+        server.shutdown()
+    assert dashboard.complaints == []
