@@ -12,8 +12,10 @@ PAGE := src/quakestream/api/dashboard/index.html
 PAGE_SOURCES := $(shell find dashboard -type f -not -path 'dashboard/node_modules/*' -not -path 'dashboard/generated/*' -not -path 'dashboard/tests/*')
 NPM_IN := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix
 NPM := $(NPM_IN) dashboard
+# One process more than processors: tests wait for brokers and databases too.
+PYTEST := $(BIN)/pytest -n 3 --dist worksteal
 
-.PHONY: help check-machine ready setup run demo kafka test test-long coverage lint screenshots dashboard bench bench-association bench-catalog bench-push bench-alerts bench-delivery format clean
+.PHONY: help check-machine ready setup run demo kafka test test-page test-long coverage lint lint-python lint-page screenshots dashboard bench bench-association bench-catalog bench-push bench-alerts bench-delivery format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -73,22 +75,30 @@ kafka: $(VENV) ## a real Apache Kafka on localhost:29092 (needs Java 17 and Mave
 	@$(BIN)/python deploy/kafka/run.py --topic earthquake-service-topic
 
 lint: setup ## style, types and the direction of imports
+	@$(MAKE) --no-print-directory -j2 -O lint-python lint-page
+
+lint-python:
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+lint-page:
 	$(NPM) run --silent check
 
-test: lint ## all promises; starts a real Kafka of its own
+test-page:
 	$(NPM) test --silent
-	$(BIN)/pytest -n 2 --dist worksteal
+
+test: setup ## style and all promises; starts a real Kafka of its own
+	@$(MAKE) --no-print-directory -j2 -O lint-python lint-page test-page
+	$(PYTEST)
 
 test-long: setup ## what takes longer: kills, soaks, a thousand shuffles
-	QUAKESTREAM_LONG=1 $(BIN)/pytest -n 2 --dist worksteal -m 'long or sized or hypothesis'
+	QUAKESTREAM_LONG=1 $(PYTEST) -m 'long or sized or hypothesis'
 
 # Beside `make test`, which would take longer by it: before Python 3.12 each line that is run is counted in a call.
 coverage: setup ## the same tests once more, and how much of each file they run
-	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered
+	$(PYTEST) --cov --cov-report=term:skip-covered
 
 screenshots: setup ## pictures of every view, light and dark, in build/screenshots; two of them for the README
 	$(BIN)/python -m tests.browser.screenshots

@@ -12,6 +12,9 @@ T = TypeVar("T")
 LONG: Final = os.environ.get("QUAKESTREAM_LONG") == "1"
 """Whether this is `make test-long`."""
 
+DATABASES: Final = ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)]
+"""The second in `make test-long`: of what goes through the catalogue's interface, whose contract is tried on both."""
+
 sized: Final = pytest.mark.sized
 """Marks a test that does more in `make test-long`, and is therefore run in both."""
 

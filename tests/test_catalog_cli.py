@@ -26,6 +26,7 @@ from quakestream.instance import sole_instance
 from tests.contracts.catalog import LATER_MS, Writer, shock
 from tests.end_to_end import spawner
 from tests.postgres_server import PostgresServer
+from tests.sizes import DATABASES
 
 DATA = Path(__file__).parent / "data"
 FILES = (
@@ -68,7 +69,7 @@ def shell(tmp_path: Path) -> Shell:
     return Shell(tmp_path)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def either(request: pytest.FixtureRequest, tmp_path: Path) -> Shell:
     """On each of the two databases."""
     if request.param == "sqlite":

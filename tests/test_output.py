@@ -176,7 +176,7 @@ def report(n: int) -> bytes:
     return json.dumps(document).encode()
 
 
-@pytest.mark.parametrize("deaf", ["stdout", "stderr"])
+@pytest.mark.parametrize("deaf", ["stdout", pytest.param("stderr", marks=pytest.mark.long)])
 def test_a_consumer_that_nobody_reads_stores_everything_and_ends_well(tmp_path: Path, deaf: str) -> None:
     """A program of its own, for it is its pipes that fill."""
     count = 1000  # more than a pipe holds, printed or refused

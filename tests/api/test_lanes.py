@@ -28,6 +28,7 @@ from quakestream.errors import Retryable
 from quakestream.push.routes import push_router
 from tests.contracts.catalog import NOW_MS, Writer, event
 from tests.push.pushing import LIMIT_S, PATH, PushServer, SseClient
+from tests.sizes import DATABASES
 from tests.waiting import eventually
 
 with contextlib.suppress(ImportError):  # before there were any
@@ -72,7 +73,7 @@ def fill(catalog: SqlCatalog, count: int) -> Writer:
     return writer
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=DATABASES)
 def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Writer]]:
     """Filled once: it takes some seconds."""
     catalog: SqlCatalog

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, Locator, Worker
 
 from tests.browser.conftest import TOKEN, Launch, event, free_port
-from tests.browser.dashboard import SOFTWARE_GL, Dashboard, System
+from tests.browser.dashboard import CANVAS, SOFTWARE_GL, Dashboard, System
 from tests.channels.receiver import Receiver
 from tests.channels.test_others import Browser
 from tests.waiting import eventually
@@ -211,7 +211,9 @@ def choose_a_place(page: Dashboard) -> None:
     assert labelled(page, "Longitude").input_value() in {"0.000", "-0.000"}
 
 
-@pytest.mark.parametrize("switches", [SOFTWARE_GL, ("--disable-3d-apis",)], ids=["webgl", "canvas"])
+@pytest.mark.parametrize(
+    "switches", [pytest.param(SOFTWARE_GL, marks=pytest.mark.long), CANVAS], ids=["webgl", "canvas"]
+)
 def test_a_place_is_chosen_on_the_map(launch: Launch, alerting: System, switches: tuple[str, ...]) -> None:
     with launch(*switches) as browser:
         page = Dashboard(browser.new_page(), alerting.url)
@@ -359,7 +361,7 @@ def test_a_push_is_shown_and_leads_to_its_earthquake(
 
 
 def test_an_insecure_page_says_that_it_cannot_be_reached(launch: Launch, alerting: System) -> None:
-    with launch(*SOFTWARE_GL, "--host-resolver-rules=MAP quakes.test 127.0.0.1") as browser:
+    with launch(*CANVAS, "--host-resolver-rules=MAP quakes.test 127.0.0.1") as browser:
         page = Dashboard(browser.new_page(), alerting.url.replace("localhost", "quakes.test"))
         page.page.add_init_script(SAVED_IN_THIS_TAB)
         page.open("?view=alerts&alert=new&projection=flat")

@@ -58,6 +58,7 @@ def test_10_000_are_on_the_list_and_on_the_map(full_system: System, dashboard: D
     assert full_system.count() == MANY
 
 
+@pytest.mark.long
 def test_none_is_hidden_where_there_are_no_clusters(dashboard: Dashboard) -> None:
     dashboard.open("?period=all&projection=flat&camera=0,0,0.2&clusters=off")
     eventually(lambda: len(dashboard.drawn() or ()) == MANY, tell=dashboard.drawn_in_all)
@@ -104,6 +105,7 @@ def test_an_earthquake_opens_from_the_map(dashboard: Dashboard) -> None:
     eventually(picked, every_s=0.5)
 
 
+@pytest.mark.long
 def test_a_cluster_opens(chromium: Browser, shared_system: System) -> None:
     now_ms = time.time_ns() // 1_000_000
     near = [{"latitude": 10.0 + n % 2, "longitude": 19.0 + n, "depth": 10.0} for n in range(4)]
@@ -127,6 +129,7 @@ def test_a_cluster_opens(chromium: Browser, shared_system: System) -> None:
         assert dashboard.complaints == []
 
 
+@pytest.mark.long
 def test_reduced_motion_and_forced_colours_work(chromium: Browser, full_system: System) -> None:
     with chromium.new_context(reduced_motion="reduce", forced_colors="active") as context:
         dashboard = Dashboard(context.new_page(), full_system.url)
@@ -209,7 +212,7 @@ class Basemap(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.mark.parametrize("answers", [True, False])
+@pytest.mark.parametrize("answers", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_a_basemap_of_ones_own(context: BrowserContext, system: System, now_ms: int, answers: bool) -> None:
     dashboard = Dashboard(context.new_page(), system.url)
     with ThreadingHTTPServer(("127.0.0.1", 0), Basemap) as server:

@@ -24,6 +24,7 @@ from quakestream.log import Record, Topic
 from quakestream.log.dead_letters import dead_letter_topic
 from quakestream.log.embedded import EmbeddedLog
 from tests.consumer.test_pipeline import NOW_MS, TOPIC, plain
+from tests.sizes import DATABASES
 from tests.waiting import eventually
 
 TOPICS = (Topic(TOPIC), Topic(dead_letter_topic(TOPIC)))
@@ -118,7 +119,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     site.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     """On each of the two databases."""
     url = request.getfixturevalue("postgresql").make_database() if request.param == "postgresql" else ""

@@ -17,6 +17,7 @@ from quakestream.telling.outbox import Outbox
 from tests.channels.receiver import Receiver
 from tests.end_to_end.programs import Program
 from tests.postgres_server import PostgresServer
+from tests.sizes import DATABASES
 from tests.telling.shared import earthquake, notify, now_ms, subscription
 from tests.waiting import eventually
 
@@ -41,7 +42,7 @@ class Place:
         return Program(["quakestream", "deliver"], self.settings | more, self.folder, name)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     server: PostgresServer | None = None
     if request.param == "postgresql":

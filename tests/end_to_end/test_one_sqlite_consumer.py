@@ -39,6 +39,7 @@ def test_a_second_one_on_another_file_is_refused(kafka_site: Site, tmp_path: Pat
     eventually(lambda: seq(first) == 100, 60, 0.1)
 
 
+@pytest.mark.long
 def test_it_comes_back_at_once_and_one_on_a_new_file_when_the_old_session_has_run_out(
     kafka_site: Site, tmp_path: Path
 ) -> None:
@@ -52,6 +53,7 @@ def test_it_comes_back_at_once_and_one_on_a_new_file_when_the_old_session_has_ru
     eventually(lambda: len(partitions(other)) == 6, 60, 0.1)
 
 
+@pytest.mark.long
 def test_two_that_start_at_once_never_share(kafka_site: Site, tmp_path: Path) -> None:
     both = [consumer(kafka_site, tmp_path / name) for name in ("first", "second")]
     eventually(lambda: any(len(partitions(c)) == 6 or c.process.poll() is not None for c in both), 60, 0.1)

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import quakestream
 from tests.end_to_end.feeds import FeedServer
 from tests.end_to_end.programs import Program, Site, consumed, every_earthquake, last_seq
@@ -18,6 +20,9 @@ CATALOGUE_FIELDS = {"id", "revision", "seq", "firstSeen", "changed", "preferred"
 """What the catalogue adds of its own."""
 
 
+@pytest.mark.parametrize(
+    "site", ["embedded", pytest.param("kafka", marks=[pytest.mark.kafka, pytest.mark.long])], indirect=True
+)
 def test_the_week_is_stored_once_as_it_was_and_another_mode_is_another_earthquake(site: Site) -> None:
     raw = gzip.decompress(RECORDING.read_bytes())
     features = {feature["id"]: feature for feature in json.loads(raw)["features"]}

@@ -4,6 +4,7 @@ import uuid
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from quakestream.errors import Unreachable
 from quakestream.log import EventLog, LoggedRecord
@@ -39,6 +40,11 @@ def write(file: Path) -> None:
 
 
 @sized
+@pytest.mark.parametrize(
+    "site",
+    [pytest.param("embedded", marks=pytest.mark.long), pytest.param("kafka", marks=pytest.mark.kafka)],
+    indirect=True,
+)
 def test_each_change_is_published_once_though_the_consumer_is_killed(site: Site, tmp_path: Path) -> None:
     write(tmp_path / "many.csv")
     topic = f"changes-{uuid.uuid4().hex[:8]}"

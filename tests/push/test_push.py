@@ -425,9 +425,9 @@ def test_stopping_closes_every_connection(system: System) -> None:
 
 
 def test_a_heartbeat_moves_on_who_hears_nothing(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_module, "HEARTBEAT_S", 0.3)
-    monkeypatch.setattr(hub_module, "UNMATCHED_S", 0.8)
-    monkeypatch.setattr(hub_module, "TICK_S", 0.1)
+    monkeypatch.setattr(hub_module, "HEARTBEAT_S", 0.15)
+    monkeypatch.setattr(hub_module, "UNMATCHED_S", 0.4)
+    monkeypatch.setattr(hub_module, "TICK_S", 0.05)
     with system.listen("minmagnitude=9") as client, system.web_socket("minmagnitude=9") as socket:
         client.opened().until_live()
         assert msgspec.json.decode(socket.recv(10))["type"] == "live"

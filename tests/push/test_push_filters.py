@@ -20,7 +20,7 @@ from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.errors import Gap
 from tests.contracts.catalog import NOW_MS, Writer, event
 from tests.postgres_server import PostgresServer
-from tests.sizes import size, sized
+from tests.sizes import DATABASES, size, sized
 
 POINTS = [
     *(
@@ -33,7 +33,7 @@ POINTS = [
 ]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]:
     if request.param == "sqlite":
         opened: Catalog = SqliteCatalog(tmp_path / "catalogue.sqlite3")

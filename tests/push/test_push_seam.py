@@ -155,6 +155,7 @@ def test_a_client_that_resets_is_forgotten(system: System) -> None:
 # --- nothing is left behind -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_thousand_who_come_and_go_leave_nothing(system: System) -> None:
     system.write(*(f"a{n}" for n in range(20)))
 
@@ -189,6 +190,7 @@ def test_a_thousand_who_come_and_go_leave_nothing(system: System) -> None:
     assert (len(hub._groups), hub._admitted_in_all, len(hub._admitted), len(hub._pressed)) == (0, 0, 0, 0)
 
 
+@pytest.mark.long
 def test_memory_stays_flat_while_thousands_come_and_go_at_once(system: System) -> None:
     system.write(*(f"a{n}" for n in range(20)))
     address = urlsplit(system.server.url)

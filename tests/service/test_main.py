@@ -181,7 +181,9 @@ def test_it_runs_beside_others_in_one_process_and_says_when_it_is_ready(tmp_path
     assert b'"stopped"' in (log.records[-1].value or b""), "the last word is that the source has stopped"
 
 
-@pytest.mark.parametrize("per_second", [10, 100, 1000])
+@pytest.mark.parametrize(
+    "per_second", [pytest.param(10, marks=pytest.mark.long), 100, pytest.param(1000, marks=pytest.mark.long)]
+)
 def test_the_simulator_keeps_its_pace_on_average(tmp_path: Path, per_second: int) -> None:
     log = EmbeddedLog(tmp_path)
     count = 3 * per_second

@@ -306,6 +306,7 @@ def test_workers_that_are_killed_lose_and_double_nothing(tmp_path: Path) -> None
 
 
 @sized
+@pytest.mark.long
 def test_likewise_on_postgresql(postgresql: PostgresServer) -> None:
     print(run(postgresql.make_database(), notifications=size(200, 500), kills=size(2, 4), workers=3))
 

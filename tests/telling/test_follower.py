@@ -33,6 +33,7 @@ from quakestream.telling.outbox import TOLD, Leased, Outbox, Settled
 from quakestream.telling.policy import differences
 from tests.contracts.catalog import Writer, shock
 from tests.postgres_server import PostgresServer
+from tests.sizes import DATABASES
 
 DATA = Path(__file__).parents[1] / "data"
 HOUR_MS = 3_600_000
@@ -105,7 +106,7 @@ def facts(one: Leased) -> Any:
     return msgspec.json.decode(one.facts, type=Facts)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlCatalog]:
     if request.param == "sqlite":
         with closing(SqliteCatalog(tmp_path / "catalogue.sqlite3")) as catalog:

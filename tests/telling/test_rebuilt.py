@@ -21,6 +21,7 @@ from quakestream.telling.composing import Composer
 from quakestream.telling.delivery import Parcel
 from quakestream.telling.outbox import Outbox
 from tests.postgres_server import PostgresServer
+from tests.sizes import DATABASES
 from tests.telling.test_follower import DAY_MS, TIME_MS, URL, World, moved, revision
 
 EARLIER = 60
@@ -70,7 +71,7 @@ class Rebuildable(World):
         return [(p, None if p.message is None else msgspec.json.decode(p.message.data)) for p in composer(leased)]
 
 
-both = pytest.mark.parametrize("world", ["sqlite", "postgresql"], indirect=True)
+both = pytest.mark.parametrize("world", DATABASES, indirect=True)
 """What goes by a statement that each database has of its own, or by a lock."""
 
 
