@@ -18,6 +18,7 @@ from tests.browser.dashboard import CANVAS, SOFTWARE_GL, Dashboard, System
 from tests.sizes import size
 
 TOKEN: Final = "a-key-for-the-tests"
+CHROMIUM: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 Launch = Callable[..., Browser]
@@ -25,15 +26,23 @@ Launch = Callable[..., Browser]
 
 @pytest.fixture(scope="module")  # its event loop must be gone before other tests run theirs
 def launch() -> Iterator[Launch]:
-    """Starts Debian's Chromium with the switches that are given."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
+    """Starts Debian's Chromium with the switches that are given.
+
+    Its headless shell, where there is one, for that takes half the processor; a `whole` one where that is needed.
+    """
+    paths = [path for path in map(shutil.which, CHROMIUM) if path]
+    if not paths:
         reason = "the dashboard's tests need Chromium, not found on this machine"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
     with sync_playwright() as playwright:
-        yield lambda *switches: playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *switches])
+
+        def start(*switches: str, whole: bool = False) -> Browser:
+            path = next((path for path in paths if not (whole and path.endswith("shell"))), paths[0])
+            return playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *switches])
+
+        yield start
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ def alerting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 @pytest.fixture(scope="module")
 def chromium(launch: Launch) -> Iterator[Chromium]:
     """Draws its map on a canvas: these tests look beside it, and software WebGL is slow."""
-    with launch("--disable-3d-apis") as browser:
+    with launch(*CANVAS) as browser:
         yield browser
 
 
@@ -48,6 +48,22 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def page(context: BrowserContext, alerting: System) -> Iterator[Dashboard]:
+    yield from opened(context, alerting)
+
+
+@pytest.fixture
+def notified(launch: Launch) -> Iterator[BrowserContext]:
+    """A whole browser: the headless shell shows no notifications."""
+    with launch(*CANVAS, whole=True) as browser, browser.new_context(locale="en-GB", timezone_id="UTC") as context:
+        yield context
+
+
+@pytest.fixture
+def notified_page(notified: BrowserContext, alerting: System) -> Iterator[Dashboard]:
+    yield from opened(notified, alerting)
+
+
+def opened(context: BrowserContext, alerting: System) -> Iterator[Dashboard]:
     """The dashboard of somebody who has the key; what the server refuses stands on a browser's console."""
     context.add_init_script(SAVED_IN_THIS_TAB)
     dashboard = Dashboard(context.new_page(), alerting.url)
@@ -301,9 +317,9 @@ def notifications(worker: Worker) -> list[dict[str, Any]]:
 
 
 def test_a_push_is_shown_and_leads_to_its_earthquake(
-    alerting: System, context: BrowserContext, page: Dashboard, receiver: Receiver, now_ms: int
+    alerting: System, notified: BrowserContext, notified_page: Dashboard, receiver: Receiver, now_ms: int
 ) -> None:
-    browser = Browser(receiver.url)
+    context, page, browser = notified, notified_page, Browser(receiver.url)
     context.grant_permissions(["notifications"], origin=alerting.url)
     with_push_service(context, browser)
     page.open("?view=alerts&alert=new&projection=flat")
