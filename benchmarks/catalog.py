@@ -32,11 +32,12 @@ from typing import Any, Final
 
 import msgspec
 
-from quakestream import formats, program
+from quakestream import formats
 from quakestream.catalog import Catalog, LoggedEvent, LogPartition
 from quakestream.catalog.postgresql import PostgresqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.event import EarthquakeEvent, Location, wrap_longitude
+from quakestream.garbage import collect_seldom
 from tests.postgres_server import PostgresServer
 
 DATA: Final = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "scedc-catalog"
@@ -114,7 +115,7 @@ def write(
 ) -> tuple[int, float, float, float]:
     """One writer: how many events, its begin and end, and the CPU that this process used between."""
     mine = [LoggedEvent(event, NOW_MS) for event in events(count) if hash_of(event.id) % writers == number]
-    program.collect_seldom()
+    collect_seldom()
     with closing(kind(address)) as catalog:
         claim = catalog.claim(LogPartition("log", "topic", "topic-id", number, "group"))
         _barrier.wait()
@@ -126,7 +127,7 @@ def write(
 
 def grow(folder: Path, batch: int) -> bool:
     """Fill a catalogue with a few events and one with a million; whether one more costs the same in both."""
-    program.collect_seldom()
+    collect_seldom()
     with ExitStack() as stack:
         few, million = (Filling(stack.enter_context(closing(SqliteCatalog(folder / f"{n}.sqlite3")))) for n in "ab")
         few.fill(FEW, batch)

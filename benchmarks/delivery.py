@@ -30,12 +30,12 @@ from typing import Any, Final
 import httptools
 import uvloop
 
-from quakestream import program
 from quakestream.catalog.followers import Bell
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.channels.webhook import WebhookChannel
 from quakestream.event import EarthquakeEvent, from_document
 from quakestream.fence.compiling import compile_rows
+from quakestream.garbage import collect_seldom
 from quakestream.subscriptions.registry import Registry
 from quakestream.subscriptions.subscription import parse
 from quakestream.telling.composing import Composer
@@ -197,7 +197,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             print(run(str(Path(folder) / "catalogue.sqlite3"), 20_000, 50))
         return
-    program.collect_seldom()  # as earthquake-consumer does
+    collect_seldom()  # as earthquake-consumer does
     for _ in range(options.runs):
         first, last, cpu = deliver(options.count, options.beside)
         rate = options.count / last

@@ -87,11 +87,14 @@ def import_(
     env_file: EnvFile = None,
 ) -> None:
     """Store recorded events as real ones. Nobody is alerted. If it is interrupted, run it again and it goes on."""
+    from quakestream.garbage import collect_seldom
+
     reading = HowToRead(source=_source_named(source), columns=_columns_named(columns or []))
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         fail(f"there is no file {', '.join(missing)}", 2)
     settings = _settings(env_file, data_dir)
+    collect_seldom()
     bad = 0
     with _writing(settings, make=True) as catalog:
         for file in files:
@@ -504,7 +507,7 @@ def _import(catalog: SqlCatalog, file: Path, reading: HowToRead, *, again: bool)
                 batch = [entry for entry in batch if not isinstance(entry, Note)]
                 entries += len(batch)
                 events: list[LoggedEvent] = []
-                said = []
+                said, at_ms = [], now_ms()
                 for number, entry in enumerate(batch, entries - len(batch)):
                     if number < skipped:
                         continue
@@ -516,7 +519,7 @@ def _import(catalog: SqlCatalog, file: Path, reading: HowToRead, *, again: bool)
                     elif not isinstance(found, Note):
                         event, words = without_judgements(found)
                         said += words
-                        events.append(LoggedEvent(event, now_ms(), imported=True))
+                        events.append(LoggedEvent(event, at_ms, imported=True))
                 if said:
                     catalog.judge(said, now_ms())
                 if entries > skipped:

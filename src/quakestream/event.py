@@ -58,6 +58,7 @@ WITHDRAWN_TYPES: Final = frozenset({"not existing", "not locatable", "duplicate"
 """Types by which an agency says that there is no such earthquake, or none of its own."""
 
 
+@functools.lru_cache(maxsize=1024)
 def plain_type(kind: str) -> str:
     """An event type in small letters and with blanks: `Not_Existing` is `not existing`."""
     return " ".join(kind.lower().replace("_", " ").replace("-", " ").split())
@@ -148,8 +149,8 @@ class EarthquakeEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, for
 
     def content_hash(self) -> bytes:
         """16 bytes that differ when anything but `updated` differs: the second half of the revision order."""
-        digest = hashlib.blake2b(_sorted_encoder.encode(msgspec.structs.replace(self, updated_ms=None)), digest_size=16)
-        return digest.digest()
+        content = self if self.updated_ms is None else msgspec.structs.replace(self, updated_ms=None)
+        return hashlib.blake2b(_sorted_encoder.encode(content), digest_size=16).digest()
 
     def document(self) -> dict[str, Any]:
         """The event as the JSON object that stands on the stream."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import resource
 import signal
@@ -29,6 +28,7 @@ import uvloop
 
 from quakestream import doors, output
 from quakestream.errors import ConfigError, Fatal
+from quakestream.garbage import collect_seldom
 
 VANISHED_S: Final = 30.0
 """How long what was sent may stay unacknowledged before the client counts as gone."""
@@ -63,12 +63,6 @@ def run(main: Callable[[Stop], Coroutine[Any, Any, int]], shutdown_timeout_s: fl
     # Closing the loop waits for its threads: that, too, is within the time-out.
     with _signals(stop, loop, shutdown_timeout_s), asyncio.Runner(loop_factory=lambda: loop) as runner:
         return runner.run(main(stop))
-
-
-def collect_seldom() -> None:
-    """Look for garbage rarely: what start-up made stays, and events make no cycles."""
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 async def together(stop: Stop, *programs: Coroutine[Any, Any, int]) -> int:

@@ -8,8 +8,10 @@ import io
 
 import pytest
 
-from quakestream.event import iso_time
+from quakestream.event import EarthquakeEvent, iso_time
+from quakestream.formats import scedc
 from tests.formats.reading import DATA, WEEK, entries, six_years
+from tests.formats.test_agencies import AT_MS, everything
 from tests.sizes import sized
 
 COLUMNS = (
@@ -69,6 +71,34 @@ class TestScedc:
     def test_a_line_without_end_stops_there(self) -> None:
         events, problems = entries(LINE + "x" * 100_000)
         assert (len(events), len(problems)) == (1, 1)
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ("", ""),
+            ("1.10 l", "0.00 n"),
+            ("1.10 l", "9.99 n"),
+            ("1.10 l", "-0.3 l"),
+            ("1.10 l", "1.1e0 w"),
+            ("1.10 l", "13.0 w"),
+            ("-117.782", "242.218"),
+            ("  1.1 A", " -1.2 A"),
+            ("  1.1 A", "nan   A"),
+            (" eq ", " xx "),
+            ("14566836", "014566836"),
+            ("14566836", "9" * 20),
+            ("36.032 -117.782", " 0.000   0.000"),
+            ("2010/01/01", "2999/01/01"),
+        ],
+    )
+    def test_a_line_is_read_in_short_as_it_is_at_length(
+        self, monkeypatch: pytest.MonkeyPatch, old: str, new: str
+    ) -> None:
+        line = LINE.replace(old, new) if old else LINE
+        short = everything(line * 2, now_ms=AT_MS)
+        monkeypatch.setattr(scedc, "_plain_event", lambda *_: None)
+        assert everything(line * 2, now_ms=AT_MS) == short
+        assert {type(entry.location.latitude) for entry in short if isinstance(entry, EarthquakeEvent)} <= {float}
 
     @sized
     def test_all_lines_of_six_years(self) -> None:

@@ -35,6 +35,8 @@ class Report(Struct):
     origin: Origin
     words: str | None = None
     """Its place, where that was put in words before."""
+    encoded: bytes | None = None
+    """Its event as JSON, where that was made before."""
     said: tuple[Judgement, ...] = ()
     """What people said of it by hand."""
 
@@ -99,25 +101,28 @@ def earthquake_document(quake: Earthquake, changed_ms: int) -> bytes:
     `judgements` is what people said of its reports by hand, where they did.
     `region` is its Flinn–Engdahl region; `place` says where it is where its source does not.
     """
-    event = quake.event
+    event, reports, key = quake.event, quake.reports, quake.event.key
     own = {
         "id": quake.id,
         "revision": quake.revision,
         "seq": quake.seq,
         "firstSeen": quake.first_seen_ms,
         "changed": changed_ms,
-        "preferred": event.key,
-        "events": [quake.reports[report].event.key for report in sorted(quake.reports)],
+        "preferred": key,
+        "events": [key] if len(reports) == 1 else [reports[report].event.key for report in sorted(reports)],
         "region": flinn_engdahl(event.location.latitude, event.location.longitude),
     }
-    if said := {one for report in quake.reports.values() for one in report.said}:
+    if any(report.said for report in reports.values()):
+        said = {one for report in reports.values() for one in report.said}
         own["judgements"] = [one.document() for one in sorted(said)]
+    assert quake.preferred is not None  # noqa: S101 - `event` is its
     if event.place is None:
-        assert quake.preferred is not None  # noqa: S101 - `event` is its
         own["place"] = quake.preferred.words or words(event)
     if event.extra:  # fields of others may be called the same: the earthquake's own count
         return _encoder.encode(event.document() | own)
-    encoded = encode(event)  # begins with the event's `id`, in whose place the earthquake's own fields stand
+    encoded = quake.preferred.encoded or encode(
+        event
+    )  # begins with the event's `id`, in whose place the earthquake's own fields stand
     return _encoder.encode(own)[:-1] + encoded[encoded.index(b',"magnitude":') :]
 
 

@@ -84,11 +84,11 @@ def from_document(document: Any, mode: Mode) -> Judgement:
 
 def without_judgements(event: EarthquakeEvent) -> tuple[EarthquakeEvent, list[Judgement]]:
     """The preferred event of an exported Earthquake, and what people said of its reports; what is none is left out."""
-    extra = dict(event.extra)
     said: list[Judgement] = []
-    documents = extra.pop("judgements", None)
+    documents = event.extra.get("judgements")
     if not isinstance(documents, list):
         return event, said
+    extra = {name: value for name, value in event.extra.items() if name != "judgements"}
     for document in documents:
         with suppress(Rejected):
             said.append(from_document(document, event.mode))

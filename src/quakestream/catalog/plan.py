@@ -7,7 +7,7 @@ what those before it did. An earthquake is always known whole, with all of its r
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -147,8 +147,9 @@ class Plan:
         report = self._near.reports.get(arrival.name)
         if report is None:
             self.counters.report += 1
-            report = Report(self.counters.report, 0, revision, event, arrival.origin, arrival.words)
-            report.said = self._near.judgements.about(arrival.origin.identity)
+            report = Report(self.counters.report, 0, revision, event, arrival.origin, arrival.words, arrival.encoded)
+            if self._near.judgements:
+                report.said = self._near.judgements.about(arrival.origin.identity)
             self._near.add(report)
             self.new_reports[report.report] = report
             self._apply(report, None, f"first report, {event.key}")
@@ -165,7 +166,7 @@ class Plan:
         else:
             before, old = report.event, report.origin
             report.revision, report.event, report.origin = revision, event, arrival.origin
-            report.words = arrival.words
+            report.words, report.encoded = arrival.words, arrival.encoded
             self._changed(report)
             self._add_reporter(arrival.origin)
             self._apply(report, old, f"{event.key} was revised: {_difference(before, event)}")
@@ -173,8 +174,11 @@ class Plan:
         if not arrival.stated:
             self._first_seen.add((report.report, revision[1]))
         seq = self._near.earthquakes[report.earthquake].seq
-        self.events.append(StoredEvent(report.report, revision, arrival.stated, arrival.logged_ms, seq, encode(event)))
-        self.new_claims.update((event.mode, name, report.report) for name in arrival.origin.claims)
+        self.events.append(
+            StoredEvent(report.report, revision, arrival.stated, arrival.logged_ms, seq, arrival.encoded)
+        )
+        for name in arrival.origin.claims:
+            self.new_claims.add((event.mode, name, report.report))
 
     def redirect(self, gone: Sequence[tuple[str, int, ReportName]]) -> None:
         """Have earthquakes that are no more, each by its id and when it was first seen, lead to where a report is."""
@@ -196,7 +200,9 @@ class Plan:
     def _apply(self, report: Report, old: Origin | None, why: str) -> None:
         """A report has a new latest event: group anew what that disturbs, and say what became of it."""
         anew = self._to_regroup(report, old)
-        if sum(len(component.origins) for component in anew) <= 1:  # most events: nothing near that could be the same
+        if (
+            not anew or sum(len(component.origins) for component in anew) <= 1
+        ):  # most events: nothing near that could be the same
             if old is None:
                 quake = self._new_earthquake([report], report)
                 self._move(quake, [report])
@@ -302,9 +308,15 @@ class Plan:
     def _alone(self, report: Report, old: Origin | None) -> bool:
         """Whether nothing can be the same as it: one reporter in this mode, and no names that lead to another."""
         origin = report.origin
-        if len(self._reporters[origin.mode]) > 1 or origin.claims or origin.joined or self._near.window.named(origin):
+        if len(self._reporters[origin.mode]) > 1 or origin.joined or self._named(origin):
             return False
-        return old is None or (not old.claims and len(self._near.earthquakes[report.earthquake].reports) == 1)
+        if old is None:
+            return True
+        return not (old.claims and self._named(old)) and len(self._near.earthquakes[report.earthquake].reports) == 1
+
+    def _named(self, origin: Origin) -> Iterable[Origin]:
+        """Whom its names lead to. Who claims nothing is asked for only in what is there: others have come to it."""
+        return self._near.named(origin) if origin.ids else self._near.window.named(origin)
 
     def _move(self, home: Earthquake, members: Sequence[Report]) -> None:
         for report in members:
@@ -337,7 +349,7 @@ class Plan:
 
     def _new_earthquake(self, members: Sequence[Report], maker: Report) -> Earthquake:
         self.counters.earthquake += 1
-        first = min(members, key=lambda report: report.report)
+        first = members[0] if len(members) == 1 else min(members, key=lambda report: report.report)
         quake = Earthquake(self.counters.earthquake, self._new_id(first.name), first.event.mode, 0, 0, self.now_ms)
         if any(report is maker for report in members):
             quake.made_by = maker.report
@@ -356,7 +368,9 @@ class Plan:
         quake.revision += 1
         if quake.reports:
             quake.preferred = preferred_report(quake)
-            deleted = all(report.event.status == "deleted" for report in quake.reports.values())
+            deleted = quake.event.status == "deleted" and all(
+                report.event.status == "deleted" for report in quake.reports.values()
+            )
             if deleted and not quake.deleted and kind in ("created", "updated"):
                 kind = "deleted"
             quake.deleted = deleted
@@ -414,19 +428,22 @@ class Arrival(Struct, frozen=True):
     revision: Revision
     origin: Origin
     words: str | None
+    encoded: bytes
     imported: bool
 
 
 def arrival(logged: LoggedEvent) -> Arrival:
     """What is derived of an event alone: it needs no database, so no lock is held for it."""
     event = logged.event
+    digest = event.content_hash()
     stated = event.updated_ms is not None
     if not stated:
         event = msgspec.structs.replace(event, updated_ms=logged.logged_ms)
-    revision = (event.updated_ms or 0, event.content_hash())
+    revision = (event.updated_ms or 0, digest)
     name = (event.source, event.id, event.mode)
     place = words(event)
-    return Arrival(event, stated, logged.logged_ms, name, revision, origin_of(event), place, logged.imported)
+    origin = origin_of(event)
+    return Arrival(event, stated, logged.logged_ms, name, revision, origin, place, encode(event), logged.imported)
 
 
 def _stands(arrival: Arrival, report: Report) -> bool:

@@ -248,8 +248,16 @@ def number(text: str | None) -> float | int | None:
 
 def decimal(text: str | None) -> float | None:
     """As `number`, always a float."""
-    value = number(text)
-    return None if value is None else float(value)
+    if text and text.isascii() and "_" not in text:  # most texts are plain numbers
+        try:
+            value = float(text)
+        except ValueError:
+            pass
+        else:
+            if math.isfinite(value):
+                return value
+    read = number(text)
+    return None if read is None else float(read)
 
 
 def coordinate(text: str | None) -> float | None:

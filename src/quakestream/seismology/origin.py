@@ -70,6 +70,9 @@ class Origin(Struct, frozen=True, kw_only=True, gc=False):
         """What it says that others call it; sorted, its own names left out."""
         if not self.ids or self.ids == (self.id,):
             return ()
+        if len(self.ids) == 1:  # the usual, and asked for again and again
+            name = f"{self.source}:{self.ids[0]}" if self.ids[0].isdigit() else self.ids[0]
+            return () if name in ("", self.key, self.id) else (name,)
         own = {self.key, self.id, ""}
         return tuple(sorted({f"{self.source}:{n}" if n.isdigit() else n for n in self.ids if n not in own} - own))
 

@@ -34,6 +34,8 @@ class OriginWindow:
 
     def __init__(self) -> None:
         self._origins: dict[Identity, Origin] = {}
+        self._unplaced: list[Origin] = []
+        """Not in a bucket yet: of a lone agency nobody asks what is near."""
         self._buckets: dict[tuple[Mode, int], _Bucket] = {}
         self._bare: dict[tuple[Mode, str], tuple[Origin, ...]] = {}  # by id without the source
         self._claimants: dict[tuple[Mode, str], tuple[Origin, ...]] = {}
@@ -53,23 +55,38 @@ class OriginWindow:
         if identity in self._origins:
             self.remove(identity)
         self._origins[identity] = origin
-        place = (origin.mode, origin.time_ms // _BUCKET_MS)
-        bucket = self._buckets.get(place)
-        if bucket is None:
-            bucket = self._buckets[place] = _Bucket({}, {})
-        reporter = (origin.source, origin.agency)
-        bucket.reporters[reporter] = bucket.reporters.get(reporter, 0) + 1
-        bucket.cells.setdefault(_cell(origin), {}).setdefault(reporter, {})[origin.key] = origin
+        self._unplaced.append(origin)
         if not origin.id.isdigit():
             _enter(self._bare, (origin.mode, origin.id), origin)
         for name in origin.claims:
             _enter(self._claimants, (origin.mode, name), origin)
+
+    def _place_all(self) -> None:
+        for origin in self._unplaced:
+            self._place(origin)
+        self._unplaced.clear()
+
+    def _place(self, origin: Origin) -> None:
+        place = (origin.mode, origin.time_ms // _BUCKET_MS)
+        bucket = self._buckets.get(place)
+        if bucket is None:
+            bucket = self._buckets[place] = _Bucket({}, {})
+        reporter, cell = (origin.source, origin.agency), _cell(origin)
+        bucket.reporters[reporter] = bucket.reporters.get(reporter, 0) + 1
+        reported = bucket.cells.get(cell)
+        if reported is None:
+            reported = bucket.cells[cell] = {}
+        if (of_reporter := reported.get(reporter)) is None:
+            reported[reporter] = {origin.key: origin}
+        else:
+            of_reporter[origin.key] = origin
 
     def remove(self, identity: Identity) -> Origin | None:
         """Take an origin out; None where there is none."""
         origin = self._origins.pop(identity, None)
         if origin is None:
             return None
+        self._place_all()
         place = (origin.mode, origin.time_ms // _BUCKET_MS)
         bucket = self._buckets[place]
         reporter, cell = (origin.source, origin.agency), _cell(origin)
@@ -91,6 +108,7 @@ class OriginWindow:
 
     def drop_before(self, time_ms: int) -> list[Origin]:
         """Take out every origin older than that."""
+        self._place_all()
         old = [
             o
             for (_, bucket), held in self._buckets.items()
@@ -105,6 +123,8 @@ class OriginWindow:
         return old
 
     def near(self, origin: Origin, max_time_s: float, max_distance_km: float) -> list[Origin]:
+        if self._unplaced:
+            self._place_all()
         reporter = (origin.source, origin.agency)
         width_ms = max_time_s * 1000.0
         earliest, latest = origin.time_ms - width_ms, origin.time_ms + width_ms
@@ -133,24 +153,28 @@ class OriginWindow:
     def named(self, origin: Origin) -> list[Origin]:
         if not origin.ids and not self._claimants and not origin.joined:
             return []
-        found: dict[str, Origin] = {}
+        mode, claimants, found = origin.mode, self._claimants, list[Origin]()
         for name in origin.joined:
-            if (origin.mode, name) in self._origins:
-                found[name] = self._origins[origin.mode, name]
+            if (other := self._origins.get((mode, name))) is not None:
+                found.append(other)
         for name in origin.names:
-            found.update((o.key, o) for o in self._claimants.get((origin.mode, name), ()))
+            found += claimants.get((mode, name), ())
         for name in origin.claims:
-            place = (origin.mode, name)
-            found.update((o.key, o) for o in self._claimants.get(place, ()))
-            found.update((o.key, o) for o in self._bare.get(place, ()))
-            if place in self._origins:
-                found[name] = self._origins[place]
-        found.pop(origin.key, None)
-        return list(found.values())
+            place = (mode, name)
+            found += claimants.get(place, ())
+            found += self._bare.get(place, ())
+            if (other := self._origins.get(place)) is not None:
+                found.append(other)
+        if not found or (len(found) == 1 and found[0].key == origin.key):
+            return []
+        others = {o.key: o for o in found}
+        others.pop(origin.key, None)
+        return list(others.values())
 
 
 def _enter(index: dict[tuple[Mode, str], tuple[Origin, ...]], place: tuple[Mode, str], origin: Origin) -> None:
-    index[place] = (*index.get(place, ()), origin)
+    others = index.get(place)
+    index[place] = (origin,) if others is None else (*others, origin)
 
 
 def _strike(index: dict[tuple[Mode, str], tuple[Origin, ...]], place: tuple[Mode, str], origin: Origin) -> None:

@@ -104,12 +104,19 @@ def describe(latitude: float, longitude: float) -> str:
     number = cities.best_known(latitude, longitude, NEAR_KM)
     if number < 0:
         return flinn_engdahl(latitude, longitude)
-    at = cities.latitude.item(number) / _MILLI, cities.longitude.item(number) / _MILLI
-    name = f"{cities.name(number)}, {cities.within(number)}"
+    at, name = _city(number)
     km = round(distance_km(*at, latitude, longitude))
     if km == 0:
         return f"Near {name}"
     return f"{km} km {compass(azimuth(*at, latitude, longitude))} of {name}"
+
+
+@functools.lru_cache(maxsize=4096)
+def _city(number: int) -> tuple[tuple[float, float], str]:
+    """Where a city is, and what it is called with its country or state."""
+    cities = _cities()
+    at = cities.latitude.item(number) / _MILLI, cities.longitude.item(number) / _MILLI
+    return at, f"{cities.name(number)}, {cities.within(number)}"
 
 
 def region(latitude: float, longitude: float) -> str:
@@ -359,18 +366,20 @@ class _Cities:
         """The nearest, or a much larger one that is hardly farther away; −1 where there is none within the limit."""
         x, y, z = _xyz(latitude, longitude)
         row, column = int((latitude + 90.0) * _FINE_A_DEGREE), int((longitude + 180.0) * _FINE_A_DEGREE)
-        near = _candidates(row, column, limit_km)
-        products = [x * a + y * b + z * c for a, b, c, _, _ in near]
+        near, inhabitants, numbers, largest = _candidates(row, column, limit_km)
+        products = [x * a + y * b + z * c for a, b, c in near]
         best = max(products, default=-1.0)
-        if _arc_km(best) > limit_km:
+        best_km = _arc_km(best)
+        if best_km > limit_km:
             return -1
-        _, _, _, population, chosen = near[products.index(best)]
-        most = max(1, population) * LARGER_TIMES
-        least = math.cos((_arc_km(best) + LARGER_KM) / EARTH_RADIUS_KM)
-        for product, city in zip(products, near, strict=True):
-            if product >= least and city[3] >= most:
-                _, _, _, most, chosen = city
-        return chosen
+        place = products.index(best)
+        most = max(1, inhabitants[place]) * LARGER_TIMES
+        if largest >= most:
+            least = math.cos((best_km + LARGER_KM) / EARTH_RADIUS_KM)
+            for n, product in enumerate(products):
+                if product >= least and inhabitants[n] >= most:
+                    most, place = inhabitants[n], n
+        return numbers[place]
 
     def nearest(self, latitude: float, longitude: float, limit_km: float) -> int:
         """The number of the nearest city, −1 where there is none within the limit."""
@@ -436,10 +445,13 @@ def _xyz(latitude: float, longitude: float) -> tuple[float, float, float]:
 
 
 @functools.lru_cache(maxsize=4096)
-def _candidates(row: int, column: int, limit_km: float) -> tuple[tuple[float, float, float, int, int], ...]:
+def _candidates(
+    row: int, column: int, limit_km: float
+) -> tuple[tuple[tuple[float, float, float], ...], list[int], list[int], int]:
     """The cities that could be a point's best known, wherever in this eighth of a degree it is.
 
-    Each as its unit vector, inhabitants and number. Earthquakes come where earthquakes were: most are found here.
+    Their unit vectors, inhabitants and numbers; and the inhabitants of the largest. Earthquakes come where earthquakes
+    were: most are found here.
     """
     cities = _cities()
     south, west = row / _FINE_A_DEGREE - 90.0, column / _FINE_A_DEGREE - 180.0
@@ -448,7 +460,7 @@ def _candidates(row: int, column: int, limit_km: float) -> tuple[tuple[float, fl
     half_km = 1.01 * distance_km(latitude, longitude, towards_equator, west) + _ROUNDING_KM
     middle = cities.nearest(latitude, longitude, limit_km + half_km)
     if middle < 0:
-        return ()
+        return (), [], [], 0
     at = cities.latitude.item(middle) / _MILLI, cities.longitude.item(middle) / _MILLI
     reach_km = distance_km(*at, latitude, longitude) + 2.0 * half_km + LARGER_KM
     point = np.array(_xyz(latitude, longitude))
@@ -456,7 +468,8 @@ def _candidates(row: int, column: int, limit_km: float) -> tuple[tuple[float, fl
     runs = cities.slices(latitude, longitude, reach_km)
     numbers = np.concatenate([a + (cities.vectors[a:b].dot(point) >= least).nonzero()[0] for a, b in runs])
     x, y, z = cities.vectors[numbers].T.tolist()
-    return tuple(zip(x, y, z, cities.population[numbers].tolist(), numbers.tolist(), strict=True))
+    population = cities.population[numbers].tolist()
+    return tuple(zip(x, y, z, strict=True)), population, numbers.tolist(), max(population, default=0)
 
 
 def _tables(*names: str) -> list[NDArray[Any]]:
