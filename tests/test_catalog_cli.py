@@ -16,14 +16,14 @@ import pytest
 import sqlalchemy as sa
 
 from quakestream import formats
-from quakestream.catalog import EarthquakeFilter
+from quakestream.catalog import EarthquakeFilter, queries
 from quakestream.catalog.postgresql import PostgresqlCatalog
 from quakestream.catalog.schema import secrets
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.catalog.verifying import faults
 from quakestream.instance import sole_instance
-from tests.contracts.catalog import LATER_MS, Writer, shock
+from tests.contracts.catalog import LATER_MS, UPDATED_MS, Writer, shock
 from tests.end_to_end import spawner
 from tests.postgres_server import PostgresServer
 from tests.sizes import DATABASES
@@ -328,6 +328,60 @@ def test_verify_sees_each_kind_of_damage(damage: str, sound: Path, tmp_path: Pat
         with catalog.reading() as connection:
             found = list(faults(connection))
     assert any(FAULTS[damage] in fault for fault in found), found
+
+
+@pytest.fixture
+def many(either: Shell) -> Shell:
+    """A hundred earthquakes, each of two agencies' reports that name each other."""
+    with closing(either.catalog()) as catalog:
+        writer = Writer(catalog)
+        for n in range(100):
+            at_ms = n * 10**8
+            writer.write(
+                shock(f"nn{n}", timestamp=at_ms, ids=[f"us{n}"]), shock(f"us{n}", timestamp=at_ms + 400, ids=[f"nn{n}"])
+            )
+    return either
+
+
+def test_verify_tells_how_far_it_is_and_all_of_one_moment(many: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes in while it looks is neither told to be wrong nor counted."""
+    monkeypatch.setattr("quakestream.catalog.verifying.WINDOW", 20)
+    told: list[tuple[int, int]] = []
+    with closing(many.catalog()) as catalog, closing(many.catalog()) as other, catalog.reading() as connection:
+        writer = Writer(other)
+
+        def on_progress(done: int, total: int) -> None:
+            told.append((done, total))
+            n = len(told)
+            writer.write(
+                shock(f"ak{n}", timestamp=9 * 10**9 + n, magnitude=6.0),
+                shock(f"nn{100 - n}", timestamp=n * 10**8 + 5000, updated=UPDATED_MS + 1),
+            )
+
+        before = catalog.feed().last_seq
+        assert list(faults(connection, on_progress=on_progress)) == []
+        assert queries.read_feed(connection).last_seq == before < other.feed().last_seq
+    assert told == [(done, 200) for done in range(20, 201, 20)]
+
+
+def test_verify_looks_up_what_is_near_by_index(many: Shell) -> None:
+    """Each window would go through all reports: of 124,390 that took a minute, of a million an hour."""
+    if many.database_url:
+        pytest.skip("PostgreSQL plans by what it knows of a table")
+    with closing(many.catalog()) as catalog, catalog.reading() as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        asked: list[str] = []
+        driver.set_trace_callback(asked.append)
+        assert list(faults(connection)) == []
+        driver.set_trace_callback(None)
+        near = [statement for statement in asked if "json_each" in statement]
+        assert len(near) > 3
+        for statement in near:
+            plan = [row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {statement}")]
+            assert not [
+                step for step in plan if step.startswith("SCAN") and "j VIRTUAL" not in step and step != "SCAN w"
+            ]
 
 
 def test_verify_of_a_damaged_catalogue_ends_with_1(shell: Shell, sound: Path) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from msgspec import Struct
 
 from quakestream.catalog.documents import ReportName, Revision
 from quakestream.catalog.judgements import Judgement
-from quakestream.event import EarthquakeEvent, Mode
+from quakestream.event import LATEST_MS, EarthquakeEvent, Mode, decode
 
 TimeRange = tuple[str, int, int]
 """(mode, from ms, to ms), inclusive."""
@@ -19,18 +20,28 @@ Reporter = tuple[str, str, str]
 """(mode, source, agency)"""
 
 
+def stored_event(document: bytes) -> EarthquakeEvent:
+    """An event as it was stored; its times were checked when it came."""
+    return decode(document, now_ms=LATEST_MS)
+
+
 class StoredReport(Struct, frozen=True):
     """A row of the look-ups: a report with its latest event, and its earthquake."""
 
     report: int
     revision: Revision
-    event: EarthquakeEvent
+    document: bytes
+    """Its event as it was stored: most rows come more than once, and are read the first time."""
     earthquake: int
     earthquake_id: str
     earthquake_revision: int
     seq: int
     first_seen_ms: int
     deleted: bool
+
+    @property
+    def event(self) -> EarthquakeEvent:
+        return stored_event(self.document)
 
 
 class StoredEarthquake(Struct, frozen=True):
@@ -89,3 +100,29 @@ class Lookup(Protocol):
     def first_seen(self, wanted: Sequence[tuple[int, bytes]]) -> Iterable[tuple[int, bytes]]:
         """Which of these (report, content hash) are stored with no `updated` of their own."""
         ...
+
+
+class SqlLookup(Lookup):
+    """How both databases look up what is stored: queries of one shape, each of a list of rows."""
+
+    named_query: ClassVar[str]
+    around_query: ClassVar[str]
+    called_query: ClassVar[str]
+    claiming_query: ClassVar[str]
+
+    @abc.abstractmethod
+    def stored(self, query: str, wanted: Sequence[tuple[str | int, ...]]) -> Iterable[StoredReport]:
+        """What a query finds for these rows."""
+
+    def named(self, names: Sequence[ReportName]) -> Iterable[StoredReport]:
+        return self.stored(self.named_query, names)
+
+    def around(self, ranges: Sequence[TimeRange]) -> Iterable[StoredReport]:
+        return self.stored(self.around_query, ranges)
+
+    def called(self, names: Sequence[CalledName]) -> Iterable[StoredReport]:
+        yield from self.stored(self.called_query, names)
+        yield from self.stored(self.named_query, [(*n.split(":", 1), mode) for mode, n in names if ":" in n])
+
+    def claiming(self, names: Sequence[CalledName]) -> Iterable[StoredReport]:
+        return self.stored(self.claiming_query, names)

@@ -25,11 +25,11 @@ from sqlalchemy.dialects import postgresql
 from quakestream.catalog import Claim, Ingested, LoggedEvent, LogPartition, schema, visits
 from quakestream.catalog.documents import Earthquake, ReportName, Revision, new_earthquake_id
 from quakestream.catalog.judgements import Judgement
-from quakestream.catalog.lookup import Reporter, StoredEarthquake, StoredReport
+from quakestream.catalog.lookup import Reporter, SqlLookup, StoredEarthquake, StoredReport, stored_event
 from quakestream.catalog.plan import Counters, Plan, arrival
-from quakestream.catalog.sql import SqlCatalog, SqlLookup
+from quakestream.catalog.sql import SqlCatalog
 from quakestream.errors import Fatal, Fenced, OffsetLost, Unreachable
-from quakestream.event import EarthquakeEvent, Mode, decode
+from quakestream.event import EarthquakeEvent, Mode
 
 CONNECT_TIMEOUT_S: Final = 5
 LOCK_TIMEOUT_S: Final = 10
@@ -39,7 +39,6 @@ CONNECTIONS: Final = 10
 """Of one instance, beside the one that ingests."""
 MAX_AGENCY: Final = 250
 """Characters of an agency's name that are compared: an index holds no more than 2704 bytes."""
-_FAR_FUTURE_MS: Final = 253_402_300_799_999
 
 _CONNECTION: Final[dict[str, Any]] = {
     "fallback_application_name": "quakestream",
@@ -359,14 +358,14 @@ class _Lookup(SqlLookup):
 
     def said_at(self, wanted: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int, EarthquakeEvent]]:
         for report, updated_ms, document in self._rows(_SAID_AT, wanted):
-            yield report, updated_ms, decode(document, now_ms=_FAR_FUTURE_MS)
+            yield report, updated_ms, stored_event(document)
 
     def first_seen(self, wanted: Sequence[tuple[int, bytes]]) -> Iterable[tuple[int, bytes]]:
         return self._rows(_FIRST_SEEN, wanted)
 
     def stored(self, query: str, wanted: Sequence[tuple[Any, ...]]) -> Iterator[StoredReport]:
         for report, updated_ms, digest, document, *quake in self._rows(query, wanted):
-            yield StoredReport(report, (updated_ms, digest), decode(document, now_ms=_FAR_FUTURE_MS), *quake)
+            yield StoredReport(report, (updated_ms, digest), document, *quake)
 
     def _rows(self, query: str, wanted: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         return self._db.execute(query, _columns(wanted), binary=True).fetchall() if wanted else []

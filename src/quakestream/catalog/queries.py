@@ -25,7 +25,6 @@ from quakestream.catalog import (
 )
 from quakestream.catalog.dialects import dialect_of
 from quakestream.catalog.doubts import Doubt, doubts
-from quakestream.catalog.reading import ReadLookup
 from quakestream.catalog.schema import (
     changes,
     claims,
@@ -328,7 +327,7 @@ def _doubts(connection: Connection, earthquake: int) -> list[Doubt]:
     names = connection.execute(select(r.source, r.id, r.mode).where(r.earthquake == earthquake)).all()
     if not names:
         return []
-    near = Surroundings(ReadLookup(connection))
+    near = Surroundings(dialect_of(connection).lookup(connection))
     near.read_named({(name.source, name.id, name.mode) for name in names})
     return doubts(near.earthquakes[earthquake], near)
 

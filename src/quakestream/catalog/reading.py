@@ -1,4 +1,4 @@
-"""What is near an earthquake, looked up by whoever only reads, on either database."""
+"""What is near an earthquake, looked up by whoever only reads, where the database finds the way by itself."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from quakestream.catalog.documents import ReportName, Revision
 from quakestream.catalog.judgements import Judgement
 from quakestream.catalog.lookup import CalledName, Reporter, StoredEarthquake, StoredReport, TimeRange
 from quakestream.catalog.schema import claims, earthquakes, events, judgements, reports
-from quakestream.event import EarthquakeEvent, decode
+from quakestream.event import EarthquakeEvent
 
 
 class ReadLookup:
-    """`Lookup` for reading on either database; of what only a plan asks, nothing."""
+    """`Lookup` for reading; of what only a plan asks, nothing."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -78,4 +78,4 @@ class ReadLookup:
             .where(r.earthquake.in_(wanted))
         )
         for report, updated_ms, digest, document, *quake in self._connection.execute(found):
-            yield StoredReport(report, (updated_ms, digest), decode(document, now_ms=2**62), *quake)
+            yield StoredReport(report, (updated_ms, digest), document, *quake)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, ClassVar
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -27,7 +27,6 @@ from quakestream.catalog import (
 from quakestream.catalog.dialects import dialect_of
 from quakestream.catalog.documents import ReportName
 from quakestream.catalog.judgements import Judgement
-from quakestream.catalog.lookup import CalledName, Lookup, StoredReport, TimeRange
 from quakestream.errors import Rejected, Unreachable
 from quakestream.event import EarthquakeEvent, Mode
 
@@ -194,32 +193,6 @@ class SqlCatalog(Catalog):
         """One transaction. Let its first statement write: on SQLite that is what takes the lock."""
         with _unreachable(), self._engine.begin() as connection:
             yield connection
-
-
-class SqlLookup(Lookup):
-    """How both databases look up what is stored: queries of one shape, each of a list of rows."""
-
-    named_query: ClassVar[str]
-    around_query: ClassVar[str]
-    called_query: ClassVar[str]
-    claiming_query: ClassVar[str]
-
-    @abc.abstractmethod
-    def stored(self, query: str, wanted: Sequence[tuple[str | int, ...]]) -> Iterable[StoredReport]:
-        """What a query finds for these rows."""
-
-    def named(self, names: Sequence[ReportName]) -> Iterable[StoredReport]:
-        return self.stored(self.named_query, names)
-
-    def around(self, ranges: Sequence[TimeRange]) -> Iterable[StoredReport]:
-        return self.stored(self.around_query, ranges)
-
-    def called(self, names: Sequence[CalledName]) -> Iterable[StoredReport]:
-        yield from self.stored(self.called_query, names)
-        yield from self.stored(self.named_query, [(*n.split(":", 1), mode) for mode, n in names if ":" in n])
-
-    def claiming(self, names: Sequence[CalledName]) -> Iterable[StoredReport]:
-        return self.stored(self.claiming_query, names)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -12,75 +12,20 @@ import msgspec
 import sqlalchemy as sa
 
 from quakestream.catalog import Claim, Ingested, LoggedEvent, LogPartition, visits
-from quakestream.catalog.documents import Earthquake, ReportName, Revision, new_earthquake_id
+from quakestream.catalog.dialects.sqlite import SqliteLookup
+from quakestream.catalog.documents import Earthquake, ReportName, new_earthquake_id
 from quakestream.catalog.judgements import Judgement
-from quakestream.catalog.lookup import Reporter, StoredEarthquake, StoredReport
 from quakestream.catalog.plan import Counters, Plan, arrival
 from quakestream.catalog.schema import migrate
-from quakestream.catalog.sql import SqlCatalog, SqlLookup
+from quakestream.catalog.sql import SqlCatalog
 from quakestream.errors import Fatal, Fenced, OffsetLost, Unreachable
-from quakestream.event import EarthquakeEvent, decode
+from quakestream.event import EarthquakeEvent
 
 BUSY_TIMEOUT_S: Final = 10
 WAL_PAGES: Final = 4000
 """Pages of 4 kB that the write-ahead log gathers before they are copied into the file."""
 VISIT_STEPS: Final = 10_000
 """Steps of SQLite's machine, some 0.2 ms, after which a visit is asked whether it is over."""
-_FAR_FUTURE_MS: Final = 253_402_300_799_999
-
-# CROSS JOIN keeps SQLite to this order of loops: it has no statistics to find it by itself
-_STORED = """
-SELECT r.report, r.updated_ms, r.content_hash, e.document, q.earthquake, q.id, q.revision, q.seq, q.first_seen_ms,
-       q.deleted
-FROM (SELECT DISTINCT earthquake FROM ({})) AS w
-CROSS JOIN earthquakes AS q ON q.earthquake = w.earthquake
-CROSS JOIN reports AS r ON r.earthquake = w.earthquake
-CROSS JOIN events AS e ON e.report = r.report AND e.updated_ms = r.updated_ms AND e.content_hash = r.content_hash
-"""
-_NAMED = _STORED.format("""
-SELECT k.earthquake FROM json_each(?) AS j CROSS JOIN reports AS k
-  ON k.source = json_extract(j.value, '$[0]') AND k.id = json_extract(j.value, '$[1]')
-     AND k.mode = json_extract(j.value, '$[2]')
-""")
-_AROUND = _STORED.format("""
-SELECT k.earthquake FROM json_each(?) AS j CROSS JOIN reports AS k
-  ON k.mode = json_extract(j.value, '$[0]')
-     AND k.timestamp_ms BETWEEN json_extract(j.value, '$[1]') AND json_extract(j.value, '$[2]')
-""")
-_CALLED = _STORED.format("""
-SELECT k.earthquake FROM json_each(?) AS j CROSS JOIN reports AS k
-  ON k.id = json_extract(j.value, '$[1]') AND +k.mode = json_extract(j.value, '$[0]')
-""")
-_CLAIMING = _STORED.format("""
-SELECT k.earthquake FROM json_each(?) AS j
-CROSS JOIN claims AS c ON c.name = json_extract(j.value, '$[1]') AND c.mode = json_extract(j.value, '$[0]')
-CROSS JOIN reports AS k ON k.report = c.report
-""")
-_MADE_BY = """
-SELECT e.report, q.earthquake, q.id, q.mode, q.revision, q.seq, q.first_seen_ms, q.deleted, q.merged_into
-FROM json_each(?) AS j
-CROSS JOIN events AS e ON e.report = j.value
-CROSS JOIN changes AS c ON c.seq = e.seq
-CROSS JOIN earthquakes AS q ON q.earthquake = c.earthquake
-WHERE NOT EXISTS (SELECT 1 FROM changes AS f WHERE f.earthquake = c.earthquake AND f.seq < c.seq)
-"""
-_REVISIONS = """
-SELECT e.report, e.updated_ms, e.content_hash FROM json_each(?) AS j
-CROSS JOIN events AS e
-  ON e.report = json_extract(j.value, '$[0]') AND e.updated_ms = json_extract(j.value, '$[1]')
-     AND e.content_hash = unhex_(json_extract(j.value, '$[2]'))
-"""
-_SAID_AT = """
-SELECT e.report, e.updated_ms, e.document FROM json_each(?) AS j
-CROSS JOIN events AS e
-  ON e.report = json_extract(j.value, '$[0]') AND e.updated_ms = json_extract(j.value, '$[1]')
-"""
-_FIRST_SEEN = """
-SELECT e.report, e.content_hash FROM json_each(?) AS j
-CROSS JOIN events AS e
-  ON e.report = json_extract(j.value, '$[0]') AND e.content_hash = unhex_(json_extract(j.value, '$[1]'))
-     AND e.updated_stated = 0
-"""
 
 
 class SqliteCatalog(SqlCatalog):
@@ -143,7 +88,7 @@ class SqliteCatalog(SqlCatalog):
         arrivals = [arrival(event) for event in events]
         with self._transaction() as db:
             self._advance(db, claim, next_offset)
-            plan = Plan(_Lookup(db), _counters(db), now_ms=now_ms, new_id=self._new_id)
+            plan = Plan(SqliteLookup(db), _counters(db), now_ms=now_ms, new_id=self._new_id)
             plan.run(arrivals)
             _write(db, plan)
         claim.next_offset = next_offset
@@ -151,7 +96,7 @@ class SqliteCatalog(SqlCatalog):
 
     def judge(self, said: Sequence[Judgement], now_ms: int) -> Ingested:
         with self._transaction() as db:
-            plan = Plan(_Lookup(db), _counters(db), now_ms=now_ms, new_id=self._new_id)
+            plan = Plan(SqliteLookup(db), _counters(db), now_ms=now_ms, new_id=self._new_id)
             plan.judge(said)
             _write(db, plan)
         return plan.ingested()
@@ -168,7 +113,7 @@ class SqliteCatalog(SqlCatalog):
 
     def redirect(self, gone: Sequence[tuple[str, int, ReportName]], now_ms: int) -> None:
         with self._transaction() as db:
-            plan = Plan(_Lookup(db), _counters(db), now_ms=now_ms, new_id=self._new_id)
+            plan = Plan(SqliteLookup(db), _counters(db), now_ms=now_ms, new_id=self._new_id)
             plan.redirect(gone)
             _write(db, plan)
 
@@ -225,48 +170,6 @@ def _prepare(db: Any, _record: object = None) -> None:
     db.create_function("unhex_", 1, bytes.fromhex, deterministic=True)  # SQLite has its own only from 3.41 on
 
 
-class _Lookup(SqlLookup):
-    """`Lookup`, on the connection that holds the write lock."""
-
-    named_query, around_query, called_query, claiming_query = _NAMED, _AROUND, _CALLED, _CLAIMING
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def reporters(self) -> Iterable[Reporter]:
-        return self._db.execute("SELECT mode, source, agency FROM reporters").fetchall()
-
-    def judgements(self) -> Iterable[Judgement]:
-        rows = self._db.execute("SELECT at_ms, mode, one, other, what, who, why FROM judgements").fetchall()
-        return (Judgement(*row) for row in rows)
-
-    def made_by(self, reports: Sequence[int]) -> Iterable[StoredEarthquake]:
-        for row in self._db.execute(_MADE_BY, (_listed(reports),)).fetchall():
-            yield StoredEarthquake(*row)
-
-    def revisions(self, wanted: Sequence[tuple[int, Revision]]) -> Iterable[tuple[int, Revision]]:
-        listed = _listed([(report, updated_ms, digest.hex()) for report, (updated_ms, digest) in wanted])
-        for report, updated_ms, digest in self._db.execute(_REVISIONS, (listed,)):
-            yield report, (updated_ms, digest)
-
-    def said_at(self, wanted: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int, EarthquakeEvent]]:
-        for report, updated_ms, document in self._db.execute(_SAID_AT, (_listed(wanted),)):
-            yield report, updated_ms, decode(document, now_ms=_FAR_FUTURE_MS)
-
-    def first_seen(self, wanted: Sequence[tuple[int, bytes]]) -> Iterable[tuple[int, bytes]]:
-        listed = _listed([(report, digest.hex()) for report, digest in wanted])
-        return self._db.execute(_FIRST_SEEN, (listed,)).fetchall()
-
-    def stored(self, query: str, wanted: Sequence[tuple[str | int, ...]]) -> Iterator[StoredReport]:
-        for report, updated_ms, digest, document, *quake in self._db.execute(query, (_listed(wanted),)):
-            yield StoredReport(report, (updated_ms, digest), decode(document, now_ms=_FAR_FUTURE_MS), *quake)
-
-
-def _listed(rows: Sequence[object]) -> str:
-    """As `json_each` takes them."""
-    return msgspec.json.encode(rows).decode()
-
-
 def _counters(db: sqlite3.Connection) -> Counters:
     return Counters(*db.execute("SELECT last_seq, last_report, last_earthquake FROM feed").fetchone())
 
@@ -281,7 +184,7 @@ def _write(db: sqlite3.Connection, plan: Plan) -> None:
         "UPDATE reports SET earthquake = ?, updated_ms = ?, content_hash = ?, timestamp_ms = ? WHERE report = ?",
         [(r.earthquake, *r.revision, r.event.timestamp_ms, r.report) for r in plan.changed_reports.values()],
     )
-    db.executemany("INSERT OR IGNORE INTO claims (mode, name, report) VALUES (?,?,?)", plan.new_claims)
+    db.executemany("INSERT OR IGNORE INTO claims (mode, name, report) VALUES (?,?,?)", sorted(plan.new_claims))
     db.executemany("INSERT INTO reporters (mode, source, agency) VALUES (?,?,?)", plan.new_reporters)
     db.executemany(
         "INSERT INTO judgements (at_ms, mode, one, other, what, who, why) VALUES (?,?,?,?,?,?,?)",

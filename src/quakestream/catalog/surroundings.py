@@ -26,6 +26,8 @@ class Surroundings:
         self._covered: dict[str, list[tuple[int, int]]] = {}
         self._called: set[CalledName] = set()
         self._claiming: set[CalledName] = set()
+        self._taken: set[int] = set()
+        """The numbers of the reports that were read."""
         self._linked: set[tuple[str, str, tuple[str, ...]]] = set()
 
     def add(self, report: Report) -> None:
@@ -95,10 +97,10 @@ class Surroundings:
 
     def _take(self, rows: Iterable[StoredReport]) -> None:
         for row in rows:
-            event = row.event
-            name = (event.source, event.id, event.mode)
-            if name in self.reports:  # this batch may have changed it: what is stored is older
+            if row.report in self._taken:  # this batch may have changed it: what is stored is older
                 continue
+            self._taken.add(row.report)
+            event = row.event
             origin = self.judgements.on(origin_of(event))
             report = Report(row.report, row.earthquake, row.revision, event, origin)
             report.said = self.judgements.about(origin.identity)

@@ -14,7 +14,6 @@ from sqlalchemy import Connection, Row, func, select, text, tuple_
 
 from quakestream.catalog.dialects import dialect_of
 from quakestream.catalog.documents import Earthquake, earthquake_document, preferred_report
-from quakestream.catalog.reading import ReadLookup
 from quakestream.catalog.schema import changes, earthquakes, reports
 from quakestream.catalog.surroundings import Surroundings
 from quakestream.event import make_plain
@@ -136,7 +135,7 @@ def _grouping(connection: Connection, limits: Limits, on_progress: OnProgress) -
 
 
 def _window(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]], limits: Limits) -> Iterator[str]:
-    near = Surroundings(ReadLookup(connection))
+    near = Surroundings(dialect_of(connection).lookup(connection))
     names = [(row.source, row.id, row.mode) for row in rows]
     near.read_named(set(names))
     stored = [near.reports[name] for name in names if name in near.reports]  # the others' fault is told above

@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql as on_postgresql
 from sqlalchemy.dialects import sqlite as on_sqlite
 
 from quakestream.catalog.dialects import postgresql, sqlite
+from quakestream.catalog.lookup import Lookup
 
 
 class Dialect(Protocol):
@@ -24,6 +25,9 @@ class Dialect(Protocol):
 
     def begin_reading(self, connection: sa.Connection) -> None:
         """Have all that is read on this connection be of one moment."""
+
+    def lookup(self, connection: sa.Connection) -> Lookup:
+        """What is near an earthquake, for whoever only reads."""
 
     def hold(self, connection: sa.Connection, table: sa.Table, lock: int) -> None:
         """Have a table alone, against others who ask so with the same number, until the transaction ends."""

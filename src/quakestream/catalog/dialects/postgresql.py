@@ -9,12 +9,18 @@ import sqlalchemy as sa
 from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert as insert  # noqa: PLC0414 - this dialect's own
 
+from quakestream.catalog.lookup import Lookup
+from quakestream.catalog.reading import ReadLookup
 from quakestream.catalog.schema import earthquakes
 from quakestream.seismology.geodesy import EARTH_RADIUS_KM
 
 
 def begin_reading(connection: sa.Connection) -> None:
     pass
+
+
+def lookup(connection: sa.Connection) -> Lookup:
+    return ReadLookup(connection)
 
 
 def hold(connection: sa.Connection, table: sa.Table, lock: int) -> None:  # noqa: ARG001 - the number is enough

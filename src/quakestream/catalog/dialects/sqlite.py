@@ -2,21 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy import and_, or_, select
 from sqlalchemy.dialects.sqlite import insert as insert  # noqa: PLC0414 - this dialect's own
 
+from quakestream.catalog.documents import Revision
+from quakestream.catalog.judgements import Judgement
+from quakestream.catalog.lookup import Lookup, Reporter, SqlLookup, StoredEarthquake, StoredReport, stored_event
 from quakestream.catalog.schema import CELL, cells_of, earthquakes
+from quakestream.event import EarthquakeEvent
 from quakestream.seismology import geodesy
 
 MAX_CELLS: Final = 1_000
 
+# CROSS JOIN keeps SQLite to this order of loops: it has no statistics to find it by itself
+_STORED = """
+SELECT r.report, r.updated_ms, r.content_hash, e.document, q.earthquake, q.id, q.revision, q.seq, q.first_seen_ms,
+       q.deleted
+FROM (SELECT DISTINCT earthquake FROM ({})) AS w
+CROSS JOIN earthquakes AS q ON q.earthquake = w.earthquake
+CROSS JOIN reports AS r ON r.earthquake = w.earthquake
+CROSS JOIN events AS e ON e.report = r.report AND e.updated_ms = r.updated_ms AND e.content_hash = r.content_hash
+"""
+_NAMED = _STORED.format("""
+SELECT k.earthquake FROM json_each(?) AS j CROSS JOIN reports AS k
+  ON k.source = json_extract(j.value, '$[0]') AND k.id = json_extract(j.value, '$[1]')
+     AND k.mode = json_extract(j.value, '$[2]')
+""")
+_AROUND = _STORED.format("""
+SELECT k.earthquake FROM json_each(?) AS j CROSS JOIN reports AS k
+  ON k.mode = json_extract(j.value, '$[0]')
+     AND k.timestamp_ms BETWEEN json_extract(j.value, '$[1]') AND json_extract(j.value, '$[2]')
+""")
+_CALLED = _STORED.format("""
+SELECT k.earthquake FROM json_each(?) AS j CROSS JOIN reports AS k
+  ON k.id = json_extract(j.value, '$[1]') AND +k.mode = json_extract(j.value, '$[0]')
+""")
+_CLAIMING = _STORED.format("""
+SELECT k.earthquake FROM json_each(?) AS j
+CROSS JOIN claims AS c ON c.name = json_extract(j.value, '$[1]') AND c.mode = json_extract(j.value, '$[0]')
+CROSS JOIN reports AS k ON k.report = c.report
+""")
+_MADE_BY = """
+SELECT e.report, q.earthquake, q.id, q.mode, q.revision, q.seq, q.first_seen_ms, q.deleted, q.merged_into
+FROM json_each(?) AS j
+CROSS JOIN events AS e ON e.report = j.value
+CROSS JOIN changes AS c ON c.seq = e.seq
+CROSS JOIN earthquakes AS q ON q.earthquake = c.earthquake
+WHERE NOT EXISTS (SELECT 1 FROM changes AS f WHERE f.earthquake = c.earthquake AND f.seq < c.seq)
+"""
+_REVISIONS = """
+SELECT e.report, e.updated_ms, e.content_hash FROM json_each(?) AS j
+CROSS JOIN events AS e
+  ON e.report = json_extract(j.value, '$[0]') AND e.updated_ms = json_extract(j.value, '$[1]')
+     AND e.content_hash = unhex_(json_extract(j.value, '$[2]'))
+"""
+_SAID_AT = """
+SELECT e.report, e.updated_ms, e.document FROM json_each(?) AS j
+CROSS JOIN events AS e
+  ON e.report = json_extract(j.value, '$[0]') AND e.updated_ms = json_extract(j.value, '$[1]')
+"""
+_FIRST_SEEN = """
+SELECT e.report, e.content_hash FROM json_each(?) AS j
+CROSS JOIN events AS e
+  ON e.report = json_extract(j.value, '$[0]') AND e.content_hash = unhex_(json_extract(j.value, '$[1]'))
+     AND e.updated_stated = 0
+"""
+
 
 def begin_reading(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN")  # a reader's snapshot lasts a statement otherwise
+
+
+def lookup(connection: sa.Connection) -> Lookup:
+    driver: Any = connection.connection.driver_connection
+    return SqliteLookup(driver)
 
 
 def hold(connection: sa.Connection, table: sa.Table, lock: int) -> None:  # noqa: ARG001 - one lock for the file
@@ -60,3 +125,45 @@ def disk_bytes(connection: sa.Connection, *, used: bool = False) -> int:
 def vacuum(connection: sa.Connection) -> None:
     connection.execute(sa.text("VACUUM"))
     connection.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)"))  # else the log keeps the room that the file gave
+
+
+class SqliteLookup(SqlLookup):
+    """`Lookup`, on the connection that holds the write lock, or on one that reads."""
+
+    named_query, around_query, called_query, claiming_query = _NAMED, _AROUND, _CALLED, _CLAIMING
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def reporters(self) -> Iterable[Reporter]:
+        return self._db.execute("SELECT mode, source, agency FROM reporters").fetchall()
+
+    def judgements(self) -> Iterable[Judgement]:
+        rows = self._db.execute("SELECT at_ms, mode, one, other, what, who, why FROM judgements").fetchall()
+        return (Judgement(*row) for row in rows)
+
+    def made_by(self, reports: Sequence[int]) -> Iterable[StoredEarthquake]:
+        for row in self._db.execute(_MADE_BY, (_listed(reports),)).fetchall():
+            yield StoredEarthquake(*row)
+
+    def revisions(self, wanted: Sequence[tuple[int, Revision]]) -> Iterable[tuple[int, Revision]]:
+        listed = _listed([(report, updated_ms, digest.hex()) for report, (updated_ms, digest) in wanted])
+        for report, updated_ms, digest in self._db.execute(_REVISIONS, (listed,)):
+            yield report, (updated_ms, digest)
+
+    def said_at(self, wanted: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int, EarthquakeEvent]]:
+        for report, updated_ms, document in self._db.execute(_SAID_AT, (_listed(wanted),)):
+            yield report, updated_ms, stored_event(document)
+
+    def first_seen(self, wanted: Sequence[tuple[int, bytes]]) -> Iterable[tuple[int, bytes]]:
+        listed = _listed([(report, digest.hex()) for report, digest in wanted])
+        return self._db.execute(_FIRST_SEEN, (listed,)).fetchall()
+
+    def stored(self, query: str, wanted: Sequence[tuple[str | int, ...]]) -> Iterator[StoredReport]:
+        for report, updated_ms, digest, document, *quake in self._db.execute(query, (_listed(wanted),)):
+            yield StoredReport(report, (updated_ms, digest), document, *quake)
+
+
+def _listed(rows: Sequence[object]) -> str:
+    """As `json_each` takes them."""
+    return msgspec.json.encode(rows).decode()
