@@ -14,6 +14,7 @@ from quakestream.errors import Rejected
 from quakestream.event import EarthquakeEvent, iso_time
 from quakestream.formats import Note
 from quakestream.formats.fields import epoch_ms
+from quakestream.seismology.origin import origin_of
 from tests.formats.reading import DATA, entries, refusal
 from tests.formats.test_agencies import everything
 from tests.sizes import size
@@ -173,6 +174,26 @@ def test_a_day_without_a_time_in_columns_of_its_own_is_none() -> None:
     events, [problem] = entries(text, source="x")
     assert iso_time(events[0].timestamp_ms) == "1356-10-18T21:00:00.000Z"
     assert "time" in problem.reason
+
+
+@pytest.mark.parametrize(
+    ("heading", "row", "coarse"),
+    [
+        ("time", "2024-03-05 01:02", True),
+        ("time", "2024-03-05T01:02Z", True),
+        ("time", "05.03.2024 01:02 UTC", True),
+        ("date,time", "2024-03-05,01:02", True),
+        ("year,month,day,hour,minute", "2024,3,5,1,2", True),
+        ("year,month,day,hour,minute,second", "2024,3,5,1,2,", True),
+        ("year,month,day,hour,minute,second", "2024,3,5,1,2,0", False),
+        ("time", "2024-03-05 01:02:00", False),
+        ("date,time", "2024-03-05,01:02:00.0", False),
+    ],
+)
+def test_a_time_without_seconds_is_any_of_its_minute(heading: str, row: str, coarse: bool) -> None:
+    [event] = read(f"{heading},lat,lon\n{row},1,1\n")
+    assert iso_time(event.timestamp_ms) == "2024-03-05T01:02:00.000Z"
+    assert (origin_of(event).time_resolution_s == 60.0) is coarse
 
 
 def test_why_a_table_is_refused() -> None:

@@ -2,7 +2,8 @@
 
 Columns are found by the names that people give them (`lat`, `Latitude`, `time_string`, `Mw`), or by those that the user
 gives (`columns`); nothing is guessed where two may be meant. A time may stand in several columns: a date and a time, or
-year to second as in Italy's HORUS. Numbers may have decimal commas. What a table does not say is null.
+year to second as in Italy's HORUS. One without seconds is any of its minute (`timeResolution`). Numbers may have
+decimal commas. What a table does not say is null.
 
 A table does not say whose reports these are: the user does (`source`). A row without an id gets one from its content
 (`fields.content_id`); the second of two rows that are wholly alike is another earthquake with `-2` behind it.
@@ -79,6 +80,8 @@ _MOST_REMEMBERED: Final = 1_000_000
 _SAME_MS: Final = 600_000
 _SAME_DEGREES: Final = 3.0
 """Rows of one id that say when they were revised, and are further apart, are not one earthquake."""
+_DATE_AND_TIME: Final = 2
+_NO_SECONDS: Final = re.compile(r"(?:^|[T\s])\d{1,2}:\d\d\s*(?:Z|UTC?|GMT)?$", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"[+-]?[\d.,]+([eE][+-]?\d+)?")
 NO_SOURCE: Final = "it does not say whose reports these are: name them, as in `quakestream catalog import --source sed`"
 
@@ -319,7 +322,18 @@ class Columns:
             "place": cell("place"),
             "agency": cell("agency"),
         }
+        if self._to_the_minute(row):
+            document["timeResolution"] = 60
         return document | {name: lenient(faults, name, number, cell(name)) for name in _NUMBERS}
+
+    def _to_the_minute(self, row: Sequence[str]) -> bool:
+        """Whether it says no seconds: it may be any of that minute."""
+        if places := self._places.get("time"):
+            return len(places) <= _DATE_AND_TIME and _NO_SECONDS.search(row[places[-1]].strip()) is not None
+        second = self._places.get("second")
+        return said(row[self._places["minute"][0]] if "minute" in self._places else "") is not None and (
+            second is None or said(row[second[0]]) is None
+        )
 
     def _time_ms(self, row: Sequence[str]) -> int:
         places = self._places.get("time")
@@ -327,7 +341,7 @@ class Columns:
             return moment_ms(*(row[self._places[name][0]] if name in self._places else "" for name in _CLOCK))
         places = (*self._places.get("date", ()), *places)
         cells = [row[place].strip() for place in places]
-        if len(cells) > 2:
+        if len(cells) > _DATE_AND_TIME:
             return moment_ms(*cells)
         if not all(cells):
             raise ValueError("the date or the time of the day is missing")
