@@ -89,15 +89,16 @@ class TestScedc:
             ("14566836", "9" * 20),
             ("36.032 -117.782", " 0.000   0.000"),
             ("2010/01/01", "2999/01/01"),
+            (":54.48", ":1e999"),
         ],
     )
     def test_a_line_is_read_in_short_as_it_is_at_length(
         self, monkeypatch: pytest.MonkeyPatch, old: str, new: str
     ) -> None:
         line = LINE.replace(old, new) if old else LINE
-        short = everything(line * 2, now_ms=AT_MS)
+        short = everything(line * 2, now_ms=AT_MS, form="scedc")
         monkeypatch.setattr(scedc, "_plain_event", lambda *_: None)
-        assert everything(line * 2, now_ms=AT_MS) == short
+        assert everything(line * 2, now_ms=AT_MS, form="scedc") == short
         assert {type(entry.location.latitude) for entry in short if isinstance(entry, EarthquakeEvent)} <= {float}
 
     @sized

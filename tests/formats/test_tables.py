@@ -237,6 +237,7 @@ def test_zmap() -> None:
         text + "13 42 2009 13 6 6.3 10.2 1 32 40.4\n13 42 2009\n13 42 2009 4 6 6 10 NaN 0 0\n", source="x"
     )
     assert len(problems) == 3
+    assert "Tried were" in refusal("9" * 400 + " 42 2009 4 6 6.3 10.2 1 32 40.4\n")
 
 
 TEXT = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp"), blacklist_characters='"'), max_size=8)

@@ -90,7 +90,7 @@ def _plain_event(line: bytes, mode: Mode, now_ms: int | None) -> EarthquakeEvent
     try:
         time_ms = _epoch_ms(date.decode(), time.decode())
         magnitude, latitude, longitude, depth_km = map(float, (magnitude_, latitude_, longitude_, depth))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if not (
         -90.0 <= latitude <= 90.0

@@ -43,7 +43,7 @@ def _is_row(line: str) -> bool:
         place = [decimal(cell) for cell in cells[:5]]
         for cell in cells[5:]:
             decimal(said(cell))
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
     if None in place:
         return False
