@@ -15,6 +15,7 @@ from quakestream.errors import Rejected
 from quakestream.event import EarthquakeEvent, iso_ms, iso_time
 from quakestream.formats import Entry, Note, Problem, Withdrawal, read
 from quakestream.formats.mapping import MAX_TEXT, FeedMapping
+from quakestream.seismology.origin import origin_of
 from quakestream.sources.feed import FeedOptions
 from tests.formats.reading import DATA, ROOT
 
@@ -139,6 +140,14 @@ def test_lengths(value: Any, option: dict[str, str], expected: float) -> None:
 def test_times(value: Any, option: dict[str, str], zone: str) -> None:
     event = one(item(t=value), fields={"time": {"path": "t"} | option}, timezone=zone)
     assert iso_time(event.timestamp_ms) == AT
+
+
+def test_times_to_the_minute_say_so() -> None:
+    event = one(
+        item(t="01.03.2026 01:02"), fields={"time": {"path": "t", "format": "%d.%m.%Y %H:%M"}}, timeResolutionS=60
+    )
+    assert origin_of(event).time_resolution_s == 60.0
+    assert origin_of(one(item())).time_resolution_s == 0.0
 
 
 def test_a_date_and_a_time_apart() -> None:
@@ -324,6 +333,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"fields": PLACED | {"time": {"path": "t", "timezone": "../../etc/passwd"}}}, "fields.time"),
     ({"fields": PLACED, "timezone": "/etc/passwd"}, "timezone"),
     ({"fields": PLACED, "format": "csv"}, "format"),
+    ({"fields": PLACED, "timeResolutionS": 61}, "timeResolutionS"),
     ({"fields": PLACED, "items": "a..b"}, "items"),
     ({"fields": PLACED, "where": {"a..b": ["x"]}}, "where.a..b"),
     ({"fields": PLACED, "where": {"a": []}}, "where.a"),

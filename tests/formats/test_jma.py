@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quakestream.errors import Rejected
-from quakestream.event import EarthquakeEvent, iso_ms, iso_time
+from quakestream.event import EarthquakeEvent, Location, iso_ms, iso_time
 from quakestream.formats import Entry, Note, Problem, Withdrawal, read, sniff
+from quakestream.seismology.association import group
+from quakestream.seismology.origin import origin_of
 
 NOW_MS = iso_ms("2026-06-28T12:00:00Z")
 LOCATED = "震源・震度情報"
@@ -199,6 +203,23 @@ def test_one_bad_bulletin_keeps_none_out() -> None:
 def test_what_is_no_list_is_refused(body: bytes) -> None:
     with pytest.raises(Rejected):
         list(read(io.BytesIO(body), mode="actual", now_ms=NOW_MS, form="jma"))
+
+
+def test_it_is_one_earthquake_with_what_others_say_to_the_second() -> None:
+    """Also with the agency's own solution, as the EMSC relays it: the time there is 59 s later, the place exact."""
+    event = one(mag="3.6")
+    relayed = msgspec.structs.replace(
+        event,
+        source="emsc",
+        id="20260627_0000101",
+        timestamp_ms=event.timestamp_ms + 59_000,
+        extra={},
+        location=Location(40.23, 142.37, 41.0),
+    )
+    others = msgspec.structs.replace(relayed, source="usgs", id="us7000abcd", agency="us", magnitude=4.1)
+    origins = [origin_of(each) for each in (event, relayed, others)]
+    for order in itertools.permutations(origins):
+        assert len(group(list(order))) == 1
 
 
 ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just([]) | st.just({})

@@ -199,6 +199,9 @@ class FeedMapping(_Model):
         max_length=40, description="Path of each field, or `{path, pattern, unit, format, timezone, words}`."
     )
     timezone: str = Field("UTC", max_length=60, description="Of times whose text says no zone.")
+    time_resolution_s: float | None = Field(
+        None, gt=0, le=60, description="To how many seconds its times are: 60 where it says minutes alone."
+    )
     where: dict[Path, Annotated[list[str], Field(min_length=1, max_length=50)]] = Field(
         default_factory=dict, max_length=5, description="Which items count: path, and the texts that are taken."
     )
@@ -285,6 +288,7 @@ class Fields:
     def __init__(self, mapping: FeedMapping, form: Form) -> None:
         usual = USUAL[form]
         zone = zone_of(mapping.timezone)
+        self._beside = {} if mapping.time_resolution_s is None else {"timeResolution": mapping.time_resolution_s}
         self._where = [(path, steps(path), frozenset(texts)) for path, texts in mapping.where.items()]
         self._fields = [
             _Field(
@@ -322,7 +326,7 @@ class Fields:
         }
         location = {name: found.pop(name, None) for name in ("latitude", "longitude", "depth")}
         needed = {"id": found.get("id"), "magnitude": found.get("magnitude"), "timestamp": found.pop("time", None)}
-        return found | needed | {"location": location}
+        return found | needed | self._beside | {"location": location}
 
 
 def _text(value: Any) -> str | None:
