@@ -336,7 +336,7 @@ class _App(FastAPI):
             for _, _, operation in _operations(schema):
                 if operation["responses"].pop("422", None):
                     described = operation["responses"].setdefault("400", {"description": "Bad Request"})
-                    described["content"] = {PROBLEM_JSON: {"schema": PROBLEM_SCHEMA}}
+                    described.setdefault("content", {PROBLEM_JSON: {"schema": PROBLEM_SCHEMA}})
             for path, method, operation in _operations(schema):
                 if not path.startswith("/health/"):  # what `guards` answers, wherever it stands before the app
                     kept_out = problems(421) if method == "GET" else problems(403, 421)

@@ -14,6 +14,7 @@ from quakestream.api.alerting.routes import alerts_router
 from quakestream.api.app import consumer_app
 from quakestream.api.earthquakes import earthquakes_router
 from quakestream.api.exposure import exposure_router
+from quakestream.api.fdsn import fdsn_router
 from quakestream.api.feeds import feeds_router
 from quakestream.api.page import dashboard_router
 from quakestream.api.places import places_router
@@ -56,6 +57,7 @@ class Consumer(PushServer):
             earthquakes_router(catalog),
             status_router(catalog, board, dict, lambda: self._now_ms),
             feeds_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender),
+            fdsn_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender),
             places_router(),
             dashboard_router(),
         ]

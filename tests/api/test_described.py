@@ -24,10 +24,13 @@ from tests.sizes import DATABASES, size, sized
 
 KEY: Final = "0123456789abcdef"
 CLIENT = httpx.Client(trust_env=False, timeout=20, limits=httpx.Limits(max_keepalive_connections=0))
-BODIES_MEAN_MORE: Final = {PATH, f"{PATH}/preview", f"{PATH}/{{id_}}", f"{PATH}/{{id_}}/portfolio"}
-"""A subscription names time zones, countries, regions and channels, which no schema lists; a CSV has none."""
+BODIES_MEAN_MORE: Final = {
+    *(PATH, f"{PATH}/preview", f"{PATH}/{{id_}}", f"{PATH}/{{id_}}/portfolio"),
+    *("/fdsnws/event/1/query", "/fdsnws/event/1/count"),
+}
+"""A subscription names time zones, countries, regions and channels, which no schema lists; a CSV and lines have none."""
 PLACE: Final = ("latitude", "longitude")
-OPAQUE: Final = {"cursor", "lastEventId", "Last-Event-ID"}
+OPAQUE: Final = {"cursor", "lastEventId", "Last-Event-ID", "asof"}
 
 
 @pytest.fixture(scope="module", params=DATABASES)
@@ -46,13 +49,20 @@ def consumer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 def at_peace(query: dict[str, Any]) -> dict[str, Any]:
     """What OpenAPI can't say of parameters: which belong together, which of two is the greater, what a cursor is."""
     query = {name: value for name, value in query.items() if name not in OPAQUE}
-    for name in ("magnitude", "depth", "latitude", "radiuskm"):
+    if {"latitude", "longitude"} <= query.keys() and {"minradius", "maxradius"} & query.keys():
+        query = {name: value for name, value in query.items() if name not in {"minradiuskm", "maxradiuskm"}}
+    else:
+        query = {name: value for name, value in query.items() if name not in {"minradius", "maxradius"}}
+    for side, other in (("minlongitude", "maxlongitude"), ("maxlongitude", "minlongitude")):
+        if abs(float(query.get(side, 0))) > 180 and other not in query:
+            del query[side]
+    for name in ("magnitude", "depth", "latitude", "radius", "radiuskm"):
         least, most = f"min{name}", f"max{name}"
         if least in query and most in query:
             query[least], query[most] = sorted((query[least], query[most]), key=float)
     if {"starttime", "endtime"} <= query.keys():
         del query["endtime"]
-    radius = {"minradiuskm", "maxradiuskm"}
+    radius = {"minradiuskm", "maxradiuskm", "minradius", "maxradius"}
     if {bool(radius & query.keys()), *(name in query for name in PLACE)} == {True, False}:
         query = {name: value for name, value in query.items() if name not in {*radius, *PLACE}}
     beginnings = [name for name in ("since", "sinceTime", "snapshot") if query.get(name) not in {None, "false", False}]

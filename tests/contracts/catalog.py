@@ -5,7 +5,7 @@ import random
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -17,8 +17,10 @@ from quakestream.catalog import (
     Ingested,
     LoggedEvent,
     LogPartition,
+    Orderby,
     StoredPosition,
 )
+from quakestream.catalog.matching import matches, standing_of
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.verifying import faults
 from quakestream.errors import Fenced, Gap, OffsetLost, Rejected
@@ -654,6 +656,141 @@ class CatalogContract:
             for e in events
         )
         assert catalog.count(EarthquakeFilter(**box)) == len(self.listed(catalog, **box))
+
+    def test_what_reports_say_is_filtered_in_sql_as_in_memory(self, catalog: Catalog, writer: Writer) -> None:
+        chance = random.Random(9)
+        for at_ms in (NOW_MS, NOW_MS + 1000, NOW_MS + 2000):
+            writer.write(
+                *(
+                    event(
+                        f"{agency}{chance.randrange(20)}",
+                        source=chance.choice(["usgs", "emsc"]),
+                        agency=chance.choice([None, agency.upper()]),
+                        type=chance.choice(["earthquake", "Quarry_Blast", "quarry blast", "ice-quake"]),
+                        magnitudeType=chance.choice([None, "ml", "Mww"]),
+                        magnitude=chance.choice([None, 1.5, 4.5]),
+                        status=chance.choice(["automatic", "automatic", "deleted"]),
+                        updated=at_ms + chance.randrange(1000),
+                        odd="a\0b",
+                    )
+                    for agency in ("us", "nn", "ci") * 8
+                ),
+                now_ms=at_ms,
+            )
+        everything = list(catalog.every(EarthquakeFilter(includedeleted=True)))
+        asked: list[dict[str, Any]] = [
+            {"source": "emsc"},
+            {"source": "em"},
+            {"contributor": "US"},
+            {"contributor": "emsc"},
+            {"eventtype": "quarry blast, Ice Quake"},
+            {"eventtype": "explosion"},
+            {"magnitudetype": "ML", "includedeleted": True},
+            {"includedeleted": "only"},
+            {"updatedafter_ms": NOW_MS},
+            {"updatedafter_ms": NOW_MS + 1999, "includedeleted": True},
+            {"updatedafter_ms": NOW_MS + 2000, "includedeleted": True},
+            {"source": "usgs", "contributor": "nn", "magnitudetype": "mww", "includedeleted": True},
+        ]
+        for fields in asked:
+            wanted = EarthquakeFilter(**fields)
+            expected = {e for e in everything if matches(wanted, standing_of(e))}
+            assert set(catalog.every(wanted)) == expected, fields
+            assert catalog.count(wanted) == len(expected)
+        assert len(list(catalog.every(EarthquakeFilter(source="emsc")))) > 5
+
+    def test_every_order_pages_without_hole_or_double(self, catalog: Catalog, writer: Writer) -> None:
+        chance = random.Random(3)
+        sizes = [None, 1.0, 2.5, 2.5, 4.0]
+        for i in range(30):
+            writer.write(event(f"a{i}", timestamp=NOW_MS - chance.randrange(9) * 3_600_000, magnitude=sizes[i % 5]))
+        shown = {e["id"]: e for e in self.listed(catalog)}
+        for order in get_args(Orderby):
+            seen: list[bytes] = []
+            cursor = None
+            while True:
+                page = catalog.earthquakes(EarthquakeFilter(), 7, cursor, order)
+                seen += page.earthquakes
+                cursor = page.next_cursor
+                if cursor is None:
+                    break
+                with pytest.raises(Rejected, match="cursor"):
+                    catalog.earthquakes(EarthquakeFilter(), 7, cursor, "time" if order != "time" else "magnitude")
+            found = [msgspec.json.decode(one) for one in seen]
+            assert len(found) == 30
+            assert {one["id"] for one in found} == shown.keys()
+            sign = 1 if order.endswith("-asc") else -1
+            if order.startswith("time"):
+                assert [e["timestamp"] for e in found] == sorted(
+                    (e["timestamp"] for e in found), key=lambda t: sign * t
+                )
+            else:
+                keys = [(e["magnitude"] is None, sign * (e["magnitude"] or 0), -e["timestamp"]) for e in found]
+                assert keys == sorted(keys)
+            selected = catalog.select(EarthquakeFilter(), limit=11, offset=8, orderby=order)
+            assert [told.document for told in catalog.told(selected.seqs, selected.at_seq)] == seen[7:18]
+
+    def test_as_of_a_change_is_what_was_live_then(self, catalog: Catalog, writer: Writer) -> None:
+        chance = random.Random(5)
+        live: dict[int, dict[str, list[bytes]]] = {}
+        filters = {
+            "all": EarthquakeFilter(),
+            "large": EarthquakeFilter(minmagnitude=3.0, source="usgs"),
+            "boxed": EarthquakeFilter(minlatitude=38, maxlatitude=39, minlongitude=-119.5, maxlongitude=-118.5),
+            "gone": EarthquakeFilter(includedeleted="only"),
+        }
+        for n, one in enumerate(tangle(chance)):
+            writer.write(one)
+            if n % 8:
+                continue
+            live[catalog.feed().last_seq] = {
+                f"{name} {order}": [msgspec.json.encode(e) for e in self.in_order(catalog, wanted, order)]
+                for name, wanted in filters.items()
+                for order in ("time", "magnitude-asc")
+            }
+        for at_seq, answers in live.items():
+            for name, wanted in filters.items():
+                for order in ("time", "magnitude-asc"):
+                    found = catalog.select(wanted, limit=1000, orderby=order, asof_seq=at_seq)
+                    told = [
+                        msgspec.json.encode(msgspec.json.decode(t.document)) for t in catalog.told(found.seqs, at_seq)
+                    ]
+                    assert told == answers[f"{name} {order}"], (at_seq, name, order)
+                    assert catalog.count_selected(wanted, asof_seq=at_seq)[1] == len(told)
+                    pages = [
+                        catalog.select(wanted, limit=2, offset=offset, orderby=order, asof_seq=at_seq).seqs
+                        for offset in range(1, len(told) + 3, 2)
+                    ]
+                    assert [seq for page in pages for seq in page] == list(found.seqs)
+        with pytest.raises(Rejected, match="no change"):
+            catalog.select(EarthquakeFilter(), limit=1, asof_seq=catalog.feed().last_seq + 1)
+
+    def in_order(self, catalog: Catalog, wanted: EarthquakeFilter, orderby: Orderby) -> list[dict[str, Any]]:
+        return [msgspec.json.decode(e) for e in catalog.earthquakes(wanted, 1000, None, orderby).earthquakes]
+
+    def test_what_other_reports_said_by_then_is_told(self, catalog: Catalog, writer: Writer) -> None:
+        writer.write(shock("nn1", magnitude=4.0), shock("us1", ids=["nn1"], magnitude=4.2, status="reviewed"))
+        found = catalog.select(EarthquakeFilter(), limit=10)
+        (told,) = catalog.told(found.seqs, found.at_seq, others=True)
+        assert msgspec.json.decode(told.document)["preferred"] == "usgs:us1"
+        assert [msgspec.json.decode(other)["magnitude"] for other in told.others] == [4.0]
+        writer.write(shock("nn1", magnitude=4.1, updated=UPDATED_MS + 5000))
+        (told,) = catalog.told(found.seqs, found.at_seq, others=True)
+        assert [msgspec.json.decode(other)["magnitude"] for other in told.others] == [4.0]
+        now = catalog.select(EarthquakeFilter(), limit=10)
+        (told,) = catalog.told(now.seqs, now.at_seq, others=True)
+        assert [msgspec.json.decode(other)["magnitude"] for other in told.others] == [4.1]
+
+    def test_as_of_what_was_pruned_is_refused(self, catalog: Catalog, writer: Writer) -> None:
+        writer.write(event("a1"), now_ms=NOW_MS)
+        then = catalog.feed().last_seq
+        writer.write(event("a1", updated=NOW_MS, magnitude=5.0), now_ms=NOW_MS + 1)
+        catalog.prune(NOW_MS + 10, 100)
+        with pytest.raises(Rejected, match="no longer known"):
+            catalog.select(EarthquakeFilter(), limit=10, asof_seq=then)
+        found = catalog.select(EarthquakeFilter(), limit=10)
+        assert len(catalog.told(found.seqs, found.at_seq)) == 1
+        assert msgspec.json.decode(catalog.told([then], then)[0].document)["magnitude"] == 5.0
 
     def test_boxes_are_exact_however_near_an_earthquake_lies_to_their_edge(
         self, catalog: Catalog, writer: Writer

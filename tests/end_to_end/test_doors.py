@@ -84,6 +84,14 @@ open    GET /api/v1/earthquakes/{name}/map.png
 open    GET /api/v1/earthquakes/{name}
 open    GET /api/v1/travel-times
 open    GET /api/v1/status
+open    GET /fdsnws/event/1/query
+open    POST /fdsnws/event/1/query
+open    GET /fdsnws/event/1/count
+open    POST /fdsnws/event/1/count
+open    GET /fdsnws/event/1/version
+open    GET /fdsnws/event/1/catalogs
+open    GET /fdsnws/event/1/contributors
+open    GET /fdsnws/event/1/application.wadl
 open    GET /feeds/atom
 open    GET /feeds/cap.atom
 open    GET /feeds/cap/{earthquake_id}.xml

@@ -76,13 +76,13 @@ def earthquakes_router(catalog: Catalog) -> APIRouter:
 
     @router.get(
         "/earthquakes",
-        summary="Earthquakes, newest first",
+        summary="Earthquakes, newest first unless asked otherwise",
         responses={200: {"model": EarthquakeList}, **problems(503)},
     )
     @router.get("/earthquakes/", include_in_schema=False)
     def earthquakes(wanted: Annotated[ListParameters, Query()]) -> Response:
         """`{"earthquakes": […], "next": cursor or null}`; the cursor is given back as `cursor=`."""
-        return _list(catalog.earthquakes(wanted.wanted(), wanted.limit, wanted.cursor))
+        return _list(catalog.earthquakes(wanted.wanted(), wanted.limit, wanted.cursor, wanted.orderby))
 
     @router.get("/earthquakes/count", summary="Number of earthquakes", responses=problems(503))
     def count(wanted: Annotated[FilterParameters, Query()]) -> dict[str, int]:

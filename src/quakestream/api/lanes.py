@@ -14,11 +14,12 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quakestream import telemetry
 from quakestream.catalog import visits
-from quakestream.web import problem
+from quakestream.web import BODY_TIMEOUT_S, MAX_BODY_BYTES, problem
 
 WAIT_S: Final = 5.0
 """How long a request waits for its turn."""
@@ -39,12 +40,17 @@ SIZES: Final = {"dear": Size(2, 30), "list": Size(4, 100), "one": Size(6, 400)}
 """Together with snapshots no more than `visits.CONNECTIONS` at once."""
 _DEAR: Final = re.compile(
     r"/api/v1/(exceedances|exposure|scenario|earthquakes/count|earthquakes/.+/(map\.png|exposure))"
-    r"|/feeds/(?!cap/).*|/fdsnws/.*|/earthquakes/feed/.*"
+    r"|/feeds/(?!cap/).*|/fdsnws/event/1/(query|count)"
 )
 _LIST: Final = re.compile(r"/api/v1/earthquakes/?")
-_ONE: Final = re.compile(r"/api/v1/(status|travel-times|places|earthquakes/(?!stream$|ws$).+)|/feeds/cap/.*")
-_LARGE: Final = re.compile(rb"radiuskm=|limit=\d{4,}")
-"""In the query of a list: each earthquake's distance is computed, or there are a thousand and more."""
+_ONE: Final = re.compile(
+    r"/api/v1/(status|travel-times|places|earthquakes/(?!stream$|ws$).+)|/feeds/cap/.*|/fdsnws/event/1/(catalogs|contributors)"
+    r"|/earthquakes/feed/v1\.0/detail/.*"
+)
+_POSTED: Final = re.compile(r"/fdsnws/event/1/(query|count)")
+"""What may be asked by POST too: its body is read before it waits for a lane."""
+_LARGE: Final = re.compile(rb"radius(km)?=|limit=\d{4,}|(type|contributor)=|orderby=magnitude")
+"""In the query of a list: each earthquake is looked at, or there are a thousand and more."""
 
 
 def lane_of(path: str, query: bytes) -> str | None:
@@ -96,13 +102,20 @@ class Lanes:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request when it is its turn."""
         name = None
+        body = b""
         if scope["type"] == "http" and scope["method"] in ("GET", "HEAD"):
             name = lane_of(scope["path"], scope["query_string"])
+        elif scope["type"] == "http" and scope["method"] == "POST" and _POSTED.fullmatch(scope["path"]):
+            try:
+                name, body = "dear", await _whole(receive)
+            except HTTPException as error:
+                await problem(error.status_code, str(error.detail), {"Connection": "close"})(scope, receive, send)
+                return
         if name is None:
             await self._app(scope, receive, send)
             return
         lane = self._lanes[name]
-        client = _Client(receive)
+        client = _Client(receive, body)
         watching = asyncio.create_task(client.watch(), name="request")
         try:
             entering = asyncio.create_task(lane.enter(), name="lane")
@@ -133,23 +146,52 @@ class Lanes:
         with contextlib.ExitStack() as place:
             place.callback(lane.leave)
 
+            late = False
+
             async def send_on(message: Message) -> None:
-                place.close()  # the answer is made
+                nonlocal late
+                if message["type"] == "http.response.start":
+                    late = visit.over()
+                    place.close()  # the answer is made, or is made piece by piece from here on (`api/pieces.py`)
                 await send(message)
 
             with visits.visiting(visit):
                 await self._app(scope, client.receive, send_on)
         if client.gone.is_set():
             telemetry.READS_ENDED.labels(lane.name, "left").inc()
-        elif visit.over():
+        elif late:
             telemetry.READS_ENDED.labels(lane.name, "late").inc()
+
+
+async def _whole(receive: Receive) -> bytes:
+    """The body of a request.
+
+    Raises:
+        HTTPException: it is too large, or does not come.
+    """
+    body = b""
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise HTTPException(400, "the body broke off")
+                part: bytes = message.get("body", b"")
+                body += part
+                if len(body) > MAX_BODY_BYTES:
+                    raise HTTPException(413, f"a body has at most {MAX_BODY_BYTES} bytes")
+                if not message.get("more_body", False):
+                    return body
+    except TimeoutError:
+        raise HTTPException(408, f"the body did not come within {BODY_TIMEOUT_S:g} s") from None
 
 
 class _Client:
     """Who asked: what they send beside a GET's head is of no interest, but that they leave is."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, body: bytes = b"") -> None:
         self._receive = receive
+        self._body = body
         self._given = False
         self.gone = asyncio.Event()
         self.visit: visits.Visit | None = None
@@ -163,9 +205,9 @@ class _Client:
             await asyncio.to_thread(self.visit.give_up)
 
     async def receive(self) -> Message:
-        """An empty body, then their leaving."""
+        """Their body, empty but for a POST, then their leaving."""
         if not self._given:
             self._given = True
-            return {"type": "http.request", "body": b"", "more_body": False}
+            return {"type": "http.request", "body": self._body, "more_body": False}
         await self.gone.wait()
         return {"type": "http.disconnect"}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import re
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from quakestream import clock
-from quakestream.catalog import MAX_LIMIT, EarthquakeFilter
+from quakestream.catalog import MAX_LIMIT, EarthquakeFilter, Orderby
 from quakestream.event import (
     EARLIEST_TIMESTAMP_MS,
     LATEST_MS,
@@ -20,7 +20,9 @@ from quakestream.event import (
     iso_ms,
     iso_time,
     looks_like_seconds,
+    wrap_longitude,
 )
+from quakestream.seismology.geodesy import KM_PER_DEGREE
 from quakestream.web import at_odds
 
 _NUMBER: Final = re.compile(r"-?\d{1,20}(\.\d{0,20})?(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
@@ -80,10 +82,33 @@ Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 RadiusKm = Annotated[float, Field(ge=0, le=20_038, allow_inf_nan=False)]
 """Half of the equator, 20,037.5 km, is all there is."""
+Radius = Annotated[float, Field(ge=0, le=180, allow_inf_nan=False)]
+Side = Annotated[float, Field(ge=-360, le=360, allow_inf_nan=False)]
+"""A box may be written beyond ±180: 170 to 190."""
+Name = Annotated[str, Field(pattern=r"\S", max_length=200)]
+
+ALIASES: Final = {
+    "start": "starttime",
+    "end": "endtime",
+    "minlat": "minlatitude",
+    "maxlat": "maxlatitude",
+    "minlon": "minlongitude",
+    "maxlon": "maxlongitude",
+    "lat": "latitude",
+    "lon": "longitude",
+    "minmag": "minmagnitude",
+    "maxmag": "maxmagnitude",
+    "magtype": "magnitudetype",
+    "catalog": "source",
+}
+"""FDSN's other names, and its name for what is a source here."""
 
 
 class FilterParameters(BaseModel):
-    """Which earthquakes; every bound is inclusive. A box with `minlongitude` > `maxlongitude` crosses 180°."""
+    """Which earthquakes; every bound is inclusive. A box with `minlongitude` > `maxlongitude` crosses 180°.
+
+    FDSN's short names are taken too (`ALIASES`).
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -95,37 +120,78 @@ class FilterParameters(BaseModel):
     maxdepth: Finite | None = Field(None, description="km, positive down.")
     minlatitude: Latitude | None = None
     maxlatitude: Latitude | None = None
-    minlongitude: Longitude | None = None
-    maxlongitude: Longitude | None = None
+    minlongitude: Side | None = Field(None, description="A box across 180° is 170 to -170, or 170 to 190.")
+    maxlongitude: Side | None = None
     latitude: Latitude | None = Field(None, description="Centre of a circle, with `longitude` and a radius.")
     longitude: Longitude | None = None
     minradiuskm: RadiusKm | None = Field(None, description="km along the surface.")
     maxradiuskm: RadiusKm | None = Field(None, description="km along the surface.")
+    minradius: Radius | None = Field(None, description="The same in degrees.")
+    maxradius: Radius | None = Field(None, description="The same in degrees.")
+    magnitudetype: Name | None = Field(None, description="As its source writes it, in whatever case: `mww`.")
+    eventtype: Name | None = Field(None, description="One or several, with commas between: `earthquake,quarry blast`.")
+    source: Name | None = Field(None, description="Of whom one of its reports is: `usgs`. FDSN calls it `catalog`.")
+    contributor: Name | None = Field(None, description="The agency of the report that speaks for it: `us`.")
+    updatedafter: Time | None = Field(None, description="Changed here since: by the catalogue's own clock (`changed`).")
     mode: Mode | None = Field(None, description="Only `actual`, `exercise` or `test`. Absent: all.")
-    includedeleted: bool = Field(False, description="Also earthquakes that were withdrawn.")
+    includedeleted: bool | Literal["only"] = Field(
+        False, description="Also earthquakes that were withdrawn; `only`: these alone."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_their_whole_names(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        named: dict[str, Any] = {}
+        for name, value in given.items():
+            whole = ALIASES.get(str(name), str(name))
+            if whole in named:
+                other = next(other for other in given if other != name and ALIASES.get(other, other) == whole)
+                raise at_odds([other, name], "they are the same, and given twice")
+            named[whole] = value
+        return named
 
     @model_validator(mode="after")
     def _bounds_in_order(self) -> FilterParameters:
-        for name in ("magnitude", "depth", "latitude", "radiuskm"):
+        for name in ("minlongitude", "maxlongitude"):
+            side, other = getattr(self, name), f"{'max' if name[:3] == 'min' else 'min'}longitude"
+            if side is not None and abs(side) > 180 and getattr(self, other) is None:
+                raise at_odds([name], f"{name} {side:g}: beyond ±180° it needs {other} beside it")
+        for name in ("magnitude", "depth", "latitude", "radiuskm", "radius"):
             least, most = getattr(self, f"min{name}"), getattr(self, f"max{name}")
             if least is not None and most is not None and least > most:
                 raise at_odds([f"min{name}", f"max{name}"], f"min{name} {least:g} is greater than max{name} {most:g}")
         if self.starttime is not None and self.endtime is not None and self.starttime > self.endtime:
             raise at_odds(["starttime", "endtime"], "starttime is after endtime")
-        radius = self.minradiuskm is not None or self.maxradiuskm is not None
+        radii = [name for name in RADII if getattr(self, name) is not None]
+        if len({name.endswith("km") for name in radii}) > 1:
+            raise at_odds(radii, "a radius is in degrees or in km, not both")
+        radius = bool(radii)
         if {self.latitude is not None, self.longitude is not None, radius} == {True, False}:
-            given = [
-                name
-                for name in ("latitude", "longitude", "minradiuskm", "maxradiuskm")
-                if name in self.model_fields_set
-            ]
+            given = [name for name in ("latitude", "longitude", *RADII) if name in self.model_fields_set]
             raise at_odds(given, "a circle is latitude, longitude and maxradiuskm (or minradiuskm) together")
         return self
 
     def wanted(self) -> EarthquakeFilter:
         """The filter that they ask for."""
-        return EarthquakeFilter(**{field: getattr(self, name) for name, field in FILTER_FIELDS.items()})
+        fields = {field: getattr(self, name) for name, field in FILTER_FIELDS.items()}
+        fields["minlongitude"], fields["maxlongitude"] = _sides(self.minlongitude, self.maxlongitude)
+        for least_or_most in ("min", "max"):
+            degrees = getattr(self, f"{least_or_most}radius")
+            if degrees is not None:
+                fields[f"{least_or_most}radius_km"] = degrees * KM_PER_DEGREE
+        return EarthquakeFilter(**fields)
 
+
+def _sides(west: float | None, east: float | None) -> tuple[float | None, float | None]:
+    """A box's sides within ±180; none where it goes all the way round."""
+    if west is None or east is None or max(abs(west), abs(east)) <= 180:
+        return west, east
+    return (None, None) if east - west >= 360 else (wrap_longitude(west), wrap_longitude(east))
+
+
+RADII: Final = ("minradiuskm", "maxradiuskm", "minradius", "maxradius")
 
 _WITH_UNITS: Final = {
     "starttime": "starttime_ms",
@@ -134,16 +200,24 @@ _WITH_UNITS: Final = {
     "maxdepth": "maxdepth_km",
     "minradiuskm": "minradius_km",
     "maxradiuskm": "maxradius_km",
+    "updatedafter": "updatedafter_ms",
 }
-FILTER_FIELDS: Final = {name: _WITH_UNITS.get(name, name) for name in FilterParameters.model_fields}
+FILTER_FIELDS: Final = {
+    name: _WITH_UNITS.get(name, name)
+    for name in FilterParameters.model_fields
+    if name not in {"minradius", "maxradius"}
+}
 """The parameters, and the filter's fields, which carry units."""
+
+
+_TIMES: Final = ("starttime", "endtime", "updatedafter")
 
 
 def query_of(wanted: EarthquakeFilter) -> str:
     """The query string that asks for this filter; empty for the one that asks for nothing in particular."""
     given = {name: getattr(wanted, field) for name, field in FILTER_FIELDS.items()}
-    given |= {name: iso_time(given[name]) for name in ("starttime", "endtime") if given[name] is not None}
-    given["includedeleted"] = "true" if wanted.includedeleted else None
+    given |= {name: iso_time(given[name]) for name in _TIMES if given[name] is not None}
+    given["includedeleted"] = str(wanted.includedeleted).lower() if wanted.includedeleted else None
     return urlencode({name: value for name, value in given.items() if value is not None})
 
 
@@ -152,6 +226,7 @@ class ListParameters(FilterParameters):
 
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = 100
     cursor: Annotated[str, Field(max_length=200)] | None = Field(None, description="`next` of the previous page.")
+    orderby: Orderby = Field("time", description="The newest or the largest first, or last. A cursor is of its order.")
 
 
 class PushParameters(FilterParameters):

@@ -18,18 +18,24 @@ The promise:
 from __future__ import annotations
 
 import abc
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
 from msgspec import Struct
 
-from quakestream.event import EarthquakeEvent, Mode
+from quakestream.event import EarthquakeEvent, Mode, plain_type
 
 ChangeType = Literal["created", "updated", "merged", "split", "deleted"]
 
+Orderby = Literal["time", "time-asc", "magnitude", "magnitude-asc"]
+"""As FDSN calls it: the newest or the largest first, or last. What has no magnitude comes after what has one."""
+
 MAX_LIMIT: Final = 10_000
 """Most earthquakes in one answer."""
+MAX_SELECTED: Final = 20_001
+"""Most that `select` finds at once: one more than one answer of an FDSN service has."""
 PAGE: Final = 1_000
 """Earthquakes in one answer where all are read."""
 
@@ -128,6 +134,10 @@ class EarthquakeFilter:
     A box whose `minlongitude` is greater than its `maxlongitude` crosses the antimeridian. Radii are great-circle
     distances from `latitude`, `longitude`, which are both set where a radius is. An earthquake without a magnitude or
     depth matches no bound on it. `matching.py` says the same of one earthquake in memory as `queries.py` in SQL.
+
+    `eventtype` may be several with commas between. `source` is of any of its reports; `magnitudetype`, `eventtype` and
+    `contributor` (the agency; where it says none, the source) are of the one that speaks, whatever their case.
+    `updatedafter_ms` is of its last change in this catalogue: who asks again with the time of asking misses nothing.
     """
 
     starttime_ms: int | None = None
@@ -144,8 +154,18 @@ class EarthquakeFilter:
     longitude: float | None = None
     minradius_km: float | None = None
     maxradius_km: float | None = None
+    magnitudetype: str | None = None
+    eventtype: str | None = None
+    source: str | None = None
+    contributor: str | None = None
+    updatedafter_ms: int | None = None
     mode: Mode | None = None
-    includedeleted: bool = False
+    includedeleted: bool | Literal["only"] = False
+
+    @property
+    def eventtypes(self) -> tuple[str, ...]:
+        """The types of `eventtype`, as `event.plain_type` writes them; empty: all."""
+        return tuple(plain_type(kind) for kind in (self.eventtype or "").split(",") if kind.strip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +185,26 @@ class Feed:
     last_seq: int
     first_seq: int
     """Changes before it may be pruned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What was found in one moment: where the feed stood, and of each earthquake the change that describes it.
+
+    What a change says never changes, so that a long answer can be read piece by piece and still be of one moment.
+    """
+
+    feed: Feed
+    at_seq: int
+    """The last change that counts: the feed's last, or the one that was asked for."""
+    seqs: array[int]
+
+
+class Account(Struct, frozen=True):
+    """An earthquake's document as of a change, and what its other reports said by then, as they stand on the stream."""
+
+    document: bytes
+    others: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,12 +328,47 @@ class Catalog(abc.ABC):
         """Give room that is not used back to the disk; what is taken of it before and after."""
 
     @abc.abstractmethod
-    def earthquakes(self, wanted: EarthquakeFilter, limit: int = 100, cursor: str | None = None) -> Page:
-        """Earthquakes that match, newest first.
+    def earthquakes(
+        self, wanted: EarthquakeFilter, limit: int = 100, cursor: str | None = None, orderby: Orderby = "time"
+    ) -> Page:
+        """Earthquakes that match, newest first unless `orderby` says otherwise.
 
         Raises:
             Rejected: the cursor is not one of ours, or `limit` is not within 1…`MAX_LIMIT`.
         """
+
+    @abc.abstractmethod
+    def select(
+        self,
+        wanted: EarthquakeFilter,
+        *,
+        limit: int,
+        offset: int = 1,
+        orderby: Orderby = "time",
+        ids: Sequence[str] | None = None,
+        asof_seq: int | None = None,
+    ) -> Selection:
+        """Which earthquakes match: at most `limit` (up to `MAX_SELECTED`), from the `offset`th on.
+
+        `ids`: of these alone. `asof_seq`: as the catalogue was after that change, by which pages join while it goes on.
+
+        Raises:
+            Rejected: there is no such change yet, or what was known then has been pruned.
+        """
+
+    @abc.abstractmethod
+    def count_selected(
+        self, wanted: EarthquakeFilter, *, ids: Sequence[str] | None = None, asof_seq: int | None = None
+    ) -> tuple[Feed, int]:
+        """How many `select` would find, were there no limit, and where the feed stands."""
+
+    @abc.abstractmethod
+    def told(self, seqs: Sequence[int], at_seq: int, *, others: bool = False) -> list[Account]:
+        """What these changes of a selection say, in order; `others`: with what else was reported up to `at_seq`."""
+
+    @abc.abstractmethod
+    def sources(self, mode: Mode | None = None) -> tuple[list[str], list[str]]:
+        """The sources and the agencies that have reported, in order; `mode`: in that alone."""
 
     @abc.abstractmethod
     def snapshot(self, wanted: EarthquakeFilter, limit: int) -> tuple[Feed, Page]:

@@ -8,19 +8,26 @@ import msgspec
 from msgspec import Struct
 
 from quakestream.catalog import EarthquakeFilter
-from quakestream.event import Location, Mode
+from quakestream.event import Location, Mode, plain_type
 from quakestream.seismology.geodesy import distance_km
 
 
 class FilterView(Struct, frozen=True):
     """What filters look at in an earthquake's document."""
 
+    id: str
     magnitude: float | None
     location: Location
     timestamp: int
+    changed: int
+    source: str
     mode: Mode
     status: str
+    type: str
+    preferred: str
     events: list[str]
+    magnitude_type: str | None = msgspec.field(name="magnitudeType", default=None)
+    agency: str | None = None
 
 
 _decoder: Final = msgspec.json.Decoder(FilterView)
@@ -37,7 +44,11 @@ def matches(wanted: EarthquakeFilter, one: FilterView) -> bool:
         return False
     if one.status == "deleted" and not wanted.includedeleted:  # it is when every source has withdrawn it
         return False
+    if one.status != "deleted" and wanted.includedeleted == "only":
+        return False
     if wanted.mode is not None and one.mode != wanted.mode:
+        return False
+    if not _says(wanted, one):
         return False
     place = one.location
     return (
@@ -48,6 +59,19 @@ def matches(wanted: EarthquakeFilter, one: FilterView) -> bool:
         and _between(place.longitude, wanted.minlongitude, wanted.maxlongitude)
         and _near(place, wanted)
     )
+
+
+def _says(wanted: EarthquakeFilter, one: FilterView) -> bool:
+    """Whether it is of the type, of the agency and so on that are wanted."""
+    if wanted.updatedafter_ms is not None and one.changed <= wanted.updatedafter_ms:
+        return False
+    if wanted.magnitudetype is not None and (one.magnitude_type or "").lower() != wanted.magnitudetype.lower():
+        return False
+    if wanted.eventtype is not None and plain_type(one.type) not in wanted.eventtypes:
+        return False
+    if wanted.contributor is not None and (one.agency or one.source).lower() != wanted.contributor.lower():
+        return False
+    return wanted.source is None or any(key.startswith(f"{wanted.source}:") for key in one.events)
 
 
 def _within(value: float | None, least: float | None, most: float | None) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select, tuple_, update
 
 from quakestream.catalog import (
     MAX_LIMIT,
@@ -19,6 +19,7 @@ from quakestream.catalog import (
     Feed,
     Follower,
     LogPartition,
+    Orderby,
     Page,
     StoredPosition,
     Transition,
@@ -48,6 +49,16 @@ MARGIN_KM: Final = 1e-6
 """By which the box around a circle is larger, so that rounding keeps nothing out."""
 MAX_IDS: Final = 500
 """In one statement."""
+MAX_FEW: Final = 50_000
+"""Changes up to which it is quicker to begin with what has changed than with what there is."""
+_NEWEST: Final = (earthquakes.c.timestamp_ms.desc(), earthquakes.c.earthquake.desc())
+ORDERS: Final[dict[Orderby, tuple[ColumnElement[Any], ...]]] = {
+    "time": _NEWEST,
+    "time-asc": (earthquakes.c.timestamp_ms, earthquakes.c.earthquake),
+    "magnitude": (earthquakes.c.magnitude.desc().nulls_last(), *_NEWEST),
+    "magnitude-asc": (earthquakes.c.magnitude.nulls_last(), *_NEWEST),
+}
+"""By what each order sorts."""
 MAX_BOXED: Final = 3_000
 """Earthquakes in a box up to which it is quicker to list it by beginning with the box than with the newest."""
 
@@ -192,36 +203,39 @@ def read_followers(connection: Connection) -> list[Follower]:
     return [Follower(r.name, Cursor(r.epoch, r.after_seq), r.updated_ms, r.owner) for r in rows]
 
 
-def read_earthquakes(connection: Connection, wanted: EarthquakeFilter, limit: int, cursor: str | None) -> Page:
-    """Earthquakes that match, newest first."""
+def read_earthquakes(
+    connection: Connection, wanted: EarthquakeFilter, limit: int, cursor: str | None, orderby: Orderby = "time"
+) -> Page:
+    """Earthquakes that match, in that order."""
     if not 1 <= limit <= MAX_LIMIT:
         raise Rejected(f"limit {limit}: within 1…{MAX_LIMIT}")
+    q = earthquakes.c
     found = (
-        select(changes.c.document, earthquakes.c.timestamp_ms, earthquakes.c.earthquake)
-        .join(changes, changes.c.seq == earthquakes.c.seq)
-        .where(*_conditions(connection, wanted), *_from_box(connection, wanted, MAX_BOXED))
-        .order_by(earthquakes.c.timestamp_ms.desc(), earthquakes.c.earthquake.desc())
+        select(changes.c.document, q.timestamp_ms, q.earthquake, q.magnitude)
+        .join(changes, changes.c.seq == q.seq)
+        .where(*conditions(connection, wanted), *from_box(connection, wanted, MAX_BOXED))
+        .order_by(*ORDERS[orderby])
         .limit(limit + 1)
     )
     if cursor is not None:
-        found = _after(found, cursor)
+        found = found.where(_after(cursor, orderby))
     rows = connection.execute(found).all()
     last = rows[limit - 1] if len(rows) > limit else None
     return Page(
         tuple(row.document for row in rows[:limit]),
-        None if last is None else _cursor(last.timestamp_ms, last.earthquake),
+        None if last is None else _cursor(last.timestamp_ms, last.earthquake, last.magnitude, orderby),
     )
 
 
 def read_count(connection: Connection, wanted: EarthquakeFilter) -> int:
     """How many earthquakes match."""
-    conditions = (*_conditions(connection, wanted), *_from_box(connection, wanted, 10 * MAX_BOXED))
-    return connection.execute(select(func.count()).select_from(earthquakes).where(*conditions)).scalar_one()
+    bounds = (*conditions(connection, wanted), *from_box(connection, wanted, 10 * MAX_BOXED))
+    return connection.execute(select(func.count()).select_from(earthquakes).where(*bounds)).scalar_one()
 
 
 def read_span(connection: Connection, wanted: EarthquakeFilter) -> tuple[int, int] | None:
     """Origin times of the first and the last earthquake that match: two steps in the index of times."""
-    times = select(earthquakes.c.timestamp_ms).where(*_conditions(connection, wanted)).limit(1)
+    times = select(earthquakes.c.timestamp_ms).where(*conditions(connection, wanted)).limit(1)
     first = connection.execute(times.order_by(earthquakes.c.timestamp_ms)).scalar_one_or_none()
     last = connection.execute(times.order_by(earthquakes.c.timestamp_ms.desc())).scalar_one_or_none()
     return None if first is None or last is None else (first, last)
@@ -388,7 +402,7 @@ def read_lately_changed(connection: Connection, wanted: EarthquakeFilter, limit:
         select(changes, q.id)
         .join(earthquakes, and_(q.earthquake == c.earthquake, q.seq == c.seq))
         .where(c.seq > last_seq - MAX_CHANGES_LOOKED_AT, ever)
-        .where(*_conditions(connection, replace(wanted, minmagnitude=None, includedeleted=True), merged=True))
+        .where(*conditions(connection, replace(wanted, minmagnitude=None, includedeleted=True), merged=True))
         .order_by(c.seq.desc())
         .limit(limit)
     )
@@ -423,7 +437,8 @@ def _local(latitude: float, longitude: float, depth: float | None = None) -> dic
     return {"country": None if land is None else land.code, "timezone": timezone(latitude, longitude)}
 
 
-def _conditions(connection: Connection, wanted: EarthquakeFilter, *, merged: bool = False) -> list[ColumnElement[bool]]:
+def conditions(connection: Connection, wanted: EarthquakeFilter, *, merged: bool = False) -> list[ColumnElement[bool]]:
+    """What SQL asks of an earthquake's row; `merged`: of one that was merged away too."""
     c = earthquakes.c
     bounds = (
         (c.timestamp_ms, wanted.starttime_ms, wanted.endtime_ms),
@@ -431,22 +446,54 @@ def _conditions(connection: Connection, wanted: EarthquakeFilter, *, merged: boo
         (c.depth_km, wanted.mindepth_km, wanted.maxdepth_km),
         (c.latitude, wanted.minlatitude, wanted.maxlatitude),
     )
-    conditions = [column >= least for column, least, _ in bounds if least is not None]
-    conditions += [column <= most for column, _, most in bounds if most is not None]
+    found = [column >= least for column, least, _ in bounds if least is not None]
+    found += [column <= most for column, _, most in bounds if most is not None]
     west, east = wanted.minlongitude, wanted.maxlongitude
     sides = [c.longitude >= west] if west is not None else []
     sides += [c.longitude <= east] if east is not None else []
     if west is not None and east is not None and west > east:
-        conditions.append(or_(*sides))
+        found.append(or_(*sides))
     else:
-        conditions += sides
+        found += sides
     if wanted.mode is not None:
-        conditions.append(c.mode == wanted.mode)
+        found.append(c.mode == wanted.mode)
     if not wanted.includedeleted:
-        conditions.append(c.deleted.is_(False))
+        found.append(c.deleted.is_(False))
+    if wanted.includedeleted == "only":
+        found.append(c.deleted.is_(True))
     if not merged:
-        conditions.append(c.merged_into.is_(None))
-    return conditions + _within_radii(connection, wanted)
+        found.append(c.merged_into.is_(None))
+    found += _of_reports(connection, wanted)
+    return found + _within_radii(connection, wanted)
+
+
+def _of_reports(connection: Connection, wanted: EarthquakeFilter) -> list[ColumnElement[bool]]:
+    """The bounds on who said it, of what type it is, and when that was said."""
+    q, r = earthquakes.c, reports.c
+    found: list[ColumnElement[bool]] = []
+    if wanted.updatedafter_ms is not None:
+        after_seq = read_last_before(connection, wanted.updatedafter_ms + 1)
+        found.append(q.seq > after_seq)
+        if connection.execute(select(feed.c.last_seq)).scalar_one() - after_seq <= MAX_FEW:
+            found.append(q.earthquake.in_(select(changes.c.earthquake).where(changes.c.seq > after_seq)))
+    if wanted.source is not None:
+        found.append(exists().where(r.earthquake == q.earthquake, r.source == wanted.source))
+    if wanted.magnitudetype is not None:
+        found.append(func.lower(_said(connection, "magnitudeType")) == wanted.magnitudetype.lower())
+    if wanted.eventtype is not None:
+        kind = func.replace(func.replace(func.lower(_said(connection, "type")), "_", " "), "-", " ")
+        found.append(kind.in_(wanted.eventtypes))
+    if wanted.contributor is not None:
+        agency = func.coalesce(_said(connection, "agency"), _said(connection, "source"))
+        found.append(func.lower(agency) == wanted.contributor.lower())
+    return found
+
+
+def _said(connection: Connection, name: str) -> ColumnElement[str]:
+    """A text of the earthquake's document."""
+    now = changes.alias()
+    said = dialect_of(connection).said(now.c.document, name)
+    return select(said).where(now.c.seq == earthquakes.c.seq).correlate(earthquakes).scalar_subquery()
 
 
 def _within_radii(connection: Connection, wanted: EarthquakeFilter) -> list[ColumnElement[bool]]:
@@ -460,7 +507,7 @@ def _within_radii(connection: Connection, wanted: EarthquakeFilter) -> list[Colu
     return conditions + ([distance <= most] if most is not None else [])
 
 
-def _from_box(connection: Connection, wanted: EarthquakeFilter, most: int) -> list[ColumnElement[bool]]:
+def from_box(connection: Connection, wanted: EarthquakeFilter, most: int) -> list[ColumnElement[bool]]:
     """Begin with what is in a small box, unless more than `most` lie in it. The bounds still decide."""
     box = _box(wanted)
     if box is None:
@@ -485,19 +532,36 @@ def _box(wanted: EarthquakeFilter) -> tuple[float, float, float, float] | None:
     return south, north, west, east
 
 
-def _cursor(timestamp_ms: int, earthquake: int) -> str:
-    return base64.urlsafe_b64encode(f"{timestamp_ms}.{earthquake}".encode()).decode().rstrip("=")
+def _cursor(timestamp_ms: int, earthquake: int, magnitude: float | None, orderby: Orderby) -> str:
+    """The keys of the last earthquake of a page: where the next one begins, whatever came in the meantime."""
+    keys = f"{timestamp_ms}.{earthquake}"
+    if orderby != "time":
+        keys = f"{orderby} {keys} {magnitude!r}"
+    return base64.urlsafe_b64encode(keys.encode()).decode().rstrip("=")
 
 
-def _after(found: Select[Any], cursor: str) -> Select[Any]:
+def _after(cursor: str, orderby: Orderby) -> ColumnElement[bool]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        timestamp_ms, earthquake = map(int, base64.urlsafe_b64decode(padded).decode("ascii").split("."))
+        said = base64.urlsafe_b64decode(padded).decode("ascii")
+        order, keys, size = ("time", said, "None") if " " not in said else said.split(" ")
+        timestamp_ms, earthquake = map(int, keys.split("."))
+        magnitude = None if size == "None" else float(size)
     except ValueError as error:
-        raise Rejected("cursor: not one that this service gave") from error
-    if max(abs(timestamp_ms), abs(earthquake)) >= 1 << 63:
-        raise Rejected("cursor: not one that this service gave")
-    return found.where(tuple_(earthquakes.c.timestamp_ms, earthquakes.c.earthquake) < (timestamp_ms, earthquake))
+        raise Rejected("cursor: not one that this service gave for a list in this order") from error
+    wild = magnitude is not None and not abs(magnitude) < 1e9
+    if order != orderby or wild or max(abs(timestamp_ms), abs(earthquake)) >= 1 << 63:
+        raise Rejected("cursor: not one that this service gave for a list in this order")
+    q = earthquakes.c
+    here, place = (timestamp_ms, earthquake), tuple_(q.timestamp_ms, q.earthquake)
+    if orderby == "time-asc":
+        return place > here
+    if orderby == "time":
+        return place < here
+    if magnitude is None:
+        return and_(q.magnitude.is_(None), place < here)
+    beyond = q.magnitude < magnitude if orderby == "magnitude" else q.magnitude > magnitude
+    return or_(beyond, q.magnitude.is_(None), and_(q.magnitude == magnitude, place < here))
 
 
 def read_said(connection: Connection, mode: str, source: str, id_: str) -> EarthquakeEvent | None:

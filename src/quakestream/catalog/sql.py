@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from quakestream.catalog import (
+    Account,
     Catalog,
     Change,
     Cursor,
@@ -17,11 +18,14 @@ from quakestream.catalog import (
     Feed,
     Follower,
     Ingested,
+    Orderby,
     Page,
+    Selection,
     StoredPosition,
     Transition,
     queries,
     retention,
+    selecting,
     visits,
 )
 from quakestream.catalog.dialects import dialect_of
@@ -67,9 +71,40 @@ class SqlCatalog(Catalog):
             queries.begin_reading(connection)
             return queries.read_feed(connection), queries.read_earthquakes(connection, wanted, limit, None)
 
-    def earthquakes(self, wanted: EarthquakeFilter, limit: int = 100, cursor: str | None = None) -> Page:
+    def earthquakes(
+        self, wanted: EarthquakeFilter, limit: int = 100, cursor: str | None = None, orderby: Orderby = "time"
+    ) -> Page:
         with self.reading() as connection:
-            return queries.read_earthquakes(connection, wanted, limit, cursor)
+            return queries.read_earthquakes(connection, wanted, limit, cursor, orderby)
+
+    def select(
+        self,
+        wanted: EarthquakeFilter,
+        *,
+        limit: int,
+        offset: int = 1,
+        orderby: Orderby = "time",
+        ids: Sequence[str] | None = None,
+        asof_seq: int | None = None,
+    ) -> Selection:
+        with self.reading() as connection:
+            queries.begin_reading(connection)
+            return selecting.read_selection(connection, wanted, limit, offset, orderby, ids, asof_seq)
+
+    def count_selected(
+        self, wanted: EarthquakeFilter, *, ids: Sequence[str] | None = None, asof_seq: int | None = None
+    ) -> tuple[Feed, int]:
+        with self.reading() as connection:
+            queries.begin_reading(connection)
+            return selecting.read_count_selected(connection, wanted, ids, asof_seq)
+
+    def told(self, seqs: Sequence[int], at_seq: int, *, others: bool = False) -> list[Account]:
+        with self.reading() as connection:
+            return selecting.read_told(connection, seqs, at_seq, others=others)
+
+    def sources(self, mode: Mode | None = None) -> tuple[list[str], list[str]]:
+        with self.reading() as connection:
+            return selecting.read_sources(connection, mode)
 
     def count(self, wanted: EarthquakeFilter) -> int:
         with self.reading() as connection:

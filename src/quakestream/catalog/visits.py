@@ -15,7 +15,7 @@ from typing import Final
 
 from quakestream.errors import Retryable
 
-CONNECTIONS: Final = 13
+CONNECTIONS: Final = 16
 """Of visitors, beside the others. Whoever lets them in lets in no more at once."""
 LEAST_MS: Final = 1
 AGAIN_S: Final = 0.1

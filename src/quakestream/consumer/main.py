@@ -15,6 +15,7 @@ from quakestream.api.alerting.drills import Drills
 from quakestream.api.app import consumer_app
 from quakestream.api.earthquakes import earthquakes_router
 from quakestream.api.exposure import exposure_router
+from quakestream.api.fdsn import fdsn_router
 from quakestream.api.feeds import feeds_router
 from quakestream.api.page import dashboard_router
 from quakestream.api.places import places_router
@@ -151,6 +152,7 @@ async def _serve(
             earthquakes_router(catalog),
             status_router(catalog, board, state, now_ms),
             feeds_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender),
+            fdsn_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender),
             places_router(),
             dashboard_router(settings.basemap_style, settings.basemap_origins.split(",")),
         )

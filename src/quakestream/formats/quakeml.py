@@ -19,6 +19,7 @@ from quakestream.errors import Rejected
 from quakestream.event import DEFAULT_TYPE, Mode, Status
 from quakestream.formats import Entry, Problem, with_raw
 from quakestream.formats.fields import coordinate, decimal, epoch_ms, lenient, number, public_id, report, whole_resource
+from quakestream.formats.writing.quakeml import named
 
 TITLE: Final = "QuakeML"
 SOURCE: Final = "quakeml"
@@ -267,18 +268,21 @@ def _from_event(element: Any, faults: list[str]) -> dict[str, Any]:
 def _identity(element: Any) -> tuple[str, str]:
     """Source and id: by the USGS's own attributes, else authority and last part of the public id.
 
-    One that is no resource identifier is the id as it stands, of the agency that the event names.
+    One that is no resource identifier is the id as it stands, of the agency that the event names. What this catalogue
+    wrote has the names of the report that spoke for it.
     """
+    if ours := named(_text(element, "preferredOriginID") or ""):
+        return ours
     network, code = element.get(f"{_ANSS}eventsource"), element.get(f"{_ANSS}eventid")
     if network and code:
         return "usgs", network + code
-    named = (element.get("publicID") or "").strip()
-    if identity := public_id(named):
+    called = (element.get("publicID") or "").strip()
+    if identity := public_id(called):
         return identity
-    if not named:
+    if not called:
         raise ValueError("no publicID")
     agency = _text(element, "creationInfo/agencyID") or SOURCE
-    return re.sub(r"[\s:/]+", "-", agency.lower())[:64], named
+    return re.sub(r"[\s:/]+", "-", agency.lower())[:64], called
 
 
 def _preferred(element: Any, name: str, reference: str, good: Callable[[Any], bool] = lambda _: True) -> Any:

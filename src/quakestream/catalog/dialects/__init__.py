@@ -35,6 +35,9 @@ class Dialect(Protocol):
     def distance_km(self, connection: sa.Connection, latitude: float, longitude: float) -> sa.ColumnElement[float]:
         """How far an earthquake is from a point, as `geodesy.distance_km` has it."""
 
+    def said(self, document: sa.ColumnElement[bytes], name: str) -> sa.ColumnElement[str]:
+        """A text of an earthquake's document; NULL where it has none of that name."""
+
     def in_box(self, south: float, north: float, west: float, east: float) -> sa.Select[tuple[int]] | None:
         """The earthquakes in a box, by an index; None: it is too large for that."""
 

@@ -37,6 +37,12 @@ def distance_km(connection: sa.Connection, latitude: float, longitude: float) ->
     return distance
 
 
+def said(document: sa.ColumnElement[bytes], name: str) -> sa.ColumnElement[str]:
+    # fields of others may have a NUL, of which PostgreSQL reads nothing in JSON
+    text = func.replace(func.convert_from(document, "UTF8"), "\\u0000", "\\u0001")
+    return func.json_extract_path_text(sa.cast(text, sa.JSON), name, type_=sa.Text)
+
+
 def in_box(south: float, north: float, west: float, east: float) -> sa.Select[tuple[int]] | None:
     one = earthquakes.alias()
     spans = [(west, 180.0), (-180.0, east)] if west > east else [(west, east)]

@@ -96,6 +96,10 @@ def distance_km(connection: sa.Connection, latitude: float, longitude: float) ->
     return sa.func.distance_km(c.latitude, c.longitude, latitude, longitude, type_=sa.Double)
 
 
+def said(document: sa.ColumnElement[bytes], name: str) -> sa.ColumnElement[str]:
+    return sa.func.json_extract(sa.cast(document, sa.Text), f"$.{name}", type_=sa.Text)
+
+
 def in_box(south: float, north: float, west: float, east: float) -> sa.Select[tuple[int]] | None:
     cells = cells_of(south, north, west, east)
     if len(cells) > MAX_CELLS:

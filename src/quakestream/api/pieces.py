@@ -1,0 +1,96 @@
+"""Long answers, made piece by piece: memory stays flat, and the first byte is sent before the last is made.
+
+The lane's place is free once an answer has begun (`lanes.py`); from there on each piece waits for its turn, so that a
+reader who takes an hour holds nothing but what it was sent, and many readers take no more than `AT_ONCE` connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+import structlog
+from starlette.responses import StreamingResponse
+from starlette.types import Send
+
+from quakestream.catalog import Catalog, Selection, visits
+from quakestream.formats.writing import Writer
+
+AT_ONCE: Final = 2
+PIECE: Final = 250
+"""Earthquakes: 300 kB of QuakeML, made in 10 ms."""
+PIECE_S: Final = 10.0
+"""How long one may be read."""
+WHOLE_S: Final = 1800.0
+"""How long a whole answer may take, however slowly it is taken."""
+_document = msgspec.json.Decoder(dict[str, Any])
+
+log = structlog.get_logger(__name__)
+
+
+class Turns:
+    """Who makes a piece now; one for a program."""
+
+    def __init__(self) -> None:
+        self._places = asyncio.Semaphore(AT_ONCE)
+
+    async def take(self, make: Callable[[], bytes]) -> bytes:
+        """Make it in a thread, when it is its turn."""
+
+        def visit() -> bytes:
+            with visits.visiting(visits.Visit(PIECE_S)):
+                return make()
+
+        async with self._places:
+            return await asyncio.to_thread(visit)
+
+
+class Pieces(StreamingResponse):
+    """An answer that is made while it is sent. It ends the connection where it can't be ended in order."""
+
+    async def stream_response(self, send: Send) -> None:
+        try:
+            async with asyncio.timeout(WHOLE_S):
+                await super().stream_response(send)
+        except TimeoutError:
+            log.warning("an answer was not taken in time", seconds=WHOLE_S)
+            raise
+
+
+def make(catalog: Catalog, selection: Selection, seqs: Sequence[int], writer: Writer, *, others: str) -> bytes:
+    """Some earthquakes of a selection as one piece. `others`: of their other reports `all`, `origins`, or none."""
+    made = []
+    for told in catalog.told(seqs, selection.at_seq, others=bool(others)):
+        said = [_document.decode(other) for other in told.others]
+        if others == "origins":
+            said = [{**one, "magnitude": None} for one in said]
+        made.append(writer.write(_document.decode(told.document), said))
+    return b"".join(made)
+
+
+def answer(
+    catalog: Catalog,
+    turns: Turns,
+    selection: Selection,
+    writer: Writer,
+    headers: Mapping[str, str],
+    *,
+    others: str,
+    head_only: bool,
+) -> Pieces:
+    """The whole selection. Its first piece is made at once: what goes wrong there is still told by its status."""
+    seqs = selection.seqs
+    first = b"" if head_only else writer.begin() + make(catalog, selection, seqs[:PIECE], writer, others=others)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        if head_only:
+            return
+        yield first
+        for begin in range(PIECE, len(seqs), PIECE):
+            some = seqs[begin : begin + PIECE]
+            yield await turns.take(lambda some=some: make(catalog, selection, some, writer, others=others))  # type: ignore[misc]
+        yield writer.end()
+
+    return Pieces(pieces(), headers=dict(headers), media_type=writer.media_type)

@@ -1,0 +1,168 @@
+"""Finding many earthquakes of one moment, to be read piece by piece; the same for SQLite and PostgreSQL.
+
+A selection holds numbers alone: of each earthquake the change that describes it. As of an earlier change, what has not
+changed since is found by the index of what stands, the rest by its documents of then (`matching.py`).
+"""
+
+from __future__ import annotations
+
+import itertools
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, func, select, tuple_
+
+from quakestream.catalog import MAX_SELECTED, Account, EarthquakeFilter, Feed, Orderby, Selection
+from quakestream.catalog.matching import FilterView, matches, standing_of
+from quakestream.catalog.queries import MAX_BOXED, MAX_IDS, ORDERS, conditions, from_box, read_feed
+from quakestream.catalog.schema import changes, earthquakes, events, reporters, reports
+from quakestream.errors import Rejected
+from quakestream.event import Mode
+
+_T = TypeVar("_T")
+_Row = tuple[int, int, int, float | None]
+"""seq, earthquake, origin time, magnitude."""
+_SORTED: Final[dict[Orderby, Callable[[_Row], Any]]] = {
+    "time": lambda row: (-row[2], -row[1]),
+    "time-asc": lambda row: (row[2], row[1]),
+    "magnitude": lambda row: (row[3] is None, -(row[3] or 0.0), -row[2], -row[1]),
+    "magnitude-asc": lambda row: (row[3] is None, row[3] or 0.0, -row[2], -row[1]),
+}
+"""As `queries.ORDERS`."""
+
+
+def read_selection(
+    connection: Connection,
+    wanted: EarthquakeFilter,
+    limit: int,
+    offset: int,
+    orderby: Orderby,
+    ids: Sequence[str] | None,
+    asof_seq: int | None,
+) -> Selection:
+    """Which earthquakes match, on a connection on which all that is read is of one moment."""
+    if not 1 <= limit <= MAX_SELECTED:
+        raise Rejected(f"limit {limit}: within 1…{MAX_SELECTED}")
+    stands = read_feed(connection)
+    at_seq = stands.last_seq if asof_seq is None else asof_seq
+    _check_asof(at_seq, stands)
+    q = earthquakes.c
+    found = (
+        select(q.seq, q.earthquake, q.timestamp_ms, q.magnitude)
+        .where(*conditions(connection, wanted), *from_box(connection, wanted, MAX_BOXED))
+        .order_by(*ORDERS[orderby])
+    )
+    if ids is not None:
+        found = found.where(q.id.in_(ids[:MAX_IDS]))
+    if at_seq == stands.last_seq:
+        rows = connection.execute(found.limit(limit).offset(offset - 1))
+        return Selection(stands, at_seq, array("q", (row.seq for row in rows)))
+    then = sorted(_of_then(connection, wanted, ids, at_seq), key=_SORTED[orderby])
+    # what was found of then stands between the others: no page begins before its place among those alone
+    still = connection.execute(found.where(q.seq <= at_seq).limit(offset - 1 + limit))
+    rows_of_then = [*((r.seq, r.earthquake, r.timestamp_ms, r.magnitude) for r in still), *then]
+    merged = sorted(rows_of_then, key=_SORTED[orderby])
+    return Selection(stands, at_seq, array("q", (row[0] for row in merged[offset - 1 : offset - 1 + limit])))
+
+
+def read_count_selected(
+    connection: Connection, wanted: EarthquakeFilter, ids: Sequence[str] | None, asof_seq: int | None
+) -> tuple[Feed, int]:
+    """How many match, and where the feed stands."""
+    stands = read_feed(connection)
+    q = earthquakes.c
+    bounds = [*conditions(connection, wanted), *from_box(connection, wanted, 10 * MAX_BOXED)]
+    if ids is not None:
+        bounds.append(q.id.in_(ids[:MAX_IDS]))
+    then = 0
+    if asof_seq is not None and asof_seq != stands.last_seq:
+        _check_asof(asof_seq, stands)
+        bounds.append(q.seq <= asof_seq)
+        then = sum(1 for _ in _of_then(connection, wanted, ids, asof_seq))
+    return stands, then + connection.execute(select(func.count()).select_from(earthquakes).where(*bounds)).scalar_one()
+
+
+def _check_asof(asof_seq: int, stands: Feed) -> None:
+    if asof_seq > stands.last_seq:
+        raise Rejected(f"there is no change {asof_seq} yet: the last one is {stands.last_seq}")
+
+
+def _of_then(
+    connection: Connection, wanted: EarthquakeFilter, ids: Sequence[str] | None, at_seq: int
+) -> Iterator[_Row]:
+    """What has changed since that change, and matched then."""
+    later = select(changes.c.earthquake).where(changes.c.seq > at_seq).distinct().subquery()
+    last = (
+        select(func.max(changes.c.seq).label("seq"))
+        .join(later, later.c.earthquake == changes.c.earthquake)
+        .where(changes.c.seq <= at_seq)
+        .group_by(changes.c.earthquake)
+        .subquery()
+    )
+    found = select(changes.c.seq, changes.c.earthquake, changes.c.document).join(last, last.c.seq == changes.c.seq)
+    with connection.execute(found.execution_options(yield_per=MAX_IDS)) as rows:
+        for seq, earthquake, document in rows:
+            if not document:
+                raise Rejected(f"the catalogue as of change {at_seq} is no longer known: it was pruned")
+            view: FilterView = standing_of(document)
+            if matches(wanted, view) and (ids is None or view.id in ids):
+                yield seq, earthquake, view.timestamp, view.magnitude
+
+
+def read_told(connection: Connection, seqs: Sequence[int], at_seq: int, *, others: bool) -> list[Account]:
+    """What these changes say, in order. Where one was pruned since it was selected, what its earthquake is now."""
+    documents: dict[int, bytes] = {}
+    for some in _batches(seqs):
+        rows = connection.execute(select(changes.c.seq, changes.c.document).where(changes.c.seq.in_(some)))
+        documents |= {row.seq: row.document for row in rows}
+    for seq in [seq for seq, document in documents.items() if not document]:
+        of = select(changes.c.earthquake).where(changes.c.seq == seq).scalar_subquery()
+        newest = select(earthquakes.c.seq).where(earthquakes.c.earthquake == of).scalar_subquery()
+        documents[seq] = connection.execute(select(changes.c.document).where(changes.c.seq == newest)).scalar_one()
+    told = [Account(documents[seq]) for seq in seqs]
+    return _with_others(connection, told, at_seq) if others else told
+
+
+def _with_others(connection: Connection, told: Sequence[Account], at_seq: int) -> list[Account]:
+    """Each with the events of its reports that do not speak for it, as they stood after that change."""
+    names: list[list[tuple[str, str, str]]] = []
+    for one in told:
+        view = standing_of(one.document)
+        keys = [] if len(view.events) < 2 else [key for key in view.events if key != view.preferred]
+        names.append([(*_source_and_id(key), view.mode) for key in keys])
+    latest: dict[tuple[str, str, str], tuple[tuple[int, bytes], bytes]] = {}
+    r, e = reports.c, events.c
+    for some in _batches(itertools.chain.from_iterable(names)):
+        rows = connection.execute(
+            select(r.source, r.id, r.mode, e.updated_ms, e.content_hash, e.document)
+            .join(events, e.report == r.report)
+            .where(tuple_(r.id, r.source, r.mode).in_([(id_, source, mode) for source, id_, mode in some]))
+            .where(e.seq <= at_seq)
+        )
+        for source, id_, mode, updated_ms, digest, document in rows:
+            name, revision = (source, id_, mode), (updated_ms, bytes(digest))
+            if name not in latest or latest[name][0] < revision:
+                latest[name] = revision, document
+    return [
+        Account(one.document, tuple(latest[name][1] for name in of if name in latest))
+        for one, of in zip(told, names, strict=True)
+    ]
+
+
+def _batches(things: Iterable[_T]) -> Iterator[list[_T]]:
+    left = iter(things)
+    while batch := list(itertools.islice(left, MAX_IDS)):
+        yield batch
+
+
+def _source_and_id(key: str) -> tuple[str, str]:
+    source, _, id_ = key.partition(":")
+    return source, id_
+
+
+def read_sources(connection: Connection, mode: Mode | None) -> tuple[list[str], list[str]]:
+    """Who has reported: the sources, and the agencies."""
+    here = [] if mode is None else [reporters.c.mode == mode]
+    rows = connection.execute(select(reporters.c.source, reporters.c.agency).where(*here)).all()
+    return sorted({row.source for row in rows}), sorted({row.agency for row in rows})

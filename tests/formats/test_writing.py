@@ -1,0 +1,201 @@
+"""What is written is read again by our own readers and by others', with the same numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import obspy
+import pytest
+from lxml import etree
+
+from quakestream import formats
+from quakestream.event import EarthquakeEvent
+from quakestream.formats.writing import WRITERS, About
+from quakestream.formats.writing.quakeml import EVENT_TYPES, named, public_name
+from tests.conftest import ROOT
+
+NOW_MS = 1_700_000_000_000
+ANSWER = About(url="http://here/q", home="http://here", count=2, made_ms=NOW_MS)
+QUAKE: dict[str, Any] = {
+    "id": "eq_01M8EQ0JQ1V44PWPEHP1AHQ688",
+    "revision": 3,
+    "seq": 7,
+    "firstSeen": NOW_MS - 5000,
+    "changed": NOW_MS,
+    "preferred": "usgs:us10007n66",
+    "events": ["emsc:20180206_0000045", "usgs:us10007n66"],
+    "region": "Taiwan",
+    "magnitude": 6.4,
+    "magnitudeType": "mww",
+    "location": {"latitude": 24.1355, "longitude": 121.6848, "depth": 17.005},
+    "timestamp": 1_517_961_043_840,
+    "source": "usgs",
+    "mode": "actual",
+    "status": "reviewed",
+    "type": "earthquake",
+    "updated": 1_518_000_000_123,
+    "place": "18 km NNE of Hualien City, Taiwan",
+    "agency": "us",
+    "nst": 101,
+    "gap": 14.5,
+    "dmin": 0.319,
+    "rms": 0.67,
+    "magNst": 33,
+    "magError": 0.055,
+    "depthError": 1.8,
+    "horizontalError": 5.7,
+    "sig": 905,
+    "felt": 303,
+}
+OTHER: dict[str, Any] = {
+    "id": "20180206_0000045",
+    "source": "emsc",
+    "agency": "EMSC",
+    "magnitude": 6.3,
+    "magnitudeType": "mw",
+    "location": {"latitude": 24.14, "longitude": 121.69},
+    "timestamp": 1_517_961_043_000,
+    "mode": "actual",
+    "status": "automatic",
+    "type": "earthquake",
+    "updated": 1_517_990_000_000,
+}
+
+
+def written(form: str, *quakes: dict[str, Any], others: list[dict[str, Any]] | None = None) -> bytes:
+    writer = WRITERS[form](ANSWER)
+    return b"".join([writer.begin(), *(writer.write(one, others or []) for one in quakes), writer.end()])
+
+
+def read(form: str, data: bytes) -> EarthquakeEvent:
+    (event,) = [e for e in formats.read(io.BytesIO(data), mode="actual", form=form) if isinstance(e, EarthquakeEvent)]
+    return event
+
+
+@pytest.mark.parametrize("form", ["quakeml", "geojson", "csv", "text"])
+def test_our_own_reader_reads_the_same_numbers(form: str) -> None:
+    event = read(form, written({"quakeml": "xml"}.get(form, form), QUAKE))
+    document = event.document()
+    assert document["magnitude"] == QUAKE["magnitude"]
+    assert document["location"] == QUAKE["location"]
+    assert document["timestamp"] == QUAKE["timestamp"]
+    assert document["place"] == QUAKE["place"]
+    assert document["magnitudeType"] == "mww"
+    if form != "text":
+        assert document["updated"] == QUAKE["updated"]
+        assert document["status"] == "reviewed"
+        for name in ("nst", "gap", "dmin", "rms", "magNst", "magError", "depthError", "horizontalError"):
+            assert document[name] == QUAKE[name], name
+    if form == "geojson":
+        assert document["ids"] == (QUAKE["id"], "20180206_0000045", "us10007n66")
+        assert document["sig"] == 905
+    if form == "quakeml":
+        assert event.key == "usgs:us10007n66"
+
+
+def test_obspy_reads_every_origin_and_magnitude_with_the_same_numbers() -> None:
+    (event,) = obspy.read_events(io.BytesIO(written("xml", QUAKE, others=[OTHER])))
+    origin, magnitude = event.preferred_origin(), event.preferred_magnitude()
+    assert [o.creation_info.agency_id for o in event.origins] == ["us", "EMSC"]
+    assert [m.mag for m in event.magnitudes] == [6.4, 6.3]
+    assert (origin.latitude, origin.longitude, origin.depth) == (24.1355, 121.6848, 17005.0)
+    assert origin.time == obspy.UTCDateTime("2018-02-06T23:50:43.840Z")
+    assert origin.depth_errors.uncertainty == 1800.0
+    assert origin.origin_uncertainty.horizontal_uncertainty == 5700.0
+    assert (origin.quality.used_station_count, origin.quality.azimuthal_gap) == (101, 14.5)
+    assert (origin.evaluation_mode, origin.evaluation_status) == ("manual", "reviewed")
+    assert (magnitude.mag, magnitude.magnitude_type, magnitude.station_count) == (6.4, "mww", 33)
+    assert magnitude.mag_errors.uncertainty == 0.055
+    assert magnitude.origin_id == origin.resource_id
+    assert event.origins[1].depth is None
+    assert event.creation_info.version == "3"
+    assert event.event_descriptions[0].text == QUAKE["place"]
+
+
+HARD: list[dict[str, Any]] = [
+    QUAKE | {"magnitude": None, "magnitudeType": None, "agency": None, "place": None},
+    QUAKE | {"place": "a ]]> & < > \" ' \U0001f30b", "agency": "A & B" * 40, "magnitudeType": "m" * 60},
+    QUAKE | {"type": "volcano-tectonic", "status": "automatic"},
+    QUAKE | {"type": "Ice_Quake"},
+    QUAKE | {"status": "deleted"},
+    QUAKE | {"mode": "exercise"},
+    QUAKE | {"preferred": "mys’é:a/b?c=d#e f~%é", "nst": 12.0, "gap": 1e-7, "magNst": 3.0},
+    QUAKE | {"location": {"latitude": -0.0, "longitude": 180.0, "depth": -1.2345678}},
+    QUAKE | {"timestamp": -62_135_596_800_000},
+]
+
+
+def test_it_is_valid_by_the_schema_of_quakeml() -> None:
+    schema = etree.XMLSchema(etree.parse(Path(obspy.__file__).parent / "io/quakeml/data/QuakeML-BED-1.2.xsd"))
+    envelope = etree.fromstring(written("xml", QUAKE, *HARD, others=[OTHER]))
+    assert schema.validate(envelope[0]), schema.error_log  # the schema is of the basic event description alone
+    envelope[0][1][0].text = "no id"
+    assert not schema.validate(envelope[0])
+
+
+def test_what_is_hard_to_write_is_read_back() -> None:
+    for quake in HARD:
+        (event,) = obspy.read_events(io.BytesIO(written("xml", quake)))
+        assert event.preferred_origin().time is not None
+        document = read("quakeml", written("xml", quake)).document()
+        assert document["location"] == quake["location"]
+        assert document["magnitude"] == quake["magnitude"]
+        assert f"{document['source']}:{document['id']}" == quake["preferred"]
+        assert (document["status"] == "deleted") is (quake["status"] == "deleted")
+
+
+def test_public_ids_stay_and_no_two_reports_have_one() -> None:
+    names = ["a/b", "a~2f.b", "a_b", "a b", "é", "é".encode().decode("latin1"), "~"]
+    ids = {public_name("origin", "actual", "usgs", name) for name in names}
+    assert len(ids) == len(names)
+    assert [named(public_name("origin", "exercise", "x", name)) for name in names] == [("x", name) for name in names]
+    assert named("quakeml:elsewhere/origin/x/y") is None
+    assert "not existing" in EVENT_TYPES
+
+
+def test_a_drill_says_so_in_every_format() -> None:
+    for form in WRITERS:
+        assert b"EXERCISE" in written(form, QUAKE | {"mode": "exercise"}), form
+
+
+def test_cells_that_a_spreadsheet_would_run_are_harmless() -> None:
+    quake = QUAKE | {"place": "=cmd|' /C calc'!A0", "agency": "@SUM(1)", "magnitudeType": "+1", "magnitude": -1.5}
+    (row,) = csv.DictReader(io.StringIO(written("csv", quake).decode()))
+    assert row["place"].startswith("'=")
+    assert row["net"] == "'@SUM(1)"
+    assert row["magType"] == "'+1"
+    assert float(row["mag"]) == -1.5
+    assert float(row["longitude"]) == 121.6848
+
+
+def test_no_field_of_the_text_parts_the_line() -> None:
+    lines = written("text", QUAKE | {"place": "A | B\nC"}).decode().splitlines()
+    assert len(lines) == 2
+    assert len(lines[1].split("|")) == len(lines[0].split("|")) == 14
+
+
+def test_geojson_is_shaped_as_the_usgs_has_it() -> None:
+    unknown = QUAKE | {"location": {"latitude": -10.0, "longitude": -170.0, "depth": None}, "magnitude": None}
+    document = json.loads(written("geojson", QUAKE, unknown))
+    recorded = json.loads((ROOT / "tests/data/usgs_feed_2014.geojson").read_bytes())
+    assert recorded["features"][0]["properties"].keys() <= document["features"][0]["properties"].keys()
+    assert recorded["metadata"].keys() <= document["metadata"].keys()
+    assert document["bbox"] == [-170.0, -10.0, 17.005, 121.6848, 24.1355, 17.005]
+    properties = document["features"][0]["properties"]
+    assert properties["ids"] == f",{QUAKE['id']},20180206_0000045,us10007n66,"
+    assert (properties["net"], properties["code"]) == ("us", "10007n66")
+    assert document["features"][1]["properties"]["mag"] is None
+    assert "bbox" not in json.loads(written("geojson"))
+
+
+def test_numbers_are_written_as_they_are() -> None:
+    for km in (0.0, 1e-9, 0.1 + 0.2, 17.005, 699.999999, math.pi, -3.4999):
+        quake = QUAKE | {"location": {"latitude": 1.0, "longitude": 2.0, "depth": km}}
+        assert read("quakeml", written("xml", quake)).location.depth_km == pytest.approx(km, rel=1e-15)
+    assert msgspec.json.decode(written("geojson", QUAKE))["features"][0]["geometry"]["coordinates"][2] == 17.005
