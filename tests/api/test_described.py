@@ -28,7 +28,7 @@ BODIES_MEAN_MORE: Final = {
     *(PATH, f"{PATH}/preview", f"{PATH}/{{id_}}", f"{PATH}/{{id_}}/portfolio"),
     *("/fdsnws/event/1/query", "/fdsnws/event/1/count"),
 }
-"""A subscription names time zones, countries, regions and channels, which no schema lists; a CSV and lines have none."""
+"""A subscription names time zones, countries, regions and channels, which no schema lists; a CSV and lines none."""
 PLACE: Final = ("latitude", "longitude")
 OPAQUE: Final = {"cursor", "lastEventId", "Last-Event-ID", "asof"}
 

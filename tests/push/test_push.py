@@ -337,7 +337,7 @@ def test_a_new_epoch_is_a_gap_for_those_who_listen(system: System) -> None:
         ("latitude=9&longitude=9", "maxradiuskm"),
         ("maxradiuskm=9", "latitude"),
         ("latitude=9&longitude=9&maxradiuskm=-1", "maxradiuskm"),
-        ("minmag=5", "minmag"),
+        ("minsize=5", "minsize"),
         ("limit=5", "limit"),
         ("minmagnitude=5&minmagnitude=6", "minmagnitude"),
     ],

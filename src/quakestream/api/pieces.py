@@ -82,12 +82,12 @@ def answer(
 ) -> Pieces:
     """The whole selection. Its first piece is made at once: what goes wrong there is still told by its status."""
     seqs = selection.seqs
-    first = b"" if head_only else writer.begin() + make(catalog, selection, seqs[:PIECE], writer, others=others)
+    first = writer.begin() + make(catalog, selection, seqs[:PIECE], writer, others=others)
 
     async def pieces() -> AsyncIterator[bytes]:
-        if head_only:
-            return
         yield first
+        if head_only:  # how it is encoded is told by its beginning
+            return
         for begin in range(PIECE, len(seqs), PIECE):
             some = seqs[begin : begin + PIECE]
             yield await turns.take(lambda some=some: make(catalog, selection, some, writer, others=others))  # type: ignore[misc]
