@@ -19,6 +19,7 @@ from quakestream.api.feeds import feeds_router
 from quakestream.api.page import dashboard_router
 from quakestream.api.places import places_router
 from quakestream.api.status import StatusBoard, status_router
+from quakestream.api.usgs_feeds import usgs_feeds_router
 from quakestream.catalog.followers import Bell
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.config import ConsumerSettings
@@ -58,6 +59,7 @@ class Consumer(PushServer):
             status_router(catalog, board, dict, lambda: self._now_ms),
             feeds_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender),
             fdsn_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender),
+            usgs_feeds_router(catalog, lambda: self._now_ms, public_url=settings.public_url),
             places_router(),
             dashboard_router(),
         ]

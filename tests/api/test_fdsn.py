@@ -23,6 +23,7 @@ from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
 from tests.api.serving import Consumer
 from tests.contracts.catalog import FAR, NOW_MS, TIME_MS, UPDATED_MS, event, shock
+from tests.sizes import DATABASES
 
 CLIENT: Final = httpx.Client(trust_env=False, timeout=20, limits=httpx.Limits(max_keepalive_connections=0))
 PLACES = {
@@ -41,7 +42,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Consumer]:
         yield one
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=DATABASES)
 def consumer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Consumer]:
     folder = tmp_path_factory.mktemp("fdsn")
     made: SqlCatalog

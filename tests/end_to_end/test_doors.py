@@ -92,6 +92,8 @@ open    GET /fdsnws/event/1/version
 open    GET /fdsnws/event/1/catalogs
 open    GET /fdsnws/event/1/contributors
 open    GET /fdsnws/event/1/application.wadl
+open    GET /earthquakes/feed/v1.0/summary/{name}.geojson
+open    GET /earthquakes/feed/v1.0/detail/{name}.geojson
 open    GET /feeds/atom
 open    GET /feeds/cap.atom
 open    GET /feeds/cap/{earthquake_id}.xml

@@ -20,6 +20,7 @@ from quakestream.api.feeds import feeds_router
 from quakestream.api.page import dashboard_router
 from quakestream.api.places import places_router
 from quakestream.api.status import StatusBoard, status_router
+from quakestream.api.usgs_feeds import usgs_feeds_router
 from quakestream.catalog.followers import Bell
 from quakestream.catalog.opening import wait_for_catalog
 from quakestream.catalog.sql import SqlCatalog
@@ -153,6 +154,7 @@ async def _serve(
             status_router(catalog, board, state, now_ms),
             feeds_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender),
             fdsn_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender),
+            usgs_feeds_router(catalog, now_ms, public_url=settings.public_url),
             places_router(),
             dashboard_router(settings.basemap_style, settings.basemap_origins.split(",")),
         )

@@ -86,6 +86,7 @@ def feature(earthquake: Mapping[str, Any], home: str) -> dict[str, Any]:
     _, id_ = source_and_id(earthquake["preferred"])
     network = _NETWORK.match(id_)
     who = agency(earthquake)
+    asked = "" if earthquake["mode"] == "actual" else f"?mode={earthquake['mode']}"
     properties: dict[str, Any] = {
         "mag": earthquake.get("magnitude"),
         "place": place(earthquake) or None,
@@ -93,7 +94,7 @@ def feature(earthquake: Mapping[str, Any], home: str) -> dict[str, Any]:
         "updated": earthquake["updated"],
         "tz": None,
         "url": earthquake.get("url") or f"{home}/?id={earthquake['id']}",
-        "detail": f"{home}/earthquakes/feed/v1.0/detail/{earthquake['id']}.geojson",
+        "detail": f"{home}/earthquakes/feed/v1.0/detail/{earthquake['id']}.geojson{asked}",
         "status": earthquake["status"],
         "net": who,
         "code": id_.removeprefix(network.group()) if network else id_,
