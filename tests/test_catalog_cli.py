@@ -22,8 +22,9 @@ from quakestream.catalog.schema import secrets
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.catalog.verifying import faults
+from quakestream.event import EarthquakeEvent
 from quakestream.instance import sole_instance
-from tests.contracts.catalog import LATER_MS, UPDATED_MS, Writer, shock
+from tests.contracts.catalog import LATER_MS, NOW_MS, UPDATED_MS, Writer, shock
 from tests.end_to_end import spawner
 from tests.postgres_server import PostgresServer
 from tests.sizes import DATABASES
@@ -255,7 +256,7 @@ def test_export_in_each_form_with_filters(shell: Shell) -> None:
     assert lines == real
     features = json.loads(shell("export").stdout)["features"]
     assert [f["id"] for f in features] == [e["id"] for e in real]
-    assert (features[0]["properties"]["mag"], features[0]["properties"]["ids"]) == (5.4, ",nn1,us1,")
+    assert (features[0]["properties"]["mag"], features[0]["properties"]["ids"]) == (5.4, f",{real[0]['id']},nn1,us1,")
     rows = list(csv.DictReader(io.StringIO(shell("export", "--format", "csv").stdout)))
     assert [(row["id"], row["mag"], row["status"]) for row in rows] == [
         (e["id"], str(e["magnitude"] or ""), e["status"]) for e in real
@@ -267,7 +268,26 @@ def test_export_in_each_form_with_filters(shell: Shell) -> None:
     assert len(json.loads(shell("export", "--endtime", "1970-01-02").stdout)["features"]) == 1
     assert len(json.loads(shell("export", "--mode", "exercise").stdout)["features"]) == 1
     assert "minmagnitude" in shell("export", "--minmagnitude", "5", "--maxmagnitude", "4", code=2).stderr
+    assert "eq_" in shell("export", "--format", "text").stdout
+    assert "<kml" in shell("export", "--format", "kml").stdout
+    shell("export", "--format", "quakeml", "-o", "out.xml")
+    assert (shell.folder / "out.xml").read_text().count("<origin ") == 3  # of every report
+    read = [e for e in formats.read_file(shell.folder / "out.xml", mode="actual") if isinstance(e, EarthquakeEvent)]
+    assert [e.key for e in read] == [e["preferred"] for e in real]
     assert "2 events stored" in shell("import", "out.csv").stderr
+
+
+def test_an_export_as_of_a_change_is_of_that_moment(shell: Shell) -> None:
+    with closing(shell.catalog()) as catalog:
+        writer = Writer(catalog)
+        writer.write(shock("nn1", magnitude=5.5))
+        writer.write(shock("nn1", magnitude=5.6, updated=NOW_MS), now_ms=NOW_MS + 5000)
+    for then, magnitude in (("1", 5.5), ("2", 5.6), ("2023-11-14T22:13:21Z", 5.5), ("2023-11-14T22:14:21Z", 5.6)):
+        said = shell("export", "--format", "jsonl", "--as-of", then).stdout
+        assert json.loads(said)["magnitude"] == magnitude
+    assert "no change 9" in shell("export", "--as-of", "9", "-o", "none.json", code=2).stderr
+    assert "asof" in shell("export", "--as-of", "soon", code=2).stderr
+    assert not (shell.folder / "none.json").exists()
 
 
 @pytest.mark.parametrize("command", ["verify", "export", "prune", "vacuum", "rebuild", "new-epoch"])

@@ -107,7 +107,14 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write to this file. Default: standard output.")
     ] = None,
-    form: Annotated[Literal["geojson", "csv", "jsonl"], typer.Option("--format", help="Format to write.")] = "geojson",
+    form: Annotated[
+        Literal["geojson", "csv", "jsonl", "quakeml", "text", "kml"],
+        typer.Option("--format", help="Format to write; text: FDSN's."),
+    ] = "geojson",
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", help="The catalogue as it was then: a time, or the number (seq) of a change."),
+    ] = None,
     starttime: Annotated[str | None, typer.Option(help="Earliest time: ISO 8601, or milliseconds since 1970.")] = None,
     endtime: Annotated[str | None, typer.Option(help="Latest time.")] = None,
     minmagnitude: Annotated[float | None, typer.Option(help="Smallest magnitude.")] = None,
@@ -132,22 +139,39 @@ def export(
     """Write earthquakes to a file, newest first. The consumer may be running."""
     from pydantic import ValidationError
 
-    from quakestream.api.parameters import FilterParameters
+    from quakestream import clock
+    from quakestream.api.parameters import FilterParameters, asof_seq
     from quakestream.catalog import exporting
     from quakestream.data_dir import open_as_the_user_wants
+    from quakestream.errors import Rejected
 
     given = {name: value for name, value in locals().items() if name in FilterParameters.model_fields}
     try:
         wanted = FilterParameters.model_validate(given).wanted()
     except ValidationError as error:
         fail("; ".join(f"{'.'.join(map(str, e['loc']))} {e['msg']}".strip() for e in error.errors()), 2)
-    with _reading(_settings(env_file, data_dir)) as catalog, ExitStack() as stack:
+    settings = _settings(env_file, data_dir)
+    home = settings.public_url or f"http://localhost:{settings.port}"
+    with _reading(settings) as catalog, ExitStack() as stack:
+        try:
+            pieces = exporting.export(
+                catalog,
+                wanted,
+                {"quakeml": "xml"}.get(form, form),
+                home=home,
+                made_ms=clock.now_ms(),
+                asof_seq=asof_seq(catalog, as_of),
+            )
+            first = next(pieces, b"")  # what is refused is told before a file is made
+        except Rejected as error:
+            fail(str(error), 2)
         try:
             with open_as_the_user_wants():
                 stream = sys.stdout.buffer if output is None else stack.enter_context(output.open("wb"))
         except OSError as error:
             fail(f"{output} can't be written: {error.strerror}", 1)
-        for piece in exporting.FORMS[form](catalog.every(wanted)):
+        stream.write(first)
+        for piece in pieces:
             stream.write(piece)
         stream.flush()
 

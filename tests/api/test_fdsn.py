@@ -341,3 +341,32 @@ def test_its_page_needs_nothing_inline(alone: Consumer) -> None:
     assert CLIENT.get(f"{alone.url}/fdsnws/event/1", follow_redirects=True).status_code == 200
     assert get(alone, "elsewhere").status_code == 404
     assert "<Contributor>a</Contributor>" in get(alone, "contributors").text
+
+
+def test_our_own_list_takes_the_same_names_and_asof(consumer: Consumer) -> None:
+    def listed(query: str) -> list[str]:
+        found: list[str] = []
+        cursor = ""
+        while True:
+            answer = CLIENT.get(f"{consumer.url}/api/v1/earthquakes?{query}{cursor}")
+            assert answer.status_code == 200, answer.text
+            found += [one["id"] for one in answer.json()["earthquakes"]]
+            if answer.json()["next"] is None:
+                count = "&".join(part for part in query.split("&") if not part.startswith(("limit", "orderby")))
+                counted = CLIENT.get(f"{consumer.url}/api/v1/earthquakes/count?{count}").json()
+                assert counted == {"count": len(found)}
+                return found
+            cursor = f"&cursor={answer.json()['next']}"
+
+    for query in (
+        "mode=actual&minmag=4&orderby=magnitude",
+        "mode=actual&catalog=emsc",
+        "source=usgs&eventtype=earthquake&mode=actual",
+        "mode=actual&updatedafter=2023-11-14T22:13:25&lat=38&lon=-119&maxradius=5",
+        "mode=actual&asof=3&limit=1&orderby=time-asc",
+        "mode=actual&asof=2023-11-14T22:13:21Z&limit=2",
+    ):
+        lines = get(consumer, "query?format=text&" + query.replace("limit=1&", "").replace("&limit=2", "")).text
+        assert listed(query) == [line.split("|")[0] for line in lines.splitlines()[1:]]
+    for wrong in ("asof=soon", "asof=99999", "asof=1&cursor=MTIz", "minmag=1&minmagnitude=2"):
+        assert CLIENT.get(f"{consumer.url}/api/v1/earthquakes?{wrong}").status_code == 400

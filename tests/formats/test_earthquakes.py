@@ -4,12 +4,13 @@ from contextlib import closing
 from pathlib import Path
 
 import msgspec
+import pytest
 
-from quakestream.catalog import EarthquakeFilter
+from quakestream.catalog import EarthquakeFilter, exporting
 from quakestream.catalog.exporting import json_lines
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.event import encode
-from tests.contracts.catalog import Writer, event, shock
+from tests.contracts.catalog import NOW_MS, Writer, event, shock
 from tests.formats.reading import entries
 
 
@@ -28,6 +29,21 @@ def test_what_is_exported_is_imported_as_its_source_said_it(tmp_path: Path) -> N
     read, problems = entries(exported(tmp_path, *events), mode="actual")
     assert problems == []
     assert sorted(map(encode, read)) == sorted(map(encode, events))
+
+
+def test_an_export_is_of_one_moment_whatever_moves_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "PIECE", 3)
+    with closing(SqliteCatalog(tmp_path / "c.sqlite3")) as catalog:
+        writer = Writer(catalog)
+        writer.write(*(event(f"a{n}", timestamp=NOW_MS - n * 1000) for n in range(20)))
+        before = [msgspec.json.decode(e) for e in catalog.every(EarthquakeFilter())]
+        pieces = exporting.export(catalog, EarthquakeFilter(), "jsonl", home="http://here", made_ms=NOW_MS)
+        lines = []
+        for n in range(20):
+            lines.append(next(pieces))
+            writer.write(event(f"a{19 - n}", timestamp=NOW_MS + n, updated=NOW_MS))  # from the last page to the first
+        assert [msgspec.json.decode(line) for line in lines] == before
+        assert list(pieces) == []
 
 
 def test_of_several_reports_it_is_the_preferred_one(tmp_path: Path) -> None:

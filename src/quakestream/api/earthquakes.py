@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -13,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from quakestream.api.documents import EarthquakeDetail, EarthquakeList
-from quakestream.api.parameters import FilterParameters, Latitude, ListParameters, Longitude
+from quakestream.api.parameters import CountParameters, Latitude, ListParameters, Longitude, asof_seq
 from quakestream.catalog import Catalog, Page
+from quakestream.errors import Rejected
 from quakestream.event import Mode
 from quakestream.seismology import intensity, travel_times
 from quakestream.seismology.geodesy import KM_PER_DEGREE, distance_km
@@ -82,11 +84,17 @@ def earthquakes_router(catalog: Catalog) -> APIRouter:
     @router.get("/earthquakes/", include_in_schema=False)
     def earthquakes(wanted: Annotated[ListParameters, Query()]) -> Response:
         """`{"earthquakes": […], "next": cursor or null}`; the cursor is given back as `cursor=`."""
+        asof = asof_seq(catalog, wanted.asof)
+        if asof is not None:
+            return _list(_page_of_then(catalog, wanted, asof))
         return _list(catalog.earthquakes(wanted.wanted(), wanted.limit, wanted.cursor, wanted.orderby))
 
     @router.get("/earthquakes/count", summary="Number of earthquakes", responses=problems(503))
-    def count(wanted: Annotated[FilterParameters, Query()]) -> dict[str, int]:
+    def count(wanted: Annotated[CountParameters, Query()]) -> dict[str, int]:
         """`{"count": n}`."""
+        asof = asof_seq(catalog, wanted.asof)
+        if asof is not None:
+            return {"count": catalog.count_selected(wanted.wanted(), asof_seq=asof)[1]}
         return {"count": catalog.count(wanted.wanted())}
 
     @router.get(
@@ -224,6 +232,27 @@ def named(
     if document is None:
         raise HTTPException(404, f"there is no earthquake called {name}")
     return document
+
+
+def _page_of_then(catalog: Catalog, asked: ListParameters, asof: int) -> Page:
+    """A page of the catalogue as it was after that change; its cursor is how many stand before the next one.
+
+    Raises:
+        Rejected: the cursor is not one of such a page.
+    """
+    found = _OF_THEN.fullmatch(asked.cursor or "of-then-0")
+    if found is None:
+        raise Rejected("cursor: not one that this service gave for a list as of a change")
+    before = int(found[1])
+    selection = catalog.select(
+        asked.wanted(), limit=asked.limit + 1, offset=before + 1, orderby=asked.orderby, asof_seq=asof
+    )
+    told = catalog.told(selection.seqs[: asked.limit], asof)
+    more = len(selection.seqs) > asked.limit
+    return Page(tuple(one.document for one in told), f"of-then-{before + asked.limit}" if more else None)
+
+
+_OF_THEN: Final = re.compile(r"of-then-([0-9]{1,9})", re.ASCII)
 
 
 def _list(page: Page) -> Response:

@@ -24,7 +24,8 @@ from pydantic import ValidationError
 
 from quakestream import clock
 from quakestream.api import fdsn_page, pieces
-from quakestream.api.fdsn_parameters import MAX_EVENTS, FdsnParameters, asof_seq
+from quakestream.api.fdsn_parameters import MAX_EVENTS, FdsnParameters
+from quakestream.api.parameters import asof_seq
 from quakestream.catalog import Catalog, EarthquakeFilter, Selection
 from quakestream.errors import Rejected, Retryable
 from quakestream.event import iso_time

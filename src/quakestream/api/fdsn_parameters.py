@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
-from quakestream.api.parameters import FilterParameters, Name, epoch_ms
-from quakestream.catalog import Catalog, Orderby
-from quakestream.errors import Rejected
-from quakestream.event import LATEST_MS, Mode
+from quakestream.api.parameters import AS_OF, Asof, FilterParameters, Name
+from quakestream.catalog import Orderby
+from quakestream.event import Mode
 
 MAX_EVENTS: Final = 20_000
 """Most in one answer, as many services have it."""
-MAX_SEQ: Final = 10**11
-"""A greater number is a time in ms."""
-_SEQ: Final = re.compile(r"(?:([0-9A-Za-z]{1,32})-)?([0-9]{1,18})", re.ASCII)
 
 Format = Literal["xml", "text", "geojson", "csv", "kml", "cap", "parquet"]
 _FORMATS: Final = {"quakeml": "xml", "json": "geojson"}
@@ -54,11 +49,7 @@ class FdsnParameters(FilterParameters):
     includesuperseded: bool = Field(
         False, description="Taken, and without effect: the history is in /api/v1/earthquakes/{id}."
     )
-    asof: Annotated[str, Field(min_length=1, max_length=60)] | None = Field(
-        None,
-        description="An extension: the catalogue as it was after that change (the header `Quakestream-Seq`) or at that"
-        " time, so that pages join while events arrive.",
-    )
+    asof: Asof | None = Field(None, description=f"An extension. {AS_OF} `Quakestream-Seq` names it.")
 
     @property
     def others(self) -> str:
@@ -69,23 +60,3 @@ class FdsnParameters(FilterParameters):
         if self.includeallmagnitudes if self.includeallmagnitudes is not None else whole:
             return "all"
         return "origins" if (self.includeallorigins if self.includeallorigins is not None else whole) else ""
-
-
-def asof_seq(catalog: Catalog, asof: str | None) -> int | None:
-    """The change that `asof` means, a number or a time; None: the last one.
-
-    Raises:
-        Rejected: it is neither, or of another epoch.
-    """
-    if asof is None:
-        return None
-    if (said := _SEQ.fullmatch(asof)) and int(said[2]) <= MAX_SEQ:
-        epoch = catalog.feed().epoch
-        if said[1] is not None and said[1] != epoch:
-            raise Rejected(f"asof: change {asof} is of another epoch than {epoch}: a backup was put back since")
-        return int(said[2])
-    try:
-        time_ms: Any = epoch_ms(asof)
-    except ValueError as error:
-        raise Rejected(f"asof: a change's number, or a time: {error}") from error
-    return catalog.last_before(min(time_ms, LATEST_MS) + 1)

@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from quakestream import clock
-from quakestream.catalog import MAX_LIMIT, EarthquakeFilter, Orderby
+from quakestream.catalog import MAX_LIMIT, Catalog, EarthquakeFilter, Orderby
+from quakestream.errors import Rejected
 from quakestream.event import (
     EARLIEST_TIMESTAMP_MS,
     LATEST_MS,
@@ -221,7 +222,40 @@ def query_of(wanted: EarthquakeFilter) -> str:
     return urlencode({name: value for name, value in given.items() if value is not None})
 
 
-class ListParameters(FilterParameters):
+MAX_SEQ: Final = 10**11
+"""A greater number is a time in ms."""
+_SEQ: Final = re.compile(r"(?:([0-9A-Za-z]{1,32})-)?([0-9]{1,18})", re.ASCII)
+Asof = Annotated[str, Field(min_length=1, max_length=60)]
+AS_OF: Final = "The catalogue as it was after that change (its `seq`) or at that time, so that pages join."
+
+
+def asof_seq(catalog: Catalog, asof: str | None) -> int | None:
+    """The change that `asof` means, a number or a time; None: the last one.
+
+    Raises:
+        Rejected: it is neither, or of another epoch.
+    """
+    if asof is None:
+        return None
+    if (said := _SEQ.fullmatch(asof)) and int(said[2]) <= MAX_SEQ:
+        epoch = catalog.feed().epoch
+        if said[1] is not None and said[1] != epoch:
+            raise Rejected(f"asof: change {asof} is of another epoch than {epoch}: a backup was put back since")
+        return int(said[2])
+    try:
+        time_ms: Any = epoch_ms(asof)
+    except ValueError as error:
+        raise Rejected(f"asof: a change's number, or a time: {error}") from error
+    return catalog.last_before(min(time_ms, LATEST_MS) + 1)
+
+
+class CountParameters(FilterParameters):
+    """Which earthquakes, and when."""
+
+    asof: Asof | None = Field(None, description=AS_OF)
+
+
+class ListParameters(CountParameters):
     """Which earthquakes, how many, and from where on."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = 100

@@ -342,13 +342,13 @@ class Catalog(abc.ABC):
         self,
         wanted: EarthquakeFilter,
         *,
-        limit: int,
+        limit: int | None,
         offset: int = 1,
         orderby: Orderby = "time",
         ids: Sequence[str] | None = None,
         asof_seq: int | None = None,
     ) -> Selection:
-        """Which earthquakes match: at most `limit` (up to `MAX_SELECTED`), from the `offset`th on.
+        """Which earthquakes match: at most `limit` (up to `MAX_SELECTED`; None: all), from the `offset`th on.
 
         `ids`: of these alone. `asof_seq`: as the catalogue was after that change, by which pages join while it goes on.
 

@@ -1,83 +1,56 @@
-"""Earthquakes as files: GeoJSON and CSV as the USGS makes them, and JSON lines, an Earthquake each.
+"""Earthquakes as files: whatever `formats/writing` writes, and JSON lines, an Earthquake each; all of one moment.
 
-What reads the agencies' files reads the first two. `quakestream catalog import` reads all three, and gets of each
-earthquake its preferred event: from JSON lines as its source said it, with its source and id; from GeoJSON and CSV as a
-report of `usgs` under the earthquake's own id, with what those formats have room for. None has the other reports or the
-history: for those, back the catalogue up.
+What reads the agencies' files reads them. `quakestream catalog import` reads all but KML, and gets of each earthquake
+its preferred event: from JSON lines and QuakeML under its source and id; from GeoJSON, CSV and text as a report under
+the earthquake's own id, with what those formats have room for. QuakeML has the other reports' origins and magnitudes
+too. None has the history: for that, back the catalogue up.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
 
-from quakestream.event import iso_time
+from quakestream.catalog import Catalog, EarthquakeFilter
+from quakestream.formats.writing import WRITERS, About
 
-_COLUMNS: Final = (
-    *("time", "latitude", "longitude", "depth", "mag", "magType", "nst", "gap", "dmin", "rms", "net", "id", "updated"),
-    *("place", "type", "horizontalError", "depthError", "magError", "magNst", "status"),
-)
-_OURS: Final = {"mag": "magnitude", "magType": "magnitudeType", "net": "agency"}
-_NOT_PROPERTIES: Final = ("id", "location")
+PIECE: Final = 500
+"""Earthquakes held at once."""
+_document = msgspec.json.Decoder(dict[str, Any])
 
 
-def geojson(documents: Iterable[bytes]) -> Iterator[bytes]:
-    """A FeatureCollection; `ids` names the events that belong to an earthquake."""
-    yield b'{"type":"FeatureCollection","features":['
-    for n, document in enumerate(documents):
-        yield (b",\n" if n else b"\n") + msgspec.json.encode(_feature(msgspec.json.decode(document)))
-    yield b"\n]}\n"
+def export(
+    catalog: Catalog, wanted: EarthquakeFilter, form: str, *, home: str, made_ms: int, asof_seq: int | None = None
+) -> Iterator[bytes]:
+    """All that match, newest first, piece by piece, as the catalogue is now, or was after that change.
 
+    `form` is one of `formats.writing.WRITERS`, or `jsonl`; `home` where links lead.
 
-def csv_lines(documents: Iterable[bytes]) -> Iterator[bytes]:
-    """ComCat's columns, as far as the stream has them."""
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer)
-    writer.writerow(_COLUMNS)
-    for document in documents:
-        earthquake = msgspec.json.decode(document)
-        location = earthquake["location"]
-        values = earthquake | location | {"time": iso_time(earthquake["timestamp"])}
-        values["updated"] = iso_time(earthquake["updated"])
-        row = (values.get(_OURS.get(name, name)) for name in _COLUMNS)
-        writer.writerow("" if value is None else value for value in row)
-        yield buffer.getvalue().encode()
-        buffer.seek(0)
-        buffer.truncate()
-    yield buffer.getvalue().encode()
+    Raises:
+        Rejected: there is no such change yet, or what was known then has been pruned.
+    """
+    found = catalog.select(wanted, limit=None, asof_seq=asof_seq)
+    more = {"seq": found.at_seq, "mode": wanted.mode}
+    about = About(url=home, home=home, count=len(found.seqs), made_ms=made_ms, more=more)
+    writer = None if form == "jsonl" else WRITERS[form](about)
+    if writer is not None:
+        yield writer.begin()
+    for begin in range(0, len(found.seqs), PIECE):
+        accounts = catalog.told(found.seqs[begin : begin + PIECE], found.at_seq, others=form == "xml")
+        if writer is None:
+            yield from json_lines(account.document for account in accounts)
+        else:
+            yield b"".join(
+                writer.write(_document.decode(one.document), [_document.decode(other) for other in one.others])
+                for one in accounts
+            )
+    if writer is not None:
+        yield writer.end()
 
 
 def json_lines(documents: Iterable[bytes]) -> Iterator[bytes]:
     """Each Earthquake of the contract on a line of its own."""
     for document in documents:
         yield document + b"\n"
-
-
-FORMS: Final[dict[str, Callable[[Iterable[bytes]], Iterator[bytes]]]] = {
-    "geojson": geojson,
-    "csv": csv_lines,
-    "jsonl": json_lines,
-}
-
-
-def _feature(earthquake: dict[str, Any]) -> dict[str, Any]:
-    location = earthquake["location"]
-    properties = {name: value for name, value in earthquake.items() if name not in _NOT_PROPERTIES}
-    properties |= {
-        "mag": properties.pop("magnitude"),
-        "time": properties.pop("timestamp"),
-        "magType": properties.pop("magnitudeType", None),
-        "net": properties.pop("agency", None),
-        "ids": "," + ",".join(name.partition(":")[2] for name in earthquake["events"]) + ",",
-    }
-    coordinates = [location["longitude"], location["latitude"], location["depth"]]
-    return {
-        "type": "Feature",
-        "id": earthquake["id"],
-        "properties": properties,
-        "geometry": {"type": "Point", "coordinates": coordinates},
-    }

@@ -35,14 +35,14 @@ _SORTED: Final[dict[Orderby, Callable[[_Row], Any]]] = {
 def read_selection(
     connection: Connection,
     wanted: EarthquakeFilter,
-    limit: int,
+    limit: int | None,
     offset: int,
     orderby: Orderby,
     ids: Sequence[str] | None,
     asof_seq: int | None,
 ) -> Selection:
     """Which earthquakes match, on a connection on which all that is read is of one moment."""
-    if not 1 <= limit <= MAX_SELECTED:
+    if limit is not None and not 1 <= limit <= MAX_SELECTED:
         raise Rejected(f"limit {limit}: within 1…{MAX_SELECTED}")
     stands = read_feed(connection)
     at_seq = stands.last_seq if asof_seq is None else asof_seq
@@ -60,10 +60,11 @@ def read_selection(
         return Selection(stands, at_seq, array("q", (row.seq for row in rows)))
     then = sorted(_of_then(connection, wanted, ids, at_seq), key=_SORTED[orderby])
     # what was found of then stands between the others: no page begins before its place among those alone
-    still = connection.execute(found.where(q.seq <= at_seq).limit(offset - 1 + limit))
+    last = None if limit is None else offset - 1 + limit
+    still = connection.execute(found.where(q.seq <= at_seq).limit(last))
     rows_of_then = [*((r.seq, r.earthquake, r.timestamp_ms, r.magnitude) for r in still), *then]
     merged = sorted(rows_of_then, key=_SORTED[orderby])
-    return Selection(stands, at_seq, array("q", (row[0] for row in merged[offset - 1 : offset - 1 + limit])))
+    return Selection(stands, at_seq, array("q", (row[0] for row in merged[offset - 1 : last])))
 
 
 def read_count_selected(

@@ -81,7 +81,7 @@ class SqlCatalog(Catalog):
         self,
         wanted: EarthquakeFilter,
         *,
-        limit: int,
+        limit: int | None,
         offset: int = 1,
         orderby: Orderby = "time",
         ids: Sequence[str] | None = None,

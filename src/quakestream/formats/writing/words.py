@@ -14,7 +14,8 @@ def agency(event: Mapping[str, Any]) -> str:
 def place(event: Mapping[str, Any]) -> str:
     """Where it is, in words; of a drill with its mode before it."""
     text = str(event.get("place") or event.get("region") or "")
-    return text if event["mode"] == "actual" else f"{event['mode'].upper()}: {text}"
+    drill = f"{event['mode'].upper()}: "
+    return text if event["mode"] == "actual" or text.startswith(drill) else f"{drill}{text}"
 
 
 def title(event: Mapping[str, Any]) -> str:
