@@ -40,17 +40,17 @@ _BEGIN: Final = (
     "<creationInfo><author>Quakestream</author><creationTime>%s</creationTime></creationInfo>\n"
 )
 _EVENT: Final = (
-    '<event publicID="quakeml:quakestream/event/%s"><preferredOriginID>%s</preferredOriginID>%s<type>%s</type>'
+    '<event publicID="quakeml:quakestream/event/%s">%s<type>%s</type>'
     "<creationInfo><agencyID>%s</agencyID><creationTime>%s</creationTime><version>%d</version></creationInfo>%s%s"
     "</event>\n"
 )
 _ORIGIN: Final = (
     '<origin publicID="%s"><time><value>%s</value></time><latitude><value>%r</value></latitude>'
-    "<longitude><value>%r</value></longitude>%s%s"
+    "<longitude><value>%r</value></longitude>%s%s%s"
     "<creationInfo><agencyID>%s</agencyID><creationTime>%s</creationTime><version>%d</version></creationInfo></origin>"
 )
 _MAGNITUDE: Final = (
-    '<magnitude publicID="%s"><mag><value>%r</value>%s</mag>%s<originID>%s</originID>%s'
+    '<magnitude publicID="%s"><mag><value>%r</value>%s</mag>%s<originID>%s</originID>%s%s'
     "<creationInfo><agencyID>%s</agencyID><creationTime>%s</creationTime><version>%d</version></creationInfo>"
     "</magnitude>"
 )
@@ -59,7 +59,6 @@ _EVALUATION: Final = {
     "reviewed": "<evaluationMode>manual</evaluationMode><evaluationStatus>reviewed</evaluationStatus>",
     "deleted": "<evaluationStatus>rejected</evaluationStatus>",
 }
-_QUALITY: Final = {"rms": "standardError", "gap": "azimuthalGap", "dmin": "minimumDistance"}
 
 
 class QuakeMlWriter:
@@ -75,25 +74,16 @@ class QuakeMlWriter:
 
     def write(self, earthquake: Mapping[str, Any], others: Sequence[Mapping[str, Any]] = ()) -> bytes:
         source, _, id_ = earthquake["preferred"].partition(":")
-        origin_id, magnitude_id, parts = _solution(earthquake, source, id_)
+        updated = iso_time(earthquake["updated"])
+        who = _agency(agency(earthquake))
+        named, parts = _solution(earthquake, source, id_, who, updated)
         for other in others:
-            parts += _solution(other, other["source"], other["id"])[2]
+            said_ms = other["updated"]
+            parts += _solution(other, other["source"], other["id"], _agency(agency(other)), iso_time(said_ms))[1]
         kind, said = _type(earthquake)
-        preferred_magnitude = f"<preferredMagnitudeID>{magnitude_id}</preferredMagnitudeID>" if magnitude_id else ""
-        return (
-            _EVENT
-            % (
-                earthquake["id"],
-                origin_id,
-                preferred_magnitude,
-                kind,
-                _agency(agency(earthquake)),
-                iso_time(earthquake["updated"]),
-                earthquake["revision"],
-                _descriptions(earthquake, said),
-                parts,
-            )
-        ).encode()
+        descriptions = _descriptions(earthquake, said)
+        text = _EVENT % (earthquake["id"], named, kind, who, updated, earthquake["revision"], descriptions, parts)
+        return text.encode()
 
     def end(self) -> bytes:
         return b"</eventParameters></q:quakeml>\n"
@@ -101,12 +91,13 @@ class QuakeMlWriter:
 
 def public_name(kind: str, mode: str, source: str, id_: str) -> str:
     """The public id of what a report says, an `origin` or a `magnitude`; a drill's has its mode in it."""
-    drill = "" if mode == "actual" else f"{mode}/"
-    return f"{AUTHORITY}/{drill}{kind}/{_escaped(source)}/{_escaped(id_)}"
+    return f"{AUTHORITY}/{'' if mode == 'actual' else f'{mode}/'}{kind}/{_escaped(source)}/{_escaped(id_)}"
 
 
 def _escaped(name: str) -> str:
     """A name as a public id may have it: any other character is `~` with its number and a dot."""
+    if name.isascii() and name.isalnum():
+        return name
     return _UNSAFE.sub(lambda found: f"~{ord(found.group()):x}.", name)
 
 
@@ -119,24 +110,25 @@ def named(public_id: str) -> tuple[str, str] | None:
     return source, id_
 
 
-def _solution(event: Mapping[str, Any], source: str, id_: str) -> tuple[str, str | None, str]:
-    """Public id of the origin and of the magnitude, if there is one; and both as XML."""
-    location, status = event["location"], _EVALUATION[event["status"]]
-    updated_ms = event["updated"]
-    stamp = _agency(agency(event)), iso_time(updated_ms), updated_ms
+def _solution(event: Mapping[str, Any], source: str, id_: str, who: str, updated: str) -> tuple[str, str]:
+    """The elements that name origin and magnitude as preferred; and both, one magnitude or none."""
+    location, status, updated_ms = event["location"], _EVALUATION[event["status"]], event["updated"]
+    depth_km, magnitude = location.get("depth"), event.get("magnitude")
     origin_id = public_name("origin", event["mode"], source, id_)
     xml = _ORIGIN % (
         origin_id,
         iso_time(event["timestamp"]),
         location["latitude"],
         location["longitude"],
-        _depth(location.get("depth"), event.get("depthError")),
-        _quality(event) + status,
-        *stamp,
+        "" if depth_km is None else _depth(depth_km, event.get("depthError")),
+        _quality(event),
+        status,
+        who,
+        updated,
+        updated_ms,
     )
-    magnitude = event.get("magnitude")
     if magnitude is None:
-        return origin_id, None, xml
+        return f"<preferredOriginID>{origin_id}</preferredOriginID>", xml
     magnitude_id = public_name("magnitude", event["mode"], source, id_)
     error, kind, stations = event.get("magError"), event.get("magnitudeType"), event.get("magNst")
     xml += _MAGNITUDE % (
@@ -145,17 +137,22 @@ def _solution(event: Mapping[str, Any], source: str, id_: str) -> tuple[str, str
         "" if error is None else f"<uncertainty>{error!r}</uncertainty>",
         "" if kind is None else f"<type>{_short(kind, 32)}</type>",
         origin_id,
-        ("" if stations is None else f"<stationCount>{stations:.0f}</stationCount>") + status,
-        *stamp,
+        "" if stations is None else f"<stationCount>{stations:.0f}</stationCount>",
+        status,
+        who,
+        updated,
+        updated_ms,
     )
-    return origin_id, magnitude_id, xml
+    return (
+        f"<preferredOriginID>{origin_id}</preferredOriginID><preferredMagnitudeID>{magnitude_id}</preferredMagnitudeID>",
+        xml,
+    )
 
 
-def _depth(depth_km: float | None, error_km: float | None) -> str:
-    if depth_km is None:
-        return ""
-    uncertainty = "" if error_km is None else f"<uncertainty>{_metres(error_km)}</uncertainty>"
-    return f"<depth><value>{_metres(depth_km)}</value>{uncertainty}</depth>"
+def _depth(depth_km: float, error_km: float | None) -> str:
+    if error_km is None:
+        return f"<depth><value>{_metres(depth_km)}</value></depth>"
+    return f"<depth><value>{_metres(depth_km)}</value><uncertainty>{_metres(error_km)}</uncertainty></depth>"
 
 
 def _metres(km: float) -> str:
@@ -165,12 +162,16 @@ def _metres(km: float) -> str:
 
 
 def _quality(event: Mapping[str, Any]) -> str:
-    parts = [
-        f"<{theirs}>{event[ours]!r}</{theirs}>" for ours, theirs in _QUALITY.items() if event.get(ours) is not None
-    ]
-    if event.get("nst") is not None:
-        parts.insert(0, f"<usedStationCount>{event['nst']:.0f}</usedStationCount>")
-    quality = f"<quality>{''.join(parts)}</quality>" if parts else ""
+    stations, rms, gap, dmin = event.get("nst"), event.get("rms"), event.get("gap"), event.get("dmin")
+    quality = "" if stations is None else f"<usedStationCount>{stations:.0f}</usedStationCount>"
+    if rms is not None:
+        quality += f"<standardError>{rms!r}</standardError>"
+    if gap is not None:
+        quality += f"<azimuthalGap>{gap!r}</azimuthalGap>"
+    if dmin is not None:
+        quality += f"<minimumDistance>{dmin!r}</minimumDistance>"
+    if quality:
+        quality = f"<quality>{quality}</quality>"
     error_km = event.get("horizontalError")
     if error_km is None:
         return quality
@@ -180,14 +181,17 @@ def _quality(event: Mapping[str, Any]) -> str:
     )
 
 
-def _type(earthquake: Mapping[str, Any]) -> tuple[str, str | None]:
-    """QuakeML's type, and what the agency called it where that is none of them."""
-    if earthquake["status"] == "deleted":
-        return "not existing", None
-    said = plain_type(str(earthquake["type"]))
+@functools.lru_cache(256)
+def _known_type(kind: str) -> tuple[str, str | None]:
+    said = plain_type(kind)
     if said in EVENT_TYPES:
         return said, None
     return ("other event" if said in NO_EARTHQUAKES else "not reported"), said
+
+
+def _type(earthquake: Mapping[str, Any]) -> tuple[str, str | None]:
+    """QuakeML's type, and what the agency called it where that is none of them."""
+    return ("not existing", None) if earthquake["status"] == "deleted" else _known_type(earthquake["type"])
 
 
 def _descriptions(earthquake: Mapping[str, Any], said: str | None) -> str:
@@ -205,8 +209,9 @@ def _descriptions(earthquake: Mapping[str, Any], said: str | None) -> str:
     return text
 
 
-@functools.lru_cache(4096)
 def _text(text: str) -> str:
+    if text.isprintable() and "&" not in text and "<" not in text and ">" not in text:
+        return text  # most texts, by far
     return escape(xml_line(text), quote=False)
 
 
