@@ -156,7 +156,7 @@ def fdsn_router(catalog: Catalog, *, public_url: str, cap_sender: str) -> APIRou
     @router.get("/version", summary="Version of the service", response_class=PlainTextResponse)
     def version() -> str:
         """Of the specification that it follows, and its own."""
-        return f"{VERSION}\n"
+        return VERSION
 
     @router.get("/catalogs", summary="Names for `catalog`", response_class=_Xml, responses={503: _ERRORS[503]})
     def catalogs() -> Response:
