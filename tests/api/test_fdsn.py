@@ -179,6 +179,10 @@ def test_nothing_is_204_or_404_as_was_asked(consumer: Consumer) -> None:
     nothing = get(consumer, "query?minmag=9")
     assert (nothing.status_code, nothing.content) == (204, b"")
     assert get(consumer, "query?minmag=9&nodata=404").text.startswith("Error 404: Not Found")
+    as_at_the_usgs = get(consumer, "query?minmag=9&format=geojson")
+    assert (as_at_the_usgs.status_code, as_at_the_usgs.json()["features"]) == (200, [])
+    assert get(consumer, "query?minmag=9&format=geojson&nodata=204").status_code == 204
+    assert get(consumer, "query?eventid=nobody&format=geojson").status_code == 204
 
 
 def test_too_many_are_413_and_say_how_to_split(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,6 +246,18 @@ def test_every_agency_s_solution_is_there_where_it_is_asked_for(consumer: Consum
     assert solutions("minmag=4&maxmag=5&includeallmagnitudes=true") == (2, 2)
     assert solutions("eventid=us1") == (2, 2)
     assert solutions("eventid=us1&includeallorigins=false&includeallmagnitudes=false") == (1, 1)
+
+
+def test_one_event_by_its_id_is_a_detail_as_at_the_usgs(consumer: Consumer) -> None:
+    one = get(consumer, "query?format=geojson&eventid=us1&includesuperseded=True&includedeleted=False").json()
+    assert one["type"] == "Feature"
+    origins = one["properties"]["products"]["origin"]
+    assert [origin["properties"]["magnitude"] for origin in origins] == ["4.2", "4.0"]
+    at_the_feed = CLIENT.get(one["properties"]["detail"]).json()
+    assert at_the_feed["properties"]["title"] == one["properties"]["title"]
+    assert [o["id"] for o in at_the_feed["properties"]["products"]["origin"]] == [o["id"] for o in origins]
+    as_of = get(consumer, "query?format=geojson&eventid=nn1&asof=6").json()
+    assert [o["properties"]["magnitude"] for o in as_of["properties"]["products"]["origin"]] == ["4.0"]
 
 
 def test_long_answers_come_in_pieces_that_join(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ from quakestream.catalog import Catalog, EarthquakeFilter, Selection
 from quakestream.errors import Rejected, Retryable
 from quakestream.event import iso_time
 from quakestream.formats import cap
-from quakestream.formats.writing import WRITERS, About
+from quakestream.formats.writing import WRITERS, About, geojson
 from quakestream.formats.writing.quakeml import AUTHORITY
 from quakestream.web import HEAD_ONLY, approach, json_answer, read_body
 
@@ -247,7 +247,9 @@ def _answer(
             " the parts join while events arrive.",
             headers,
         )
-    if not found.seqs:
+    # the USGS's clients ask many times for what may be nothing, and read a collection without features then
+    empty = asked.format == "geojson" and asked.eventid is None and "nodata" not in asked.model_fields_set
+    if not found.seqs and not empty:
         if asked.nodata == "404":
             raise HTTPException(404, "Nothing matches.", headers)
         return Response(status_code=204, headers=headers)
@@ -255,6 +257,8 @@ def _answer(
         return Response(status_code=304, headers=headers)
     if asked.format == "cap":
         return _as_cap(catalog, found, home, cap_sender, headers)
+    if asked.format == "geojson" and asked.eventid is not None and len(found.seqs) == 1:
+        return _as_detail(catalog, found, home, headers)
     url = f"{home}{request.url.path}" + (f"?{request.url.query}" if request.url.query else "")
     mode = wanted.mode or "actual"
     about = About(
@@ -268,6 +272,17 @@ def _answer(
     writer = WRITERS[asked.format](about)
     head_only = bool(request.scope.get(HEAD_ONLY))
     return pieces.answer(catalog, turns, found, writer, headers, others=asked.others, head_only=head_only)
+
+
+def _as_detail(catalog: Catalog, found: Selection, home: str, headers: Mapping[str, str]) -> Response:
+    """One event by its id is a detail at the USGS: a feature with products, not a collection."""
+    (account,) = catalog.told(found.seqs, found.at_seq, others=True)
+    one = msgspec.json.decode(account.document)
+    source, _, id_ = one["preferred"].partition(":")
+    solutions = [{**one, "source": source, "id": id_}, *map(msgspec.json.decode, account.others)]
+    answer = json_answer(geojson.detail(one, solutions, home))
+    answer.headers.update(headers)
+    return answer
 
 
 def _as_cap(catalog: Catalog, found: Selection, home: str, cap_sender: str, headers: Mapping[str, str]) -> Response:
