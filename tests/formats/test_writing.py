@@ -118,6 +118,19 @@ def test_obspy_reads_every_origin_and_magnitude_with_the_same_numbers() -> None:
     assert event.event_descriptions[0].text == QUAKE["place"]
 
 
+def test_what_every_report_said_is_read_back() -> None:
+    data = written("xml", QUAKE, others=[OTHER, OTHER | {"id": "b", "status": "deleted", "magnitude": None}])
+    events = {e.id: e for e in formats.read(io.BytesIO(data), mode="actual") if isinstance(e, EarthquakeEvent)}
+    assert list(events) == ["us10007n66", "20180206_0000045", "b"]
+    other = events["20180206_0000045"].document()
+    for name in ("source", "magnitude", "magnitudeType", "timestamp", "updated", "status", "agency", "type"):
+        assert other[name] == OTHER[name], name
+    assert "place" not in other
+    assert other["location"]["latitude"] == 24.14
+    assert (events["b"].status, events["b"].magnitude) == ("deleted", None)
+    assert events["us10007n66"].updated_ms == QUAKE["updated"]
+
+
 HARD: list[dict[str, Any]] = [
     QUAKE | {"magnitude": None, "magnitudeType": None, "agency": None, "place": None},
     QUAKE | {"place": "a ]]> & < > \" ' \U0001f30b", "agency": "A & B" * 40, "magnitudeType": "m" * 60},

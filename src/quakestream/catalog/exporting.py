@@ -1,9 +1,9 @@
 """Earthquakes as files: whatever `formats/writing` writes, and JSON lines, an Earthquake each; all of one moment.
 
-What reads the agencies' files reads them. `quakestream catalog import` reads all but KML, and gets of each earthquake
-its preferred event: from JSON lines and QuakeML under its source and id; from GeoJSON, CSV and text as a report under
-the earthquake's own id, with what those formats have room for. QuakeML has the other reports' origins and magnitudes
-too. None has the history: for that, back the catalogue up.
+What reads the agencies' files reads them. `quakestream catalog import` reads all but KML. It gets every report's latest
+event from QuakeML, and the preferred one's from the others: from JSON lines under its source and id, from GeoJSON, CSV
+and text as a report under the earthquake's own id, with what those formats have room for. None has the history: for
+that, back the catalogue up.
 """
 
 from __future__ import annotations

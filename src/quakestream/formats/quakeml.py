@@ -113,6 +113,8 @@ def read(
 ) -> Iterator[Entry]:
     """Each `event`: its preferred origin and magnitude, else its first ones.
 
+    Of an event that this catalogue wrote, each report's origin and magnitude.
+
     `updated` is the newest `creationTime` of the event, that origin and that magnitude. An event whose type is "not
     existing", or whose origins are all rejected, is one that the agency has withdrawn: `deleted`.
 
@@ -220,14 +222,44 @@ def _entries(element: Any, ids: Mapping[str, str], *, mode: Mode, now_ms: int | 
         return
     document["id"] = ids.get((element.get("publicID") or "").strip(), document["id"])
     yield from report(document, where, mode=mode, now_ms=now_ms, faults=faults)
+    for origin in _others_of_ours(element):
+        faults = []
+        document = _from_other(element, origin, faults)
+        yield from report(document, f"{where} {origin.get('publicID')}", mode=mode, now_ms=now_ms, faults=faults)
+
+
+def _others_of_ours(element: Any) -> list[Any]:
+    """Of an event that this catalogue wrote, the origins of the reports that did not speak for it."""
+    preferred = _text(element, "preferredOriginID") or ""
+    if named(preferred) is None:
+        return []
+    return [
+        o for o in element.findall("{*}origin") if o.get("publicID") != preferred and named(o.get("publicID") or "")
+    ]
+
+
+def _from_other(element: Any, origin: Any, faults: list[str]) -> dict[str, Any]:
+    """What another report said: nothing of it stands in the event itself but the type."""
+    public_id = origin.get("publicID")
+    of_it = (m for m in element.findall("{*}magnitude") if _text(m, "originID") == public_id)
+    document = _from_parts(element, origin, next(of_it, None), (origin,), faults)
+    source, id_ = named(public_id) or ("", "")
+    kind = DEFAULT_TYPE if document["type"] == "not existing" else document["type"]
+    return document | {"source": source, "id": id_, "type": kind, "place": None}
 
 
 def _from_event(element: Any, faults: list[str]) -> dict[str, Any]:
     source, id_ = _identity(element)
     origin = _preferred(element, "origin", "preferredOriginID", _located)
     magnitude = _preferred(element, "magnitude", "preferredMagnitudeID")
+    document = _from_parts(element, origin, magnitude, (element, origin, magnitude), faults)
+    return document | {"source": source, "id": id_, "place": _place(element)}
+
+
+def _from_parts(element: Any, origin: Any, magnitude: Any, dated: tuple[Any, ...], faults: list[str]) -> dict[str, Any]:
+    """All but whose it is and where; `updated` is the newest time of what is `dated`."""
     kind = (_text(element, "type") or DEFAULT_TYPE).replace("_", " ")
-    times = [_text(part, "creationInfo/creationTime") for part in (element, origin, magnitude) if part is not None]
+    times = [_text(part, "creationInfo/creationTime") for part in dated if part is not None]
     updated = [lenient(faults, "creationTime", epoch_ms, time) for time in times if time]
     time = _text(origin, "time/value")
     of_centroid = {"originType": "centroid"} if _text(origin, "type") == "centroid" else {}
@@ -237,8 +269,6 @@ def _from_event(element: Any, faults: list[str]) -> dict[str, Any]:
 
     return {
         **of_centroid,
-        "id": id_,
-        "source": source,
         "magnitude": lenient(faults, "magnitude", decimal, _text(magnitude, "mag/value")),
         "magnitudeType": _text(magnitude, "type"),
         "location": {
@@ -250,7 +280,6 @@ def _from_event(element: Any, faults: list[str]) -> dict[str, Any]:
         "updated": max((time for time in updated if time is not None), default=None),
         "status": "automatic" if origin is None else _status(origin),
         "type": kind,
-        "place": _place(element),
         "agency": _text(origin, "creationInfo/agencyID") or _text(element, "creationInfo/agencyID"),
         "nst": number_("usedStationCount", origin, "quality/usedStationCount"),
         "gap": number_("azimuthalGap", origin, "quality/azimuthalGap"),
