@@ -15,7 +15,7 @@ import pytest
 from lxml import etree
 
 from quakestream import formats
-from quakestream.event import EarthquakeEvent
+from quakestream.event import EarthquakeEvent, Mode
 from quakestream.formats.writing import WRITERS, About
 from quakestream.formats.writing.quakeml import EVENT_TYPES, named, public_name
 from tests.conftest import ROOT
@@ -73,8 +73,8 @@ def written(form: str, *quakes: dict[str, Any], others: list[dict[str, Any]] | N
     return b"".join([writer.begin(), *(writer.write(one, others or []) for one in quakes), writer.end()])
 
 
-def read(form: str, data: bytes) -> EarthquakeEvent:
-    (event,) = [e for e in formats.read(io.BytesIO(data), mode="actual", form=form) if isinstance(e, EarthquakeEvent)]
+def read(form: str, data: bytes, mode: Mode = "actual") -> EarthquakeEvent:
+    (event,) = [e for e in formats.read(io.BytesIO(data), mode=mode, form=form) if isinstance(e, EarthquakeEvent)]
     return event
 
 
@@ -156,7 +156,7 @@ def test_what_is_hard_to_write_is_read_back() -> None:
     for quake in HARD:
         (event,) = obspy.read_events(io.BytesIO(written("xml", quake)))
         assert event.preferred_origin().time is not None
-        document = read("quakeml", written("xml", quake)).document()
+        document = read("quakeml", written("xml", quake), quake["mode"]).document()
         assert document["location"] == quake["location"]
         assert document["magnitude"] == quake["magnitude"]
         assert f"{document['source']}:{document['id']}" == quake["preferred"]
@@ -175,6 +175,13 @@ def test_public_ids_stay_and_no_two_reports_have_one() -> None:
 def test_a_drill_says_so_in_every_format() -> None:
     for form in WRITERS:
         assert b"EXERCISE" in written(form, QUAKE | {"mode": "exercise"}), form
+
+
+def test_no_drill_becomes_real() -> None:
+    data = written("xml", QUAKE | {"mode": "test"}, others=[OTHER | {"mode": "test"}])
+    (problem,) = formats.read(io.BytesIO(data), mode="actual")
+    assert "can't become" in str(problem)
+    assert len(list(formats.read(io.BytesIO(data), mode="test"))) == 2
 
 
 def test_cells_that_a_spreadsheet_would_run_are_harmless() -> None:

@@ -19,7 +19,7 @@ from quakestream.errors import Rejected
 from quakestream.event import DEFAULT_TYPE, Mode, Status
 from quakestream.formats import Entry, Problem, with_raw
 from quakestream.formats.fields import coordinate, decimal, epoch_ms, lenient, number, public_id, report, whole_resource
-from quakestream.formats.writing.quakeml import named
+from quakestream.formats.writing.quakeml import drill_of, named
 
 TITLE: Final = "QuakeML"
 SOURCE: Final = "quakeml"
@@ -214,6 +214,10 @@ def _document(element: Any) -> bytes:
 
 def _entries(element: Any, ids: Mapping[str, str], *, mode: Mode, now_ms: int | None) -> Iterator[Entry]:
     where = f"event {element.get('publicID')}"
+    drill = drill_of(_text(element, "preferredOriginID") or "")
+    if drill is not None and mode == "actual":
+        yield Problem(where, f"is {drill!r}, and can't become `actual`")
+        return
     faults: list[str] = []
     try:
         document = _from_event(element, faults)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
-from quakestream.event import NO_EARTHQUAKES, iso_time, plain_type
+from quakestream.event import MODES, NO_EARTHQUAKES, iso_time, plain_type
 from quakestream.formats.cap import xml_line
 from quakestream.formats.writing.words import agency
 
@@ -99,6 +99,12 @@ def _escaped(name: str) -> str:
     if name.isascii() and name.isalnum():
         return name
     return _UNSAFE.sub(lambda found: f"~{ord(found.group()):x}.", name)
+
+
+def drill_of(public_id: str) -> str | None:
+    """The mode in a public id of ours, where it is a drill's."""
+    said = public_id.removeprefix(f"{AUTHORITY}/").partition("/")[0]
+    return said if public_id.startswith(f"{AUTHORITY}/") and said in MODES[1:] else None
 
 
 def named(public_id: str) -> tuple[str, str] | None:
