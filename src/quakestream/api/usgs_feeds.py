@@ -44,6 +44,8 @@ REST: Final = 4
 MAX_REST_S: Final = 2.0
 BUILD_S: Final = 20.0
 MAX_AGE_S: Final = 5
+LARGE_BYTES: Final = 1_000_000
+"""More is compressed in half the time, by a tenth less."""
 _document = msgspec.json.Decoder(dict[str, Any])
 _encode = msgspec.json.Encoder().encode
 
@@ -141,7 +143,7 @@ class Summaries:
         bounds = box.bounds()
         end = b"]}\n" if bounds is None else b'],"bbox":%s}\n' % _encode(bounds)
         body = b'{"type":"FeatureCollection","metadata":%s,"features":[%s%s' % (_encode(said), content, end)
-        packed = gzip.compress(body, 4, mtime=0)
+        packed = gzip.compress(body, 4 if len(body) < LARGE_BYTES else 1, mtime=0)
         return Summary(seq, body, packed, tag, now_ms, oldest_ms + WINDOWS_MS[window], _rested_s(began_s))
 
     def _read(self, seqs: Any, home: str) -> list[_Feature]:

@@ -6,6 +6,7 @@ USGS has no name for (`mode`, `revision`, `agency` …) stands among the propert
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -64,19 +65,21 @@ class Box:
     """Least and greatest longitude, latitude and depth of what was added."""
 
     def __init__(self) -> None:
-        self._ranges: list[list[float]] = [[], [], []]
+        self._least = [math.inf] * 3
+        self._most = [-math.inf] * 3
 
     def add(self, location: Mapping[str, Any]) -> None:
         """Make room for one more place; a depth that is not known needs none."""
-        for range_, name in zip(self._ranges, ("longitude", "latitude", "depth"), strict=True):
-            value = location.get(name)
+        least, most = self._least, self._most
+        for n, value in enumerate((location["longitude"], location["latitude"], location.get("depth"))):
             if value is not None:
-                range_[:] = [min(value, *range_), max(value, *range_)] if range_ else [value, value]
+                least[n] = min(least[n], value)
+                most[n] = max(most[n], value)
 
     def bounds(self) -> list[float] | None:
         """West, south, shallowest, east, north, deepest, or without depths; None: nothing was added."""
-        known = [range_ for range_ in self._ranges if range_]
-        return [least for least, _ in known] + [most for _, most in known] or None
+        known = [n for n in range(3) if self._least[n] <= self._most[n]]
+        return [self._least[n] for n in known] + [self._most[n] for n in known] or None
 
 
 def feature(earthquake: Mapping[str, Any], home: str) -> dict[str, Any]:
