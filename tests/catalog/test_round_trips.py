@@ -1,0 +1,58 @@
+"""What agencies wrote, through the catalogue, out as QuakeML and in again: valid, and not a number lost."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+from typing import Final
+
+import obspy
+import pytest
+from lxml import etree
+
+from quakestream import formats
+from quakestream.catalog import EarthquakeFilter
+from quakestream.catalog.exporting import export
+from quakestream.catalog.sqlite import SqliteCatalog
+from quakestream.event import EarthquakeEvent
+from tests.conftest import ROOT
+from tests.contracts.catalog import Writer
+
+NOW_MS: Final = 1_795_790_228_607
+SCHEMA: Final = Path(obspy.__file__).parent / "io/quakeml/data/QuakeML-BED-1.2.xsd"
+EVERYTHING: Final = EarthquakeFilter(includedeleted=True)
+RECORDED: Final = (
+    *("quakeml_iris.xml", "quakeml_sed.xml", "quakeml_sed_catalog.xml", "usgs_quakeml_nc72282711.xml"),
+    *("usgs_detail_nc72852151.geojson", "usgs_detail_nn00570710.geojson", "usgs_feed_2014.geojson"),
+    *("usgs_one_name_two_shocks.geojson", "usgs_query_null_depth.geojson", "usgs_query_null_magnitude.geojson"),
+    "emsc_text_2017.txt",
+)
+SAME: Final = (
+    *("magnitude", "timestamp_ms", "location", "magnitude_type", "nst", "gap", "dmin", "rms", "mag_nst", "mag_error"),
+    *("depth_error_km", "horizontal_error_km", "status"),
+)
+
+
+def events(data: bytes) -> list[EarthquakeEvent]:
+    return [e for e in formats.read(io.BytesIO(data), mode="actual") if isinstance(e, EarthquakeEvent)]
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_as_quakeml_and_back(tmp_path: Path, name: str) -> None:
+    said = events((ROOT / "tests/data" / name).read_bytes())
+    latest = {e.key: e for e in sorted(said, key=lambda e: e.updated_ms or 0)}
+    with contextlib.closing(SqliteCatalog(tmp_path / "c.sqlite3")) as catalog:
+        Writer(catalog).write(*said, now_ms=NOW_MS, logged_ms=NOW_MS)
+        written = b"".join(export(catalog, EVERYTHING, "xml", home="http://here", made_ms=NOW_MS))
+        count = catalog.count(EVERYTHING)
+    schema = etree.XMLSchema(etree.parse(SCHEMA))
+    assert schema.validate(etree.fromstring(written)[0]), schema.error_log
+    back = {e.key: e for e in events(written)}
+    assert back.keys() == latest.keys()
+    for key, event in latest.items():
+        assert [getattr(back[key], field) for field in SAME] == [getattr(event, field) for field in SAME]
+    assert len(obspy.read_events(io.BytesIO(written))) == count
+    with contextlib.closing(SqliteCatalog(tmp_path / "again.sqlite3")) as again:
+        Writer(again).write(*back.values(), now_ms=NOW_MS, logged_ms=NOW_MS)
+        assert again.count(EVERYTHING) == count
