@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import shutil
 import signal
@@ -128,6 +129,12 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the processes of this run tell each other of the servers that they share."""
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+def pytest_collection_finish() -> None:
+    """What was imported until now is never given back: no collection of garbage need look at it."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

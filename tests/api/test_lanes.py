@@ -28,7 +28,7 @@ from quakestream.errors import Retryable
 from quakestream.push.routes import push_router
 from tests.contracts.catalog import NOW_MS, Writer, event
 from tests.push.pushing import LIMIT_S, PATH, PushServer, SseClient
-from tests.sizes import DATABASES
+from tests.sizes import DATABASES, size
 from tests.waiting import eventually
 
 with contextlib.suppress(ImportError):  # before there were any
@@ -37,7 +37,7 @@ with contextlib.suppress(ImportError):  # before there were any
     from quakestream.catalog import visits
     from quakestream.push import snapshots as snapshots_module
 
-COUNT = {"sqlite": 20_000, "postgresql": 4_000}
+COUNT = {"sqlite": size(10_000, 20_000), "postgresql": 4_000}
 SOON_S = 5.0
 """At once, on a busy machine; a health check's own patience is 2 s."""
 EXCEEDED = "/api/v1/exceedances?latitude=35&longitude=25"

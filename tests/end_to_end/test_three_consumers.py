@@ -30,7 +30,7 @@ from tests.postgres_server import PostgresServer
 from tests.sizes import size, sized
 from tests.waiting import eventually
 
-EARTHQUAKES: Final = int(os.environ.get("QUAKESTREAM_SHARED_EARTHQUAKES", size("1500", "4000")))
+EARTHQUAKES: Final = int(os.environ.get("QUAKESTREAM_SHARED_EARTHQUAKES", size("800", "4000")))
 EVENTS: Final = 4 * EARTHQUAKES
 LIMIT_S: Final = 60 + EVENTS / 200
 PARTITIONS: Final = 6

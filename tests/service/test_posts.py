@@ -25,6 +25,7 @@ from quakestream.service.publisher import Publisher
 from quakestream.service.stream import Stream
 from quakestream.sources.memory import Memory
 from tests.service.fakes import FakeLog, builder, until
+from tests.sizes import size
 
 TOKEN = "0123456789abcdef"
 KEY = {"Authorization": f"Bearer {TOKEN}"}
@@ -365,7 +366,7 @@ def test_metrics_tell_of_posts(ask: Callable[..., None]) -> None:
     ask(test)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=size(8, 25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     batches=st.lists(
         st.lists(

@@ -21,6 +21,7 @@ from quakestream.sources.emsc import EmscOptions
 from quakestream.sources.presets import PRESETS
 from quakestream.sources.usgs import UsgsOptions
 from tests.formats.reading import DATA, ROOT
+from tests.sizes import size
 from tests.sources.fakes import Agency, Answer, Clock, FakeOutlet, Query, agency, context, http, running
 
 NOW_MS = 1_700_000_000_000
@@ -360,7 +361,7 @@ def test_an_hour_down_and_back_none_is_missing_none_doubled_and_none_vanishes(
     run(test)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=size(5, 15), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     steps=st.lists(
         st.tuples(

@@ -369,8 +369,7 @@ def migrate(engine: Engine, to: str = "head") -> None:
         Fatal: the database was made by a newer version of the program, or an earlier one was killed while it changed
             it, and left what can't be mended.
     """
-    config = _config()
-    script = ScriptDirectory.from_config(config)
+    script = _script()
     head = script.get_current_head()
     with engine.connect() as connection:
         if MigrationContext.configure(connection).get_current_revision() == head:
@@ -383,7 +382,12 @@ def migrate(engine: Engine, to: str = "head") -> None:
             return
         if connection.dialect.name == "sqlite" and inspect(connection).get_table_names():
             unfinished.take_back(connection, _shape(current), _shape("head"))
-        _upgrade(connection, config, to)
+        _upgrade(connection, _config(), to)
+
+
+@functools.cache
+def _script() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
 
 
 def _config() -> Config:
