@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,6 +15,7 @@ import hypothesis
 import pytest
 
 from tests import secured_kafka
+from tests.free_ports import free_port
 from tests.postgres_server import PostgresServer
 from tests.schema_once import schema_made_once
 from tests.secured_kafka import Authority
@@ -41,7 +40,7 @@ class Broker:
 
     def __init__(self, data_dir: Path, *, secured: bool = False, ports: Sequence[int] = ()) -> None:
         self.data_dir = data_dir
-        self.ports = ports or _free_ports(2 + len(SECURED))
+        self.ports = ports or [free_port() for _ in range(2 + len(SECURED))]
         self.port, controller_port, *others = self.ports
         self.address = f"localhost:{self.port}"
         self.pid = 0
@@ -88,14 +87,6 @@ class Broker:
             return 0
         process.send_signal(signum)
         return process.wait(40)
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
 
 
 def _need_java() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.free_ports import free_port
 from tests.waiting import eventually
 
 
@@ -36,9 +37,7 @@ def nginx_with(folder: Path, locations: dict[str, str]) -> Iterator[str]:
     path = shutil.which("nginx") or "/usr/sbin/nginx"
     if not Path(path).exists():
         missing("nginx is not on this machine")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     folder.mkdir()
     temporary = "".join(
         f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")

@@ -6,7 +6,6 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,6 +16,7 @@ from typing import Self
 import psycopg
 import pytest
 
+from tests.free_ports import free_port
 from tests.shared_servers import leave
 
 
@@ -126,9 +126,7 @@ class TlsPostgresServer(PostgresServer):
         if self._owner:
             for path in (self.folder, *self._files):
                 shutil.chown(path, "nobody")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
 
     def start(self, *settings: str) -> None:
         own = zip(("ssl_cert_file", "ssl_key_file"), self._files, strict=True)

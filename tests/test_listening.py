@@ -16,6 +16,7 @@ from quakestream.config import ConsumerSettings, ServiceSettings, Settings, load
 from quakestream.errors import Fatal
 from quakestream.guards import Rules
 from quakestream.web import Readiness, create_app
+from tests.free_ports import free_port
 
 BOTH = ["127.0.0.1", "::1"]
 
@@ -73,19 +74,7 @@ def test_it_answers_on_each_address_that_its_host_means(host: str, expected: lis
         for address in {*BOTH, *expected}:
             assert await answers(address, port) is (address in expected), address
 
-    for left in range(5, -1, -1):  # somebody else may have taken the port by now
-        try:
-            on(host, work, port)
-            break
-        except Fatal as error:
-            if not (fixed and left and "already in use" in str(error)):
-                raise
-            port = free_port()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    on(host, work, port)
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])

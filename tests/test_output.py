@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -27,6 +26,7 @@ from quakestream.event import from_document
 from quakestream.log import Record, Topic
 from tests.channels.shared import message, send
 from tests.end_to_end.programs import BIN, START_LIMIT_S, Site
+from tests.free_ports import free_port
 from tests.waiting import eventually
 
 PIPE_BYTES = 64 * 1024
@@ -182,9 +182,7 @@ def test_a_consumer_that_nobody_reads_stores_everything_and_ends_well(tmp_path: 
     count = 1000  # more than a pipe holds, printed or refused
     bad = [b"no JSON " + b"y" * 200] * (count if deaf == "stderr" else 0)
     reads, writes = os.pipe()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with Site(tmp_path, EVENT_LOG="embedded") as site, (tmp_path / "other").open("wb") as other:
         publish(site, *bad, *map(report, range(count)))
         process = subprocess.Popen(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests.browser.dashboard import CANVAS, SOFTWARE_GL, Dashboard, System
+from tests.free_ports import free_port
 from tests.sizes import size
 
 TOKEN: Final = "a-key-for-the-tests"
@@ -90,12 +90,6 @@ def shared_dashboard(context: BrowserContext, shared_system: System) -> Iterator
 @pytest.fixture
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def event(name: str, now_ms: int, **more: Any) -> dict[str, Any]:

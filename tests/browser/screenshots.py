@@ -15,8 +15,9 @@ from typing import Any, Final
 import httpx
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.conftest import event, free_port
+from tests.browser.conftest import event
 from tests.browser.dashboard import SOFTWARE_GL, Dashboard, System
+from tests.free_ports import free_port
 from tests.waiting import eventually
 
 ROOT: Final = Path(__file__).resolve().parents[2]

@@ -12,10 +12,11 @@ import pytest
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, Locator, Worker
 
-from tests.browser.conftest import TOKEN, Launch, event, free_port
+from tests.browser.conftest import TOKEN, Launch, event
 from tests.browser.dashboard import CANVAS, SOFTWARE_GL, Dashboard, System
 from tests.channels.receiver import Receiver
 from tests.channels.test_others import Browser
+from tests.free_ports import free_port
 from tests.waiting import eventually
 
 KEY: Final = "a-key-for-the-alerts"

@@ -11,8 +11,9 @@ from threading import Thread
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Response
 
-from tests.browser.conftest import Launch, event, free_port, many, shows_count
+from tests.browser.conftest import Launch, event, many, shows_count
 from tests.browser.dashboard import SOFTWARE_GL, Dashboard, System
+from tests.free_ports import free_port
 from tests.waiting import eventually
 
 MANY = 10_000

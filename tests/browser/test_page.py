@@ -10,8 +10,9 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route
 
-from tests.browser.conftest import event, free_port, many, shows_count
+from tests.browser.conftest import event, many, shows_count
 from tests.browser.dashboard import Dashboard, System
+from tests.free_ports import free_port
 from tests.sizes import size, sized
 from tests.waiting import eventually
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Request
 
-from tests.browser.conftest import event, free_port
+from tests.browser.conftest import event
 from tests.browser.dashboard import Dashboard, System
 from tests.browser.screenshots import RECORDINGS
+from tests.free_ports import free_port
 from tests.waiting import eventually
 
 FIRST_LOAD_BYTES = 600_000

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.conftest import free_port
 from tests.end_to_end.programs import Site
+from tests.free_ports import free_port
 from tests.waiting import eventually
 
 TOKEN = "0123456789abcdef-control"

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ import yaml
 
 from tests.conftest import ROOT
 from tests.end_to_end.programs import Program, Site
+from tests.free_ports import free_port
 from tests.nginx import missing, nginx
 from tests.waiting import eventually
 
@@ -531,9 +531,7 @@ def test_compose_publishes_to_this_machine_alone_and_makes_a_token_once(tmp_path
 
 
 def test_up_lets_its_own_page_control_the_stream_with_the_token(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        consumer_port = str(probe.getsockname()[1])
+    consumer_port = str(free_port())
     with Site(tmp_path, LOG_EVENTS="false", USGS_FEED_URL="http://127.0.0.1:9/", CONTROL_TOKEN=TOKEN) as site:
         ports = ("--service-port", "0", "--consumer-port", consumer_port, "--data-dir", str(site.data_dir))
         both = Deployment(site.start("quakestream", "up", *ports, "--no-fallback"))

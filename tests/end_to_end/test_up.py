@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import socket
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import pytest
 
 from tests.end_to_end.programs import BIN, Program, Site, every_earthquake, last_seq
 from tests.end_to_end.test_programs import sources, terminal
+from tests.free_ports import free_port
 from tests.waiting import eventually
 
 FEED = Path(__file__).parents[1] / "data" / "usgs_feed_2014.geojson"
@@ -61,9 +61,16 @@ def test_it_always_starts_what_it_says_and_a_second_time_revises_nothing(site: S
     second = up(site)
     eventually(lambda: consumed(second) > PAST, within_s=60)
     assert {source["name"]: source["state"] for source in sources(second)} == {"usgs": "failing", "replay": "live"}
-    after = stood(second)
-    assert {id_: after[id_] for id_ in before} == before
-    assert last_seq(second) - seq == len(after) - len(before), "what is new is new, and nothing is revised"
+    now = last_seq(second), stood(second)
+
+    def still() -> bool:  # it plays on: both are of one moment
+        nonlocal now
+        was, now = now, (last_seq(second), stood(second))
+        return was == now
+
+    eventually(still)
+    assert {id_: now[1][id_] for id_ in before} == before
+    assert now[0] - seq == len(now[1]) - len(before), "what is new is new, and nothing is revised"
     assert second.terminate() == 0
 
 
@@ -71,8 +78,7 @@ def test_its_terminal_says_where_to_look_and_the_past_in_one_line(site: Site, tm
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n')
     browser.chmod(browser.stat().st_mode | stat.S_IEXEC)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     page = f"http://localhost:{port}"
     with terminal() as (master, slave):
         os.set_blocking(master, False)
