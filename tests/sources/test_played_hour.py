@@ -213,6 +213,7 @@ def test_nothing_is_lost_nothing_is_doubled_and_the_status_tells_of_each_fault(t
                 played.faulty.well = True
             for played, _ in all_three:
                 await _until(lambda played=played: not _missing(played))
+                await _until(lambda played=played: played.errors >= sum(played.faulty.given.values()))  # the last too
                 await _until(lambda played=played: played.outlet.states[-1] == ("live", None))
             for played, _ in all_three:
                 assert len(played.published) == len(set(played.published)), "nothing is doubled"
