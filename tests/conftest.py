@@ -30,6 +30,8 @@ hypothesis.settings.load_profile("default")
 ROOT = Path(__file__).resolve().parents[1]
 START_LIMIT_S = 120.0
 SECURED = ("SSL", "SASL_SSL", "SASL_PLAINTEXT")
+QUICK_JAVA = {"JAVA_TOOL_OPTIONS": f"{os.environ.get('JAVA_TOOL_OPTIONS', '')} -XX:TieredStopAtLevel=1".strip()}
+"""The second compiler of Java's takes as much processor as all that a broker does in so short a time."""
 
 
 class Broker:
@@ -62,7 +64,7 @@ class Broker:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         said = self.data_dir / "run.out"
         with said.open("w") as out:
-            self._process = process = subprocess.Popen(command, stdout=out)
+            self._process = process = subprocess.Popen(command, stdout=out, stderr=out, env=os.environ | QUICK_JAVA)
         self.pid = process.pid
 
         def ready() -> bool:
