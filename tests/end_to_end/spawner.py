@@ -16,6 +16,7 @@ import contextlib
 import gc
 import json
 import os
+import runpy
 import selectors
 import signal
 import socket
@@ -231,6 +232,9 @@ def _become(
     os.environ.update(order["environment"])
     time.tzset()
     name, *arguments = order["command"]
+    if name == "python" and not arguments[0].startswith("-"):
+        sys.argv = arguments
+        return lambda: runpy.run_path(arguments[0], run_name="__main__")
     if name == "python":
         flag, what, *rest = arguments
         sys.argv = [flag, *rest]
