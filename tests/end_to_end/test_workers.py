@@ -1,111 +1,38 @@
-"""Every thread and task of both programs is made to fail once: it is seen, and it runs again or the program ends.
+"""Every thread and task that others do without is made to fail once: it is seen, and it runs again.
 
-Both programs run here as `up` has them, in this process, so that a fault can be put into each worker.
+Those that nothing can do without are in test_workers_that_end.py.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-import uvloop
 from structlog.testing import capture_logs
 
-from quakestream import program, supervision
+from quakestream import supervision
 from quakestream.api.status import StatusBoard
-from quakestream.config import ConsumerSettings, ServiceSettings
-from quakestream.consumer import main as consumer
-from quakestream.consumer import retention as retention_module
-from quakestream.consumer.pipeline import Pipeline
 from quakestream.consumer.republisher import Republisher
 from quakestream.consumer.retention import Retention
 from quakestream.log import Record
-from quakestream.log.embedded import EmbeddedLog, EmbeddedProducer, _Lease
+from quakestream.log.embedded import _Lease
 from quakestream.push.hub import Hub
 from quakestream.push.joining import Joining
 from quakestream.service import fallback, status
-from quakestream.service import main as service
-from quakestream.service.publisher import Publisher
-from quakestream.service.stream import _Run
-from quakestream.telling import alerts as alerts_module
 from quakestream.telling.alerts import Alerts
 from quakestream.telling.delivery import Delivery, _Worker
 from quakestream.telling.follower import AlertFollower
+from tests.end_to_end.both_programs import LIMIT_S, Both, Fault, quick
 from tests.waiting import eventually
 
-LIMIT_S = 20.0
 STREAM = "/api/v1/earthquakes/stream"
 
 
-class Both:
-    """Both programs on a thread of their own; `code` is what they ended with."""
-
-    def __init__(self, folder: Path) -> None:
-        (folder / "subscriptions.yaml").write_text("[]")
-        self.log = EmbeddedLog(folder, lease_s=0.6)
-        self.urls: dict[str, str] = {}
-        self.code: int | None = None
-        self.stop = program.Stop()
-        shared: dict[str, Any] = {"data_dir": folder, "event_log": "embedded", "port": 0}
-        self._service = ServiceSettings(**shared, autostart_sources="simulator", event_interval_ms=50)
-        self._consumer = ConsumerSettings(
-            **shared, log_events=False, subscriptions_file=str(folder / "subscriptions.yaml")
-        )
-        self._loop = uvloop.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="both programs")
-        self._thread.start()
-        eventually(lambda: len(self.urls) == 2 or self.code is not None)
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            self.code = runner.run(self._main())
-
-    async def _main(self) -> int:
-        def ready(name: str) -> Callable[[str], None]:
-            return lambda url: self.urls.update({name: url})
-
-        return await program.together(
-            self.stop,
-            service.serve(self._service, self.log, ready("service"), self.stop),
-            consumer.serve(self._consumer, self.log, ready("consumer"), self.stop),
-        )
-
-    def ends(self, within_s: float = LIMIT_S) -> int | None:
-        self._thread.join(within_s)
-        assert not self._thread.is_alive(), "it goes on"
-        return self.code
-
-    def end(self) -> int | None:
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self.stop.set)
-        return self.ends()
-
-    def ready(self, name: str = "consumer") -> dict[str, Any]:
-        answer: dict[str, Any] = httpx.get(f"{self.urls[name]}/health/ready").json()
-        return answer
-
-    def metric(self, name: str, worker: str) -> float:
-        for line in httpx.get(f"{self.urls['consumer']}/metrics").text.splitlines():
-            if line.startswith(f'quakestream_worker_{name}{{worker="{worker}"}} '):
-                return float(line.rpartition(" ")[2])
-        return 0.0
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _quick() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(supervision.PROCESS, "_pause_s", (0.2, 0.4))
-        patched.setattr(supervision, "WELL_S", 5.0)
-        patched.setattr(retention_module, "INTERVAL_S", 0.1)
-        patched.setattr(alerts_module, "FILE_INTERVAL_S", 0.1)
-        patched.setattr(status, "INTERVAL_S", 0.1)
-        yield
+_quick = pytest.fixture(scope="module", autouse=True)(quick)
 
 
 @pytest.fixture(scope="module")
@@ -117,29 +44,6 @@ def both(_quick: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bot
     assert running.end() == 0
 
 
-class Fault:
-    """Makes a function fail until it is `mended`, and counts how often it did its work after that.
-
-    `only`: the channel whose worker is to fail.
-    """
-
-    def __init__(
-        self, patched: pytest.MonkeyPatch, where: Any, what: str, error: BaseException, only: str | None = None
-    ) -> None:
-        self.mended, self.worked = False, 0
-        real = getattr(where, what)
-
-        def faulty(*args: Any, **more: Any) -> Any:
-            if only is not None and args[0]._name != only:
-                return real(*args, **more)
-            if not self.mended:
-                raise error
-            self.worked += 1
-            return real(*args, **more)
-
-        patched.setattr(where, what, faulty)
-
-
 def listen(both: Both) -> None:
     """Begin to listen, so that push has something to do; how it goes does not matter."""
     try:
@@ -147,32 +51,6 @@ def listen(both: Both) -> None:
             next(answer.iter_lines(), None)
     except httpx.HTTPError:
         pass
-
-
-# first, for these faults are in every program of this process
-
-ENDS: list[tuple[str, Any, str, BaseException]] = [
-    ("pipeline", Pipeline, "_reached", SystemExit(3)),
-    ("log watch", Publisher, "_hear", MemoryError()),
-    ("log-writer", EmbeddedProducer, "_clean", SystemExit(3)),
-    ("log-writer", EmbeddedProducer, "_append", MemoryError()),
-    ("source", _Run, "publish", SystemExit(3)),
-]
-
-
-@pytest.mark.parametrize(
-    ("worker", "where", "what", "error"), ENDS, ids=[f"{one[0]} {one[2].strip('_')}" for one in ENDS]
-)
-def test_a_worker_that_nothing_can_do_without_ends_the_program_in_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, worker: str, where: Any, what: str, error: BaseException
-) -> None:
-    both = Both(tmp_path)
-    with capture_logs() as lines:
-        Fault(monkeypatch, where, what, error)
-        assert both.ends() == 1
-    named = [line for line in lines if line.get("worker") == worker]
-    assert [line["event"] for line in named[:1]] == ["a worker ended unasked: it is not started again"]
-    assert type(error).__name__ in named[0]["error"]
 
 
 STARTED_AGAIN: list[tuple[str, Any, str, BaseException]] = [
