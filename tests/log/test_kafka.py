@@ -72,8 +72,12 @@ def test_two_members_share_partitions_and_rebalance(kafka_broker: Broker) -> Non
     poll_until(first, lambda _: len(first_keeper.held) == 4)
     second = log.reader("shared", "sharing", second_keeper)
     try:
-        wait_for(lambda: first.poll(10, 0.05) + second.poll(10, 0.05) or len(second_keeper.held) == 2)
-        assert len(first_keeper.held) == 2
+
+        def shared() -> bool:  # the first one is told of what it gave away at its next poll
+            assert first.poll(10, 0.05) + second.poll(10, 0.05) == []
+            return len(first_keeper.held) == len(second_keeper.held) == 2
+
+        wait_for(shared)
         assert not first_keeper.held.keys() & second_keeper.held.keys()
         producer.send([Record("shared", b"%d" % n, b"%d" % n) for n in range(100)]).result(LIMIT_S)
         got: list[list[int]] = [[], []]
