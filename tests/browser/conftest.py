@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from tests.browser.dashboard import CANVAS, SOFTWARE_GL, Dashboard, System
 from tests.free_ports import free_port
 from tests.sizes import size
+from tests.waiting import eventually
 
 TOKEN: Final = "a-key-for-the-tests"
 CHROMIUM: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -125,6 +126,16 @@ def many(count: int, now_ms: int, decay: float = 1.7) -> list[dict[str, Any]]:
         )
         for n in range(count)
     ]
+
+
+def filled(folder: Path, count: int, decay: float = 1.7) -> Iterator[System]:
+    """A fixture: a system that has `many` earthquakes."""
+    with System(folder, free_port(), TOKEN) as system:
+        events = many(count, time.time_ns() // 1_000_000, decay)
+        for first in range(0, count, 1000):
+            system.post(*events[first : first + 1000])
+        eventually(lambda: system.count() == count, within_s=60, tell=system.count)
+        yield system
 
 
 def shows_count(dashboard: Dashboard, number: int) -> bool:

@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Response
 
-from tests.browser.conftest import Launch, event, many, shows_count
+from tests.browser.conftest import Launch, event, filled, shows_count
 from tests.browser.dashboard import SOFTWARE_GL, Dashboard, System
 from tests.free_ports import free_port
 from tests.waiting import eventually
@@ -29,12 +29,7 @@ def chromium(launch: Launch) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def full_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with System(tmp_path_factory.mktemp("system"), free_port(), "a-key-for-the-tests") as system:
-        events = many(MANY, time.time_ns() // 1_000_000, decay=2.3)
-        for first in range(0, MANY, 1000):
-            system.post(*events[first : first + 1000])
-        eventually(lambda: system.count() == MANY, within_s=60, tell=system.count)
-        yield system
+    yield from filled(tmp_path_factory.mktemp("system"), MANY, decay=2.3)
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route
 
-from tests.browser.conftest import event, many, shows_count
+from tests.browser.conftest import event, filled, shows_count
 from tests.browser.dashboard import Dashboard, System
-from tests.free_ports import free_port
 from tests.sizes import size, sized
 from tests.waiting import eventually
 
@@ -24,12 +23,7 @@ pytestmark = sized  # with more of them, and with WebGL, in `make test-long`
 
 @pytest.fixture(scope="module")
 def full_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with System(tmp_path_factory.mktemp("system"), free_port(), "a-key-for-the-tests") as system:
-        events = many(MANY, time.time_ns() // 1_000_000)
-        for first in range(0, MANY, 1000):
-            system.post(*events[first : first + 1000])
-        eventually(lambda: system.count() == MANY, within_s=60, tell=system.count)
-        yield system
+    yield from filled(tmp_path_factory.mktemp("system"), MANY)
 
 
 @pytest.fixture
