@@ -15,6 +15,7 @@ from lxml import etree
 from quakestream.errors import Rejected
 from quakestream.event import Mode
 from quakestream.formats import Entry, Problem, with_raw
+from quakestream.formats.bounded_xml import BoundedStream, elements, let_go, local_name
 from quakestream.formats.bounds import loose_json, whole_json
 from quakestream.formats.fields import report
 from quakestream.formats.mapping import MAX_TEXT, FeedMapping, Fields, Form, Look, Step, steps
@@ -27,7 +28,6 @@ MAX_ITEM_ELEMENTS: Final = 20_000
 
 _ITEMS: Final = {"geojson": "features", "atom": "entry", "rss": "item"}
 _ROOTS: Final = {"feed": "atom", "rss": "rss", "RDF": "rss"}
-_NO_CONTROLS: Final = bytes(32 if 0 < n < 32 and n not in (9, 10, 13) else n for n in range(256))
 _MALFORMED: Final = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError)
 
 
@@ -110,29 +110,19 @@ def _around(way: Sequence[Step], item: Any) -> bytes:
 
 
 def _xml(stream: BinaryIO, mapping: FeedMapping, mode: Mode, now_ms: int | None) -> Iterator[Entry]:
-    bounded = _Bounded(stream)
-    parsed = etree.iterparse(
-        bounded,
-        events=("start", "end"),
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-        encoding="utf-8",  # it is by now, whatever it says of itself
-    )
+    bounded = BoundedStream(stream, MAX_ITEM_BYTES, "an item")
+    parsed = elements(bounded, ("start", "end"))
     fields: Fields | None = None
     name, root, n, within, kept = "", "", 0, 0, 0
     try:
         for event, element in parsed:
             if fields is None:
-                root = _local(element)
+                root = local_name(element)
                 form = mapping.format or _xml_form(root)
                 if mapping.items is None and _ROOTS.get(root) != form:
                     raise Rejected(f"XML that begins with <{root[:40]}> is not {form}")
                 name, fields = mapping.items or _ITEMS[form], Fields(mapping, form)
-            is_item = _local(element) == name
+            is_item = local_name(element) == name
             if event == "start":
                 within += is_item
                 kept += 1
@@ -146,7 +136,7 @@ def _xml(stream: BinaryIO, mapping: FeedMapping, mode: Mode, now_ms: int | None)
                 for entry in _entry(partial(_element_at, element), fields, f"item {n}", mode, now_ms):
                     yield with_raw(entry, raw)
                 n, kept = n + 1, 0
-                _let_go(element)
+                let_go(element)
                 bounded.begin()
     except etree.XMLSyntaxError as error:
         raise Rejected(f"not XML: {error}") from error
@@ -157,37 +147,6 @@ def _xml_form(root: str) -> Form:
     if form is None:
         raise Rejected(f"XML that begins with <{root[:40]}> is neither Atom nor RSS")
     return "atom" if form == "atom" else "rss"
-
-
-class _Bounded:
-    """A stream of which no item may take too much."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._bytes = 0
-
-    def begin(self) -> None:
-        """What came up to here is done with."""
-        self._bytes = 0
-
-    def read(self, size: int) -> bytes:
-        """As every stream."""
-        data = self._stream.read(size)
-        self._bytes += len(data)
-        if self._bytes > MAX_ITEM_BYTES:
-            raise Rejected(f"more than {MAX_ITEM_BYTES} bytes in an item, or beside them")
-        return data.translate(_NO_CONTROLS)
-
-
-def _local(element: Any) -> str:
-    return str(element.tag).rpartition("}")[2]
-
-
-def _let_go(item: Any) -> None:
-    item.clear()
-    for element in (item, *item.iterancestors()):
-        while element.getprevious() is not None:
-            del element.getparent()[0]
 
 
 def _alone(root: str, item: Any) -> bytes:
@@ -219,7 +178,7 @@ def _named(key: str, name: str) -> bool:
 def _children(element: Any, step: str) -> list[Any]:
     """The children of that name; without a prefix those of the element's own namespace first."""
     prefix, _, name = step.rpartition(":")
-    named = [child for child in element if _local(child) == name]
+    named = [child for child in element if local_name(child) == name]
     if prefix:
         return [child for child in named if child.prefix == prefix]
     own = str(element.tag).rpartition("}")[0]

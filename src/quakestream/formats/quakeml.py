@@ -18,6 +18,7 @@ from lxml import etree
 from quakestream.errors import Rejected
 from quakestream.event import DEFAULT_TYPE, Mode, Status
 from quakestream.formats import Entry, Problem, with_raw
+from quakestream.formats.bounded_xml import BoundedStream, elements, let_go, local_name
 from quakestream.formats.fields import coordinate, decimal, epoch_ms, lenient, number, public_id, report, whole_resource
 from quakestream.formats.writing.quakeml import drill_of, named
 
@@ -33,10 +34,6 @@ MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
 MAX_EVENT_ELEMENTS: Final = 100_000
 _REVIEWED: Final = ("reviewed", "confirmed", "final")
 _PLACES: Final = ("nearest cities", "region name", "Flinn-Engdahl region", "earthquake name")
-_NO_CONTROLS: Final = bytes(32 if 0 < n < 32 and n not in (9, 10, 13) else n for n in range(256))
-"""Control characters have no place in XML: a blank in a name is better than no report at all.
-
-A zero byte is left: nobody wrote it, what has it was garbled on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,30 +120,20 @@ def read(
     Raises:
         Rejected: not XML, not QuakeML, or one event is larger than may be.
     """
-    counted = _Counted(stream)
-    parsed = etree.iterparse(
-        counted,
-        events=("end",),
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-        encoding="utf-8",  # it is by now, whatever it says of itself
-    )
+    counted = BoundedStream(stream, MAX_EVENT_BYTES, "an event")
+    parsed = elements(counted, ("end",))
     name = ""
     kept = kept_before = 0
     try:
         for _, element in parsed:
-            name = _local(element)
+            name = local_name(element)
             kept += 1
             if kept > MAX_EVENT_ELEMENTS:
                 raise Rejected(f"more than {MAX_EVENT_ELEMENTS} elements in an event, or beside them")
             if name == "event":
                 for entry in _entries(element, ids or {}, mode=mode, now_ms=now_ms):
                     yield with_raw(entry, partial(_document, element))
-                _let_go(element)
+                let_go(element)
                 kept = kept_before = 0
                 counted.begin()
             elif name in _BULK:
@@ -160,49 +147,10 @@ def read(
         raise Rejected("XML that is not QuakeML")
 
 
-class _Counted:
-    """A stream of which no event may take too much."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._bytes = self._held_bytes = 0
-
-    def begin(self) -> None:
-        """What came up to here is done with."""
-        self._bytes = self._held_bytes = 0
-
-    def bulk(self, *, alone: bool) -> None:
-        """What came since the last pick is done with, where nothing but one more of its kind came."""
-        if alone:
-            self._bytes = self._held_bytes
-        else:
-            self._held_bytes = self._bytes
-
-    def read(self, size: int) -> bytes:
-        """As every stream."""
-        data = self._stream.read(size)
-        self._bytes += len(data)
-        if self._bytes > MAX_EVENT_BYTES:
-            raise Rejected(f"more than {MAX_EVENT_BYTES} bytes in an event, or beside them")
-        return data.translate(_NO_CONTROLS)
-
-
-def _local(element: Any) -> str:
-    return str(element.tag).rpartition("}")[2]
-
-
-def _let_go(event_element: Any) -> None:
-    """Keep nothing of an event, nor of what came before it, wherever that stands."""
-    event_element.clear()
-    for element in (event_element, *event_element.iterancestors()):
-        while element.getprevious() is not None:
-            del element.getparent()[0]
-
-
 def _let_go_bulk(element: Any) -> None:
     element.clear()
     previous = element.getprevious()
-    if previous is not None and _local(previous) in _BULK:
+    if previous is not None and local_name(previous) in _BULK:
         element.getparent().remove(previous)
 
 
