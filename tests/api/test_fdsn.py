@@ -352,6 +352,8 @@ def test_its_page_needs_nothing_inline(alone: Consumer) -> None:
     assert "'unsafe-inline'" not in page.headers["content-security-policy"]
     assert "<script>" not in page.text
     assert 'id="minmagnitude"' in page.text
+    assert "with <code>longitude</code> and a radius" in page.text
+    assert "`" not in page.text
     assert get(alone, "builder.js").headers["content-type"].startswith("text/javascript")
     assert get(alone, "style.css").status_code == 200
     assert CLIENT.get(f"{alone.url}/fdsnws/event/1", follow_redirects=True).status_code == 200

@@ -6,6 +6,7 @@ Both are made from the parameters themselves. The page's script and style are fi
 from __future__ import annotations
 
 import html
+import re
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -132,7 +133,7 @@ def _row(name: str, field: FieldInfo) -> str:
     else:
         hint = "2018-02-06T23:50:43" if name in _TIMES else ""
         entry = f'<input id="{name}" placeholder="{hint}">'
-    text = html.escape(field.description or "")
+    text = re.sub(r"`([^`]*)`", r"<code>\1</code>", html.escape(field.description or ""))  # Markdown in OpenAPI
     if name in _EXTENSIONS and "extension" not in text:
         text = f"{text} (Not in FDSN's specification.)"
     return _ROW.format(name=name, called=called, field=entry, text=text.strip())
