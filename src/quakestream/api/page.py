@@ -22,7 +22,12 @@ from quakestream.web import accepted_encodings
 FOLDER: Final = Path(__file__).parent / "dashboard"
 ENCODINGS: Final = {"br": ".br", "gzip": ".gz"}
 """By preference."""
-_TYPES: Final = {".mjs": "text/javascript", ".js": "text/javascript", ".json": "application/json"}
+_TYPES: Final = {
+    ".mjs": "text/javascript",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".woff2": "font/woff2",
+}
 _BASEMAP_META: Final = '<meta name="basemap-style" content="'
 
 
@@ -82,7 +87,7 @@ def _headers(basemap_style: str, basemap_origins: Sequence[str]) -> dict[str, st
     origins = [f"{style.scheme}://{style.netloc}"] if style.netloc else []
     elsewhere = "".join(f" {origin}" for origin in dict.fromkeys([*origins, *basemap_origins]) if origin)
     policy = (
-        "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; "
+        "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; font-src 'self'; "
         f"img-src 'self' data: blob:{elsewhere}; connect-src 'self'{elsewhere}; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
