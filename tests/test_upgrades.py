@@ -42,7 +42,6 @@ from tests.waiting import eventually
 
 LEFT = Path(__file__).parent / "data/upgrades"
 VERSIONS = sorted(path.name for path in LEFT.iterdir() if path.is_dir())
-KINDS = ("sqlite", "postgresql")
 LOOK_S, LIMIT_S = 0.1, 60.0
 RESUMED_MS = 60_000
 """How long nobody was at work: leases have run out by then."""
@@ -222,7 +221,14 @@ class Story:
     letters: dict[str, int] = field(default_factory=dict)
 
 
-@pytest.fixture(scope="module", params=[(version, kind) for version in VERSIONS for kind in KINDS], ids="-".join)
+ARCHIVES = [
+    pytest.param((version, kind), id=f"{version}-{kind}", marks=[pytest.mark.long] if kind == "postgresql" else [])
+    for version in VERSIONS
+    for kind in ("sqlite", "postgresql")
+]
+
+
+@pytest.fixture(scope="module", params=ARCHIVES)
 def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     version, kind = request.param
     url = request.getfixturevalue("postgresql").make_database() if kind == "postgresql" else ""

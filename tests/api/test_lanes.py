@@ -28,7 +28,7 @@ from quakestream.errors import Retryable
 from quakestream.push.routes import push_router
 from tests.contracts.catalog import NOW_MS, Writer, event
 from tests.push.pushing import LIMIT_S, PATH, PushServer, SseClient
-from tests.sizes import DATABASES, size
+from tests.sizes import DATABASES, size, sized
 from tests.waiting import eventually
 
 with contextlib.suppress(ImportError):  # before there were any
@@ -99,6 +99,7 @@ def dear(url: str, targets: list[str], answers: list[httpx.Response], stop: thre
             answers.append(client.get(target))
 
 
+@sized
 def test_dear_reads_take_nobody_elses_place(server: Served, filled: tuple[Any, Writer]) -> None:
     targets = [
         EXCEEDED,
@@ -108,7 +109,7 @@ def test_dear_reads_take_nobody_elses_place(server: Served, filled: tuple[Any, W
     ]
     answers: list[httpx.Response] = []
     stop = threading.Event()
-    turned = (targets[n % 4 :] + targets[: n % 4] for n in range(60))
+    turned = (targets[n % 4 :] + targets[: n % 4] for n in range(size(30, 60)))
     clients = [threading.Thread(target=dear, args=(server.url, each, answers, stop)) for each in turned]
     took: dict[str, list[float]] = {}
     with SseClient(server.url, PATH, {}) as listener, httpx.Client(base_url=server.url, trust_env=False) as client:

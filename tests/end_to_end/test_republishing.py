@@ -42,7 +42,7 @@ def write(file: Path) -> None:
 @sized
 @pytest.mark.parametrize(
     "site",
-    [pytest.param("embedded", marks=pytest.mark.long), pytest.param("kafka", marks=pytest.mark.kafka)],
+    ["embedded", pytest.param("kafka", marks=[pytest.mark.kafka, pytest.mark.long])],
     indirect=True,
 )
 def test_each_change_is_published_once_though_the_consumer_is_killed(site: Site, tmp_path: Path) -> None:

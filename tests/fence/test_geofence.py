@@ -25,7 +25,7 @@ from quakestream.subscriptions.earthquake import Quake
 from quakestream.subscriptions.subscription import Subscription, parse
 from quakestream.telling import follower
 from tests.fence.brute_force import HOW, BruteForce, as_json, earthquakes, subscriptions
-from tests.sizes import size
+from tests.sizes import size, sized
 from tests.waiting import eventually
 
 
@@ -107,6 +107,7 @@ def fence(kind: str) -> Geofence:
     return Geofence()
 
 
+@sized
 def test_a_rebuild_loses_nothing_that_is_put_or_removed_meanwhile() -> None:
     fence = Geofence()
     standing: dict[str, Subscription] = {}
@@ -120,7 +121,7 @@ def test_a_rebuild_loses_nothing_that_is_put_or_removed_meanwhile() -> None:
     rebuilds = threading.Thread(target=rebuild)
     rebuilds.start()
     try:
-        for _ in range(3000):
+        for _ in range(size(800, 3000)):
             id_ = str(chance.randrange(400))
             if chance.random() < 0.7:
                 standing[id_] = chance.choice(MADE)
