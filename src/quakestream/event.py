@@ -79,6 +79,8 @@ EARLIEST_TIMESTAMP_MS: Final = -62_135_596_800_000
 """0001-01-01T00:00:00Z, the first moment that ISO 8601 libraries agree on."""
 LATEST_MS: Final = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z, the last."""
+NO_TIME_BEFORE_MS: Final = 946_684_800_000
+"""2000-01-01T00:00:00Z: a log's time that is earlier is none."""
 MAX_TIMESTAMP_AHEAD_MS: Final = 24 * 3600 * 1000
 MAX_UPDATED_AHEAD_MS: Final = 3600 * 1000
 LIKE_SECONDS_MS: Final = 3652 * 24 * 3600 * 1000
@@ -177,6 +179,14 @@ _ISO_TIME: Final = re.compile(r"\d{4}(-\d\d-\d\d|\d{4})([Tt ].+)?", re.ASCII)
 def encode(event: EarthquakeEvent) -> bytes:
     """The event as UTF-8 JSON; `decode` gives the same event back."""
     return _encoder.encode(event.document() if event.extra else event)
+
+
+def bound_ms(logged_ms: int, now_ms: int) -> int:
+    """The time by which a record's own times are bounded: the log's when it took it; now, where the log had no clock.
+
+    A log's time from long ago is none: it is of a producer that has no clock, or one that begins in 1970.
+    """
+    return logged_ms if logged_ms > NO_TIME_BEFORE_MS else now_ms
 
 
 def decode(value: bytes | None, *, now_ms: int, default_mode: Mode = "test") -> EarthquakeEvent:

@@ -143,6 +143,11 @@ WORKER_UP = Gauge(
 WORKER_FAILURES = Counter(
     "quakestream_worker_failures", "Times that a thread or task ended unasked, or said that it fails.", ["worker"]
 )
+CLOCK_AHEAD_SECONDS = Gauge(
+    "quakestream_clock_ahead_seconds",
+    "How far this machine's clock is ahead of another: the log's, by its records; the database's.",
+    ["of"],
+)
 LOG_REACHABLE = Gauge("quakestream_log_reachable", "1 while the event log answers.")
 
 

@@ -140,6 +140,37 @@ def test_times_never_fall_though_the_clock_does(log: EmbeddedLog) -> None:
     assert [r.timestamp_ms for r in log.read("t", 0, 0, 2)] == [5000, 5000]
 
 
+@pytest.mark.parametrize("column", ["boot = 'another'", "boot = NULL"])
+def test_a_lease_from_another_start_of_the_machine_is_over(log: EmbeddedLog, column: str) -> None:
+    log.ensure_topics([Topic("t")])
+    first = log.reader("t", "g", Keeper())
+    assert first.poll(1, 0.1) == []
+    assert log.members("g") != []
+    second_keeper = Keeper()
+    second = log.reader("t", "g", second_keeper)
+    assert second.poll(1, 0.2) == []
+    assert not second_keeper.held
+    with contextlib.closing(sqlite3.connect(log.path)) as connection:
+        connection.execute(f"UPDATE leases SET {column}")
+        connection.commit()
+    assert log.members("g") == []
+    poll_until(second, lambda _: bool(second_keeper.held))
+    first.close()
+    second.close()
+
+
+def test_a_log_of_an_earlier_version_is_opened(tmp_path: Path) -> None:
+    EmbeddedLog(tmp_path).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "log.sqlite3")) as connection, connection:
+        connection.execute("ALTER TABLE leases DROP COLUMN boot")
+    log = EmbeddedLog(tmp_path)
+    log.ensure_topics([Topic("t")])
+    reader = log.reader("t", "g", Keeper())
+    assert reader.poll(1, 0.1) == []
+    assert log.members("g") != []
+    reader.close()
+
+
 def test_a_lease_from_before_the_clock_was_set_back_counts_as_ended(log: EmbeddedLog) -> None:
     log.ensure_topics([Topic("t")])
     first = log.reader("t", "g", Keeper())

@@ -21,6 +21,8 @@ from quakestream.secrecy import redacted_all
 from quakestream.web import problems
 
 INTERVAL_S: Final = 1.0
+JUST_NOW_S: Final = 3.0
+"""After the last look, what is new has just been written."""
 RATE_WINDOW_S: Final = 10.0
 GONE_MS: Final = 60_000
 """A state that was not told again for so long comes from a service that is gone: it tells every 10 s."""
@@ -34,8 +36,17 @@ log = structlog.get_logger(__name__)
 class StatusBoard:
     """What the source status topic last said, and how many events a second come. A thread of its own keeps it."""
 
-    def __init__(self, event_log: EventLog, topic: str, consumed: Callable[[], int], now_ms: Callable[[], int]) -> None:
-        """`consumed`: how many events were read so far."""
+    def __init__(
+        self,
+        event_log: EventLog,
+        topic: str,
+        consumed: Callable[[], int],
+        now_ms: Callable[[], int],
+        told: Callable[[int], None] = lambda _logged_ms: None,
+    ) -> None:
+        """`consumed`: how many events were read so far. `told` gets the log's time of what has just been written."""
+        self._told = told
+        self._looked_s: float | None = None
         self._log = event_log
         self._topic = topic
         self._consumed = consumed
@@ -80,6 +91,7 @@ class StatusBoard:
                 if self._error is None:
                     log.warning("source states can't be read", reason=str(error))
                 self._error = str(error)
+                self._looked_s = None
             self._stopping.wait(INTERVAL_S)
 
     def _look(self) -> None:
@@ -88,15 +100,19 @@ class StatusBoard:
             return
         if self._offset is None or not marks.low <= self._offset <= marks.high:
             self._offset = max(marks.low, marks.high - MAX_TAIL)
+        just_now = self._looked_s is not None and time.monotonic() - self._looked_s < JUST_NOW_S
         while self._offset < marks.high:
             try:
                 messages = self._log.read(self._topic, 0, self._offset, MAX_TAIL)
             except OffsetLost:  # compacted between the two looks
-                self._offset = None
+                self._offset = self._looked_s = None
                 return
             for message in messages:
                 self._take(message.value, min(message.timestamp_ms, self._now_ms()))  # whose clock may be ahead
+            if messages and just_now:
+                self._told(messages[-1].timestamp_ms)
             self._offset = messages[-1].offset + 1 if messages else marks.high
+        self._looked_s = time.monotonic()
 
     def _take(self, value: bytes | None, seen_ms: int) -> None:
         try:

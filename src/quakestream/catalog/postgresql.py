@@ -23,6 +23,7 @@ import structlog
 from sqlalchemy.dialects import postgresql
 
 from quakestream.catalog import Claim, Ingested, LoggedEvent, LogPartition, schema, visits
+from quakestream.catalog.clock import PostgresqlClock, with_clock
 from quakestream.catalog.documents import Earthquake, ReportName, Revision, new_earthquake_id
 from quakestream.catalog.judgements import Judgement
 from quakestream.catalog.lookup import Reporter, SqlLookup, StoredEarthquake, StoredReport, stored_event
@@ -163,8 +164,16 @@ class PostgresqlCatalog(SqlCatalog):
 
     shared = True
 
-    def __init__(self, url: str, new_id: Callable[[ReportName], str] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        new_id: Callable[[ReportName], str] | None = None,
+        *,
+        clock: PostgresqlClock | None = None,
+    ) -> None:
         """Connect, and make or migrate the tables. `url`: `postgresql://user:password@host:port/database`.
+
+        `clock`: by which leases run; None: by that of whoever asks for one.
 
         Raises:
             Unreachable: the database does not answer.
@@ -188,7 +197,7 @@ class PostgresqlCatalog(SqlCatalog):
             "pool_pre_ping": True,
             "connect_args": _CONNECTION,
         }
-        self._engine = sa.create_engine(parsed, pool_size=CONNECTIONS, **options)
+        self._engine = with_clock(sa.create_engine(parsed, pool_size=CONNECTIONS, **options), clock)
         self._visitors = sa.create_engine(parsed, pool_size=visits.CONNECTIONS, **options)
         for engine in (self._engine, self._visitors):
             sa.event.listen(engine, "connect", _limit)

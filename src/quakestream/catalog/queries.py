@@ -24,6 +24,7 @@ from quakestream.catalog import (
     StoredPosition,
     Transition,
 )
+from quakestream.catalog.clock import present_ms
 from quakestream.catalog.dialects import dialect_of
 from quakestream.catalog.doubts import Doubt, doubts
 from quakestream.catalog.schema import (
@@ -115,6 +116,12 @@ def read_transitions(connection: Connection, after_seq: int, limit: int) -> tupl
     ]
 
 
+def read_logged_ms(connection: Connection, seq: int) -> int | None:
+    """When the log took the event that made a change; None: no event made it."""
+    found = select(events.c.logged_ms).where(events.c.seq == seq).order_by(events.c.logged_ms.desc()).limit(1)
+    return connection.execute(found).scalar_one_or_none()
+
+
 def read_last_before(connection: Connection, at_ms: int) -> int:
     """The last change made before that time: a binary search, for numbers are whole and clocks all but in order."""
     low, high = 0, connection.execute(select(feed.c.last_seq)).scalar_one()
@@ -169,6 +176,7 @@ def begin_epoch(connection: Connection) -> None:
 def follow(connection: Connection, name: str, owner: str, now_ms: int, lease_ms: int) -> Cursor | None:
     """Take or keep a follower's place; None while it is another's."""
     insert = dialect_of(connection).insert
+    now_ms = present_ms(connection, now_ms)
     until_ms = now_ms + lease_ms
     first = {"name": name, "after_seq": 0, "updated_ms": now_ms, "owner": owner, "lease_until_ms": until_ms}
     connection.execute(
@@ -188,6 +196,7 @@ def follow(connection: Connection, name: str, owner: str, now_ms: int, lease_ms:
 
 def advance(connection: Connection, name: str, owner: str, cursor: Cursor, now_ms: int, lease_ms: int) -> None:
     """Store how far a follower has come."""
+    now_ms = present_ms(connection, now_ms)
     stored = connection.execute(
         update(followers)
         .where(followers.c.name == name, followers.c.owner == owner)

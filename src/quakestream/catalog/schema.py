@@ -214,6 +214,14 @@ followers = Table(
     Column("lease_until_ms", BigInteger, nullable=False),
 )
 
+# SQLite: which start of the machine this is, and the wall clock's time at it: see `catalog/clock.py`
+boots = Table(
+    "boots",
+    metadata,
+    Column("boot", Text, primary_key=True),
+    Column("began_ms", BigInteger, nullable=False),
+)
+
 # --- alerts: who wants to hear of what, and what was told to whom (subscriptions/registry.py, telling/outbox.py) --
 
 subscriptions = Table(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -28,6 +28,7 @@ from quakestream.catalog import (
     selecting,
     visits,
 )
+from quakestream.catalog.clock import present_ms
 from quakestream.catalog.dialects import dialect_of
 from quakestream.catalog.documents import ReportName
 from quakestream.catalog.judgements import Judgement
@@ -139,6 +140,11 @@ class SqlCatalog(Catalog):
         with self.reading() as connection:
             return queries.read_said(connection, mode, source, id_)
 
+    def logged_ms(self, seq: int) -> int | None:
+        """When the log took the event that made a change, ms; None: no event made it."""
+        with self.reading() as connection:
+            return queries.read_logged_ms(connection, seq)
+
     def newest(self, earthquake_ids: Sequence[str]) -> list[Change]:
         """The last change of each of these, in order; of those that are not there, none."""
         with self.reading() as connection:
@@ -161,6 +167,13 @@ class SqlCatalog(Catalog):
     def advance(self, name: str, owner: str, cursor: Cursor, now_ms: int, lease_ms: int) -> None:
         with self.writing() as connection:
             queries.advance(connection, name, owner, cursor, now_ms, lease_ms)
+
+    def clock_ahead_ms(self, now_ms: Callable[[], int]) -> int:
+        """How far a clock is ahead of the one by which leases run. Raises Unreachable."""
+        with self.reading() as connection:
+            before_ms = now_ms()
+            own_ms = present_ms(connection, before_ms)
+            return (before_ms + now_ms()) // 2 - own_ms
 
     def followers(self) -> list[Follower]:
         with self.reading() as connection:

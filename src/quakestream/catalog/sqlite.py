@@ -12,6 +12,7 @@ import msgspec
 import sqlalchemy as sa
 
 from quakestream.catalog import Claim, Ingested, LoggedEvent, LogPartition, visits
+from quakestream.catalog.clock import BootClock, with_clock
 from quakestream.catalog.dialects.sqlite import SqliteLookup
 from quakestream.catalog.documents import Earthquake, ReportName, new_earthquake_id
 from quakestream.catalog.judgements import Judgement
@@ -31,10 +32,21 @@ VISIT_STEPS: Final = 10_000
 class SqliteCatalog(SqlCatalog):
     """One file; one process writes it, others may read. Commits with `synchronous=FULL`."""
 
-    def __init__(self, path: Path, new_id: Callable[[ReportName], str] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        new_id: Callable[[ReportName], str] | None = None,
+        *,
+        clock: BootClock | None = None,
+        renew_clock: bool = False,
+    ) -> None:
         """Open the file, make or migrate it.
 
+        `clock`: by which leases run; None: by that of whoever asks for one. `renew_clock`: go by the wall clock as it
+        is now, where it was set since the machine's start.
+
         Raises:
+            Unreachable: it is locked, or its disk is full.
             Fatal: the file is not a catalogue, is damaged, or was made by a newer version.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +57,7 @@ class SqliteCatalog(SqlCatalog):
             "pool_timeout": BUSY_TIMEOUT_S,
             "hide_parameters": True,
         }
-        self._engine = sa.create_engine(f"sqlite:///{path}", **options)
+        self._engine = with_clock(sa.create_engine(f"sqlite:///{path}", **options), clock)
         self._visitors = sa.create_engine(f"sqlite:///{path}", pool_size=visits.CONNECTIONS, max_overflow=0, **options)
         for engine in (self._engine, self._visitors):
             sa.event.listen(engine, "connect", _prepare)
@@ -53,6 +65,9 @@ class SqliteCatalog(SqlCatalog):
             migrate(self._engine)
             self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
             _prepare(self._db)
+            if clock is not None:
+                with self._engine.begin() as connection:
+                    clock.begin(connection, renew=renew_clock)
         except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
             raise Fatal(f"{path} can't be opened as a catalogue: {error}") from error
 

@@ -16,6 +16,7 @@ import structlog
 from quakestream import program
 from quakestream.catalog.opening import file_of, wait_for_catalog
 from quakestream.clock import now_ms
+from quakestream.clocks import ClockWatch
 from quakestream.config import ConsumerSettings
 from quakestream.errors import ConfigError, Fatal
 from quakestream.subscriptions.registry import Registry
@@ -42,12 +43,15 @@ async def _deliver(settings: ConsumerSettings, stop: program.Stop) -> int:
     with contextlib.closing(await wait_for_catalog(settings, stop)) as catalog:
         owner = f"deliver-{secrets.token_hex(8)}"
         delivery = made_delivery(settings, catalog, Registry(catalog), owner, now_ms)
+        clocks = ClockWatch({"database": lambda: catalog.clock_ahead_ms(now_ms)})
         delivery.start()
+        clocks.start()
         log.info("delivering", channels=sorted(delivery.channels), owner=owner)
         while not stop.is_set() and delivery.working:
             await _a_while(stop)
         if not stop.is_set():
             raise Fatal("delivery ended by itself; its trace stands above")
+        await asyncio.to_thread(clocks.stop, settings.shutdown_timeout_s)
         if not await asyncio.to_thread(delivery.stop, settings.shutdown_timeout_s):
             raise Fatal(f"delivery did not stop within {settings.shutdown_timeout_s:g} s")
     return 0

@@ -25,6 +25,7 @@ from quakestream.catalog.followers import Bell
 from quakestream.catalog.opening import wait_for_catalog
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.clock import now_ms
+from quakestream.clocks import ClockWatch, LogClock, ahead_of_log
 from quakestream.config import ConsumerSettings
 from quakestream.consumer.pipeline import Pipeline, PipelineSettings
 from quakestream.consumer.printing import EventPrinter
@@ -94,15 +95,23 @@ async def _serve(
 
     with (
         sole_instance(settings.data_dir / f"{settings.program}.lock"),
-        contextlib.closing(await wait_for_catalog(settings, stop)) as catalog,
+        contextlib.closing(await wait_for_catalog(settings, stop, renew_clock=True)) as catalog,
     ):
         instance_id = _instance_id(settings, catalog)
         news = Bell()
+        log_clock = LogClock()
+        topics = stream_topics(settings)
+        clocks = ClockWatch(
+            {
+                "log": lambda: ahead_of_log(log_clock, event_log, topics[0].name),
+                "database": lambda: catalog.clock_ahead_ms(now_ms),
+            }
+        )
         pipeline = Pipeline(
             event_log,
             catalog,
             PipelineSettings(
-                tuple(stream_topics(settings)),
+                tuple(topics),
                 settings.group(),
                 settings.default_mode,
                 settings.ingest_batch_size,
@@ -113,22 +122,27 @@ async def _serve(
             on_event=show,
             on_failure=fail,
             on_commit=news.tell,
+            log_clock=log_clock,
         )
         topic = catalog_topic(settings)
         republisher = Republisher(event_log, catalog, news, topic, instance_id, now_ms)
         max_bytes = None if catalog.shared else settings.catalog_max_bytes()
         retention = Retention(catalog, settings.changes_retention_days, max_bytes, now_ms)
-        board = StatusBoard(event_log, source_status_topic(settings).name, lambda: pipeline.consumed, now_ms)
+        board = StatusBoard(
+            event_log, source_status_topic(settings).name, lambda: pipeline.consumed, now_ms, log_clock.told
+        )
         routers: list[APIRouter] = []
         alerts: Alerts | None = None
         if settings.alerts:
             from quakestream.api.alerting.routes import alerts_router  # noqa: PLC0415
             from quakestream.telling import alerts as made_of  # noqa: PLC0415 - what it needs, others do without
 
-            alerts = made_of.Alerts(settings, catalog, news, instance_id, now_ms)
-            drills = Drills(event_log, stream_topics(settings)[0].name)
+            alerts = made_of.Alerts(
+                settings, catalog, news, instance_id, log_clock.now_ms, lambda: log_clock.ahead_ms() is not None
+            )
+            drills = Drills(event_log, topics[0].name)
             routers.append(alerts_router(catalog, alerts, drills, settings.alerts_token.get_secret_value(), now_ms))
-        beside: list[Retention | Republisher | StatusBoard | Alerts] = [retention, board]
+        beside: list[Retention | Republisher | StatusBoard | Alerts | ClockWatch] = [retention, board, clocks]
         if settings.republish:
             beside.append(republisher)
         if alerts is not None:
@@ -139,7 +153,11 @@ async def _serve(
                 **pipeline.state(),
                 "republisher": republisher.state() if settings.republish else None,
                 "alerts": None if alerts is None else alerts.state(),
+                "clock": clocks.trouble,
             }
+
+        def healthy() -> bool:
+            return pipeline.healthy and clocks.trouble is None
 
         hub = Hub(
             catalog,
@@ -160,7 +178,7 @@ async def _serve(
         )
         rules = Rules.of(settings)
         rules.warn({"ALERTS_TOKEN": ("subscribe over HTTP", settings.alerts_token.get_secret_value())})
-        app = consumer_app(catalog, state, lambda: pipeline.healthy, routers, bodies.PATHS, rules, Proxies.of(settings))
+        app = consumer_app(catalog, state, healthy, routers, bodies.PATHS, rules, Proxies.of(settings))
         async with program.listening(
             app,
             name=settings.program,

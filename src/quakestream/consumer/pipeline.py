@@ -22,10 +22,11 @@ import structlog
 from quakestream import supervision, telemetry
 from quakestream.backoff import pauses
 from quakestream.catalog import Catalog, Claim, Ingested, LoggedEvent, LogPartition
+from quakestream.clocks import LogClock
 from quakestream.consumer.first_sight import FirstSight
 from quakestream.consumer.lag import Lag
 from quakestream.errors import Backpressure, Fatal, Fenced, OffsetLost, QuakestreamError, Rejected, Retryable
-from quakestream.event import EarthquakeEvent, Mode, decode, is_backfill
+from quakestream.event import LATEST_MS, NO_TIME_BEFORE_MS, EarthquakeEvent, Mode, bound_ms, decode, is_backfill
 from quakestream.log import (
     EventLog,
     Fingerprint,
@@ -52,6 +53,8 @@ STOPPED_REMINDER_S: Final = 60.0
 OTHERS_PATIENCE_S: Final = 15.0
 """Longer than a member that has ended is missed."""
 OTHERS_INTERVAL_S: Final = 0.5
+JUST_NOW_S: Final = 2.0
+"""After the last look, what comes has just been written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +84,20 @@ class Pipeline:
         on_event: Callable[[EarthquakeEvent], None],
         on_failure: Callable[[BaseException], None],
         on_commit: Callable[[], None] = lambda: None,
+        log_clock: LogClock | None = None,
     ) -> None:
         """`on_event` gets each event after it was stored, `on_failure` what ended the thread unasked.
 
         `on_commit` is called after each transaction that changed the catalogue: the change feed has moved.
+        `log_clock` is told of what has just come, and tells the log's time; None: one of this pipeline's own.
         """
         self._log = log
         self._catalog = catalog
         self._settings = settings
         self._now_ms = now_ms
+        self._log_clock = log_clock or LogClock(now_ms)
+        self._caught_up_s: float | None = None
+        """When all that there was had been read; None: more is there."""
         self._on_event = on_event
         self._on_commit = on_commit
         self._claims: dict[int, Claim] = {}
@@ -261,12 +269,14 @@ class Pipeline:
         told: Mapping[int, int] = {}
         while not self._stopping.is_set():
             records = reader.poll(self._settings.batch_size, POLL_TIMEOUT_S)
+            self._tell_time(records)
+            looked_s = time.monotonic()
             if self._settings.alone and self._assigned_lately:
                 self._check_to_be_alone()
             self._log_reachable = reader.reachable
             telemetry.LOG_REACHABLE.set(reader.reachable)
             try:
-                behind = reader.lag() if records else {}
+                behind = reader.lag()
                 for partition, batch in groupby(records, key=lambda record: record.partition):
                     self._store(partition, list(batch), producer, at_end=not behind.get(partition))
             except Fenced as error:
@@ -274,6 +284,8 @@ class Pipeline:
                 logger.warning("fenced", reason=str(error))
                 reader.rejoin()
                 continue
+            idle = reader.reachable and bool(self._claims) and not any(behind.values())
+            self._caught_up_s = looked_s if idle else None
             reached = reader.reached(self._reached())
             self._lag.reached(reached)
             if time.monotonic() - told_s > COMMIT_INTERVAL_S:
@@ -286,6 +298,18 @@ class Pipeline:
                 logger.error("partitions still stopped", reasons=self._stopped)
         reader.commit(reader.reached(self._reached()))
 
+    def _tell_time(self, records: Sequence[LoggedRecord]) -> None:
+        """What comes when all before had been read was written just now: that is the log's time.
+
+        Where the log's times are its producers', one that is ahead says nothing: it may be one producer's clock.
+        """
+        if self._caught_up_s is None or time.monotonic() - self._caught_up_s > JUST_NOW_S:
+            return
+        until_ms = LATEST_MS if self._log.times_never_fall else self._now_ms()
+        times = [one.timestamp_ms for one in records if NO_TIME_BEFORE_MS < one.timestamp_ms <= until_ms]
+        if times:
+            self._log_clock.heard(max(times))
+
     def _reached(self) -> dict[int, int]:
         return {p: claim.next_offset for p, claim in self._claims.items() if claim.next_offset is not None}
 
@@ -294,7 +318,7 @@ class Pipeline:
         if claim is None:
             return  # revoked since it was read: its next owner reads it again
         begin = claim.next_offset or 0
-        now_ms = self._now_ms()
+        now_ms, log_ms = self._now_ms(), self._log_clock.now_ms()
         events: list[LoggedEvent] = []
         letters: list[Record] = []
         seen = self._seen[partition]
@@ -302,9 +326,11 @@ class Pipeline:
             if record.offset < begin:
                 continue
             try:
-                event = decode(record.value, now_ms=now_ms, default_mode=self._settings.default_mode)
+                within_ms = bound_ms(record.timestamp_ms, log_ms)
+                event = decode(record.value, now_ms=within_ms, default_mode=self._settings.default_mode)
                 last = at_end and record is records[-1]
-                seen_ms = seen.of(record.timestamp_ms, event.timestamp_ms, now_ms, last=last)
+                until_ms = max(log_ms, record.timestamp_ms) if self._log.times_never_fall else log_ms
+                seen_ms = seen.of(record.timestamp_ms, event.timestamp_ms, until_ms, last=last)
                 events.append(LoggedEvent(event, seen_ms, imported=is_backfill(record.headers)))
             except Rejected as error:
                 logger.warning("message refused", partition=partition, offset=record.offset, reason=str(error)[:500])

@@ -339,6 +339,14 @@ class EventLog(abc.ABC):
         del topic
         return None
 
+    def newest_ms(self, topic: str) -> int | None:
+        """The time of a topic's newest record, ms since 1970; None: it has none. Raises Unreachable."""
+        newest: list[int] = []
+        for partition, marks in self.watermarks(topic).items():
+            last = self.read(topic, partition, marks.high - 1, 1) if marks.high > marks.low else []
+            newest += [record.timestamp_ms for record in last]
+        return max(newest, default=None)
+
     def lost(self, topic: str, reached: Mapping[int, Reached]) -> Mapping[int, OffsetLost]:
         """Those of the partitions where the log is not, or no longer, the one in which that position was reached.
 

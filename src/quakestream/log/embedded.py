@@ -8,8 +8,8 @@ system: SQLite's shared memory needs one kernel). It does not rebuild Kafka.
 - **Reading.** Every read looks, in one snapshot of the file, at who holds the group's lease, at the topic and at its
   records: a reader that lost its lease can't be given a record after that.
 - **The lease.** It is renewed by a thread of its own, so polls need not be frequent, but not after `MAX_POLL_GAP_S`
-  without any. It runs by the wall clock; one that ends further ahead than its own length was made before the clock was
-  set back, and counts as ended. A clock set forward ends a lease early: the keeper's epoch then fences whom it hits.
+  without any. It runs by the time since the machine's start, which nobody sets; after another start it is over, and so is
+  one that ends further ahead than its own length. Where one ends early, the keeper's epoch fences whom it hits.
 - **Another file.** Who has the file open sees, with each append and each look, whether the name still leads to it, and
   to its write-ahead log. A file that was put in its place stops a reader's partition and ends a producer, loudly:
   nothing is acknowledged into a file that is no longer there. What it holds is compared when it is opened again.
@@ -34,7 +34,7 @@ import structlog
 
 from quakestream import supervision
 from quakestream.backoff import pauses
-from quakestream.clock import now_ms
+from quakestream.clock import boot_id, boot_ms, now_ms
 from quakestream.errors import Fatal, Fenced, OffsetLost, QuakestreamError, Retryable, Unreachable
 from quakestream.log import (
     EventLog,
@@ -105,8 +105,8 @@ class EmbeddedLog(EventLog):
         with self._connection() as connection:
             rows = connection.execute(
                 "SELECT coalesce(instance, owner), expires_ms - ? AS left_ms, length_ms FROM leases "
-                "WHERE reader_group = ? AND owner IS NOT NULL",
-                (now_ms(), group),
+                "WHERE reader_group = ? AND owner IS NOT NULL AND boot = ?",
+                (boot_ms(), group, boot_id()),
             ).fetchall()
         return [name for name, left_ms, length_ms in rows if 0 < left_ms <= length_ms]
 
@@ -128,6 +128,11 @@ class EmbeddedLog(EventLog):
             if lost := _out_of_range(row, offset):
                 raise lost
             return file.read_records(connection, row, 0, offset, max_records)[:max_records]
+
+    def newest_ms(self, topic: str) -> int | None:
+        with self._connection() as connection:
+            row = file.find_topic(connection, topic)
+        return row.last_ms if row and row.high else None
 
     def identity(self, topic: str) -> Identity | None:
         with self._connection() as connection, file.snapshot(connection):
@@ -563,26 +568,26 @@ class _Lease:
                     return False
                 length_ms = round(self._log.lease_s * 1000)
                 connection.execute(
-                    "INSERT INTO leases (topic, reader_group, epoch, owner, instance, expires_ms, length_ms) "
-                    "VALUES (?, ?, 1, ?, ?, ?, ?) ON CONFLICT (topic, reader_group) DO UPDATE SET epoch = epoch + 1, "
-                    "owner = excluded.owner, instance = excluded.instance, expires_ms = excluded.expires_ms, "
-                    "length_ms = excluded.length_ms",
-                    (self.topic, self.group, self.owner, self.instance_id, now_ms() + length_ms, length_ms),
+                    "INSERT INTO leases (topic, reader_group, epoch, owner, instance, expires_ms, length_ms, boot) "
+                    "VALUES (?, ?, 1, ?, ?, ?, ?, ?) ON CONFLICT (topic, reader_group) DO UPDATE SET "
+                    "epoch = epoch + 1, owner = excluded.owner, instance = excluded.instance, "
+                    "expires_ms = excluded.expires_ms, length_ms = excluded.length_ms, boot = excluded.boot",
+                    (self.topic, self.group, self.owner, self.instance_id, boot_ms() + length_ms, length_ms, boot_id()),
                 )
         self.taken = True
         return True
 
     def _free(self, connection: sqlite3.Connection) -> bool:
         row = connection.execute(
-            "SELECT owner, instance, expires_ms, length_ms FROM leases WHERE topic = ? AND reader_group = ?",
+            "SELECT owner, instance, expires_ms, length_ms, boot FROM leases WHERE topic = ? AND reader_group = ?",
             (self.topic, self.group),
         ).fetchone()
         if row is None:
             return True
-        owner, instance, expires_ms, length_ms = row
-        left_ms = expires_ms - now_ms()
+        owner, instance, expires_ms, length_ms, boot = row
+        left_ms = expires_ms - boot_ms()
         forerunner = self.instance_id is not None and instance == self.instance_id
-        return owner is None or forerunner or not 0 < left_ms <= length_ms
+        return owner is None or forerunner or boot != boot_id() or not 0 < left_ms <= length_ms
 
     def leave(self) -> None:
         """Give it up, so that another can take it at once, and come back as somebody new."""
@@ -608,7 +613,7 @@ class _Lease:
                 log.warning("lease not renewed", topic=self.topic, group=self.group, error=str(error))
 
     def _write(self, change: Literal["owner = owner", "owner = NULL"]) -> None:
-        expires_ms = now_ms() + round(self._log.lease_s * 1000)
+        expires_ms = boot_ms() + round(self._log.lease_s * 1000)
         with (
             file.storage_errors(self._log.path),
             contextlib.closing(file.connect(self._log.path, durable=False)) as connection,

@@ -489,7 +489,16 @@ class KafkaLog(EventLog):
             config["min.insync.replicas"] = "2"
         return config
 
+    def newest_ms(self, topic: str) -> int | None:
+        newest = OffsetSpec.max_timestamp()  # type: ignore[no-untyped-call]
+        found = self._places(topic, newest).values()
+        return max((timestamp_ms for _, timestamp_ms in found if timestamp_ms > 0), default=None)
+
     def _offsets(self, topic: str, spec: OffsetSpec) -> dict[int, int]:
+        return {number: offset for number, (offset, _) in self._places(topic, spec).items()}
+
+    def _places(self, topic: str, spec: OffsetSpec) -> dict[int, tuple[int, int]]:
+        """Offset and timestamp that are asked for, by partition."""
         description = self.describe(topic)
         if description is None:
             return {}
@@ -499,7 +508,8 @@ class KafkaLog(EventLog):
                 asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=REQUEST_TIMEOUT_S
             )
             try:
-                return {place.partition: answer.result().offset for place, answer in answers.items()}
+                found = {place.partition: answer.result() for place, answer in answers.items()}
+                return {number: (place.offset, place.timestamp) for number, place in found.items()}
             except KafkaException as error:
                 # It went while it was being asked about; a topic that is still there is asked again by the caller.
                 if error.args[0].code() in {*_NO_SUCH_TOPIC, _NO_LEADER} and self.describe(topic) is None:

@@ -81,6 +81,7 @@ CREATE TABLE leases (                      -- the one active reader of a group
     expires_ms INTEGER NOT NULL,
     length_ms INTEGER NOT NULL,
     committed INTEGER,                     -- next offset as the group told it, for tools
+    boot TEXT,                             -- the start of the machine since which `expires_ms` counts
     PRIMARY KEY (topic, reader_group)
 ) WITHOUT ROWID;
 PRAGMA application_id = {APPLICATION_ID};
@@ -265,6 +266,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> str:
         raise Fatal(f"{path} is not an event log")
     elif version != SCHEMA_VERSION:
         raise Fatal(f"{path} has version {version}; this program knows version {SCHEMA_VERSION}")
+    elif not connection.execute("SELECT 1 FROM pragma_table_info('leases') WHERE name = 'boot'").fetchone():
+        connection.execute("ALTER TABLE leases ADD COLUMN boot TEXT")  # 0.1.0 has none, and asks for none
     return log_id(connection)
 
 

@@ -145,11 +145,13 @@ def service_app(
     rules: Rules | None = None,
     proxies: Proxies | None = None,
     refused: RefusedStore | None = None,
+    clock_trouble: Callable[[], str | None] = lambda: None,
 ) -> FastAPI:
     """The service's interface to `stream` and `posts`. `token`: the key to post with; empty lets nobody in.
 
     `rules`: who may ask, and who may control the stream; None: whoever reaches the app, as within a test.
     `proxies`: what stands before it. `refused`: what was refused; None: it is not kept.
+    `clock_trouble`: what is wrong with this machine's clock.
     """
 
     async def ready() -> Readiness:
@@ -161,7 +163,9 @@ def service_app(
             details["stream"] = "AUTOSTART_SOURCES is set, but the stream was stopped over HTTP"
         if silent := stream.silent:
             details["silent"] = silent
-        well = publisher.reachable and trouble is None and not stream.silenced and not silent
+        if wrong := clock_trouble():
+            details["clock"] = wrong
+        well = not wrong and publisher.reachable and trouble is None and not stream.silenced and not silent
         return Readiness("ok" if well else "degraded", details)
 
     app = create_app(

@@ -15,6 +15,7 @@ import structlog
 from quakestream import config, program, sources, supervision
 from quakestream.addresses import listed
 from quakestream.clock import now_ms
+from quakestream.clocks import ClockWatch, ahead_of_newest
 from quakestream.config import ServiceSettings
 from quakestream.errors import ConfigError, Rejected, Retryable
 from quakestream.guards import Rules
@@ -116,13 +117,20 @@ async def _serve(
             now_ms=now_ms,
             recalled=recalled,
         )
+        clocks = ClockWatch({"log": lambda: _ahead_of_log(event_log, settings.topic(), states_topic)})
         stop.last_words.append(lambda: _say_left(publisher.left()))
         deadline = _deadline(settings)
         try:
             async with (
                 program.listening(
                     service_app(
-                        stream, posts, settings.ingest_token.get_secret_value(), rules, Proxies.of(settings), refused
+                        stream,
+                        posts,
+                        settings.ingest_token.get_secret_value(),
+                        rules,
+                        Proxies.of(settings),
+                        refused,
+                        lambda: clocks.trouble,
                     ),
                     name=settings.program,
                     host=settings.listens_on(),
@@ -136,6 +144,7 @@ async def _serve(
                 _background("source states", lambda: status.tell(stream, publisher, states_topic, now_ms)),
                 _background("fallback", lambda: _fallback(settings, stream)),
             ):
+                clocks.start()
                 try:
                     await stream.resume()
                     steps.say("earthquake service started", of=lambda: {"port": server.port})
@@ -143,6 +152,7 @@ async def _serve(
                     await program.until(stop, server.answering, watching, recalling, stream.failed)
                 finally:
                     deadline = _deadline(settings)
+                    await asyncio.to_thread(clocks.stop, ANNOUNCEMENT_S)
             steps.say("server closed")
         finally:
             left = await _drain(stream, publisher, states_topic, deadline)
@@ -169,6 +179,12 @@ async def _fallback(settings: ServiceSettings, stream: Stream) -> None:
     if not settings.fallback_recording:
         await asyncio.Event().wait()
     await fall_back(stream, settings.fallback_recording, settings.fallback_after_s)
+
+
+def _ahead_of_log(event_log: EventLog, *topics: str) -> int | None:
+    """How far our clock is ahead of the log: below 0 where the newest of its records is in our future."""
+    found = [newest for newest in map(event_log.newest_ms, topics) if newest is not None]
+    return ahead_of_newest(max(found, default=None), now_ms())
 
 
 def _deadline(settings: ServiceSettings) -> float:

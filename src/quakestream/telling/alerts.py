@@ -46,9 +46,15 @@ class Alerts:
     """Everything that tells people of earthquakes, for one instance."""
 
     def __init__(
-        self, settings: ConsumerSettings, catalog: SqlCatalog, news: Bell, owner: str, now_ms: Callable[[], int]
+        self,
+        settings: ConsumerSettings,
+        catalog: SqlCatalog,
+        news: Bell,
+        owner: str,
+        now_ms: Callable[[], int],
+        knows_time: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`owner`: this instance's name among those that share the catalogue.
+        """`owner`: this instance's name among those that share the catalogue. `knows_time`: as of `AlertFollower`.
 
         Raises:
             ConfigError: a channel is not known, or the file of subscriptions is at fault.
@@ -69,6 +75,7 @@ class Alerts:
             max_age_ms=round(settings.alert_max_age_h * HOUR_MS),
             on_put=self.delivery.nudge,
             expects=bool(settings.alerts_token.get_secret_value() or settings.subscriptions_file),
+            knows_time=knows_time,
         )
         self._now_ms = now_ms
         self._file = Path(settings.subscriptions_file) if settings.subscriptions_file else None

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import math
 import random
 import threading
 import time
@@ -36,8 +37,10 @@ LOOK_INTERVAL_S: Final = 0.5
 """How often the outbox is looked at for what other instances put in, or what is due again."""
 FLUSH_INTERVAL_S: Final = 0.02
 MAINTAIN_INTERVAL_S: Final = 5.0
-COUNT_INTERVAL_MS: Final = 60_000
+COUNT_INTERVAL_S: Final = 60.0
+FORGET_INTERVAL_S: Final = 60.0
 PRUNE_STEP: Final = 1000
+PRUNE_PAUSE_S: Final = 0.02
 DAY_MS: Final = 86_400_000
 FAILURES_BEFORE_PAUSE: Final = 5
 MAX_BUSY: Final = 5000
@@ -125,7 +128,7 @@ class Delivery:
         self.now_ms = now_ms
         self.settings = settings or DeliverySettings()
         self.stopping = asyncio.Event()
-        self._counted_ms = 0
+        self._counted_s = self._forgot_s = -math.inf
         self._mine: str | None = owner
         """Whose leases are of an earlier life: this one's, until they were given back."""
         self._recovered = asyncio.Event()
@@ -190,6 +193,7 @@ class Delivery:
             try:
                 await self.database(functools.partial(self._maintain, self._mine))
                 self._begin()
+                await self._forget()
             except Retryable as error:
                 log.warning("will try again", what="the outbox's upkeep", reason=str(error))
             except BaseException:
@@ -212,12 +216,24 @@ class Delivery:
             self.nudge()
         if expired := self.outbox.expire(now_ms):
             log.warning("notifications expired unsent", notifications=expired)
-        if mine is None and now_ms - self._counted_ms < COUNT_INTERVAL_MS:
+        if mine is None and time.monotonic() - self._counted_s < COUNT_INTERVAL_S:
             return
-        self._counted_ms = now_ms
-        self.outbox.prune(now_ms - round(self.settings.keep_days * DAY_MS), PRUNE_STEP)
+        self._counted_s = time.monotonic()
         for state, count in self.outbox.counts().items():
             telemetry.NOTIFICATIONS.labels(state).set(count)
+
+    async def _forget(self) -> None:
+        """Forget all that is old, in steps between which workers have their turn: it keeps up with whatever comes."""
+        if time.monotonic() - self._forgot_s < FORGET_INTERVAL_S:
+            return
+        now_ms = self.now_ms()
+        before_ms = now_ms - round(self.settings.keep_days * DAY_MS)
+        step = functools.partial(self.outbox.prune, before_ms, PRUNE_STEP, now_ms=now_ms)
+        while await self.database(step) == PRUNE_STEP:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), PRUNE_PAUSE_S)
+                return
+        self._forgot_s = time.monotonic()
 
 
 class _Worker:

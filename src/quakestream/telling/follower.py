@@ -13,6 +13,7 @@ told of each earthquake is held against what it is now, once, and then the feed 
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from sqlalchemy import Connection
 
 from quakestream import telemetry
 from quakestream.catalog import Change, EarthquakeFilter, Feed
+from quakestream.catalog.clock import present_ms
 from quakestream.catalog.followers import LOOK_INTERVAL_S, Bell, FeedFollower, FollowerThread
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.channels import Channel
@@ -61,6 +63,9 @@ CHUNK: Final = 1000
 MAX_PARSED_BYTES: Final = 16 * 1024 * 1024
 """Of JSON, of subscriptions that are kept parsed: some 50,000 small ones, or one large portfolio."""
 DAY_MS: Final = 86_400_000
+TIME_PATIENCE_S: Final = 15.0
+"""After the start: the service writes to the log every 10 s."""
+TIME_INTERVAL_S: Final = 0.2
 
 log = structlog.get_logger(__name__)
 
@@ -105,10 +110,12 @@ class AlertFollower(FollowerThread):
         max_age_ms: int,
         on_put: Callable[[], None] = lambda: None,
         expects: bool = False,
+        knows_time: Callable[[], bool] = lambda: True,
     ) -> None:
         """`owner`: this instance's name; `max_age_ms`: no first alert of what is older; `on_put`: something is due.
 
         `expects`: subscriptions may come: what takes a second or two is loaded at the start, not at the first of them.
+        `knows_time`: whether `now_ms` is the log's time by now, or still only this machine's.
         """
         self._catalog = catalog
         self._registry = registry
@@ -118,6 +125,8 @@ class AlertFollower(FollowerThread):
         self._max_age_ms = max_age_ms
         self._on_put = on_put
         self._expects = expects
+        self._knows_time = knows_time
+        self._patient_until_s = time.monotonic() + TIME_PATIENCE_S
         super().__init__(FeedFollower(catalog, FOLLOWER, owner, now_ms), news, "alerts")
         self._geofence: Geofence | None = None
         self._version = 0
@@ -276,7 +285,8 @@ class AlertFollower(FollowerThread):
             if into in home
         ]  # what was told of one that is gone is its home's before that is dealt with
         stands = [change for change in newest if change.earthquake_id not in homes]
-        young = self._catalog.newest_since(self._now_ms() - self._max_age_ms)
+        unsure_ms = 0 if self._knows_time() else DAY_MS  # each is looked at closely when it is dealt with
+        young = self._catalog.newest_since(self._now_ms() - self._max_age_ms - unsure_ms)
         dealt_with = known | home.keys()
         return [*merged, *stands, *gone, *(change for change in young if change.earthquake_id not in dealt_with)]
 
@@ -294,7 +304,10 @@ class AlertFollower(FollowerThread):
             told = told_of(connection, change.earthquake_id)
             if change.type == "merged" and change.from_id is not None:
                 told |= told_of(connection, change.from_id)
-        may_be_first = not change.imported and change.into_id is None and now_ms - quake.time_ms <= self._max_age_ms
+        may_be_first = not change.imported and change.into_id is None
+        if may_be_first and now_ms - quake.time_ms > self._max_age_ms:
+            now_ms = self._surely_now_ms(change, quake)
+            may_be_first = now_ms - quake.time_ms <= self._max_age_ms
         if not told and not may_be_first:
             self.follower.done(done)
             return
@@ -321,8 +334,25 @@ class AlertFollower(FollowerThread):
             self._tell(news, chunk, here, last=moves and chunk is chunks[-1])
             self._on_put()
 
+    def _surely_now_ms(self, change: Change, quake: Quake) -> int:
+        """The log's time, waited for where an earthquake that was young when the log took it would be too old by ours.
+
+        It is known some seconds after the start, if it can be known.
+        """
+        while not self._knows_time() and time.monotonic() < self._patient_until_s:
+            logged_ms = self._catalog.logged_ms(change.seq)
+            if logged_ms is None or logged_ms - quake.time_ms > self._max_age_ms:
+                break
+            if self.stopping.wait(TIME_INTERVAL_S):
+                raise Fenced("stopped within a change, which is dealt with again")
+            self.follower.done()
+        return self._now_ms()
+
     def _tell(self, news: News, ids: Sequence[str], matches: Mapping[str, Match], *, last: bool) -> None:
-        """One transaction: what these subscriptions are told, and with the `last` of them the cursor."""
+        """One transaction: what these subscriptions are told, and with the `last` of them the cursor.
+
+        What stands in the outbox is by the catalogue's clock, what is decided by ours.
+        """
         known_ones = self._subscriptions(ids)
         subscriptions = {id_: one.subscription for id_, one in known_ones.items()}
         mainshock = self._mainshock(news.quake, subscriptions.values())
@@ -332,6 +362,8 @@ class AlertFollower(FollowerThread):
             rows = standing(connection, news.quake.id, ids)
             if news.type == "merged" and news.from_id is not None:
                 rows = _carried(connection, rows, standing(connection, news.from_id, ids), news.quake.id)
+            ahead_ms = present_ms(connection, now_ms) - now_ms
+            rows = [msgspec.structs.replace(row, next_ms=row.next_ms - ahead_ms) for row in rows]
             by_id: dict[str, list[Standing]] = {}
             for row in rows:
                 by_id.setdefault(row.subscription, []).append(row)
@@ -339,7 +371,7 @@ class AlertFollower(FollowerThread):
             reasons: dict[str, list[int]] = {}
             for id_, subscription in subscriptions.items():
                 known = by_id.get(id_, [])
-                recent = self._recent(connection, id_, subscription, now_ms)
+                recent = self._recent(connection, id_, subscription, now_ms + ahead_ms)
                 for receiver in known_ones[id_].receivers:
                     own = [row for row in known if (row.channel, row.target) == (receiver.channel, receiver.target)]
                     told, waiting = _told(own), _waiting(own)

@@ -17,6 +17,10 @@ waits for it (`waits_for`), so nothing older comes after a newer one.
 
 What was told is what was sent or accepted; where an attempt may have arrived although nothing said so (`maybe_told`),
 it counts as told: a retraction too many is better than one too few.
+
+When one is due, over, or no longer its worker's is told by the catalogue's clock (`catalog/clock.py`), not by the
+clocks of those who put in and take out: one of them that is wrong must not give up what is fresh. Times that they give
+are by their own, and stored as far ahead of the catalogue's as they are ahead of that.
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ import sqlalchemy as sa
 from msgspec import Struct, structs
 from sqlalchemy import Connection, and_, case, or_, select, update
 
+from quakestream.catalog.clock import present_ms
 from quakestream.catalog.dialects import dialect_of
 from quakestream.catalog.schema import notifications
 from quakestream.catalog.sql import SqlCatalog
@@ -199,24 +204,26 @@ class Outbox:
                 _settle(connection, owner, settled, now_ms)
             if limit == 0:
                 return []
-            return _lease(connection, channel, owner, limit, now_ms, lease_ms, busy)
+            leased = _lease(connection, channel, owner, limit, present_ms(connection, now_ms), lease_ms, busy)
+            by_ms = now_ms - present_ms(connection, now_ms)
+        return [
+            structs.replace(one, created_ms=one.created_ms + by_ms, expires_ms=one.expires_ms + by_ms) for one in leased
+        ]
 
     def _any_due(self, channel: str, now_ms: int) -> bool:
         """Without a write, which would wait for others."""
-        due = (
-            select(_n.notification)
-            .where(sa.text("state = 'queued' AND waits_for IS NULL"), _n.channel == channel, _n.next_ms <= now_ms)
-            .limit(1)
-        )
+        due = select(_n.notification).where(sa.text("state = 'queued' AND waits_for IS NULL"), _n.channel == channel)
         with self._catalog.reading() as connection:
+            due = due.where(_n.next_ms <= present_ms(connection, now_ms)).limit(1)
             return connection.execute(due).first() is not None
 
     def recover(self, now_ms: int, max_attempts: int, owner: str | None = None) -> int:
         """Have what was leased to workers that are gone, or to `owner` in an earlier life, tried again; how many."""
-        gone = _n.lease_until_ms <= now_ms
-        lost = gone if owner is None else or_(gone, _n.lease_owner == owner)
         often = _n.attempts >= max_attempts
         with self._catalog.writing() as connection:
+            now_ms = present_ms(connection, now_ms)
+            gone = _n.lease_until_ms <= now_ms
+            lost = gone if owner is None else or_(gone, _n.lease_owner == owner)
             found = connection.execute(
                 update(notifications)
                 .where(_n.state == "sending", lost)
@@ -238,6 +245,7 @@ class Outbox:
     def expire(self, now_ms: int) -> int:
         """Give up what is still queued after its time; how many."""
         with self._catalog.writing() as connection:
+            now_ms = present_ms(connection, now_ms)
             found = connection.execute(
                 update(notifications)
                 .where(_n.state == "queued", _n.expires_ms <= now_ms)
@@ -349,10 +357,12 @@ class Outbox:
             .exists()
         )
         with self._catalog.writing() as connection:
+            due_ms = present_ms(connection, now_ms)
+            expires_ms += due_ms - now_ms
             return connection.execute(
                 update(notifications)
                 .where(_n.key.in_(keys), _n.state == "dead", ~newer)
-                .values(state="queued", why="sent again by hand", attempts=0, next_ms=now_ms, expires_ms=expires_ms)
+                .values(state="queued", why="sent again by hand", attempts=0, next_ms=due_ms, expires_ms=expires_ms)
             ).rowcount
 
     def erase(self, subscriptions: Collection[str], receiver: tuple[str, str] | None = None) -> int:
@@ -366,15 +376,20 @@ class Outbox:
         with self._catalog.writing() as connection:
             return connection.execute(sa.delete(notifications).where(*wanted)).rowcount
 
-    def prune(self, before_ms: int, limit: int) -> int:
-        """Forget notifications that were settled before `before_ms`, at most `limit`; how many."""
-        old = (
-            select(_n.notification)
-            .where(_n.created_ms < before_ms, _n.state.not_in(OPEN))
-            .order_by(_n.notification)
-            .limit(limit)
-        )
+    def prune(self, before_ms: int, limit: int, *, now_ms: int | None = None) -> int:
+        """Forget notifications that were settled before `before_ms`, at most `limit`; how many.
+
+        `now_ms`: the caller's time, by whose clock that is; None: by the catalogue's.
+        """
         with self._catalog.writing() as connection:
+            if now_ms is not None:
+                before_ms += present_ms(connection, now_ms) - now_ms
+            old = (
+                select(_n.notification)
+                .where(_n.created_ms < before_ms, _n.state.not_in(OPEN))
+                .order_by(_n.notification)
+                .limit(limit)
+            )
             return connection.execute(sa.delete(notifications).where(_n.notification.in_(old))).rowcount
 
 
@@ -386,7 +401,14 @@ def put(connection: Connection, new: Sequence[Notification], now_ms: int) -> Non
     if not new:
         return
     insert = dialect_of(connection).insert
-    rows = [structs.asdict(one) | {"key": one.key, "state": "queued", "created_ms": now_ms} for one in new]
+    created_ms = present_ms(connection, now_ms)
+    by_ms = created_ms - now_ms
+    rows = [
+        structs.asdict(one)
+        | {"next_ms": one.next_ms + by_ms, "expires_ms": one.expires_ms + by_ms}
+        | {"key": one.key, "state": "queued", "created_ms": created_ms}
+        for one in new
+    ]
     connection.execute(insert(notifications).on_conflict_do_nothing(), rows)
 
 
@@ -478,13 +500,15 @@ def _lease(
 
 
 def _settle(connection: Connection, owner: str, settled: Sequence[Settled], now_ms: int) -> None:
-    alike: dict[tuple[object, ...], list[int]] = {}
+    settled_ms = present_ms(connection, now_ms)
+    by_ms = settled_ms - now_ms
+    alike: dict[tuple[str, str, bool, int, bool], list[int]] = {}
     for s in settled:
         alike.setdefault((s.state, s.why, s.maybe_told, s.next_ms, s.tried), []).append(s.notification)
     few: list[dict[str, Any]] = []
     for (state, why, maybe_told, next_ms, tried), ids in alike.items():
-        values = {"owner": owner, "to": state, "reason": why, "maybe": maybe_told, "next": next_ms, "at": now_ms}
-        values["untried"] = 0 if tried else 1
+        values = {"owner": owner, "to": state, "reason": why, "maybe": maybe_told, "at": settled_ms}
+        values |= {"next": next_ms + by_ms if next_ms else 0, "untried": 0 if tried else 1}
         if len(ids) < FEW:
             few += [values | {"of": id_} for id_ in ids]
             continue
