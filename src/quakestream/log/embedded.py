@@ -8,8 +8,8 @@ system: SQLite's shared memory needs one kernel). It does not rebuild Kafka.
 - **Reading.** Every read looks, in one snapshot of the file, at who holds the group's lease, at the topic and at its
   records: a reader that lost its lease can't be given a record after that.
 - **The lease.** It is renewed by a thread of its own, so polls need not be frequent, but not after `MAX_POLL_GAP_S`
-  without any. It runs by the time since the machine's start, which nobody sets; after another start it is over, and so is
-  one that ends further ahead than its own length. Where one ends early, the keeper's epoch fences whom it hits.
+  without any. It runs by the time since the machine's start, which nobody sets; after another start it is over, and
+  so is one that ends further ahead than its own length. Where one ends early, the keeper's epoch fences whom it hits.
 - **Another file.** Who has the file open sees, with each append and each look, whether the name still leads to it, and
   to its write-ahead log. A file that was put in its place stops a reader's partition and ends a producer, loudly:
   nothing is acknowledged into a file that is no longer there. What it holds is compared when it is opened again.
