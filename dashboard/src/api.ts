@@ -1,12 +1,11 @@
 // Questions to the consumer. Every answer is waited for with a limit.
 
 import type { components } from "../generated/openapi.d.ts";
-import type { Earthquake, EarthquakeDetail } from "./earthquake.ts";
+import type { EarthquakeDetail } from "./earthquake.ts";
 import type { Point } from "./sphere.ts";
 import type { TravelTimes } from "./waves.ts";
 
 const LIMIT_MS = 15_000;
-const PAGE = 10_000;
 /** Most earthquakes that this page holds; the newest of what is asked for. */
 export const MOST = 50_000;
 
@@ -81,15 +80,14 @@ export const askExposure = (id: string, signal: AbortSignal): Promise<Exposure> 
 /** What to load: FDSN's parameters. */
 export type Scope = Record<string, string | number>;
 
-/** Every earthquake of a scope, newest first, and whether there are more than this page holds. */
-export async function askAll(scope: Scope, signal: AbortSignal): Promise<{ list: Earthquake[]; cut: boolean }> {
-  const list: Earthquake[] = [];
-  let cursor: string | null = null;
-  do {
-    const paging: Scope = cursor === null ? { limit: PAGE } : { limit: PAGE, cursor };
-    const page: Documents["EarthquakeList"] = await ask("earthquakes", { ...scope, ...paging }, signal);
-    list.push(...page.earthquakes);
-    cursor = page.next;
-  } while (cursor !== null && list.length < MOST);
-  return { list, cut: cursor !== null };
-}
+/** Earthquakes of a scope, the newest first, and where to go on after them; null: these were the last. */
+export const askPage = (
+  scope: Scope,
+  limit: number,
+  cursor: string | null,
+  signal: AbortSignal,
+): Promise<Documents["EarthquakeList"]> =>
+  ask("earthquakes", { ...scope, limit, ...(cursor === null ? {} : { cursor }) }, signal);
+
+export const askCount = (scope: Scope, signal: AbortSignal): Promise<{ count: number }> =>
+  ask("earthquakes/count", scope, signal);

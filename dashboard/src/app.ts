@@ -11,9 +11,10 @@ import { type Change, type Drill, drillOf, type Earthquake } from "./earthquake.
 import { matches, scopeOf, type Window, windowOf } from "./filter.ts";
 import { type Format, formatter } from "./format.ts";
 import { Inspector } from "./inspector.ts";
+import { openLine } from "./line.ts";
 import { Listing } from "./listing.ts";
 import { Live } from "./live.ts";
-import type { Look, MapView } from "./map/map.ts";
+import type { Look, MapView, WaveFront } from "./map/map.ts";
 import { type Ink, lookOf, Scene } from "./map/scene.ts";
 import { darkMedia, lowMedia, motionMedia } from "./media.ts";
 import { isArrival, isPlayed, newsOf } from "./news.ts";
@@ -25,7 +26,14 @@ import { preferredLanguage, speak } from "./texts.ts";
 import { frontsOf, type Source, Waves } from "./waves.ts";
 
 const STATUS_EVERY_MS = 10_000;
-const FIRST_LIST_MS = 3_000;
+/** More changes within a second than anybody could follow: they are shown together. */
+const MANY_A_SECOND = 20;
+const TOGETHER_MS = 250;
+/** Symbols are drawn after the list; as often as changes come where they are few, less often where many take long. */
+const FEW_ON_MAP = 1_000;
+const MAP_EVERY_MS = 1_000;
+/** Wave fronts move on with the clock, not with each change. */
+const FRONTS_EVERY_MS = 250;
 /** How many more than it shows the page may hold for a while, so that the oldest go in one sweep and not one by one. */
 const SLACK = 1.2;
 
@@ -43,12 +51,16 @@ export class App {
     () => this.invalidate(),
     (asked, id) => this.#rename(asked, id),
   );
-  readonly live = new Live({
-    snapshot: (list, seq, another) => this.#loaded(list, seq, another),
-    status: (status) => this.#stands(status),
-    change: (change) => this.#changed(change),
-    turned: () => this.invalidate(),
-  });
+  readonly live = new Live(
+    {
+      part: (list, another) => this.#part(list, another),
+      whole: (ids, seq) => this.#whole(ids, seq),
+      status: (status) => this.#stands(status),
+      changes: (changes) => this.#changed(changes),
+      turned: () => this.#turned(),
+    },
+    openLine(new URL("api/v1/earthquakes/stream", document.baseURI).href),
+  );
   /** Something was just opened, and this earthquake left for it: where the focus goes, see focus.ts. */
   arrival: { left: string | null } | null = null;
   /** What the pointer rests on, and where on the map. */
@@ -56,10 +68,14 @@ export class App {
   /** Waits for a place on the map. */
   choosing: ((point: Point) => void) | null = null;
   #isReady: () => void = () => undefined;
-  /** The first list is here, or does not come soon. */
+  /** The list has its first rows, or there is no answer: what else there is may be fetched now. */
   readonly ready = new Promise<void>((resolve) => {
     this.#isReady = resolve;
-    setTimeout(resolve, FIRST_LIST_MS);
+  });
+  #isWhole: () => void = () => undefined;
+  /** The first list is here as a whole. */
+  readonly whole = new Promise<void>((resolve) => {
+    this.#isWhole = resolve;
   });
   /** Draws the page; set by main.ts. */
   draw: () => void = () => undefined;
@@ -105,8 +121,9 @@ export class App {
       this.invalidate();
     });
     addEventListener("online", () => this.live.hurry());
+    addEventListener("offline", () => this.live.doubt());
     document.addEventListener("visibilitychange", () => {
-      if (!document.hidden) this.live.hurry();
+      if (!document.hidden) this.live.look();
       this.invalidate();
     });
     for (const media of [darkMedia, lowMedia, motionMedia]) media.addEventListener("change", () => this.invalidate());
@@ -153,7 +170,7 @@ export class App {
   /** Kinds of what is on the page, which the filters let through or which is open; null: what is real. */
   get kinds(): Set<Drill | null> {
     const { selected } = this;
-    const kinds = new Set(this.listing.shown.map(drillOf));
+    const kinds = new Set(this.listing.kinds);
     if (selected) kinds.add(drillOf(selected));
     return kinds;
   }
@@ -273,30 +290,65 @@ export class App {
 
   // What the server says.
 
-  #loaded(list: Earthquake[], seq: number, another: boolean): void {
+  #part(list: Earthquake[], another: boolean): void {
     if (another) this.catalogue.clear();
-    this.catalogue.replaceAll(list, seq);
-    this.#compute(); // at once: the map begins where the largest of them is, as soon as the page is ready
+    this.catalogue.add(list);
     this.#isReady();
     this.invalidate();
   }
 
-  #changed(change: Change): void {
-    const { earthquake } = change;
-    const was = this.catalogue.get(earthquake.id) ?? null;
-    const effect = this.catalogue.apply(change);
-    if (effect === "none") return;
-    const isWanted = (one: Earthquake | null): boolean => one !== null && matches(one, this.state, this.window);
-    const news = newsOf(change, was, this.realNow());
-    if (effect !== "gone" && isWanted(earthquake)) {
-      if (effect === "new") this.listing.count();
-      const arrived = news && (news.was === null || isArrival(news, this.preferences.announce));
-      if (arrived || isPlayed(change, this.realNow())) this.#scene.pulse(earthquake, this.#ink);
-    }
-    if (news && (isWanted(earthquake) || isWanted(was))) this.#announcer.tell(news);
-    if (this.catalogue.size > MOST * SLACK) this.catalogue.keepNewest(MOST);
+  #whole(ids: ReadonlySet<string>, seq: number): void {
+    this.catalogue.retain(ids, seq);
+    this.#compute(); // at once: the map begins where the largest of them is
+    this.#isWhole();
     this.invalidate();
   }
+
+  #turned(): void {
+    if (this.live.connection.state === "resuming") this.#isReady(); // there is no list to wait for
+    this.invalidate();
+  }
+
+  #changed(changes: Change[]): void {
+    const isWanted = (one: Earthquake | null): boolean => one !== null && matches(one, this.state, this.window);
+    const many = this.#isBurst(changes.length);
+    for (const change of changes) {
+      const { earthquake } = change;
+      const was = this.catalogue.get(earthquake.id) ?? null;
+      const effect = this.catalogue.apply(change);
+      if (effect === "none") continue;
+      const news = newsOf(change, was, this.realNow());
+      if (effect !== "gone" && isWanted(earthquake)) {
+        if (effect === "new") this.listing.count();
+        const arrived = news && (news.was === null || isArrival(news, this.preferences.announce));
+        // A ring shows where something is new; many at once would show nothing.
+        if (!many && (arrived || isPlayed(change, this.realNow()))) this.#scene.pulse(earthquake, this.#ink);
+      }
+      if (news && (isWanted(earthquake) || isWanted(was))) this.#announcer.tell(news);
+    }
+    if (this.catalogue.size > MOST * SLACK) this.catalogue.keepNewest(MOST);
+    if (many) this.#soon(TOGETHER_MS);
+    else this.invalidate();
+  }
+
+  /** Whether more have come in this second than anybody could follow. */
+  #isBurst(come: number): boolean {
+    const now = performance.now();
+    if (now - this.#second.began > 1000) this.#second = { began: now, before: this.#second.come, come: 0 };
+    this.#second.come += come;
+    return Math.max(this.#second.come, this.#second.before) > MANY_A_SECOND;
+  }
+  #second = { began: 0, before: 0, come: 0 };
+
+  /** Draw in a while, once. */
+  #soon(waitMs: number): void {
+    if (this.#later !== 0) return;
+    this.#later = window.setTimeout(() => {
+      this.#later = 0;
+      this.invalidate();
+    }, waitMs);
+  }
+  #later = 0;
 
   async #askStatus(): Promise<void> {
     if (document.hidden) return;
@@ -343,8 +395,27 @@ export class App {
     this.inspector.look(state.id, this.catalogue.get(state.id ?? "")?.seq ?? 0, place);
     this.#scene.turn(this.selected);
     const filtered = this.listing.look({ state, nowMs: this.realNow(), place, theme, map });
-    if (filtered) this.#scene.show(this.listing.shown, this.#ink, this.look, this.listing.paused);
-    const fronts = state.waves ? frontsOf(this.waveSources()) : [];
-    this.#scene.draw(this.look, this.selected, this.#atAlerts ? this.#outline : [], fronts);
+    if (filtered) this.#showSoon();
+    if (performance.now() - this.#frontsAtMs > FRONTS_EVERY_MS || !state.waves) {
+      this.#frontsAtMs = performance.now();
+      this.#fronts = state.waves ? frontsOf(this.waveSources()) : [];
+    }
+    this.#scene.draw(this.look, this.selected, this.#atAlerts ? this.#outline : [], this.#fronts);
   }
+  #fronts: WaveFront[] = [];
+  #frontsAtMs = Number.NEGATIVE_INFINITY;
+
+  /** Show on the map what the list shows, after the list. */
+  #showSoon(): void {
+    if (this.#showing !== 0 || !this.map) return;
+    const many = this.listing.shown.length > FEW_ON_MAP;
+    const waitMs = many ? Math.max(0, this.#shownAtMs + MAP_EVERY_MS - performance.now()) : 0;
+    this.#showing = window.setTimeout(() => {
+      this.#showing = 0;
+      this.#scene.show(this.listing.shown, this.#ink, this.look, this.listing.paused);
+      this.#shownAtMs = performance.now();
+    }, waitMs);
+  }
+  #showing = 0;
+  #shownAtMs = Number.NEGATIVE_INFINITY;
 }

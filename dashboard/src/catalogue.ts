@@ -7,12 +7,15 @@ export type Effect = "new" | "changed" | "gone" | "none";
 
 /** How many withdrawn earthquakes are remembered, so that an older word of them does not bring them back. */
 const MAX_GONE = 20_000;
+/** With more, an order is sooner made anew than mended. */
+const MOST_TOUCHED = 5_000;
 
 export class Catalogue {
   /** Grows with every effect: who has seen this number has seen it all. */
   version = 0;
   readonly #byId = new Map<string, Earthquake>();
   readonly #gone = new Map<string, number>();
+  #touched: Set<string> | null = null;
 
   get size(): number {
     return this.#byId.size;
@@ -37,24 +40,27 @@ export class Catalogue {
       return known ? "gone" : "none";
     }
     this.#gone.delete(earthquake.id);
-    this.#byId.set(earthquake.id, { ...earthquake, seq });
+    this.#put({ ...earthquake, seq });
     return known ? "changed" : "new";
   }
 
-  /** Take a list that was read when the feed stood at `seq` or later: what it lacks and is not newer is gone. */
-  replaceAll(list: Iterable<Earthquake>, seq: number): void {
+  /** Take a part of a list: what is known to be newer stays. */
+  add(list: Iterable<Earthquake>): void {
     this.version++;
-    const listed = new Set<string>();
     for (const earthquake of list) {
-      listed.add(earthquake.id);
       const last = Math.max(this.#byId.get(earthquake.id)?.seq ?? -1, this.#gone.get(earthquake.id) ?? -1);
       if (earthquake.seq > last) {
         this.#gone.delete(earthquake.id);
-        this.#byId.set(earthquake.id, earthquake);
+        this.#put(earthquake);
       }
     }
+  }
+
+  /** A list has come whole that was read when the feed stood at `seq` or later: what it lacks and is not newer is gone. */
+  retain(ids: ReadonlySet<string>, seq: number): void {
+    this.version++;
     for (const [id, earthquake] of this.#byId) {
-      if (!listed.has(id) && earthquake.seq <= seq) this.#byId.delete(id);
+      if (!ids.has(id) && earthquake.seq <= seq) this.#drop(id);
     }
   }
 
@@ -62,7 +68,7 @@ export class Catalogue {
   keepNewest(most: number): void {
     if (this.#byId.size <= most) return;
     const oldestFirst = [...this.#byId.values()].sort((a, b) => a.timestamp - b.timestamp);
-    for (const { id } of oldestFirst.slice(0, oldestFirst.length - most)) this.#byId.delete(id);
+    for (const { id } of oldestFirst.slice(0, oldestFirst.length - most)) this.#drop(id);
     this.version++;
   }
 
@@ -71,10 +77,33 @@ export class Catalogue {
     this.version++;
     this.#byId.clear();
     this.#gone.clear();
+    this.#touched = null;
+  }
+
+  /** What has come, changed or gone since this was asked last; null: more than is worth telling one by one. */
+  takeTouched(): ReadonlySet<string> | null {
+    const touched = this.#touched;
+    this.#touched = new Set();
+    return touched;
+  }
+
+  #put(earthquake: Earthquake): void {
+    this.#byId.set(earthquake.id, earthquake);
+    this.#touch(earthquake.id);
+  }
+
+  #drop(id: string): void {
+    this.#byId.delete(id);
+    this.#touch(id);
+  }
+
+  #touch(id: string): void {
+    if (this.#touched === null || this.#touched.add(id).size <= MOST_TOUCHED) return;
+    this.#touched = null;
   }
 
   #forget(id: string, seq: number): void {
-    this.#byId.delete(id);
+    this.#drop(id);
     this.#gone.set(id, seq);
     if (this.#gone.size > MAX_GONE) {
       const oldest = this.#gone.keys().next();

@@ -56,15 +56,22 @@ function within(value: number | null | undefined, least: number | null, most: nu
   return (least === null || value >= least) && (most === null || value <= most);
 }
 
-/** In place; ties by time, then by id, so that the order never wavers. */
-export function sortBy(list: Earthquake[], sort: Sort, place: Point | null): Earthquake[] {
+/** The order of a list; ties by time, then by id, so that it never wavers. What it takes is kept as long as it is. */
+export function comparing(sort: Sort, place: Point | null): (a: Earthquake, b: Earthquake) => number {
   const byTime = (a: Earthquake, b: Earthquake): number => b.timestamp - a.timestamp || (a.id < b.id ? 1 : -1);
-  if (sort === "largest") {
-    return list.sort((a, b) => (b.magnitude ?? -99) - (a.magnitude ?? -99) || byTime(a, b));
-  }
+  if (sort === "largest") return (a, b) => (b.magnitude ?? -99) - (a.magnitude ?? -99) || byTime(a, b);
   if (sort === "nearest" && place) {
-    const far = new Map(list.map((one) => [one.id, distanceKm(place, one.location)]));
-    return list.sort((a, b) => (far.get(a.id) as number) - (far.get(b.id) as number) || byTime(a, b));
+    const far = new WeakMap<Earthquake, number>();
+    const distance = (one: Earthquake): number => {
+      const known = far.get(one) ?? distanceKm(place, one.location);
+      far.set(one, known);
+      return known;
+    };
+    return (a, b) => distance(a) - distance(b) || byTime(a, b);
   }
-  return list.sort(byTime);
+  return byTime;
 }
+
+/** In place. */
+export const sortBy = (list: Earthquake[], sort: Sort, place: Point | null): Earthquake[] =>
+  list.sort(comparing(sort, place));

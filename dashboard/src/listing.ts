@@ -2,8 +2,8 @@
 // act on what was there.
 
 import type { Catalogue } from "./catalogue.ts";
-import type { Earthquake } from "./earthquake.ts";
-import { matches, sortBy, windowOf } from "./filter.ts";
+import { type Drill, drillOf, type Earthquake } from "./earthquake.ts";
+import { comparing, matches, windowOf } from "./filter.ts";
 import type { MapView } from "./map/map.ts";
 import type { Point } from "./sphere.ts";
 import type { State } from "./state.ts";
@@ -29,10 +29,14 @@ export class Listing {
   shown: Earthquake[] = [];
   /** The part of it that is in the list: all, or what the map has in sight. */
   listed: Earthquake[] = [];
+  /** Kinds of what is shown; null: what is real. */
+  kinds: ReadonlySet<Drill | null> = new Set();
   paused = false;
   /** How many are new since the pause. */
   waiting = 0;
-  #held: Earthquake[] = [];
+  /** All that is known, or was when it was paused, in the list's order: a filter has only to pick from it. */
+  #ordered: Earthquake[] = [];
+  #order: { name: string; compare: (a: Earthquake, b: Earthquake) => number } = { name: "", compare: () => 0 };
   #seen = "";
   #filteredAtMs = Number.NEGATIVE_INFINITY;
 
@@ -76,13 +80,47 @@ export class Listing {
   }
 
   #filter({ state, nowMs, place, map }: Asked): void {
+    this.#arrange(state, place);
     const window = windowOf(state, nowMs);
     const until = state.replay ?? Number.POSITIVE_INFINITY;
-    if (!this.paused) this.#held = [...this.catalogue.all()];
-    const kept = this.#held.filter((one) => one.timestamp <= until && matches(one, state, window));
-    this.shown = sortBy(kept, state.sort, place);
+    this.shown = this.#ordered.filter((one) => one.timestamp <= until && matches(one, state, window));
     this.listed = state.onmap && map ? this.shown.filter((one) => map.contains(one.location)) : this.shown;
+    this.kinds = new Set(this.shown.map(drillOf));
   }
+
+  /** Put all in order: what has come is put between what is there, for to sort 50,000 anew takes some frames. */
+  #arrange({ sort }: State, place: Point | null): void {
+    const name = `${sort}|${place?.latitude},${place?.longitude}`;
+    if (name !== this.#order.name) {
+      this.#order = { name, compare: comparing(sort, place) };
+      this.#ordered = [...this.#ordered].sort(this.#order.compare);
+    }
+    if (this.paused) return;
+    const touched = this.catalogue.takeTouched();
+    const { compare } = this.#order;
+    if (touched === null) {
+      this.#ordered = [...this.catalogue.all()].sort(compare);
+    } else if (touched.size > 0) {
+      const come = [...touched].flatMap((id) => this.catalogue.get(id) ?? []).sort(compare);
+      this.#ordered = merged(
+        this.#ordered.filter(({ id }) => !touched.has(id)),
+        come,
+        compare,
+      );
+    }
+  }
+}
+
+/** Two lists in order, as one. */
+function merged<T>(a: T[], b: T[], compare: (a: T, b: T) => number): T[] {
+  const all: T[] = [];
+  let n = 0;
+  for (const one of b) {
+    while (n < a.length && compare(a[n] as T, one) < 0) all.push(a[n++] as T);
+    all.push(one);
+  }
+  while (n < a.length) all.push(a[n++] as T);
+  return all;
 }
 
 /** All that the result hangs on but the earthquakes themselves: the same name, the same result. */

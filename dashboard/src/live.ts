@@ -1,18 +1,26 @@
-// The connection: first a list, then every change since, for ever. No hole: the list is read after noting where the feed
-// stands, and changes are asked for from there. No double: the catalogue here drops what it knows already.
+// What this page follows: first a list, its newest at once, then every change since, for ever. No hole: where the feed
+// stands is noted before the list is read, and changes are asked for from there (line.ts). No double: the catalogue here
+// drops what it knows already.
 
-import { askAll, askStatus, Refused, refusal, type Scope, type Status } from "./api.ts";
-import type { Change, ChangeType, Earthquake } from "./earthquake.ts";
-import { EventParser, type ServerEvent } from "./sse.ts";
+import { askCount, askPage, askStatus, MOST, Refused, type Scope, type Status } from "./api.ts";
+import type { Change, Earthquake } from "./earthquake.ts";
+import type { Line } from "./line.ts";
+import type { Standing, Word } from "./stream.ts";
 
-/** The server says something every 15 s; after two and a bit of silence the connection is dead, whatever TCP says. */
-const SILENCE_MS = 35_000;
-/** Other events tell of the connection itself, or are of a later time than this page. */
-const CHANGES: ReadonlySet<string> = new Set<ChangeType>(["created", "updated", "merged", "split", "deleted"]);
+/** Two beats of the server's that were missed. Whoever holds the connection says so; it may be at its end itself. */
+const SILENCE_MS = 11_000;
+/** A beat that was missed: reason enough to ask when somebody looks at the page again. */
+const MISSED_MS = 6_000;
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 10_000;
+const PROBE_LIMIT_MS = 4_000;
+const PROBE_EVERY_MS = 1_000;
 /** A connection that is taken up again within this time is no reader's concern. */
 const STALE_AFTER_MS = 5_000;
+/** As many as fill a window are here soon, over a slow line too. */
+const FIRST_PAGE = 100;
+/** So many are read within a frame or two. */
+const PAGE = 2_500;
 
 /** `resuming` becomes stale when it lasts. `since`: when the page last knew that it was up to date, by this machine's clock. */
 export interface Connection {
@@ -21,11 +29,13 @@ export interface Connection {
 }
 
 export interface Listener {
-  /** All of the scope, as the feed stood at `seq` or later; `anotherEpoch`: of another catalogue than the last. */
-  snapshot(list: Earthquake[], seq: number, anotherEpoch: boolean): void;
+  /** Some of the scope, the newest first; `anotherEpoch`: of another catalogue than what came before. */
+  part(list: Earthquake[], anotherEpoch: boolean): void;
+  /** All of the scope has come, as the feed stood at `seq` or later: these. */
+  whole(ids: ReadonlySet<string>, seq: number): void;
   status(status: Status): void;
-  change(change: Change): void;
-  /** The connection is other than it was, or may be stale by now. */
+  changes(changes: Change[]): void;
+  /** The connection is other than it was. */
   turned(): void;
 }
 
@@ -44,31 +54,44 @@ export function covers(scope: Scope, wanted: Scope): boolean {
 const cutsElsewhere = (a: Scope, b: Scope): boolean => ["minmagnitude", "endtime"].some((name) => a[name] !== b[name]);
 
 export class Live {
-  connection: Connection = { state: "connecting", since: null };
-  /** A first list is here, whatever has become of the connection since. */
+  /** A first part of a list is here, whatever has become of the connection since. */
   loaded = false;
+  /** How much of the list is here, of how many, while it is on its way; null: all. */
+  loading: { have: number; of: number | null } | null = { have: 0, of: null };
   /** More is in the scope than this page holds: it has the newest. */
   cut = false;
   #scope: Scope | null = null;
   #abort = new AbortController();
-  #id: string | null = null;
   #epoch: string | null = null;
-  #lastSign: number | null = null;
-  /** The list of this scope was read, and nothing was missed since. */
-  #current = false;
+  #signMs: number | null = null;
+  /** What was told of the shared connection. */
+  #line: Standing = "connecting";
+  /** The last list could not be read. */
+  #refused = false;
+  /** The browser says that it is offline, or a beat was missed: until the server has answered, nothing is live. */
+  #doubt = false;
+  #wake: (() => void) | null = null;
+  #wakeProbe: (() => void) | null = null;
+  #said: Connection["state"] | null = null;
 
-  constructor(private readonly listener: Listener) {}
+  constructor(
+    private readonly listener: Listener,
+    private readonly line: Line,
+  ) {}
 
   /** Hear of all that is wanted: load this scope and follow it, unless the present one has it all. */
   follow(wanted: Scope): void {
     const scope = this.#scope;
     if (scope !== null && covers(scope, wanted) && !(this.cut && cutsElsewhere(scope, wanted))) return;
-    this.#abort.abort();
-    this.#abort = new AbortController();
     this.#scope = wanted;
-    this.cut = false;
-    this.#current = false;
-    void this.#run(this.#abort.signal, wanted);
+    this.#begin();
+  }
+
+  get connection(): Connection {
+    const fresh = this.#signMs !== null && Date.now() - this.#signMs < SILENCE_MS;
+    const live = this.#line === "live" && fresh && !this.#doubt && !this.#refused;
+    const known = this.#signMs !== null || this.#line === "resuming" || this.#refused || this.#doubt;
+    return { state: live ? "live" : known ? "resuming" : "connecting", since: this.#signMs };
   }
 
   /** Not connected, and not only for a moment: then since when. */
@@ -77,28 +100,73 @@ export class Live {
     return state === "resuming" && since !== null && Date.now() - since > STALE_AFTER_MS ? since : null;
   }
 
-  /** Try again at once: the network came back, or somebody looks at the page again. */
+  /** Try again at once: the network came back. */
   hurry(): void {
     this.#wake?.();
+    this.#wakeProbe?.();
+    this.line.hurry();
   }
-  #wake: (() => void) | null = null;
+
+  /** Somebody looks at the page again: it may have stood still for long. */
+  look(): void {
+    if (this.#signMs !== null && Date.now() - this.#signMs > MISSED_MS) this.doubt();
+    this.hurry();
+  }
+
+  /** The network is said to be gone: believe it until the server itself has answered, for it may be on this machine. */
+  doubt(): void {
+    this.#turn(() => {
+      this.#doubt = true;
+    });
+    if (this.#wakeProbe) this.#wakeProbe();
+    else void this.#probe();
+  }
+
+  async #probe(): Promise<void> {
+    let asking = true;
+    this.#wakeProbe = () => undefined;
+    while (asking) {
+      try {
+        this.listener.status(await askStatus(AbortSignal.timeout(PROBE_LIMIT_MS)));
+        asking = false;
+      } catch {
+        await new Promise<void>((resolve) => {
+          this.#wakeProbe = resolve;
+          setTimeout(resolve, PROBE_EVERY_MS);
+        });
+      }
+    }
+    this.#wakeProbe = null;
+    this.#turn(() => {
+      this.#doubt = false;
+    });
+    this.hurry();
+  }
+
+  /** Read the list of this scope, and follow it. */
+  #begin(): void {
+    this.#abort.abort();
+    this.#abort = new AbortController();
+    this.cut = false;
+    this.loading = { have: 0, of: null };
+    this.#turn(() => undefined);
+    void this.#run(this.#abort.signal, this.#scope ?? {});
+  }
 
   async #run(signal: AbortSignal, scope: Scope): Promise<void> {
     let wait = FIRST_WAIT_MS;
-    this.#tell(this.#lastSign === null ? "connecting" : "resuming");
     while (!signal.aborted) {
       let longer = 0;
       try {
-        if (!this.#current) await this.#load(signal, scope);
-        await this.#listen(signal, scope, () => {
-          wait = FIRST_WAIT_MS;
-        });
+        await this.#load(signal, scope);
+        return;
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof Refused) longer = (error.retryAfterS ?? 0) * 1000;
       }
-      if (signal.aborted) return;
-      this.#tell("resuming");
+      this.#turn(() => {
+        this.#refused = true;
+      });
       await this.#pause(Math.max(longer, wait) * (0.5 + Math.random()), signal);
       wait = Math.min(wait * 2, LONGEST_WAIT_MS);
     }
@@ -108,62 +176,72 @@ export class Live {
     const status = await askStatus(signal);
     const { epoch, seq } = status;
     this.listener.status(status);
-    const { list, cut } = await askAll(scope, signal);
-    if (signal.aborted) return;
-    const another = this.#epoch !== null && this.#epoch !== epoch;
-    this.#epoch = epoch;
-    this.#id = `${epoch}-${seq}`;
-    this.#current = true;
-    this.cut = cut;
-    this.loaded = true;
-    this.listener.snapshot(list, seq, another);
+    const ids = new Set<string>();
+    let cursor: string | null = null;
+    do {
+      const first: boolean = ids.size === 0;
+      const page = await askPage(scope, first ? FIRST_PAGE : PAGE, cursor, signal);
+      if (signal.aborted) return;
+      for (const { id } of page.earthquakes) ids.add(id);
+      cursor = page.next;
+      this.loading = { have: ids.size, of: this.loading?.of ?? null };
+      if (first) {
+        const another = this.#epoch !== null && this.#epoch !== epoch;
+        this.#epoch = epoch;
+        this.loaded = true;
+        this.listener.part(page.earthquakes, another);
+        this.#join(epoch, seq, scope, signal);
+        if (cursor !== null) void this.#count(scope, signal);
+      } else {
+        this.listener.part(page.earthquakes, false);
+      }
+    } while (cursor !== null && ids.size < MOST);
+    this.cut = cursor !== null;
+    this.loading = null;
+    this.listener.whole(ids, seq);
   }
 
-  async #listen(signal: AbortSignal, scope: Scope, connected: () => void): Promise<void> {
-    const silence = new AbortController();
-    const both = AbortSignal.any([signal, silence.signal]);
-    let timer = setTimeout(() => silence.abort(), SILENCE_MS);
+  /** How many there are to come, for who waits. */
+  async #count(scope: Scope, signal: AbortSignal): Promise<void> {
     try {
-      const { minmagnitude } = scope;
-      const query = minmagnitude === undefined ? "" : `?minmagnitude=${minmagnitude}`;
-      const headers: Record<string, string> = { Accept: "text/event-stream" };
-      if (this.#id !== null) headers["Last-Event-ID"] = this.#id;
-      const answer = await fetch(`api/v1/earthquakes/stream${query}`, { headers, signal: both, cache: "no-store" });
-      if (!answer.ok || answer.body === null) throw await refusal(answer);
-      connected();
-      this.#tell("live");
-      const parser = new EventParser();
-      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done) return;
-        clearTimeout(timer);
-        timer = setTimeout(() => silence.abort(), SILENCE_MS);
-        this.#lastSign = Date.now();
-        for (const event of parser.feed(value)) {
-          if (event.event === "gap") {
-            this.#current = false; // what was missed can't be told: read the list anew
-            return;
-          }
-          this.#take(event);
-        }
-      }
-    } finally {
-      clearTimeout(timer);
-      silence.abort();
+      const { count } = await askCount(scope, signal);
+      if (this.loading !== null && !signal.aborted) this.loading.of = Math.min(count, MOST);
+    } catch {
+      // it is not said then
     }
   }
 
-  #take({ event, data, id }: ServerEvent): void {
-    if (data !== null && CHANGES.has(event)) this.listener.change(JSON.parse(data) as Change);
-    if (id !== "") this.#id = id;
+  #join(epoch: string, seq: number, { minmagnitude }: Scope, signal: AbortSignal): void {
+    this.#turn(() => {
+      this.#refused = false;
+    });
+    const least = minmagnitude === undefined ? null : Number(minmagnitude);
+    this.line.join({ epoch, seq, least }, (word) => {
+      if (!signal.aborted) this.#hear(word);
+    });
   }
 
-  #tell(state: Connection["state"]): void {
-    if (state === "live") this.#lastSign = Date.now();
-    this.connection = { state, since: this.#lastSign };
+  #hear(word: Word): void {
+    if (word.what === "gap") {
+      this.#begin(); // what was missed can't be told: read the list anew
+      return;
+    }
+    this.#turn(() => {
+      if (word.signMs !== null) this.#signMs = Math.max(word.signMs, this.#signMs ?? 0);
+      if (word.what === "state") this.#line = word.state;
+    });
+    if (word.what === "changes" && word.changes.length > 0) {
+      this.listener.changes(JSON.parse(`[${word.changes.join(",")}]`) as Change[]);
+    }
+  }
+
+  /** Know something else of the connection, and say it if it is other than it was. */
+  #turn(learn: () => void): void {
+    learn();
+    const { state } = this.connection;
+    if (state === this.#said) return;
+    this.#said = state;
     this.listener.turned();
-    if (state !== "live") setTimeout(() => this.listener.turned(), STALE_AFTER_MS + 100);
   }
 
   #pause(ms: number, signal: AbortSignal): Promise<void> {

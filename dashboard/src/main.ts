@@ -10,6 +10,9 @@ import type { Camera } from "./state.ts";
 import { measureList } from "./views/list.ts";
 import { shell, title } from "./views/shell.ts";
 
+/** So long the map waits for the whole list, to begin where the largest is. */
+const WHOLE_MS = 3_000;
+
 const root = document.getElementById("app") as HTMLElement;
 const app = new App();
 
@@ -64,8 +67,10 @@ async function usableBasemap(): Promise<string | null> {
 
 async function showMap(): Promise<void> {
   const container = document.getElementById("map") as HTMLElement;
+  await app.ready; // the list first: what draws the map is larger than all the rest
+  await new Promise(requestAnimationFrame);
   const webgl = hasWebGL() ? import("./map/webgl.ts") : null;
-  await app.ready;
+  await Promise.race([app.whole, new Promise((resolve) => setTimeout(resolve, WHOLE_MS))]);
   const { camera } = app.state;
   const listener: MapListener = {
     picked: (id) => app.set({ id }),

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Status } from "../src/api.ts";
 import type { Change, Earthquake } from "../src/earthquake.ts";
+import { ownLine } from "../src/line.ts";
 import { Live } from "../src/live.ts";
 
 interface Streamed {
@@ -19,6 +20,10 @@ class Consumer {
   seq = 5;
   list: Earthquake[] = [{ id: "a", seq: 5 } as Earthquake];
   next: string | null = null;
+  /** Whether the list's pages are as long as they are asked to be. */
+  paged = false;
+  /** Whether questions are left without an answer. */
+  away = false;
   /** Refuse the next stream with this status. */
   refuse: number | null = null;
   readonly asked: string[] = [];
@@ -48,8 +53,19 @@ class Consumer {
     const { pathname, search } = new URL(request.url ?? "", "http://localhost");
     const what = pathname.replace("/api/v1/", "");
     this.asked.push(what + search);
+    if (this.away) {
+      request.socket.destroy();
+      return;
+    }
     if (what === "status") this.#json(answer, { epoch: this.epoch, seq: this.seq, now: Date.now() });
-    else if (what === "earthquakes") this.#json(answer, { earthquakes: this.list, next: this.next });
+    else if (what === "earthquakes/count") this.#json(answer, { count: this.list.length });
+    else if (what === "earthquakes" && this.paged) {
+      const query = new URLSearchParams(search);
+      const from = Number(query.get("cursor") ?? 0);
+      const to = from + Number(query.get("limit"));
+      const next = to < this.list.length ? String(to) : null;
+      this.#json(answer, { earthquakes: this.list.slice(from, to), next });
+    } else if (what === "earthquakes") this.#json(answer, { earthquakes: this.list, next: this.next });
     else if (this.refuse !== null) {
       answer.writeHead(this.refuse, { "Retry-After": "1", "Content-Type": "application/problem+json" }).end("{}");
       this.refuse = null;
@@ -78,13 +94,19 @@ beforeEach(async () => {
   vi.spyOn(Math, "random").mockReturnValue(0); // the shortest of the waits that are drawn by lot
   told = [];
   statuses = [];
-  live = new Live({
-    snapshot: (list, seq, another) =>
-      told.push(`list ${list.map(({ id }) => id)} at ${seq}${another ? ", another catalogue" : ""}`),
-    status: (status) => statuses.push(status),
-    change: ({ type, earthquake }: Change) => told.push(`${type} ${earthquake.id}`),
-    turned: () => told.push(live.connection.state),
-  });
+  live = new Live(
+    {
+      part: (list, another) =>
+        told.push(
+          `part ${list.length > 3 ? list.length : list.map(({ id }) => id)}${another ? ", another catalogue" : ""}`,
+        ),
+      whole: (ids, seq) => told.push(`whole ${ids.size} at ${seq}`),
+      status: (status) => statuses.push(status),
+      changes: (changes: Change[]) => told.push(...changes.map(({ type, earthquake }) => `${type} ${earthquake.id}`)),
+      turned: () => told.push(live.connection.state),
+    },
+    ownLine("api/v1/earthquakes/stream"),
+  );
 });
 
 afterEach(async () => {
@@ -121,7 +143,7 @@ test("where the feed stands is noted before the list is read, and changes are as
   expect(consumer.streams[0]).toMatchObject({ query: "?minmagnitude=4", lastId: "e1-5" });
   consumer.say(event("created", "b", "e1-6"));
   await saidOf("created b");
-  expect(told).toEqual(["connecting", "list a at 5", "live", "created b"]);
+  expect(told).toEqual(["connecting", "part a", "whole 1 at 5", "live", "created b"]);
   expect(live).toMatchObject({ loaded: true, cut: false, connection: { state: "live" } });
   expect(statuses.length).toBe(1);
 });
@@ -138,7 +160,8 @@ test("a connection that ends is taken up from the last that was heard, heartbeat
   expect(consumer.asked.filter((one) => one === "status").length).toBe(1);
   expect(told.filter((one) => !one.startsWith("created"))).toEqual([
     "connecting",
-    "list a at 5",
+    "part a",
+    "whole 1 at 5",
     "live",
     "resuming",
     "live",
@@ -163,20 +186,23 @@ test("what was missed can't be told: then the list is read anew", async () => {
   await opened(1);
   consumer.seq = 40;
   consumer.list = [{ id: "c", seq: 40 } as Earthquake];
-  consumer.say("event: gap\ndata: {}\n\n");
-  await opened(2);
-  expect(told).toContain("list c at 40");
-  expect(consumer.streams[1]?.lastId).toBe("e1-40");
+  consumer.say("event: gap\nid: e1-40\ndata: {}\n\n");
+  await saidOf("whole 1 at 40");
+  expect(told).toContain("part c");
+  consumer.say(event("created", "d", "e1-41"));
+  await saidOf("created d");
+  expect(consumer.streams.length).toBe(1); // it goes on from there
 });
 
 test("another catalogue is said to be one", async () => {
   live.follow({});
   await opened(1);
   Object.assign(consumer, { epoch: "e2", seq: 1, list: [] });
-  consumer.say("event: gap\ndata: {}\n\n");
-  await opened(2);
-  expect(told).toContain("list  at 1, another catalogue");
-  expect(consumer.streams[1]?.lastId).toBe("e2-1");
+  consumer.say("event: gap\nid: e2-1\ndata: {}\n\n");
+  await saidOf("whole 0 at 1");
+  expect(told).toContain("part , another catalogue");
+  consumer.say(event("created", "d", "e2-2"));
+  await saidOf("created d");
 });
 
 test("what tells of the connection alone, or is of a later time than this page, is no change", async () => {
@@ -222,7 +248,7 @@ test("a server that refuses is asked again when it says so", async () => {
   await opened(1);
   expect(performance.now() - refusedMs).toBeGreaterThan(450); // half of a second, by lot; without its word an eighth
   await isLive();
-  expect(told).toEqual(["connecting", "list a at 5", "resuming", "live"]);
+  expect(told).toEqual(["connecting", "part a", "whole 1 at 5", "resuming", "live"]);
 });
 
 test("a reader who comes back does not wait", async () => {
@@ -240,12 +266,12 @@ test("a connection that is silent for longer than the server ever is, is dead, w
   live.follow({});
   await opened(1);
   await isLive();
-  await vi.advanceTimersByTimeAsync(34_000);
+  await vi.advanceTimersByTimeAsync(10_000);
   consumer.say(event("created", "b", "e1-6"));
   await saidOf("created b");
-  await vi.advanceTimersByTimeAsync(20_000);
+  await vi.advanceTimersByTimeAsync(9_000);
   expect(consumer.streams.length).toBe(1);
-  await vi.advanceTimersByTimeAsync(15_000);
+  await vi.advanceTimersByTimeAsync(2_000);
   await opened(2);
   expect(consumer.streams[1]?.lastId).toBe("e1-6");
 });
@@ -268,4 +294,31 @@ test("a moment's break is no concern, one that lasts is said with the time of th
 test("before the first list nothing is stale: nothing was ever fresh", () => {
   vi.useFakeTimers({ now: Date.now() + 3_600_000, toFake: ["Date"] });
   expect([live.staleSince, live.loaded]).toEqual([null, false]);
+});
+
+test("a long list comes in parts, the newest first, and says of how many it is", async () => {
+  consumer.list = Array.from({ length: 250 }, (_, n) => ({ id: `${n}`, seq: n % 5 }) as Earthquake);
+  consumer.paged = true;
+  live.follow({});
+  await saidOf("whole 250 at 5");
+  expect(told.filter((one) => one.startsWith("part"))).toEqual(["part 100", "part 150"]);
+  expect(consumer.asked.filter((one) => one.startsWith("earthquakes?")).length).toBe(2);
+  expect(consumer.asked.some((one) => one.startsWith("earthquakes/count"))).toBe(true);
+  expect(live.loading).toBeNull();
+  expect(live.loaded).toBe(true);
+});
+
+test("where the browser says that it is offline nothing is live, until the server itself has answered", async () => {
+  live.follow({});
+  await opened(1);
+  await isLive();
+  consumer.away = true;
+  live.doubt();
+  expect(live.connection.state).toBe("resuming");
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(live.connection.state).toBe("resuming"); // though the stream itself still stands
+  consumer.away = false;
+  live.hurry();
+  await isLive();
+  expect(consumer.streams.length).toBe(1);
 });

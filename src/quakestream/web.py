@@ -71,8 +71,13 @@ def create_app(
     ready: Callable[[], Awaitable[Readiness]],
     max_body_bytes: int = MAX_BODY_BYTES,
     larger_bodies: Mapping[str, int] | None = None,
+    not_found: Callable[[Request, str], Response | None] = lambda _request, _detail: None,
 ) -> FastAPI:
-    """An app with everything but the program's own routes. `larger_bodies`: their bounds, by patterns of paths."""
+    """An app with everything but the program's own routes.
+
+    `larger_bodies`: their bounds, by patterns of paths. `not_found`: a page in the place of the problem document where
+    there is nothing, with what is said of it; None: the document.
+    """
     app = _App(
         title=title,
         description=description,
@@ -86,7 +91,7 @@ def create_app(
     app.add_middleware(Compression)
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes, larger=larger_bodies or {})
     app.add_middleware(Heads)
-    _add_problems(app)
+    _add_problems(app, not_found)
     _add_health(app, ready)
     _add_docs(app)
     return app
@@ -385,13 +390,17 @@ def _operations(schema: Mapping[str, Any]) -> Iterable[tuple[str, str, dict[str,
             yield path, method.upper(), operation
 
 
-def _add_problems(app: FastAPI) -> None:
+def _add_problems(app: FastAPI, not_found: Callable[[Request, str], Response | None]) -> None:
     async def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, StarletteHTTPException)  # noqa: S101 - what it is registered for
         if error.status_code == HTTPStatus.NOT_FOUND and "endpoint" not in request.scope:
             slashed = _slashed(request)
             if slashed is not None:
                 return slashed
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            page = not_found(request, str(error.detail))
+            if page is not None:
+                return page
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             return problem(error.status_code, str(error.detail), {"Allow": ", ".join(_allowed(request.scope))})
         return problem(error.status_code, str(error.detail), error.headers)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -15,6 +18,7 @@ from websockets.sync.client import connect
 
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.push import hub as hub_module
+from tests.conftest import ROOT
 from tests.contracts.catalog import NOW_MS, Writer, event
 from tests.push.pushing import PATH, Message, PushServer, SseClient
 from tests.waiting import eventually
@@ -447,6 +451,27 @@ def test_a_heartbeat_moves_on_who_hears_nothing(system: System, monkeypatch: pyt
         while beats[-1]["seq"] < 7:
             beats.append(msgspec.json.decode(socket.recv(10)))
         assert beats[0]["type"] == "heartbeat"
+
+
+def test_nobody_hears_nothing_for_longer_than_five_seconds() -> None:
+    assert hub_module.HEARTBEAT_S == 5
+    assert hub_module.TICK_S <= 1, "a beat may be late by so much, were it not looked for that much earlier"
+    page = (ROOT / "dashboard/src/stream.ts").read_text()
+    silence = re.search(r"SILENCE_MS = ([\d_]+);", page)
+    assert silence is not None
+    assert 2 * hub_module.HEARTBEAT_S < int(silence[1]) / 1000 < 12, "two missed beats are a dead connection"
+
+
+def test_the_silence_between_beats_has_a_bound(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "HEARTBEAT_S", 1.0)
+    monkeypatch.setattr(hub_module, "TICK_S", 0.2)
+    with system.listen("minmagnitude=9") as client, system.web_socket("minmagnitude=9") as socket:
+        client.opened().until_live()
+        socket.recv(10)
+        blocks = client.blocks()
+        heard_s = [(next(blocks), monotonic())[1] for _ in range(3)]
+        socket.recv(2)
+    assert all(0.5 < later - earlier < 1.8 for earlier, later in pairwise(heard_s)), heard_s
 
 
 def test_while_nobody_listens_nothing_is_read(system: System) -> None:

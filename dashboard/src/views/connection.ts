@@ -5,10 +5,12 @@ import type { App } from "../app.ts";
 import { text } from "../texts.ts";
 import { address } from "./parts.ts";
 
-export function connectionText(app: App): { kind: "live" | "paused" | "resuming" | "stale"; label: string } {
+export function connectionText(app: App): { kind: "live" | "paused" | "replay" | "resuming" | "stale"; label: string } {
   const stale = app.live.staleSince;
   if (stale !== null) return { kind: "stale", label: text("connection.stale", { time: app.format.clock(stale) }) };
   if (app.live.connection.state === "live" && app.live.loaded) {
+    // What is shown is of the past then, however well the connection is.
+    if (app.state.replay !== null) return { kind: "replay", label: text("connection.replay") };
     return app.listing.paused
       ? { kind: "paused", label: text("connection.paused") }
       : { kind: "live", label: text("connection.live") };

@@ -16,7 +16,7 @@ export function filters(app: App, ordered = true): TemplateResult {
   const set = (change: Partial<State>): void => app.set(change, false);
   const period = state.starttime === null && state.endtime === null ? state.period : null;
   const magnitudes = [...new Set([...MAGNITUDES, state.minmagnitude])].sort((a, b) => (a ?? -99) - (b ?? -99));
-  const count = counted("list.count", app.listing.listed.length, { count: format.number(app.listing.listed.length) });
+  const count = countLine(app);
   return html`
     <form class="filters" aria-label=${text("filters.label")} @submit=${(event: Event) => event.preventDefault()}>
       <details class="choices" ?open=${!lowMedia.matches}>
@@ -57,6 +57,15 @@ export function filters(app: App, ordered = true): TemplateResult {
       </div>
     </form>
   `;
+}
+
+/** How many are listed; while they are on their way, how many there are to be. */
+function countLine({ live, listing, format }: App): string {
+  const { loading } = live;
+  if (loading === null)
+    return counted("list.count", listing.listed.length, { count: format.number(listing.listed.length) });
+  if (loading.have === 0 || loading.of === null) return text("list.loading");
+  return text("list.loading-of", { n: format.number(loading.have), of: format.number(loading.of) });
 }
 
 function order(app: App, set: (change: Partial<State>) => void): TemplateResult {

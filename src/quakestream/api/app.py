@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI
 
 from quakestream import clock
 from quakestream.api.lanes import Lanes
+from quakestream.api.not_found import not_found_page
 from quakestream.catalog import Catalog, Feed
 from quakestream.errors import QuakestreamError
 from quakestream.guards import PRIVATE, Guard, Rules
@@ -72,6 +73,7 @@ def consumer_app(
         version=version("quakestream"),
         ready=ready,
         larger_bodies=larger_bodies,
+        not_found=not_found_page,
     )
     for router in routers:
         app.include_router(router)

@@ -41,11 +41,11 @@ READ: Final = 1000
 SLICE: Final = 500
 """Clients that are written to before others have their turn."""
 RETRY_S: Final = 1.0
-HEARTBEAT_S: Final = 15.0
-"""No client hears nothing for longer."""
+HEARTBEAT_S: Final = 5.0
+"""No client hears nothing for longer. Who misses two knows within 12 s that a network drops in silence."""
 UNMATCHED_S: Final = 60.0
 """Nor is its id behind the feed for longer, for want of a change that it asked for."""
-TICK_S: Final = 5.0
+TICK_S: Final = 1.0
 SWEEP_S: Final = 1.0
 STALL_S: Final = 10.0
 BEHIND_S: Final = 2.0
@@ -107,6 +107,8 @@ class Hub:
         self._asleep = True
         self._reaches = 0
         self._wrote_s = 0.0
+        self._told_waiting_s = 0.0
+        """When those were told last that all is well who wait for what is being read."""
         self._stopping = False
         self._failed = False
         """Whether following has failed, and is about to be begun anew."""
@@ -428,6 +430,9 @@ class Hub:
                     self._reaches = head
                     if client.live:
                         client.transport.write(beat)
+        if now_s - self._told_waiting_s < HEARTBEAT_S - TICK_S:
+            return
+        self._told_waiting_s = now_s
         for connection in self.joining.waiting():
             told = messages.heartbeat(connection.wire, epoch, connection.seq)
             connection.transport.write(messages.COMMENT if connection.wire is Wire.SSE else told)
