@@ -17,6 +17,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import models_json_schema
 
+from quakestream import further
 from quakestream.api import documents
 from quakestream.config import STREAM_TOPIC, ConsumerSettings
 from quakestream.event import MAX_NUMERIC_ID, EarthquakeEvent
@@ -40,6 +41,10 @@ WORDS: Final = {
     "status": "Absent: `automatic`.",
     "type": "Absent: `earthquake`.",
     "ids": "What other agencies call it.",
+    "magnitudes": "Further ones, in QuakeML's names.",
+    "origins": "Further ones.",
+    "originQuality": "How well the origin is constrained, beside `nst`, `gap`, `dmin` and `rms`.",
+    "focalMechanisms": "With moment tensors, in QuakeML's names. The source prefers the first one.",
 }
 DOCUMENTATION: Final = frozenset({"description", "title", "summary", "version", "default", "examples"})
 MAPS: Final = frozenset({"properties", "channels", "operations", "messages", "schemas"})
@@ -59,6 +64,8 @@ def event_schema() -> dict[str, Any]:
         limits = next(_numbers(own["properties"][name]))
         number = {"type": "number"} | {key: limits[key] for key in limits if key in bounds}
         properties[name] = number if name == "timestamp" else {"anyOf": [number, {"type": "null"}]}
+    for name in further.TYPES:
+        properties[name] = {"anyOf": [further.schema(name), {"description": "Somebody's own: kept as it came."}]}
     for name, words in WORDS.items():
         properties[name] = {"description": words} | properties[name]
     return {

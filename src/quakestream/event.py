@@ -22,6 +22,7 @@ from typing import Annotated, Any, Final, Literal, cast
 import msgspec
 from msgspec import Meta, Struct, field
 
+from quakestream import further
 from quakestream.errors import Rejected
 from quakestream.plain import one_line, read_json
 
@@ -111,7 +112,9 @@ class EarthquakeEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, for
     """One report of one source. Field names on the wire are the contract's; USGS's names stand verbatim.
 
     `updated_ms` is None only for a message whose source did not say when it last changed: whoever stores it decides,
-    by when this content was first seen. `extra` holds the fields that are not ours, kept as they came.
+    by when this content was first seen. `extra` holds the fields that are not ours, kept as they came: unknown ones,
+    and what stands under a name of `further.py` in another shape than its. The first of `focal_mechanisms` is the one
+    that its source prefers.
     """
 
     id: SourceId
@@ -142,6 +145,10 @@ class EarthquakeEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, for
     mag_error: float | int | None = field(name="magError", default=None)
     depth_error_km: float | int | None = field(name="depthError", default=None)
     horizontal_error_km: float | int | None = field(name="horizontalError", default=None)
+    magnitudes: further.Magnitudes = ()
+    origins: further.Origins = ()
+    origin_quality: further.OriginQuality | None = field(name="originQuality", default=None)
+    focal_mechanisms: further.FocalMechanisms = field(name="focalMechanisms", default=())
     extra: dict[str, Any] = field(name="__extra__", default_factory=dict)
 
     @property
@@ -218,6 +225,8 @@ def _decode_whole(value: bytes) -> EarthquakeEvent | None:
         event = _event_decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+    if b'"magnitudes"' in value or b'"origin' in value or b'"focalMechanisms"' in value:  # empty ones are others' own
+        return None
     texts = [*filter(None, (event.type, event.magnitude_type, event.place, event.agency, event.url, event.alert))]
     joined = " ".join(texts)  # is one plain line where each of them is: one look, not six
     return event if one_line(joined) == joined or all(one_line(text) == text for text in texts) else None
@@ -259,6 +268,11 @@ def from_document(
     if document.get("mode") is None:
         document["mode"] = default_mode
     unknown = document.keys() - WIRE_FIELDS
+    for name in further.TYPES.keys() & document.keys():
+        if (found := further.conforming(name, document[name])) is None:
+            unknown.add(name)
+        else:
+            document[name] = found
     if unknown:
         document["__extra__"] = {name: document.pop(name) for name in sorted(unknown)}
     try:

@@ -34,15 +34,20 @@ def one_line(text: str) -> str:
 
 LARGE: Final = 1e5
 """A number with a fraction beyond this is a time in ms, of those that we know."""
+WHOLE: Final = 2.0**53
+"""From here on doubles have no fractions."""
 BOM: Final = b"\xef\xbb\xbf"
 
 
 def _number(text: str) -> float:
-    """A number with a fraction. A large one is no later than it says, though a double can't hold all of its digits."""
+    """A number with a fraction. A large one is no later than it says, though a double can't hold all of its digits.
+
+    Otherwise it is the nearest double: what was written here is read as the same number.
+    """
     value = float(text)
     if not math.isfinite(value):
         raise msgspec.DecodeError("Number out of range")
-    if abs(value) > LARGE and Decimal(text) < value:
+    if LARGE < abs(value) < WHOLE and value.is_integer() and Decimal(text) < value:
         return math.nextafter(value, -math.inf)
     return value
 

@@ -6,11 +6,16 @@ them. Times are ms since 1970 UTC. A source's further fields are passed on too.
 
 from __future__ import annotations
 
-from typing import Literal
+import functools
+import typing
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.alias_generators import to_camel
 
+from quakestream import further
 from quakestream.event import Mode, Status
 
 
@@ -26,6 +31,38 @@ class Place(Document):
     latitude: float = Field(ge=-90, le=90)
     longitude: float = Field(ge=-180, le=180)
     depth: float | None = Field(None, description="km below the surface, positive down.")
+
+
+@functools.cache
+def _model(struct: type[msgspec.Struct]) -> type[Document]:
+    """A type of the stream as the interface describes it: with the same names."""
+    fields: dict[str, Any] = {
+        one.name: (
+            _described(one.type),
+            Field(... if one.required else None, alias=one.encode_name, serialization_alias=one.encode_name),
+        )
+        for one in msgspec.structs.fields(struct)
+    }
+    return create_model(struct.__name__, __base__=Document, __doc__=struct.__doc__, **fields)
+
+
+def _described(type_: Any) -> Any:
+    parts = typing.get_args(type_)
+    if isinstance(type_, type) and issubclass(type_, msgspec.Struct):
+        return _model(type_)
+    if typing.get_origin(type_) in (typing.Union, UnionType):
+        return typing.Union[tuple(map(_described, parts))]  # noqa: UP007 - of parts that are not known before
+    if typing.get_origin(type_) is tuple:
+        return list[_described(parts[0])] | None  # type: ignore[misc]  # made here
+    return _described(parts[0]) if typing.get_origin(type_) is Annotated else type_
+
+
+if TYPE_CHECKING:
+    from quakestream.further import FocalMechanism, FurtherMagnitude, FurtherOrigin, OriginQuality
+else:
+    FocalMechanism, FurtherMagnitude, FurtherOrigin, OriginQuality = map(
+        _model, (further.FocalMechanism, further.FurtherMagnitude, further.FurtherOrigin, further.OriginQuality)
+    )
 
 
 class Event(Document):
@@ -48,6 +85,12 @@ class Event(Document):
     felt: float | None = None
     tsunami: float | None = None
     depth_error: float | None = Field(None, description="km")
+    magnitudes: list[FurtherMagnitude] | None = Field(None, description="Further ones.")
+    origins: list[FurtherOrigin] | None = Field(None, description="Further ones.")
+    origin_quality: OriginQuality | None = None
+    focal_mechanisms: list[FocalMechanism] | None = Field(
+        None, description="With moment tensors. The first one is the one that the source prefers."
+    )
     recorded_timestamp: int | None = Field(None, description="Origin time before a replay shifted it.")
     recorded_id: str | None = Field(None, description="Id in the recording, of what is replayed once more.")
 

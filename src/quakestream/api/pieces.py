@@ -60,13 +60,21 @@ class Pieces(StreamingResponse):
 
 
 def make(catalog: Catalog, selection: Selection, seqs: Sequence[int], writer: Writer, *, others: str) -> bytes:
-    """Some earthquakes of a selection as one piece. `others`: of their other reports `all`, `origins`, or none."""
+    """Some earthquakes of a selection as one piece. `others`: of their other reports `all`, `origins`, or none.
+
+    So it is with what a report says beside its own origin and magnitude. Its mechanisms always come.
+    """
     made = []
     for told in catalog.told(seqs, selection.at_seq, others=bool(others)):
         said = [_document.decode(other) for other in told.others]
         if others == "origins":
-            said = [{**one, "magnitude": None} for one in said]
-        made.append(writer.write(_document.decode(told.document), said))
+            said = [{**one, "magnitude": None, "magnitudes": ()} for one in said]
+        document = _document.decode(told.document)
+        if others != "all":
+            document.pop("magnitudes", None)
+        if not others:
+            document.pop("origins", None)
+        made.append(writer.write(document, said))
     return b"".join(made)
 
 

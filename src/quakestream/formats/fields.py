@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from quakestream import further
 from quakestream.errors import Rejected
 from quakestream.event import (
     MAX_UPDATED_AHEAD_MS,
@@ -37,7 +38,7 @@ _SHORTEST_ID: Final = 5
 _SMALL_WORDS: Final = frozenset({"and", "in", "near", "of", "off", "the", "to"})
 _STATUSES: Final = frozenset({"automatic", "reviewed", "deleted"})
 _SHOWN: Final = 60
-_NEEDED: Final = frozenset({"id", "source", "mode", "location", "timestamp", "__extra__"})
+_NEEDED: Final = frozenset({"id", "source", "mode", "location", "timestamp", "__extra__", *further.TYPES})
 _SECONDARY: Final = {
     field.encode_name: field.type
     for field in msgspec.structs.fields(EarthquakeEvent)
@@ -126,7 +127,8 @@ def report(
         except Rejected as error:
             yield Problem(where, "; ".join([str(error), *faults]))
             return
-    for reason in reasons:
+    strange = further.TYPES.keys() & event.extra.keys()
+    for reason in [*reasons, *(f"{name}: not as it is meant here, and kept as it came" for name in sorted(strange))]:
         yield Note(where, reason)
     if ahead:
         yield Note(where, f"updated {updated_ms} is more than an hour ahead - at `$.updated`", ahead=True)

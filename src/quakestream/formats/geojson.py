@@ -14,9 +14,10 @@ from typing import Any, BinaryIO, Final
 
 from quakestream.errors import Rejected
 from quakestream.event import Mode
-from quakestream.formats import Entry, Problem, with_raw
+from quakestream.formats import Entry, Problem, usgs_mechanisms, with_raw
 from quakestream.formats.bounds import loose_json, whole_json
 from quakestream.formats.fields import coordinate, decimal, epoch_ms, lenient, number, report, status
+from quakestream.formats.usgs_mechanisms import Product
 
 TITLE: Final = "GeoJSON"
 ORDER: Final = 1
@@ -70,9 +71,11 @@ def entries(feature: Any, where: str, *, mode: Mode, now_ms: int | None) -> Iter
         origins = products.get("origin") if isinstance(products, dict) else None
         if origins:
             names = lenient(faults, "ids", _ids, feature["properties"].get("ids")) or []
-            found = _origins(origins, names, where, mode=mode, now_ms=now_ms)
+            found = _origins(origins, usgs_mechanisms.products(feature), names, where, mode=mode, now_ms=now_ms)
         else:
-            found = report(_from_feature(feature, faults), where, mode=mode, now_ms=now_ms, faults=faults)
+            document = _from_feature(feature, faults)
+            document |= _mechanisms(usgs_mechanisms.products(feature), math.inf, faults)
+            found = report(document, where, mode=mode, now_ms=now_ms, faults=faults)
         for entry in found:
             yield with_raw(entry, raw)
     except _MALFORMED as error:
@@ -140,23 +143,69 @@ def _ids(text: str | None) -> list[str]:
     return [name for name in (text or "").split(",") if name]
 
 
-def _origins(origins: list[Any], ids: list[str], where: str, *, mode: Mode, now_ms: int | None) -> Iterator[Entry]:
-    """One event an origin: what one contributor said at one moment.
+def _origins(
+    origins: list[Any], mechanisms: list[Product], ids: list[str], where: str, *, mode: Mode, now_ms: int | None
+) -> Iterator[Entry]:
+    """One event an origin: what one contributor said at one moment, with the mechanisms that it gave until the next.
 
     Each is known by the feature's `ids`: ComCat says that they are one earthquake. How much it prefers each goes along.
     A product with `status: DELETE` may have no place of its own: it then withdraws the last that its contributor gave.
+    A mechanism of somebody who gives no origin goes with the preferred origin's.
     """
     last: dict[str, dict[str, Any]] = {}
-    for origin in sorted(origins, key=lambda origin: (_time_of(origin), str(origin))):
+    in_order = sorted(origins, key=lambda origin: (_time_of(origin), str(origin)))
+    next_ms = _until(in_order)
+    theirs = _by_report(in_order, mechanisms)
+    for n, origin in enumerate(in_order):
         try:
             here = f"{where} {origin['id']}"
             faults: list[str] = []
             document = _from_origin(origin, last, faults)
             last[document["id"]] = last[_product(origin)] = {**document, "location": {**document["location"]}}
             document["ids"] = ids if document["id"] in ids else []
+            document |= _mechanisms(theirs.get(document["id"], []), next_ms[n], faults)
             yield from report(document, here, mode=mode, now_ms=now_ms, faults=faults)
         except _MALFORMED as error:
             yield Problem(where, f"not an origin as the USGS makes them: {type(error).__name__}: {error}")
+
+
+def _mechanisms(mechanisms: list[Product], before_ms: float, faults: list[str]) -> dict[str, Any]:
+    found = usgs_mechanisms.known(mechanisms, before_ms, faults)
+    return {"focalMechanisms": found} if found else {}
+
+
+def _report_of(origin: Any) -> str | None:
+    """The id of the report that an origin is of; None: it does not say."""
+    said = origin.get("properties") if isinstance(origin, dict) else None
+    if not isinstance(said, dict) or "eventsource" not in said or "eventsourcecode" not in said:
+        return None
+    return f"{said['eventsource']}{said['eventsourcecode']}"
+
+
+def _until(in_order: list[Any]) -> list[float]:
+    """For each origin, when its report's next one was given."""
+    until, following = [math.inf] * len(in_order), dict[str | None, float]()
+    for n in reversed(range(len(in_order))):
+        report_ = _report_of(in_order[n])
+        until[n] = following.get(report_, math.inf)
+        following[report_] = max(_time_of(in_order[n]), -math.inf)
+    return until
+
+
+def _by_report(in_order: list[Any], mechanisms: list[Product]) -> dict[str, list[Product]]:
+    """The mechanisms of each report; those of none that is here are the preferred one's."""
+    weights = {}
+    for origin in in_order:
+        if (report_ := _report_of(origin)) is not None:
+            weight = origin.get("preferredWeight")
+            weights[report_] = weight if isinstance(weight, int | float) else -math.inf
+    preferred = max(weights, key=weights.__getitem__, default="")
+    owners = {one.called: one.report for one in mechanisms if one.report is not None}  # what withdraws may not say it
+    found: dict[str, list[Product]] = {}
+    for one in mechanisms:
+        owner = owners.get(one.called)
+        found.setdefault(owner if owner in weights else preferred, []).append(one)
+    return found
 
 
 def _time_of(origin: Any) -> float:

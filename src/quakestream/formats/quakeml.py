@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, BinaryIO, Final
 
+import msgspec
 from lxml import etree
 
 from quakestream.errors import Rejected
@@ -20,7 +21,8 @@ from quakestream.event import DEFAULT_TYPE, Mode, Status
 from quakestream.formats import Entry, Problem, with_raw
 from quakestream.formats.bounded_xml import BoundedStream, elements, let_go, local_name
 from quakestream.formats.fields import coordinate, decimal, epoch_ms, lenient, number, public_id, report, whole_resource
-from quakestream.formats.writing.quakeml import drill_of, named
+from quakestream.formats.quakeml_further import further, further_of
+from quakestream.formats.writing.quakeml import drill_of, mechanism_name, named, names_of
 
 TITLE: Final = "QuakeML"
 SOURCE: Final = "quakeml"
@@ -28,7 +30,11 @@ SOURCE: Final = "quakeml"
 
 _ROOT: Final = re.compile(rb"<(\w+:)?quakeml[\s>]")
 _ANSS: Final = "{http://anss.org/xmlns/catalog/0.1}"
-_BULK: Final = frozenset(("pick", "arrival", "amplitude", "stationMagnitude", "focalMechanism"))
+_BULK: Final = frozenset(("pick", "arrival", "amplitude", "stationMagnitude"))
+_MECHANISM: Final = "focalMechanism"
+_MAX_MECHANISMS_HELD: Final = 64
+_THINNED: Final = frozenset(("waveformID", "comment"))
+"""Of a mechanism: of no use here, and by the hundred."""
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
 """Of one event without its picks and amplitudes, and of what stands beside events, whatever it is."""
 MAX_EVENT_ELEMENTS: Final = 100_000
@@ -123,7 +129,7 @@ def read(
     counted = BoundedStream(stream, MAX_EVENT_BYTES, "an event")
     parsed = elements(counted, ("end",))
     name = ""
-    kept = kept_before = 0
+    kept = kept_before = mechanisms = 0
     try:
         for _, element in parsed:
             name = local_name(element)
@@ -131,12 +137,20 @@ def read(
             if kept > MAX_EVENT_ELEMENTS:
                 raise Rejected(f"more than {MAX_EVENT_ELEMENTS} elements in an event, or beside them")
             if name == "event":
-                for entry in _entries(element, ids or {}, mode=mode, now_ms=now_ms):
+                more = max(mechanisms - _MAX_MECHANISMS_HELD, 0)
+                for entry in _entries(element, ids or {}, more, mode=mode, now_ms=now_ms):
                     yield with_raw(entry, partial(_document, element))
                 let_go(element)
-                kept = kept_before = 0
+                kept = kept_before = mechanisms = 0
                 counted.begin()
-            elif name in _BULK:
+            elif name == _MECHANISM and mechanisms < _MAX_MECHANISMS_HELD:
+                mechanisms += 1
+                others = kept - sum(1 for _ in element.iter())
+                counted.bulk(alone=others == kept_before)
+                _thin(element)
+                kept = kept_before = others + sum(1 for _ in element.iter())
+            elif name in _BULK or name == _MECHANISM:
+                mechanisms += name == _MECHANISM
                 kept -= sum(1 for _ in element.iter())
                 counted.bulk(alone=kept == kept_before)
                 kept_before = kept
@@ -147,10 +161,17 @@ def read(
         raise Rejected("XML that is not QuakeML")
 
 
+def _thin(mechanism: Any) -> None:
+    for part in [part for part in mechanism if local_name(part) in _THINNED]:
+        mechanism.remove(part)
+
+
 def _let_go_bulk(element: Any) -> None:
     element.clear()
     previous = element.getprevious()
-    if previous is not None and local_name(previous) in _BULK:
+    if previous is not None and (
+        local_name(previous) in _BULK or (local_name(previous) == _MECHANISM and not len(previous))
+    ):
         element.getparent().remove(previous)
 
 
@@ -160,13 +181,15 @@ def _document(element: Any) -> bytes:
     return b"<quakeml><eventParameters>%s</eventParameters></quakeml>" % alone
 
 
-def _entries(element: Any, ids: Mapping[str, str], *, mode: Mode, now_ms: int | None) -> Iterator[Entry]:
+def _entries(
+    element: Any, ids: Mapping[str, str], more_mechanisms: int, *, mode: Mode, now_ms: int | None
+) -> Iterator[Entry]:
     where = f"event {element.get('publicID')}"
     drill = drill_of(_text(element, "preferredOriginID") or "")
     if drill is not None and mode == "actual":
         yield Problem(where, f"is {drill!r}, and can't become `actual`")
         return
-    faults: list[str] = []
+    faults = [f"focalMechanism: {more_mechanisms} more than are read"] if more_mechanisms else []
     try:
         document = _from_event(element, faults)
     except (ValueError, LookupError) as error:
@@ -193,19 +216,42 @@ def _others_of_ours(element: Any) -> list[Any]:
 def _from_other(element: Any, origin: Any, faults: list[str]) -> dict[str, Any]:
     """What another report said: nothing of it stands in the event itself but the type."""
     public_id = origin.get("publicID")
-    of_it = (m for m in element.findall("{*}magnitude") if _text(m, "originID") == public_id)
-    document = _from_parts(element, origin, next(of_it, None), (origin,), faults)
+    magnitude = _magnitude_of_ours(element, public_id)
+    document = _from_parts(element, origin, magnitude, (origin,), faults)
     source, id_ = named(public_id) or ("", "")
     kind = DEFAULT_TYPE if document["type"] == "not existing" else document["type"]
-    return document | {"source": source, "id": id_, "type": kind, "place": None}
+    said = _further_of_ours(element, origin, magnitude, faults)
+    return document | {"source": source, "id": id_, "type": kind, "place": None} | said
+
+
+def _magnitude_of_ours(element: Any, origin_id: str) -> Any:
+    """The magnitude of the report whose origin is called so."""
+    wanted = names_of(origin_id)[1]
+    return next((m for m in element.findall("{*}magnitude") if m.get("publicID") == wanted), None)
+
+
+def _further_of_ours(element: Any, origin: Any, magnitude: Any, faults: list[str]) -> dict[str, Any]:
+    """What a report that this catalogue wrote says beside; its mechanisms have their agencies' names."""
+    said = further_of(element, origin, magnitude, names_of(origin.get("publicID")), faults)
+    if mechanisms := said.get("focalMechanisms"):
+        said["focalMechanisms"] = tuple(
+            msgspec.structs.replace(one, public_id=mechanism_name(one.public_id)) for one in mechanisms
+        )
+    return said
 
 
 def _from_event(element: Any, faults: list[str]) -> dict[str, Any]:
     source, id_ = _identity(element)
     origin = _preferred(element, "origin", "preferredOriginID", _located)
-    magnitude = _preferred(element, "magnitude", "preferredMagnitudeID")
+    ours = origin is not None and named(_text(element, "preferredOriginID") or "") is not None
+    magnitude = (
+        _magnitude_of_ours(element, origin.get("publicID"))
+        if ours
+        else _preferred(element, "magnitude", "preferredMagnitudeID")
+    )
     document = _from_parts(element, origin, magnitude, (element, origin, magnitude), faults)
-    return document | {"source": source, "id": id_, "place": _place(element)}
+    said = (_further_of_ours if ours else further)(element, origin, magnitude, faults)
+    return document | {"source": source, "id": id_, "place": _place(element)} | said
 
 
 def _from_parts(element: Any, origin: Any, magnitude: Any, dated: tuple[Any, ...], faults: list[str]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from quakestream import formats
 from quakestream.errors import Rejected, Retryable
 from quakestream.event import EarthquakeEvent, Mode, decode, encode
 from quakestream.formats import Note, Problem, Withdrawal
+from quakestream.further import shifted
 from quakestream.sources import Outlet, Source, SourceContext, SourceOptions
 from quakestream.sources.memory import Memory
 from quakestream.telemetry import EVENTS_REFUSED
@@ -336,6 +337,9 @@ def _shifted(event: EarthquakeEvent, offset_ms: int | None, number: int) -> Eart
         ids=tuple(_numbered(name, number) for name in event.ids),
         timestamp_ms=event.timestamp_ms + offset_ms,
         updated_ms=None if event.updated_ms is None else event.updated_ms + offset_ms,
+        magnitudes=shifted(event.magnitudes, offset_ms),
+        origins=shifted(event.origins, offset_ms),
+        focal_mechanisms=shifted(event.focal_mechanisms, offset_ms),
         extra=event.extra | recorded,
     )
 

@@ -14,7 +14,9 @@ from typing import Any, Final
 import msgspec
 
 from quakestream.event import iso_time
+from quakestream.formats.usgs_mechanisms import KINDS, OURS, properties
 from quakestream.formats.writing.words import agency, place, source_and_id, title
+from quakestream.further import FocalMechanism, focal_mechanisms
 
 MEDIA_TYPE: Final = "application/json"
 API: Final = "1.14.1"
@@ -103,7 +105,7 @@ def feature(earthquake: Mapping[str, Any], home: str) -> dict[str, Any]:
         "code": id_.removeprefix(network.group()) if network else id_,
         "ids": f",{','.join(dict.fromkeys([earthquake['id'], *(id_ for _, id_ in names)]))},",
         "sources": f",{','.join(dict.fromkeys([who, *(source for source, _ in names)]))},",
-        "types": ",origin,",
+        "types": _types(earthquake),
         "magType": earthquake.get("magnitudeType"),
         "type": earthquake["type"],
         "title": title(earthquake),
@@ -123,12 +125,24 @@ def feature(earthquake: Mapping[str, Any], home: str) -> dict[str, Any]:
     }
 
 
+def _types(earthquake: Mapping[str, Any]) -> str:
+    """The kinds of products that there are."""
+    kinds = {KINDS[one.moment_tensor is None] for one in focal_mechanisms(earthquake)}
+    return f",{','.join(sorted({'origin', *kinds}))},"
+
+
 def detail(earthquake: Mapping[str, Any], solutions: Sequence[Mapping[str, Any]], home: str) -> dict[str, Any]:
-    """An event's detail: the feature, and each report's latest event as a product `origin`."""
+    """An event's detail: the feature, each report's latest event as a product `origin`, and its mechanisms."""
     whole = feature(earthquake, home)
     preferred = earthquake["preferred"]
     ordered = sorted(solutions, key=lambda one: f"{one['source']}:{one['id']}" != preferred)
-    whole["properties"]["products"] = {"origin": [_origin(one, rank) for rank, one in enumerate(ordered)]}
+    products: dict[str, list[dict[str, Any]]] = {"origin": [_origin(one, rank) for rank, one in enumerate(ordered)]}
+    for rank, one in enumerate(ordered):
+        for n, mechanism in enumerate(focal_mechanisms(one)):
+            made = _mechanism(one, mechanism, rank, n)
+            products.setdefault(made["type"], []).append(made)
+    whole["properties"]["products"] = products
+    whole["properties"]["types"] = f",{','.join(products)},"
     return whole
 
 
@@ -144,26 +158,33 @@ _ORIGIN_NUMBERS: Final = {
 }
 
 
+def _source_and_code(event: Mapping[str, Any]) -> dict[str, str]:
+    """Both together are the report's id, where it begins with a network's code."""
+    network = _NETWORK.match(event["id"])
+    source = network.group() if network else event["source"]
+    return {"eventsource": source, "eventsourcecode": event["id"].removeprefix(source) if network else event["id"]}
+
+
 def _origin(event: Mapping[str, Any], rank: int) -> dict[str, Any]:
     """A product as the USGS has it, whose values are all texts; the preferred one has the greatest weight."""
     location, who = event["location"], agency(event)
-    network = _NETWORK.match(event["id"])
-    source = network.group() if network else event["source"]
-    said = {
-        "eventsource": source,
-        "eventsourcecode": event["id"].removeprefix(source) if network else event["id"],
-        "eventtime": iso_time(event["timestamp"]),
-        "latitude": location["latitude"],
-        "longitude": location["longitude"],
-        "depth": location.get("depth"),
-        "magnitude": event.get("magnitude"),
-        "magnitude-type": event.get("magnitudeType"),
-        "event-type": event["type"],
-        "review-status": event["status"],
-        "title": event.get("place"),
-        "origin-source": who,
-        "magnitude-source": who if event.get("magnitude") is not None else None,
-    } | {theirs: event.get(ours) for ours, theirs in _ORIGIN_NUMBERS.items()}
+    said = (
+        _source_and_code(event)
+        | {
+            "eventtime": iso_time(event["timestamp"]),
+            "latitude": location["latitude"],
+            "longitude": location["longitude"],
+            "depth": location.get("depth"),
+            "magnitude": event.get("magnitude"),
+            "magnitude-type": event.get("magnitudeType"),
+            "event-type": event["type"],
+            "review-status": event["status"],
+            "title": event.get("place"),
+            "origin-source": who,
+            "magnitude-source": who if event.get("magnitude") is not None else None,
+        }
+        | {theirs: event.get(ours) for ours, theirs in _ORIGIN_NUMBERS.items()}
+    )
     return {
         "indexid": str(rank),
         "id": f"urn:quakestream:origin:{event['source']}:{event['id']}:{event['updated']}",
@@ -174,5 +195,26 @@ def _origin(event: Mapping[str, Any], rank: int) -> dict[str, Any]:
         "status": "DELETE" if event["status"] == "deleted" else "UPDATE",
         "properties": {name: str(value) for name, value in said.items() if value is not None},
         "preferredWeight": 1000 - rank,
+        "contents": {},
+    }
+
+
+def _mechanism(event: Mapping[str, Any], mechanism: FocalMechanism, rank: int, n: int) -> dict[str, Any]:
+    """A mechanism as a product; the first one of the preferred report has the greatest weight."""
+    kind = KINDS[mechanism.moment_tensor is None]
+    code = event["id"] if n == 0 else f"{event['id']}_{n + 1}"
+    time_ms = mechanism.creation_time
+    said = _source_and_code(event) | properties(mechanism)
+    said["creation-time"] = None if time_ms is None else iso_time(time_ms)
+    return {
+        "indexid": f"{rank}.{n}",
+        "id": f"{OURS}{kind}:{event['source']}:{code}:{event['updated']}",
+        "type": kind,
+        "code": code,
+        "source": event["source"],
+        "updateTime": event["updated"] if time_ms is None else time_ms,
+        "status": "UPDATE",
+        "properties": {name: str(value) for name, value in said.items() if value is not None},
+        "preferredWeight": 1000 - 20 * rank - n,
         "contents": {},
     }

@@ -13,9 +13,14 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
+import msgspec
+
 from quakestream.event import MODES, NO_EARTHQUAKES, iso_time, plain_type
 from quakestream.formats.cap import xml_line
+from quakestream.formats.writing.quakeml_further import further, horizontal, quality
+from quakestream.formats.writing.quakeml_further import metres as _metres
 from quakestream.formats.writing.words import agency
+from quakestream.further import origin_quality
 
 AUTHORITY: Final = "quakeml:quakestream"
 EVENT_TYPES: Final = frozenset(
@@ -76,10 +81,16 @@ class QuakeMlWriter:
         source, _, id_ = earthquake["preferred"].partition(":")
         updated = iso_time(earthquake["updated"])
         who = _agency(agency(earthquake))
-        named, parts = _solution(earthquake, source, id_, who, updated)
+        named, parts, mechanism_id = _solution(earthquake, source, id_, who, updated)
         for other in others:
             said_ms = other["updated"]
-            parts += _solution(other, other["source"], other["id"], _agency(agency(other)), iso_time(said_ms))[1]
+            _, said_too, its_mechanism_id = _solution(
+                other, other["source"], other["id"], _agency(agency(other)), iso_time(said_ms)
+            )
+            parts += said_too
+            mechanism_id = mechanism_id or its_mechanism_id
+        if mechanism_id:
+            named += f"<preferredFocalMechanismID>{mechanism_id}</preferredFocalMechanismID>"
         kind, said = _type(earthquake)
         descriptions = _descriptions(earthquake, said)
         text = _EVENT % (earthquake["id"], named, kind, who, updated, earthquake["revision"], descriptions, parts)
@@ -107,17 +118,42 @@ def drill_of(public_id: str) -> str | None:
     return said if public_id.startswith(f"{AUTHORITY}/") and said in MODES[1:] else None
 
 
+_KINDS: Final = frozenset({"origin", "magnitude"})
+_FURTHER: Final = frozenset({"magnitudes", "origins", "focalMechanisms"})
+
+
 def named(public_id: str) -> tuple[str, str] | None:
     """The source and the id that `public_name` was given; None: it is not of ours."""
-    parts = public_id.removeprefix(f"{AUTHORITY}/").split("/")
-    if not public_id.startswith(f"{AUTHORITY}/") or len(parts) < 3 or parts[-3] not in {"origin", "magnitude"}:
+    if not public_id.startswith(f"{AUTHORITY}/"):
         return None
-    source, id_ = (_PART.sub(lambda found: chr(int(found.group(1), 16)), part) for part in parts[-2:])
-    return source, id_
+    parts = public_id.removeprefix(f"{AUTHORITY}/").split("/")
+    parts = parts[parts[0] in MODES[1:] :]
+    if len(parts) != 3 or parts[0] not in _KINDS:
+        return None
+    return _read(parts[1]), _read(parts[2])
 
 
-def _solution(event: Mapping[str, Any], source: str, id_: str, who: str, updated: str) -> tuple[str, str]:
-    """The elements that name origin and magnitude as preferred; and both, one magnitude or none."""
+def _read(part: str) -> str:
+    """What `_escaped` was given."""
+    return _PART.sub(lambda found: chr(int(found.group(1), 16)), part)
+
+
+def names_of(origin_id: str) -> tuple[str, str, str]:
+    """What the origin, the magnitude and the mechanisms of the report are called whose origin is called so."""
+    before, _, after = origin_id.partition("/origin/")
+    return origin_id, f"{before}/magnitude/{after}", f"{before}/focalmechanism/{after}"
+
+
+def mechanism_name(public_id: str | None) -> str | None:
+    """What its agency calls a mechanism that was written here; None: nothing."""
+    kind, _, said = (public_id or "").rpartition("/")[2].partition(".")
+    return _read(said) or None if kind == "id" else None
+
+
+def _solution(event: Mapping[str, Any], source: str, id_: str, who: str, updated: str) -> tuple[str, str, str]:
+    """The elements that name origin and magnitude as preferred; both, one magnitude or none, and what is said beside;
+    and what the first mechanism is called.
+    """
     location, status, updated_ms = event["location"], _EVALUATION[event["status"]], event["updated"]
     depth_km, magnitude = location.get("depth"), event.get("magnitude")
     origin_id = public_name("origin", event["mode"], source, id_)
@@ -133,58 +169,59 @@ def _solution(event: Mapping[str, Any], source: str, id_: str, who: str, updated
         updated,
         updated_ms,
     )
-    if magnitude is None:
-        return f"<preferredOriginID>{origin_id}</preferredOriginID>", xml
-    magnitude_id = public_name("magnitude", event["mode"], source, id_)
-    error, kind, stations = event.get("magError"), event.get("magnitudeType"), event.get("magNst")
-    xml += _MAGNITUDE % (
-        magnitude_id,
-        magnitude,
-        "" if error is None else f"<uncertainty>{error!r}</uncertainty>",
-        "" if kind is None else f"<type>{_short(kind, 32)}</type>",
-        origin_id,
-        "" if stations is None else f"<stationCount>{stations:.0f}</stationCount>",
-        status,
-        who,
-        updated,
-        updated_ms,
-    )
-    return (
-        f"<preferredOriginID>{origin_id}</preferredOriginID><preferredMagnitudeID>{magnitude_id}</preferredMagnitudeID>",
-        xml,
-    )
+    named, mechanism_id = f"<preferredOriginID>{origin_id}</preferredOriginID>", ""
+    if magnitude is not None:
+        magnitude_id = public_name("magnitude", event["mode"], source, id_)
+        error, kind, stations = event.get("magError"), event.get("magnitudeType"), event.get("magNst")
+        xml += _MAGNITUDE % (
+            magnitude_id,
+            magnitude,
+            "" if error is None else f"<uncertainty>{error!r}</uncertainty>",
+            "" if kind is None else f"<type>{_short(kind, 32)}</type>",
+            origin_id,
+            "" if stations is None else f"<stationCount>{stations:.0f}</stationCount>",
+            status,
+            who,
+            updated,
+            updated_ms,
+        )
+        named += f"<preferredMagnitudeID>{magnitude_id}</preferredMagnitudeID>"
+    if not _FURTHER.isdisjoint(event):
+        said, mechanism_id = further(event, *names_of(origin_id), _escaped)
+        xml += said
+    return named, xml, mechanism_id
 
 
 def _depth(depth_km: float, error_km: float | None) -> str:
     if error_km is None:
-        return f"<depth><value>{_metres(depth_km)}</value></depth>"
-    return f"<depth><value>{_metres(depth_km)}</value><uncertainty>{_metres(error_km)}</uncertainty></depth>"
+        return f"<depth><value>{_metres(depth_km)!r}</value></depth>"
+    return f"<depth><value>{_metres(depth_km)!r}</value><uncertainty>{_metres(error_km)!r}</uncertainty></depth>"
 
 
-def _metres(km: float) -> str:
-    """The number that is read back as the same km."""
-    metres = round(km * 1000, 3)
-    return repr(metres if metres / 1000 == km else km * 1000)
+_SAID_BEFORE: Final = dict.fromkeys(("used_station_count", "standard_error", "azimuthal_gap", "minimum_distance"))
 
 
 def _quality(event: Mapping[str, Any]) -> str:
     stations, rms, gap, dmin = event.get("nst"), event.get("rms"), event.get("gap"), event.get("dmin")
-    quality = "" if stations is None else f"<usedStationCount>{stations:.0f}</usedStationCount>"
+    more = origin_quality(event) if "originQuality" in event else None
+    if more is not None:
+        stations = more.used_station_count if stations is None else stations
+        rms = more.standard_error if rms is None else rms
+        gap = more.azimuthal_gap if gap is None else gap
+        dmin = more.minimum_distance if dmin is None else dmin
+    xml = "" if stations is None else f"<usedStationCount>{stations:.0f}</usedStationCount>"
     if rms is not None:
-        quality += f"<standardError>{rms!r}</standardError>"
+        xml += f"<standardError>{rms!r}</standardError>"
     if gap is not None:
-        quality += f"<azimuthalGap>{gap!r}</azimuthalGap>"
+        xml += f"<azimuthalGap>{gap!r}</azimuthalGap>"
     if dmin is not None:
-        quality += f"<minimumDistance>{dmin!r}</minimumDistance>"
-    if quality:
-        quality = f"<quality>{quality}</quality>"
+        xml += f"<minimumDistance>{dmin!r}</minimumDistance>"
+    if more is not None:
+        xml += quality(msgspec.structs.replace(more, **_SAID_BEFORE))
+    if xml:
+        xml = f"<quality>{xml}</quality>"
     error_km = event.get("horizontalError")
-    if error_km is None:
-        return quality
-    return (
-        f"<originUncertainty><horizontalUncertainty>{_metres(error_km)}</horizontalUncertainty>"
-        f"<preferredDescription>horizontal uncertainty</preferredDescription></originUncertainty>{quality}"
-    )
+    return xml if error_km is None else f"{horizontal(error_km)}{xml}"
 
 
 @functools.lru_cache(256)
