@@ -7,15 +7,18 @@ import os
 import re
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import psycopg
 import pytest
 import sqlalchemy as sa
+from typer.testing import CliRunner
 
-from quakestream import formats
+from quakestream import catalog_cli, formats
 from quakestream.catalog import EarthquakeFilter, queries
 from quakestream.catalog.postgresql import PostgresqlCatalog
 from quakestream.catalog.schema import secrets
@@ -275,6 +278,32 @@ def test_export_in_each_form_with_filters(shell: Shell) -> None:
     read = [e for e in formats.read_file(shell.folder / "out.xml", mode="actual") if isinstance(e, EarthquakeEvent)]
     assert {e.key for e in read} == {"usgs:nn1", "usgs:us1", "usgs:ak9"}
     assert "2 events stored" in shell("import", "out.csv").stderr
+
+
+def test_parquet_is_written_and_comes_back(shell: Shell) -> None:
+    with closing(shell.catalog()) as catalog:
+        Writer(catalog).write(shock("nn1", magnitude=5.5), shock("xx1", mode="exercise"))
+        before = listed(catalog)
+    shell("export", "--format", "parquet", "-o", "out.parquet")
+    frame = pd.read_parquet(shell.folder / "out.parquet")
+    assert list(frame["id"]) == [e["id"] for e in before if e["mode"] == "actual"]
+    shell.path.unlink()
+    shell("import", "out.parquet")
+    with closing(shell.catalog()) as catalog:
+        (after,) = listed(catalog)
+    assert [after[name] for name in ("preferred", "magnitude", "location")] == ["usgs:nn1", 5.5, before[0]["location"]]
+
+
+def test_without_pyarrow_the_extra_is_named_and_no_file_is_made(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(shell.catalog()) as catalog:
+        Writer(catalog).write(shock("nn1", magnitude=5.5))
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    out = shell.folder / "none.parquet"
+    options = ["export", "--format", "parquet", "-o", str(out), "--data-dir", str(shell.folder)]
+    done = CliRunner().invoke(catalog_cli.app, options)
+    assert done.exit_code == 2
+    assert "pip install 'quakestream[parquet]'" in done.stderr
+    assert not out.exists()
 
 
 def test_an_export_as_of_a_change_is_of_that_moment(shell: Shell) -> None:

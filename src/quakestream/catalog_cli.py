@@ -65,7 +65,7 @@ app = typer.Typer(
 def import_(
     files: Annotated[
         list[Path],
-        typer.Argument(help="GeoJSON, QuakeML, ISF, NDK, ZMAP, SCEDC or FDSN text, or tables; also .gz."),
+        typer.Argument(help="GeoJSON, QuakeML, ISF, NDK, ZMAP, SCEDC or FDSN text, tables, or our Parquet; also .gz."),
     ],
     source: Annotated[
         str | None,
@@ -108,7 +108,7 @@ def export(
         Path | None, typer.Option("--output", "-o", help="Write to this file. Default: standard output.")
     ] = None,
     form: Annotated[
-        Literal["geojson", "csv", "jsonl", "quakeml", "text", "kml"],
+        Literal["geojson", "csv", "jsonl", "quakeml", "text", "kml", "parquet"],
         typer.Option("--format", help="Format to write; text: FDSN's."),
     ] = "geojson",
     as_of: Annotated[

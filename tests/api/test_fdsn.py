@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import httpx
 import obspy
+import pandas as pd
 import pytest
 from lxml import etree
 from obspy.clients.fdsn import Client
@@ -21,6 +22,7 @@ from quakestream.api import fdsn, pieces
 from quakestream.catalog.postgresql import PostgresqlCatalog
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
+from quakestream.formats.writing import parquet
 from tests.api.serving import Consumer
 from tests.contracts.catalog import FAR, NOW_MS, TIME_MS, UPDATED_MS, event, shock
 from tests.sizes import DATABASES
@@ -150,7 +152,6 @@ def test_what_each_parameter_finds(consumer: Consumer, query: str, found: list[s
         ("offset=0", "offset"),
         ("orderby=size", "orderby"),
         ("format=pdf", "format"),
-        ("format=parquet", "parquet"),
         ("nodata=500", "nodata"),
         ("includedeleted=perhaps", "includedeleted"),
         ("mode=real", "mode"),
@@ -271,6 +272,26 @@ def test_long_answers_come_in_pieces_that_join(consumer: Consumer, monkeypatch: 
     assert len(obspy.read_events(io.BytesIO(get(consumer, "query").content))) == len(ALL)
     assert len(list(csv.DictReader(io.StringIO(whole["csv"])))) == len(ALL)
     assert etree.fromstring(whole["kml"].encode()).tag.endswith("kml")
+
+
+def test_parquet_is_an_answer_like_the_others(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "PIECE", 1)
+    answer = get(consumer, "query?format=parquet&orderby=time")
+    assert answer.headers["content-type"] == "application/vnd.apache.parquet"
+    assert "content-encoding" not in answer.headers
+    frame = pd.read_parquet(io.BytesIO(answer.content))
+    assert list(frame["source_id"]) == ALL
+    assert set(frame["mode"]) == {"actual"}
+    assert CLIENT.head(f"{consumer.url}/fdsnws/event/1/query?format=parquet").status_code == 200
+    assert get(consumer, "query?format=parquet&minmag=9").status_code == 204
+
+
+@pytest.mark.parametrize("query", ["format=parquet", "format=parquet&minmag=9", "format=parquet&limit=1"])
+def test_without_pyarrow_the_extra_is_named(alone: Consumer, monkeypatch: pytest.MonkeyPatch, query: str) -> None:
+    monkeypatch.setattr(parquet, "is_there", lambda: False)
+    for answer in (get(alone, f"query?{query}"), CLIENT.post(f"{alone.url}/fdsnws/event/1/query", content=query)):
+        assert answer.status_code == 400
+        assert "pip install 'quakestream[parquet]'" in answer.text
 
 
 def test_what_merged_away_is_what_it_became_and_what_is_ambiguous_is_all(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ from quakestream.errors import Rejected
 from quakestream.event import EarthquakeEvent, iso_time
 from quakestream.formats import Entry, Note, Problem, Withdrawal, read
 from quakestream.formats.mapping import FeedMapping
+from quakestream.formats.writing.parquet import ParquetWriter
 from tests.formats.reading import DATA
 from tests.formats.test_agencies import AT_MS, HEADING, ROW, SCEDC, collection, csv, emsc, feature, quake, text
 from tests.formats.test_jma import alone, bulletin
@@ -169,7 +170,15 @@ def _list_alone(document: Any) -> list[Any] | None:
     return document if isinstance(document, list) else None
 
 
+def _parquet() -> bytes:
+    event = {"id": "eq_1", "preferred": "x:a", "source": "x", "location": {"latitude": 1.0, "longitude": 2.0}}
+    event |= {"magnitude": 3.0, "timestamp": AT_MS, "mode": "exercise", "status": "automatic", "type": "earthquake"}
+    writer = ParquetWriter({})
+    return b"".join([writer.begin(), writer.write(event | {"theirs": 1}), writer.write(event), writer.end()])
+
+
 READERS: Final[dict[str, Reader]] = {
+    "parquet": Reader("parquet", _parquet()),
     "geojson": Reader(
         "geojson",
         collection(feature(), feature(ids=",a,b,")).encode(),

@@ -30,7 +30,7 @@ from quakestream.catalog import Catalog, EarthquakeFilter, Selection
 from quakestream.errors import Rejected, Retryable
 from quakestream.event import iso_time
 from quakestream.formats import cap
-from quakestream.formats.writing import WRITERS, About, geojson
+from quakestream.formats.writing import WRITERS, About, geojson, parquet
 from quakestream.formats.writing.quakeml import AUTHORITY
 from quakestream.web import HEAD_ONLY, approach, json_answer, read_body
 
@@ -49,7 +49,8 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
             kind: {"schema": {"type": "string"}}
             for kind in ("application/xml", "text/plain", "text/csv", "application/vnd.google-earth.kml+xml")
         }
-        | {"application/json": {"schema": {"type": "object"}}, cap.MEDIA_TYPE: {"schema": {"type": "string"}}},
+        | {"application/json": {"schema": {"type": "object"}}, cap.MEDIA_TYPE: {"schema": {"type": "string"}}}
+        | {parquet.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
     },
     204: {"description": "Nothing matches"},
     **_ERRORS,
@@ -227,8 +228,8 @@ def _wanted(catalog: Catalog, asked: FdsnParameters) -> tuple[EarthquakeFilter, 
 def _answer(
     catalog: Catalog, turns: pieces.Turns, request: Request, asked: FdsnParameters, home: str, cap_sender: str
 ) -> Response:
-    if asked.format == "parquet":
-        raise Rejected("format=parquet is not there: xml, text, geojson, csv, kml and cap are")
+    if asked.format == "parquet" and not parquet.is_there():
+        raise Rejected(f"format={parquet.MISSING}")
     wanted, ids, asof = _wanted(catalog, asked)
     most = MAX_EVENTS + 1 if asked.limit is None else min(asked.limit, MAX_EVENTS + 1)
     found = catalog.select(wanted, limit=most, offset=asked.offset, orderby=asked.orderby, ids=ids, asof_seq=asof)

@@ -31,7 +31,8 @@ class FdsnParameters(FilterParameters):
         None, description="An earthquake's id, `<source>:<id>`, or an agency's own id: all that are called so."
     )
     format: Annotated[Format, BeforeValidator(_format)] = Field(
-        "xml", description="QuakeML 1.2 (`xml`), FDSN's text, GeoJSON and CSV as the USGS has them, KML, CAP 1.2."
+        "xml",
+        description="QuakeML 1.2 (`xml`), FDSN's text, GeoJSON and CSV as the USGS has them, KML, CAP 1.2, Parquet.",
     )
     nodata: Literal["204", "404"] = Field("204", description="The status where nothing matches.")
     limit: Annotated[int, Field(ge=1, le=10**9)] | None = Field(

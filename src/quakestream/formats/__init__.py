@@ -8,7 +8,7 @@ The promise of a reader, `read(stream, *, mode, now_ms)` of a module here:
   the event says so. One that withdraws a report and says no place or time is a `Withdrawal`.
 - It says what the source says and no more: `updated` is None where the source does not tell.
 - `mode` goes to every event. It reads no clock: with `now_ms`, times further ahead than the stream allows are problems.
-- It is given UTF-8, whatever the input was written in (`charset.py`).
+- It is given UTF-8, whatever the input was written in (`charset.py`); as it is where it is no text (`BINARY`).
 - It raises `Rejected` where the input is not of its format, or breaks off so that nothing more can be read.
 
 A format that can be told from its first bytes also has `looks_like(head)` and a `TITLE`, by which people know it;
@@ -138,7 +138,9 @@ def read(
     try:
         whole = _peekable(stream)  # one, for all passes: it closes the stream when it is let go
         start = whole.tell() if whole.seekable() else None
-        buffered = _plain(whole, max_bytes, charset)
+        buffered = unpacked = _unpacked(whole, max_bytes)
+        if columns is not None or not _is_binary(form, unpacked.peek(_HEAD_BYTES)):
+            buffered = _as_utf8(unpacked, charset)
         name = form or ("table" if columns is not None else sniff(buffered.peek(_HEAD_BYTES)))
         reader = importlib.import_module(f"{__name__}.{name}")
         taken = inspect.signature(reader.read).parameters
@@ -150,7 +152,7 @@ def read(
 
                 def anew() -> BinaryIO:
                     whole.seek(start)
-                    return cast(BinaryIO, _plain(whole, max_bytes, charset))
+                    return cast(BinaryIO, _as_utf8(_unpacked(whole, max_bytes), charset))
 
                 with contextlib.suppress(Rejected, EOFError, gzip.BadGzipFile, zlib.error):  # the reader says it
                     ids = reader.shared_ids(anew)
@@ -166,11 +168,20 @@ def read(
         yield Problem("", f"breaks off: {error}", breaks_off=True)
 
 
-def _plain(buffered: io.BufferedReader, max_bytes: int, charset: str | None) -> io.BufferedReader:
-    """The input unpacked, as UTF-8."""
+def _unpacked(buffered: io.BufferedReader, max_bytes: int) -> io.BufferedReader:
     if buffered.peek(2).startswith(_GZIP_MAGIC):
-        buffered = _peekable(cast(BinaryIO, Bounded(cast(BinaryIO, gzip.GzipFile(fileobj=buffered)), max_bytes)))
+        return _peekable(cast(BinaryIO, Bounded(cast(BinaryIO, gzip.GzipFile(fileobj=buffered)), max_bytes)))
+    return buffered
+
+
+def _as_utf8(buffered: io.BufferedReader, charset: str | None) -> io.BufferedReader:
     return _peekable(cast(BinaryIO, Utf8(buffered, buffered.peek(_HEAD_BYTES), charset)))
+
+
+def _is_binary(form: str | None, head: bytes) -> bool:
+    """Whether it is of a format that is no text."""
+    binary = [(name, module) for name, module in _readers() if hasattr(module, "BINARY")]
+    return any(form == name or (form is None and module.looks_like(head)) for name, module in binary)
 
 
 def _check_source(reader: ModuleType, source: str | None) -> None:

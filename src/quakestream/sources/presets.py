@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from quakestream.seismology.preference import default_ranking
+from quakestream.terms import UNKNOWN, terms_of
 
 Tried = Literal["recorded", "documented", "never"]
 """How it is known that a preset works: answers of the service itself are read in the tests; its address and its answers
@@ -26,82 +27,75 @@ class Preset:
     agency: str
     """Who located what it gives: the same for all, for this is the agency's own catalogue."""
     about: str
-    terms: str
-    """Its licence where that is known, and whom to name."""
     poll_interval_s: float = 300
     tried: Tried = "documented"
     fallback_url: str | None = None
     """Another host of the agency's that it documents for the same events."""
 
+    @property
+    def terms(self) -> str:
+        """Its licence where that is known, and whom to name."""
+        found = terms_of(self.agency)
+        return UNKNOWN if found is None else found.cited
+
 
 ALIASES: Final[Mapping[str, str]] = {"eth": "sed", "ethz": "sed"}
 """Other names of presets, by which an agency is looked for."""
-_ASK = "see its site for the terms; name"
 
 PRESETS: Final[Mapping[str, Preset]] = {
     "geonet": Preset(
         "https://service.geonet.org.nz/fdsnws/event/1/",
         "geonet",
         "GeoNet, New Zealand",
-        "CC BY 3.0 NZ: GeoNet and its sponsors, https://www.geonet.org.nz/policy",
         fallback_url="https://service-nrt.geonet.org.nz/fdsnws/event/1/",  # www.geonet.org.nz/data/tools/FDSN
     ),
     "gfz": Preset(
         "https://geofon.gfz.de/fdsnws/event/1/",
         "gfz",
         "GEOFON, GFZ Helmholtz Centre for Geosciences, Potsdam; the world",
-        "CC BY 4.0: GEOFON Program, GFZ, https://doi.org/10.14470/TR560404",
         fallback_url="https://geofon.gfz-potsdam.de/fdsnws/event/1/",  # its name before 2024, in ObsPy's list
     ),
     "ingv": Preset(
         "https://webservices.ingv.it/fdsnws/event/1/",
         "ingv",
         "Istituto Nazionale di Geofisica e Vulcanologia, Italy",
-        "CC BY 4.0: ISIDe Working Group, INGV, https://doi.org/10.13127/ISIDE",
     ),
     "ipgp": Preset(
         "https://ws.ipgp.fr/fdsnws/event/1/",
         "ipgp",
         "Institut de physique du globe de Paris: volcanoes of La Réunion, Guadeloupe, Martinique, Mayotte",
-        f"{_ASK} IPGP, https://volobsis.ipgp.fr",
     ),
     "knmi": Preset(
         "https://rdsa.knmi.nl/fdsnws/event/1/",
         "knmi",
         "Koninklijk Nederlands Meteorologisch Instituut, the Netherlands",
-        f"{_ASK} KNMI, https://www.knmi.nl",
     ),
     "ncedc": Preset(
         "https://service.ncedc.org/fdsnws/event/1/",
         "nc",
         "Northern California Earthquake Data Center; its reports come through `usgs` too",
-        f"{_ASK} NCEDC, https://doi.org/10.7932/NCEDC",
         poll_interval_s=600,
     ),
     "noa": Preset(
         "https://eida.gein.noa.gr/fdsnws/event/1/",
         "noa",
         "National Observatory of Athens, Greece",
-        f"{_ASK} NOA, https://bbnet.gein.noa.gr",
     ),
     "resif": Preset(
         "https://api.franceseisme.fr/fdsnws/event/1/",
         "renass",
         "BCSF-Rénass, Epos-France (once RESIF), metropolitan France",
-        f"{_ASK} BCSF-Rénass, https://renass.unistra.fr",
     ),
     "scedc": Preset(
         "https://service.scedc.caltech.edu/fdsnws/event/1/",
         "ci",
         "Southern California Earthquake Data Center; its reports come through `usgs` too",
-        f"{_ASK} SCEDC, https://doi.org/10.7909/C3WD3xH1",
         poll_interval_s=600,
     ),
     "sed": Preset(
         "https://eida.ethz.ch/fdsnws/event/1/",
         "sed",
         "Swiss Seismological Service at ETH Zürich",
-        f"{_ASK} SED at ETH Zürich, http://www.seismo.ethz.ch",
         tried="recorded",
     ),
 }

@@ -2,6 +2,8 @@
 
 A writer makes one answer: `begin`, then `write` for each earthquake, then `end`. It is given the catalogue's JSON, and
 what other reports said of it; it makes nothing up, and leaves out what is not known. A drill says so in every format.
+The agencies and terms of what is written stand at the end, where a format has room for them there; whoever sends it has
+them from `credits`.
 """
 
 from __future__ import annotations
@@ -14,14 +16,18 @@ from msgspec import Struct
 from quakestream.formats.writing.csv import CsvWriter
 from quakestream.formats.writing.geojson import GeoJsonWriter
 from quakestream.formats.writing.kml import KmlWriter
+from quakestream.formats.writing.parquet import ParquetWriter
 from quakestream.formats.writing.quakeml import QuakeMlWriter
 from quakestream.formats.writing.text import TextWriter
+from quakestream.terms import Credits
 
 
 class Writer(Protocol):
     """What every format's writer does."""
 
     media_type: str
+    credits: Credits
+    """Of what was written so far."""
 
     def begin(self) -> bytes:
         """What stands before the first earthquake."""
@@ -55,5 +61,6 @@ WRITERS: Final[dict[str, Callable[[About], Writer]]] = {
         url=a.url, home=a.home, count=a.count, made_ms=a.made_ms, title=a.title, more=a.more
     ),
     "kml": lambda answer: KmlWriter(answer.home, answer.title),
+    "parquet": lambda answer: ParquetWriter(answer.more),
 }
 """By FDSN's names."""

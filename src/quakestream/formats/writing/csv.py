@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from quakestream.event import iso_time
 from quakestream.formats.writing.words import agency, place
+from quakestream.terms import Credits
 
 _COLUMNS: Final = (
     *("time", "latitude", "longitude", "depth", "mag", "magType", "nst", "gap", "dmin", "rms", "net", "id", "updated"),
@@ -26,6 +27,7 @@ class CsvWriter:
     media_type = "text/csv"
 
     def __init__(self) -> None:
+        self.credits = Credits()
         self._buffer = io.StringIO(newline="")
         self._rows = csv.writer(self._buffer, lineterminator="\n")
 
@@ -33,6 +35,7 @@ class CsvWriter:
         return self._written(_COLUMNS)
 
     def write(self, earthquake: Mapping[str, Any], others: Sequence[Mapping[str, Any]] = ()) -> bytes:  # noqa: ARG002
+        self.credits.add(earthquake)
         who, location = agency(earthquake), earthquake["location"]
         said = {
             **earthquake,

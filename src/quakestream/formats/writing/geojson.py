@@ -17,6 +17,7 @@ from quakestream.event import iso_time
 from quakestream.formats.usgs_mechanisms import KINDS, OURS, properties
 from quakestream.formats.writing.words import agency, place, source_and_id, title
 from quakestream.further import FocalMechanism, focal_mechanisms
+from quakestream.terms import Credits
 
 MEDIA_TYPE: Final = "application/json"
 API: Final = "1.14.1"
@@ -29,7 +30,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class GeoJsonWriter:
-    """A FeatureCollection with metadata, and the box around all of it at its end."""
+    """A FeatureCollection, and at its end the box around all of it and the metadata, with agencies and terms."""
 
     media_type = MEDIA_TYPE
 
@@ -45,14 +46,16 @@ class GeoJsonWriter:
     ) -> None:
         said = {"generated": made_ms, "url": url, "title": title, "status": 200, "api": API, "count": count}
         self._metadata = said | dict(more or {})
+        self.credits = Credits()
         self._home = home
         self._box = Box()
         self._first = True
 
     def begin(self) -> bytes:
-        return b'{"type":"FeatureCollection","metadata":%s,"features":[' % _encode(self._metadata)
+        return b'{"type":"FeatureCollection","features":['
 
     def write(self, earthquake: Mapping[str, Any], others: Sequence[Mapping[str, Any]] = ()) -> bytes:  # noqa: ARG002
+        self.credits.add(earthquake)
         self._box.add(earthquake["location"])
         encoded = _encode(feature(earthquake, self._home))
         comma, self._first = b"" if self._first else b",\n", False
@@ -60,7 +63,8 @@ class GeoJsonWriter:
 
     def end(self) -> bytes:
         bounds = self._box.bounds()
-        return b"]}\n" if bounds is None else b'],"bbox":%s}\n' % _encode(bounds)
+        box = b"" if bounds is None else b',"bbox":%s' % _encode(bounds)
+        return b'],"metadata":%s%s}\n' % (_encode(self._metadata | self.credits.document()), box)
 
 
 class Box:
@@ -143,6 +147,10 @@ def detail(earthquake: Mapping[str, Any], solutions: Sequence[Mapping[str, Any]]
             products.setdefault(made["type"], []).append(made)
     whole["properties"]["products"] = products
     whole["properties"]["types"] = f",{','.join(products)},"
+    said = Credits()
+    for one in (earthquake, *solutions):
+        said.add(one)
+    whole["properties"] |= said.document()
     return whole
 
 

@@ -1,7 +1,11 @@
-"""KML 2.2, out (OGC 07-147r2): a placemark an earthquake, for maps; its time for their sliders."""
+"""KML 2.2, out (OGC 07-147r2): a placemark an earthquake, for maps; its time for their sliders.
+
+Each names its agency and the terms of the source that it came through: a reader shows no more than one at a time.
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -9,6 +13,7 @@ from typing import Any
 from quakestream.event import iso_time
 from quakestream.formats.cap import xml_line
 from quakestream.formats.writing.words import agency, title
+from quakestream.terms import UNKNOWN, Credits, terms_of
 
 
 class KmlWriter:
@@ -17,6 +22,7 @@ class KmlWriter:
     media_type = "application/vnd.google-earth.kml+xml"
 
     def __init__(self, home: str, name: str) -> None:
+        self.credits = Credits()
         self._home = home
         self._name = name
 
@@ -27,6 +33,7 @@ class KmlWriter:
         ).encode()
 
     def write(self, earthquake: Mapping[str, Any], others: Sequence[Mapping[str, Any]] = ()) -> bytes:  # noqa: ARG002
+        self.credits.add(earthquake)
         location = earthquake["location"]
         depth_km = location.get("depth")
         depth = "depth unknown" if depth_km is None else f"{depth_km:g} km deep"
@@ -40,6 +47,7 @@ class KmlWriter:
             "status": earthquake["status"],
             "agency": agency(earthquake),
             "preferred": earthquake["preferred"],
+            "terms": _terms(earthquake["source"]),
         }
         extended = "".join(
             f'<Data name="{name}"><value>{_text(str(value))}</value></Data>'
@@ -56,6 +64,12 @@ class KmlWriter:
 
     def end(self) -> bytes:
         return b"</Document></kml>\n"
+
+
+@functools.lru_cache(256)
+def _terms(source: str) -> str:
+    found = terms_of(source)
+    return UNKNOWN if found is None else found.cited
 
 
 def _text(text: str) -> str:

@@ -2,7 +2,8 @@
 
 An event has an origin and a magnitude of each report that is given, and names the preferred ones. Depths and their
 uncertainties are in metres, as the schema has them. Public ids stay: an event's is its earthquake's, an origin's and a
-magnitude's its report's, whose `version` is when its source last changed it.
+magnitude's its report's, whose `version` is when its source last changed it. A comment at the end names the agencies
+and the terms of what is in it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from quakestream.formats.writing.quakeml_further import further, horizontal, qua
 from quakestream.formats.writing.quakeml_further import metres as _metres
 from quakestream.formats.writing.words import agency
 from quakestream.further import origin_quality
+from quakestream.terms import Credits
 
 AUTHORITY: Final = "quakeml:quakestream"
 EVENT_TYPES: Final = frozenset(
@@ -72,17 +74,20 @@ class QuakeMlWriter:
     media_type = "application/xml"
 
     def __init__(self, made_ms: int) -> None:
+        self.credits = Credits()
         self._made_ms = made_ms
 
     def begin(self) -> bytes:
         return (_BEGIN % (AUTHORITY, self._made_ms, iso_time(self._made_ms))).encode()
 
     def write(self, earthquake: Mapping[str, Any], others: Sequence[Mapping[str, Any]] = ()) -> bytes:
+        self.credits.add(earthquake)
         source, _, id_ = earthquake["preferred"].partition(":")
         updated = iso_time(earthquake["updated"])
         who = _agency(agency(earthquake))
         named, parts, mechanism_id = _solution(earthquake, source, id_, who, updated)
         for other in others:
+            self.credits.add(other)
             said_ms = other["updated"]
             _, said_too, its_mechanism_id = _solution(
                 other, other["source"], other["id"], _agency(agency(other)), iso_time(said_ms)
@@ -97,7 +102,8 @@ class QuakeMlWriter:
         return text.encode()
 
     def end(self) -> bytes:
-        return b"</eventParameters></q:quakeml>\n"
+        said = _text(self.credits.line())
+        return f"<comment><text>{said}</text></comment></eventParameters></q:quakeml>\n".encode()
 
 
 def public_name(kind: str, mode: str, source: str, id_: str) -> str:

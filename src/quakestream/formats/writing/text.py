@@ -11,6 +11,7 @@ from typing import Any, Final
 from quakestream.event import iso_time
 from quakestream.formats.writing.words import agency, place, source_and_id
 from quakestream.plain import one_line
+from quakestream.terms import Credits
 
 _COLUMNS: Final = (
     *("#EventID", "Time", "Latitude", "Longitude", "Depth/km", "Author", "Catalog", "Contributor", "ContributorID"),
@@ -23,10 +24,14 @@ class TextWriter:
 
     media_type = "text/plain"
 
+    def __init__(self) -> None:
+        self.credits = Credits()
+
     def begin(self) -> bytes:
         return ("|".join(_COLUMNS) + "\n").encode()
 
     def write(self, earthquake: Mapping[str, Any], others: Sequence[Mapping[str, Any]] = ()) -> bytes:  # noqa: ARG002
+        self.credits.add(earthquake)
         location = earthquake["location"]
         source, id_ = source_and_id(earthquake["preferred"])
         magnitude = earthquake.get("magnitude")
