@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import gzip
 import threading
+import zlib
+from collections.abc import Callable
 from typing import Annotated, Any
 
+import brotli
 import httpx
 import pytest
+from backports import zstd
 from fastapi import Query, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, StreamingResponse
 
-from quakestream import web
+from quakestream import packing, web
 from quakestream.api.parameters import FilterParameters
 from quakestream.web import Readiness, create_app
 
@@ -33,6 +37,10 @@ def ask(target: str, accepted: str = "", headers: dict[str, str] | None = None) 
         assert wanted is not None
         return Response(b"earthquake " * (size // 11), media_type="application/json", headers=headers)
 
+    @app.get("/parts")
+    def parts() -> Response:
+        return StreamingResponse((b"part " * 1000 for _ in range(3)), media_type="text/plain")
+
     @app.get("/page")
     def page() -> Response:
         return HTMLResponse("<p>" * SMALL)
@@ -48,22 +56,84 @@ def ask(target: str, accepted: str = "", headers: dict[str, str] | None = None) 
     return asyncio.run(answer())
 
 
+UNPACK: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.decompress,
+    "br": brotli.decompress,
+    "zstd": lambda body: bytes(zstd.decompress(body)),
+}
+
+
 @pytest.mark.parametrize("size", [2 * SMALL, LARGE])
-@pytest.mark.parametrize("accepted", ["gzip", "br, gzip;q=0.5", "deflate, gzip"])
-def test_what_is_large_is_compressed_for_who_takes_it(size: int, accepted: str) -> None:
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [
+        ("gzip", "gzip"),
+        ("x-gzip", "gzip"),
+        ("*", "gzip"),
+        ("deflate, gzip", "gzip"),
+        ("br, gzip;q=0.5", "br"),
+        ("br;q=0.5, gzip", "gzip"),
+        ("gzip, deflate, br, zstd", "zstd"),
+        ("zstd;q=0, br;q=0.1, gzip;q=0.1", "br"),
+        ("GZIP ; Q=0.3, BR;q=0", "gzip"),
+        ("identity;q=0.1, gzip;q=0.2", "gzip"),
+    ],
+)
+def test_what_is_large_is_compressed_as_the_client_wishes(size: int, accepted: str, coding: str) -> None:
     answer, body = ask(f"/list/{size}", accepted)
-    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.headers["content-encoding"] == coding
     assert answer.headers["vary"] == "Accept-Encoding"
     assert int(answer.headers["content-length"]) == len(body) < size / 10
-    assert gzip.decompress(body) == b"earthquake " * (size // 11)
+    assert UNPACK[coding](body) == b"earthquake " * (size // 11)
 
 
-@pytest.mark.parametrize("accepted", ["", "identity", "gzip;q=0", "br, gzip; q=0.0"])
+@pytest.mark.parametrize(
+    "accepted",
+    [
+        "",
+        "identity",
+        "gzip;q=0",
+        "deflate",
+        "br;q=0, gzip; q=0.0",
+        "*;q=0",
+        "identity, gzip;q=0.5",
+        "gzip;q=x",
+        ";,;q=",
+    ],
+)
 def test_who_does_not_take_it_gets_it_as_it_is_and_caches_are_told(accepted: str) -> None:
     answer, body = ask(f"/list/{LARGE}", accepted)
     assert "content-encoding" not in answer.headers
     assert answer.headers["vary"] == "Accept-Encoding"
     assert body == b"earthquake " * (LARGE // 11)
+
+
+@pytest.mark.parametrize("coding", UNPACK)
+def test_each_part_of_a_long_answer_can_be_unpacked_when_it_is_sent(coding: str) -> None:
+    packer = packing.PACKERS[coding]()
+    unpacker: Any = {"gzip": lambda: zlib.decompressobj(31), "br": brotli.Decompressor, "zstd": zstd.ZstdDecompressor}[
+        coding
+    ]()
+    unpack = unpacker.process if coding == "br" else unpacker.decompress
+    for part in (b"one " * 1000, b"", b"two " * 1000):
+        assert unpack(packer.pack(part, last=False)) == part
+    assert unpack(packer.pack(b"end", last=True)) == b"end"
+
+
+def test_an_answer_that_comes_in_parts_is_packed_in_parts() -> None:
+    for coding, unpack in UNPACK.items():
+        answer, body = ask("/parts", coding)
+        assert answer.headers["content-encoding"] == coding
+        assert "content-length" not in answer.headers
+        assert unpack(body) == b"part " * 3000
+
+
+def test_pictures_and_parquet_are_packed_in_themselves() -> None:
+    for kind in ("image/png", "application/vnd.apache.parquet", "text/event-stream"):
+        answer, body = ask(f"/list/{LARGE}", "br", {"Content-Type": kind})
+        assert "content-encoding" not in answer.headers
+        assert "vary" not in answer.headers
+        assert len(body) == LARGE // 11 * 11
 
 
 def test_what_is_small_or_compressed_already_is_left_alone() -> None:

@@ -18,7 +18,7 @@ MOST_NAMED: Final = 100
 """Agencies in one header; a catalogue of the world has some hundred."""
 
 
-class Terms(Struct, frozen=True):
+class TermsOfUse(Struct, frozen=True):
     """What an agency asks of those who use what it says."""
 
     agency: str
@@ -34,41 +34,47 @@ class Terms(Struct, frozen=True):
         return self.words if self.url is None else f"{self.words}, {self.url}"
 
 
-TERMS: Final[Mapping[str, Terms]] = {
-    "usgs": Terms(
+TERMS: Final[Mapping[str, TermsOfUse]] = {
+    "usgs": TermsOfUse(
         "U.S. Geological Survey",
         "U.S. public domain; credit the USGS and the contributing networks",
         "https://www.usgs.gov/information-policies-and-instructions/copyrights-and-credits",
     ),
-    "emsc": Terms(
+    "emsc": TermsOfUse(
         "European-Mediterranean Seismological Centre",
         "see its site for the terms; name the EMSC and the agency that located",
         "https://www.seismicportal.eu",
     ),
-    "jma": Terms(
+    "jma": TermsOfUse(
         "Japan Meteorological Agency",
         "any use; name the Japan Meteorological Agency and its site, and say what was changed",
         "https://www.jma.go.jp/jma/kishou/info/coment.html",
     ),
-    "geonet": Terms("GeoNet, New Zealand", "CC BY 3.0 NZ: GeoNet and its sponsors", "https://www.geonet.org.nz/policy"),
-    "gfz": Terms(
+    "geonet": TermsOfUse(
+        "GeoNet, New Zealand", "CC BY 3.0 NZ: GeoNet and its sponsors", "https://www.geonet.org.nz/policy"
+    ),
+    "gfz": TermsOfUse(
         "GEOFON, GFZ Helmholtz Centre for Geosciences, Potsdam",
         "CC BY 4.0: GEOFON Program, GFZ",
         "https://doi.org/10.14470/TR560404",
     ),
-    "ingv": Terms(
+    "ingv": TermsOfUse(
         "Istituto Nazionale di Geofisica e Vulcanologia",
         "CC BY 4.0: ISIDe Working Group, INGV",
         "https://doi.org/10.13127/ISIDE",
     ),
-    "ipgp": Terms("Institut de physique du globe de Paris", f"{_ASK} IPGP", "https://volobsis.ipgp.fr"),
-    "knmi": Terms("Koninklijk Nederlands Meteorologisch Instituut", f"{_ASK} KNMI", "https://www.knmi.nl"),
-    "ncedc": Terms("Northern California Earthquake Data Center", f"{_ASK} NCEDC", "https://doi.org/10.7932/NCEDC"),
-    "noa": Terms("National Observatory of Athens", f"{_ASK} NOA", "https://bbnet.gein.noa.gr"),
-    "resif": Terms("BCSF-Rénass, Epos-France", f"{_ASK} BCSF-Rénass", "https://renass.unistra.fr"),
-    "scedc": Terms("Southern California Earthquake Data Center", f"{_ASK} SCEDC", "https://doi.org/10.7909/C3WD3xH1"),
-    "sed": Terms("Swiss Seismological Service at ETH Zürich", f"{_ASK} SED at ETH Zürich", "http://www.seismo.ethz.ch"),
-    "simulator": Terms("Quakestream's simulator", "made up by a machine; no terms"),
+    "ipgp": TermsOfUse("Institut de physique du globe de Paris", f"{_ASK} IPGP", "https://volobsis.ipgp.fr"),
+    "knmi": TermsOfUse("Koninklijk Nederlands Meteorologisch Instituut", f"{_ASK} KNMI", "https://www.knmi.nl"),
+    "ncedc": TermsOfUse("Northern California Earthquake Data Center", f"{_ASK} NCEDC", "https://doi.org/10.7932/NCEDC"),
+    "noa": TermsOfUse("National Observatory of Athens", f"{_ASK} NOA", "https://bbnet.gein.noa.gr"),
+    "resif": TermsOfUse("BCSF-Rénass, Epos-France", f"{_ASK} BCSF-Rénass", "https://renass.unistra.fr"),
+    "scedc": TermsOfUse(
+        "Southern California Earthquake Data Center", f"{_ASK} SCEDC", "https://doi.org/10.7909/C3WD3xH1"
+    ),
+    "sed": TermsOfUse(
+        "Swiss Seismological Service at ETH Zürich", f"{_ASK} SED at ETH Zürich", "http://www.seismo.ethz.ch"
+    ),
+    "simulator": TermsOfUse("Quakestream's simulator", "made up by a machine; no terms"),
 }
 """By the names of sources."""
 
@@ -85,7 +91,7 @@ CODES: Final[Mapping[str, str]] = {
 """Under which source an agency's terms stand, by its code in small letters, where that is another."""
 
 
-def terms_of(name: str) -> Terms | None:
+def terms_of(name: str) -> TermsOfUse | None:
     """The terms of a source or an agency, whatever the case of its name; None: unknown."""
     small = name.lower()
     return TERMS.get(CODES.get(small, small))
@@ -153,7 +159,7 @@ class Credits:
         }
 
 
-def _said(terms: Terms | None) -> dict[str, str]:
+def _said(terms: TermsOfUse | None) -> dict[str, str]:
     if terms is None:
         return {"terms": UNKNOWN}
     return {"name": terms.agency, "terms": terms.words} | ({"url": terms.url} if terms.url else {})

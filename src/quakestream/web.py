@@ -19,6 +19,7 @@ import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
@@ -31,14 +32,19 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic_core import PydanticCustomError
-from starlette.datastructures import Headers, QueryParams
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.exceptions import HTTPException as StarletteHTTPException
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import (
+    DEFAULT_EXCLUDED_CONTENT_TYPES,
+    GZipMiddleware,
+    GZipResponder,
+    IdentityResponder,
+)
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from quakestream import schemas, supervision
+from quakestream import packing, schemas, supervision
 from quakestream.errors import QuakestreamError, Rejected, Retryable
 from quakestream.secrecy import redacted_all
 
@@ -88,6 +94,7 @@ def create_app(
         redirect_slashes=False,
         dependencies=[Depends(_each_once)],
     )
+    app.add_middleware(Conditional)
     app.add_middleware(Compression)
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes, larger=larger_bodies or {})
     app.add_middleware(Heads)
@@ -271,30 +278,197 @@ class BodyLimit:
 
 
 class Compression(GZipMiddleware):
-    """ASGI middleware: gzip for answers above 1 kB, where the client takes it.
+    """ASGI middleware: Zstandard, Brotli or gzip for answers above 1 kB, as the client wishes (RFC 9110, 12.5.3).
 
-    What is compressed already is left alone, and so is live push: it writes to the transport, past all middleware.
+    What is compressed already is left alone, and so is live push: it writes to the transport, past all middleware. Each
+    part of an answer that is made while it is sent is sent whole.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         super().__init__(app, COMPRESS_FROM_BYTES, COMPRESS_LEVEL, COMPRESS_ASIDE_FROM_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Starlette takes `gzip;q=0` for a wish; it is a refusal."""
-        if scope["type"] == "http":
-            headers = Headers(scope=scope)
-            if "gzip" in headers.get("accept-encoding", "") and "gzip" not in accepted_encodings(headers):
-                others = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
-                scope = {**scope, "headers": others}
-        await super().__call__(scope, receive, send)
+        """Choose, and say that the answer depends on it."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        coding = wished_encoding(Headers(scope=scope), CODINGS)
+
+        async def varying(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] in (200, 304):
+                headers = MutableHeaders(raw=message["headers"])
+                said = {name.strip().lower(): name.strip() for name in headers.get("vary", "").split(",")} | {
+                    "accept-encoding": "Accept-Encoding"
+                }
+                if not _is_packed_itself(headers.get("content-type", "")):
+                    headers["Vary"] = ", ".join(name for name in said.values() if name)
+            await send(message)
+
+        responder: ASGIApp
+        if coding == "gzip":
+            responder = GZipResponder(
+                self.app,
+                self.minimum_size,
+                self.compresslevel,
+                thread_minimum_size=self.thread_minimum_size,
+                exclude_content_types=PACKED_TYPES,
+            )
+        elif coding is None:
+            responder = IdentityResponder(self.app, self.minimum_size, exclude_content_types=PACKED_TYPES)
+        else:
+            responder = _Packing(self.app, coding)
+        await responder(scope, receive, varying)
+
+
+class _Packing(IdentityResponder):
+    """What gzip's responder is, for the other codings."""
+
+    def __init__(self, app: ASGIApp, coding: str) -> None:
+        super().__init__(app, COMPRESS_FROM_BYTES, exclude_content_types=PACKED_TYPES)
+        self.content_encoding = coding
+        self._packer: packing.Packer | None = None
+
+    async def apply_compression(self, body: bytes, *, more_body: bool) -> bytes:
+        """The part, packed."""
+        if self._packer is None:
+            self._packer = packing.PACKERS[self.content_encoding]()
+        if len(body) >= COMPRESS_ASIDE_FROM_BYTES:
+            return await asyncio.to_thread(self._packer.pack, body, last=not more_body)
+        return self._packer.pack(body, last=not more_body)
+
+
+PACKED_TYPES: Final = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/vnd.apache.parquet")
+"""Answers that are packed in themselves, or live."""
+CODINGS: Final = ("zstd", "br", "gzip")
+"""By preference, where a client has none: Zstandard takes the least time, and a tenth less room than gzip."""
+
+
+def _is_packed_itself(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind in PACKED_TYPES or f"{kind.partition('/')[0]}/*" in PACKED_TYPES
 
 
 def accepted_encodings(headers: Mapping[str, str]) -> set[str]:
     """The content codings of a request's `Accept-Encoding` that are not refused by `q=0`."""
-    codings = [
-        coding.replace(" ", "").lower().partition(";") for coding in headers.get("accept-encoding", "").split(",")
-    ]
-    return {name for name, _, weight in codings if not (weight.startswith("q=0") and not weight.strip("q=0."))}
+    return {name for name, weight in _wishes(headers).items() if weight > 0}
+
+
+def wished_encoding(headers: Mapping[str, str], offered: Sequence[str]) -> str | None:
+    """Which of the codings that are offered the client likes best, by `q`, then by their order; None: none of them.
+
+    `*` stands for those that it does not name; of these gzip alone is taken, which everybody has.
+    """
+    wishes = _wishes(headers)
+    if "*" in wishes:
+        wishes.setdefault("gzip", wishes["*"])
+    least = wishes.get("identity", 0.0)
+    best = max(offered, key=lambda name: (wishes.get(name, 0.0), -offered.index(name)), default=None)
+    if best is None or wishes.get(best, 0.0) <= 0.0 or wishes[best] < least:
+        return None
+    return best
+
+
+def _wishes(headers: Mapping[str, str]) -> dict[str, float]:
+    return _weights(headers.get("accept-encoding", ""))
+
+
+@functools.lru_cache(256)
+def _read_weights(text: str) -> tuple[tuple[str, float], ...]:
+    found = []
+    for coding in text[:1000].split(","):
+        name, _, weight = coding.replace(" ", "").replace("\t", "").lower().partition(";")
+        try:
+            value = float(weight.removeprefix("q=")) if weight.startswith("q=") else 1.0
+        except ValueError:
+            value = 0.0
+        if name:
+            found.append(("gzip" if name == "x-gzip" else name, min(max(value, 0.0), 1.0)))
+    return tuple(found)
+
+
+def _weights(text: str) -> dict[str, float]:
+    return dict(_read_weights(text))
+
+
+_TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
+
+
+def is_known(headers: Mapping[str, str], tag: str, modified_ms: int | None = None) -> bool:
+    """Whether who asks has this content (RFC 9110, 13.1.2 and 13.1.3). `modified_ms`: since when it is what it is."""
+    tags = headers.get("if-none-match")
+    if tags is not None:
+        return tags.strip() == "*" or tag.removeprefix("W/") in _TAG.findall(tags)
+    since = headers.get("if-modified-since")
+    if since is None or modified_ms is None:
+        return False
+    try:
+        return parsedate_to_datetime(since).timestamp() >= modified_ms // 1000
+    except (ValueError, OverflowError):
+        return False
+
+
+class Conditional:
+    """ASGI middleware: an answer to GET has an `ETag`, and is 304 for who has it already (RFC 9110, 13).
+
+    What comes in one part gets the tag of its content, where it has none; what comes in parts has that of its route.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hold the answer's head back until its tag is known."""
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        asked = Headers(scope=scope)
+        start: Message | None = None
+        known = False
+
+        async def tagged(message: Message) -> None:
+            nonlocal start, known
+            if message["type"] == "http.response.start" and message["status"] == 200:
+                start = message
+                return
+            if start is None:
+                if not known:
+                    await send(message)
+                return
+            headers = MutableHeaders(raw=start.setdefault("headers", []))
+            whole = message["type"] == "http.response.body" and not message.get("more_body", False)
+            if whole and "etag" not in headers and headers.get("cache-control") != "no-store":
+                digest = hashlib.blake2b(message.get("body", b""), digest_size=12).hexdigest()
+                headers["ETag"] = f'W/"{digest}"'
+                headers.setdefault("Cache-Control", "private, no-cache" if "authorization" in asked else "no-cache")
+            since_ms = _time_ms(headers.get("last-modified"))
+            if "etag" in headers and is_known(asked, headers["etag"], since_ms):
+                start, known = None, True
+                await not_modified(headers.raw, send)
+                return
+            begun, start = start, None
+            await send(begun)
+            await send(message)
+
+        await self._app(scope, receive, tagged)
+
+
+async def not_modified(raw: list[tuple[bytes, bytes]], send: Send) -> None:
+    """Send 304 with those headers of an answer that it has too."""
+    kept = [(name, value) for name, value in raw if name.lower() not in _OF_A_BODY]
+    await send({"type": "http.response.start", "status": 304, "headers": kept})
+    await send({"type": "http.response.body", "body": b""})
+
+
+_OF_A_BODY: Final = frozenset({b"content-length", b"content-type", b"content-encoding", b"transfer-encoding"})
+
+
+def _time_ms(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return round(parsedate_to_datetime(text).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
 
 
 def at_odds(parameters: Sequence[str], why: str) -> PydanticCustomError:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI
 
 from quakestream import clock
+from quakestream.api.held import Held
 from quakestream.api.lanes import Lanes
 from quakestream.api.not_found import not_found_page
 from quakestream.catalog import Catalog, Feed
@@ -78,6 +79,7 @@ def consumer_app(
     for router in routers:
         app.include_router(router)
     app.add_middleware(Lanes)
+    app.add_middleware(Held, feed=catalog.feed, now_ms=now_ms)
     if rules is not None:
         app.add_middleware(Guard, rules=rules, private=KEYED)
     if proxies is not None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+import threading
+from collections import OrderedDict
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -20,10 +22,13 @@ from quakestream.errors import Rejected
 from quakestream.event import Mode
 from quakestream.seismology import intensity, travel_times
 from quakestream.seismology.geodesy import KM_PER_DEGREE, distance_km
-from quakestream.web import problem, problems
+from quakestream.web import is_known, problem, problems
 
 CURVE_DEGREES: Final = np.concatenate([np.arange(0.0, 5.0, 0.1), np.arange(5.0, 180.5, 0.5)])
 """Dense where the curve bends: near the source."""
+
+MAX_PICTURES: Final = 64
+"""Held in memory, of some 40 kB."""
 
 
 class _Png(Response):
@@ -75,6 +80,7 @@ class TravelTimes(_Answer):
 def earthquakes_router(catalog: Catalog) -> APIRouter:
     """`/api/v1/earthquakes…` and `/api/v1/travel-times`, but for the live stream."""
     router = APIRouter(prefix="/api/v1", tags=["earthquakes"])
+    pictures = DrawnOnce()
 
     @router.get(
         "/earthquakes",
@@ -121,10 +127,10 @@ def earthquakes_router(catalog: Catalog) -> APIRouter:
         found = named(catalog, request, name, mode, "/map.png")
         if isinstance(found, Response):
             return found
-        from quakestream.formats.picture import picture  # noqa: PLC0415 - 10 MB that not every site needs
-
-        tag = f'"{found["id"]}-{found["revision"]}"'
-        return _Png(picture(found), headers={"ETag": tag, "Cache-Control": "no-cache"})
+        tag = f'"{found["id"]}-{found["revision"]}-{found["seq"]}"'
+        if is_known(request.headers, tag):
+            return Response(status_code=304, headers={"ETag": tag, "Cache-Control": "no-cache"})
+        return _Png(pictures.get(found), headers={"ETag": tag, "Cache-Control": "no-cache"})
 
     @router.get(
         "/earthquakes/{name:path}",  # the last one, for an id may have a `/`
@@ -159,6 +165,31 @@ def earthquakes_router(catalog: Catalog) -> APIRouter:
         )
 
     return router
+
+
+class DrawnOnce:
+    """Maps of earthquakes, each drawn once a revision. One is drawn at a time: it takes a processor."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._drawing = threading.Lock()
+
+    def get(self, earthquake: dict[str, Any]) -> bytes:
+        """The picture of the catalogue's JSON of one earthquake."""
+        key = earthquake["id"], earthquake["seq"]
+        with self._drawing:
+            found = self._held.pop(key, None) or drawn(earthquake)
+            self._held[key] = found
+            while len(self._held) > MAX_PICTURES:
+                self._held.popitem(last=False)
+            return found
+
+
+def drawn(earthquake: dict[str, Any]) -> bytes:
+    """As a PNG."""
+    from quakestream.formats.picture import picture  # noqa: PLC0415 - 10 MB that not every site needs
+
+    return picture(earthquake)
 
 
 def shaking_at(earthquake: dict[str, Any], latitude: float, longitude: float) -> Shaking:

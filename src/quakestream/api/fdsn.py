@@ -32,7 +32,7 @@ from quakestream.event import iso_time
 from quakestream.formats import cap
 from quakestream.formats.writing import WRITERS, About, geojson, parquet
 from quakestream.formats.writing.quakeml import AUTHORITY
-from quakestream.web import HEAD_ONLY, approach, json_answer, read_body
+from quakestream.web import HEAD_ONLY, approach, is_known, json_answer, read_body
 
 PATH: Final = "/fdsnws/event/1"
 VERSION: Final = "1.2.0"
@@ -254,7 +254,7 @@ def _answer(
         if asked.nodata == "404":
             raise HTTPException(404, "Nothing matches.", headers)
         return Response(status_code=204, headers=headers)
-    if request.headers.get("if-none-match") == tag:
+    if is_known(request.headers, tag):
         return Response(status_code=304, headers=headers)
     if asked.format == "cap":
         return _as_cap(catalog, found, home, cap_sender, headers)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
-from quakestream.web import accepted_encodings
+from quakestream.web import wished_encoding
 
 FOLDER: Final = Path(__file__).parent / "dashboard"
 ENCODINGS: Final = {"br": ".br", "gzip": ".gz"}
@@ -74,11 +74,11 @@ def _file(path: Path | None, request: Request, headers: dict[str, str], caching:
         raise HTTPException(404, "there is no such file")
     kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     more = {**headers, "Cache-Control": caching, "Vary": "Accept-Encoding"}
-    accepted = accepted_encodings(request.headers)
-    for encoding, suffix in ENCODINGS.items():
-        compressed = path.with_name(path.name + suffix)
-        if encoding in accepted and compressed.is_file():
-            return FileResponse(compressed, media_type=kind, headers={**more, "Content-Encoding": encoding})
+    offered = [one for one, suffix in ENCODINGS.items() if path.with_name(path.name + suffix).is_file()]
+    encoding = wished_encoding(request.headers, offered)
+    if encoding is not None:
+        path = path.with_name(path.name + ENCODINGS[encoding])
+        more["Content-Encoding"] = encoding
     return FileResponse(path, media_type=kind, headers=more)
 
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
-import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import formatdate
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -22,10 +21,11 @@ from fastapi import APIRouter, HTTPException, Path, Request
 from fastapi.responses import Response
 from msgspec import Struct
 
+from quakestream import packing
 from quakestream.catalog import Catalog, EarthquakeFilter, visits
 from quakestream.event import Mode
 from quakestream.formats.writing import geojson
-from quakestream.web import accepted_encodings, approach, json_answer, problems
+from quakestream.web import CODINGS, approach, is_known, json_answer, problems, wished_encoding
 
 PATH: Final = "/earthquakes/feed/v1.0"
 HOUR_MS: Final = 3_600_000
@@ -57,12 +57,15 @@ class Summary(Struct):
     """Of the change after which it was."""
     body: bytes
     packed: bytes
+    """By gzip."""
     tag: str
     made_ms: int
     """When its content became what it is."""
     until_ms: int
     """When the oldest earthquake in it leaves its window."""
     rest_until_s: float
+    others: dict[str, bytes] = msgspec.field(default_factory=dict)
+    """The body as it was asked for, by its coding."""
 
 
 class _Feature(Struct):
@@ -245,9 +248,6 @@ def usgs_feeds_router(catalog: Catalog, now_ms: Callable[[], int], *, public_url
     return router
 
 
-_TAG: Final = re.compile(r'(?:W/)?"([^"]*)"')
-
-
 def _summary(request: Request, held: Summary, now_ms: int) -> Response:
     headers = {
         "ETag": f'W/"{held.tag}"',
@@ -256,22 +256,11 @@ def _summary(request: Request, held: Summary, now_ms: int) -> Response:
     }
     if now_ms - held.made_ms > 1000:  # it counts in seconds: two contents of one second would look the same
         headers["Last-Modified"] = formatdate(held.made_ms // 1000, usegmt=True)
-    if _is_known(request, held):
+    if is_known(request.headers, headers["ETag"], held.made_ms):
         return Response(status_code=304, headers=headers)
-    if "gzip" in accepted_encodings(request.headers):
-        return _GeoJson(held.packed, headers={**headers, "Content-Encoding": "gzip"})
-    return _GeoJson(held.body, headers=headers)
-
-
-def _is_known(request: Request, held: Summary) -> bool:
-    """Whether who asks has this content (RFC 9110, 13.1.2 and 13.1.3)."""
-    tags = request.headers.get("if-none-match")
-    if tags is not None:
-        return tags.strip() == "*" or held.tag in _TAG.findall(tags)
-    since = request.headers.get("if-modified-since")
-    if since is None:
-        return False
-    try:
-        return parsedate_to_datetime(since).timestamp() >= held.made_ms // 1000
-    except ValueError:
-        return False
+    coding = wished_encoding(request.headers, CODINGS)
+    if coding is None:
+        return _GeoJson(held.body, headers=headers)
+    if coding not in held.others:
+        held.others[coding] = held.packed if coding == "gzip" else packing.packed(held.body, coding)
+    return _GeoJson(held.others[coding], headers={**headers, "Content-Encoding": coding})
