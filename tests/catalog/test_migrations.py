@@ -51,14 +51,15 @@ def test_migrations_make_what_the_schema_says(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         differences = compare_metadata(context, metadata)
-    if engine.dialect.name == "postgresql":  # its index of places is outside of `metadata`, as SQLite's is
-        (place,) = differences
-        assert (place[0], place[1].name) == ("remove_index", "earthquakes_by_point")
-    else:
-        assert differences == []
+    assert {(what, index.name) for what, index in differences} == {
+        ("remove_index", "earthquakes_by_place"),  # outside of `metadata`: each database has its own
+        ("remove_index", "earthquakes_by_magnitude"),
+    }
 
 
-@pytest.mark.parametrize("version", ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"])
+@pytest.mark.parametrize(
+    "version", ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0012", "0013"]
+)
 def test_what_an_earlier_version_stored_is_there(engine: sa.Engine, url: str, version: str) -> None:
     """Two earthquakes, one of them revised once, with the position after them."""
     migrate(engine, version)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from quakestream.catalog import Catalog, EarthquakeFilter, LogPartition, postgresql
+from quakestream.catalog import Catalog, EarthquakeFilter, LogPartition, finding, postgresql
 from quakestream.catalog.postgresql import PostgresqlCatalog
 from quakestream.errors import Fatal, Fenced, Unreachable
 from quakestream.event import EarthquakeEvent
@@ -238,15 +239,31 @@ def test_text_that_postgresql_refuses_does_not_stop_it(catalog: PostgresqlCatalo
 
 
 def test_small_boxes_are_found_by_the_index(url: str, catalog: PostgresqlCatalog) -> None:
+    """And the newest and the largest, whatever its planner thinks that they cost."""
     with psycopg.connect(url) as db:
         db.execute(
-            """INSERT INTO earthquakes SELECT n, n::text, 'actual', 1, n, 0, false, n, 1, 1,
-            -90 + n % 180, -180 + n % 360, NULL FROM generate_series(1, 100000) AS n"""
+            """INSERT INTO earthquakes (earthquake, id, mode, revision, seq, first_seen_ms, deleted, timestamp_ms,
+            magnitude, latitude, longitude, cell, type, agency)
+            SELECT n, n::text, 'actual', 1, n, 0, false, n, n % 70 / 10.0, -90 + n % 180, -180 + n % 360,
+            n % 180 * 2 * 721 + n % 360 * 2, 'earthquake', 'us' FROM generate_series(1, 100000) AS n"""
         )
+        db.execute("UPDATE feed SET last_seq = 100000, last_report = 100000, last_earthquake = 100000")
         db.execute("ANALYZE earthquakes")
-        plan = db.execute(
-            """EXPLAIN SELECT earthquake FROM earthquakes
-            WHERE point(earthquakes.longitude, earthquakes.latitude) <@ box(point(10, 10), point(11, 11)) LIMIT 1001"""
-        ).fetchall()
-        assert any("earthquakes_by_point" in line for (line,) in plan)
-    assert catalog.count(EarthquakeFilter(minlatitude=10, maxlatitude=10, minlongitude=-80, maxlongitude=-80)) == 278
+    box = EarthquakeFilter(minlatitude=10, maxlatitude=10, minlongitude=-80, maxlongitude=-80)
+    assert catalog.count(box) == 278
+    assert catalog.count(EarthquakeFilter(latitude=10, longitude=-80, maxradius_km=100)) == 278
+    half = EarthquakeFilter(minlatitude=0, mode="actual")
+    expected = {
+        ("time", box): "earthquakes_by_place",
+        ("time", half): "earthquakes_by_time",
+        ("magnitude", half): "earthquakes_by_magnitude",
+        ("magnitude-asc", half): "earthquakes_by_magnitude",
+    }
+    for (orderby, wanted), index in expected.items():
+        with catalog.reading() as connection:
+            found = finding.found_in_order(connection, wanted, orderby, limit=10)  # type: ignore[arg-type] # an order
+            statement = found.compile(connection, compile_kwargs={"literal_binds": True})
+            plan = [line for (line,) in connection.exec_driver_sql(f"EXPLAIN {statement}".replace("%", "%%"))]
+        used = {name for line in plan for name in re.findall(r"earthquakes_by_\w+", line)}
+        assert used == {index}, plan
+        assert not any("Seq Scan" in line for line in plan), plan

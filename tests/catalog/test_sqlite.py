@@ -72,12 +72,13 @@ def test_a_full_disk_stores_nothing_and_passes(tmp_path: Path) -> None:
     catalog.close()
 
 
-@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index earthquakes_by_cell")
 def test_migrations_make_what_the_schema_says(tmp_path: Path) -> None:
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'c.sqlite3'}")
     migrate(engine)
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+    # outside of `metadata`: each database has its own
+    assert {index.name for _, index in differences} == {"earthquakes_by_place", "earthquakes_by_magnitude"}
     engine.dispose()
 
 

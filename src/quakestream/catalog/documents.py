@@ -11,8 +11,9 @@ from msgspec import Struct
 from ulid import base32
 
 from quakestream import clock
+from quakestream.catalog.cells import cell_of
 from quakestream.catalog.judgements import Judgement
-from quakestream.event import EarthquakeEvent, Mode, encode
+from quakestream.event import EarthquakeEvent, Mode, encode, plain_type
 from quakestream.seismology.origin import Origin
 from quakestream.seismology.places import describe, flinn_engdahl
 from quakestream.seismology.preference import preferred
@@ -21,6 +22,9 @@ ReportName = tuple[str, str, str]
 """(source, id, mode)"""
 Revision = tuple[int, bytes]
 """(updated_ms, content hash): the order of revisions."""
+
+MAX_SEARCHED: Final = 250
+"""Letters: an index of PostgreSQL's holds no more than 2704 bytes."""
 
 _encoder = msgspec.json.Encoder()
 
@@ -124,6 +128,23 @@ def earthquake_document(quake: Earthquake, changed_ms: int) -> bytes:
         event
     )  # begins with the event's `id`, in whose place the earthquake's own fields stand
     return _encoder.encode(own)[:-1] + encoded[encoded.index(b',"magnitude":') :]
+
+
+def found_by(event: EarthquakeEvent) -> tuple[int, str, str | None, str]:
+    """By what its earthquake is looked for: the cell, the type, the kind of magnitude, the agency."""
+    place, kind = event.location, event.magnitude_type
+    return (
+        cell_of(place.latitude, place.longitude),
+        searched(plain_type(event.type)),
+        None if kind is None else searched(kind),
+        searched(event.agency or event.source),
+    )
+
+
+@functools.lru_cache(1024)
+def searched(text: str) -> str:
+    """A word as it is looked for: in small letters, and no longer than any index takes."""
+    return text.lower()[:MAX_SEARCHED]
 
 
 def words(event: EarthquakeEvent) -> str | None:

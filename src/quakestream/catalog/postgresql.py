@@ -24,7 +24,7 @@ from sqlalchemy.dialects import postgresql
 
 from quakestream.catalog import Claim, Ingested, LoggedEvent, LogPartition, schema, visits
 from quakestream.catalog.clock import PostgresqlClock, with_clock
-from quakestream.catalog.documents import Earthquake, ReportName, Revision, new_earthquake_id
+from quakestream.catalog.documents import Earthquake, ReportName, Revision, found_by, new_earthquake_id
 from quakestream.catalog.judgements import Judgement
 from quakestream.catalog.lookup import Reporter, SqlLookup, StoredEarthquake, StoredReport, stored_event
 from quakestream.catalog.plan import Counters, Plan, arrival
@@ -131,11 +131,12 @@ _CHANGE_EARTHQUAKES: Final = """
 UPDATE earthquakes AS q
 SET revision = n.revision, seq = n.seq, deleted = n.deleted, merged_into = n.merged_into,
     timestamp_ms = n.timestamp_ms, magnitude = n.magnitude, depth_km = n.depth_km, latitude = n.latitude,
-    longitude = n.longitude, largest_magnitude = greatest(q.largest_magnitude, n.largest_magnitude)
+    longitude = n.longitude, largest_magnitude = greatest(q.largest_magnitude, n.largest_magnitude),
+    cell = n.cell, type = n.type, magnitude_type = n.magnitude_type, agency = n.agency
 FROM unnest(%b::int8[], %b::int8[], %b::int8[], %b::bool[], %b::int8[], %b::int8[], %b::float8[], %b::float8[],
-            %b::float8[], %b::float8[], %b::float8[])
+            %b::float8[], %b::float8[], %b::float8[], %b::int4[], %b::text[], %b::text[], %b::text[])
   AS n(earthquake, revision, seq, deleted, merged_into, timestamp_ms, magnitude, depth_km, latitude, longitude,
-       largest_magnitude)
+       largest_magnitude, cell, type, magnitude_type, agency)
 WHERE q.earthquake = n.earthquake
 """
 _ADD_CLAIMS: Final = """
@@ -446,6 +447,7 @@ def _standing(q: Earthquake) -> tuple[object, ...]:
         place.latitude,
         place.longitude,
         q.largest_magnitude,
+        *found_by(event),
     )
 
 

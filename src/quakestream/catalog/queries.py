@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, tuple_, update
 
 from quakestream.catalog import (
     MAX_LIMIT,
@@ -27,6 +27,7 @@ from quakestream.catalog import (
 from quakestream.catalog.clock import present_ms
 from quakestream.catalog.dialects import dialect_of
 from quakestream.catalog.doubts import Doubt, doubts
+from quakestream.catalog.finding import conditions, found_in_order, found_number, order_of
 from quakestream.catalog.schema import (
     changes,
     claims,
@@ -40,28 +41,13 @@ from quakestream.catalog.schema import (
 from quakestream.catalog.surroundings import Surroundings
 from quakestream.errors import Fenced, Gap, Rejected
 from quakestream.event import MODES, EarthquakeEvent, Mode, decode
-from quakestream.seismology.geodesy import bounding_boxes
 from quakestream.seismology.origin import origin_of
 from quakestream.seismology.places import country, timezone
 
 MAX_CHANGES_LOOKED_AT: Final = 200_000
 """By which what has changed lately is bounded: some weeks of all that the world's agencies report."""
-MARGIN_KM: Final = 1e-6
-"""By which the box around a circle is larger, so that rounding keeps nothing out."""
 MAX_IDS: Final = 500
 """In one statement."""
-MAX_FEW: Final = 50_000
-"""Changes up to which it is quicker to begin with what has changed than with what there is."""
-_NEWEST: Final = (earthquakes.c.timestamp_ms.desc(), earthquakes.c.earthquake.desc())
-ORDERS: Final[dict[Orderby, tuple[ColumnElement[Any], ...]]] = {
-    "time": _NEWEST,
-    "time-asc": (earthquakes.c.timestamp_ms, earthquakes.c.earthquake),
-    "magnitude": (earthquakes.c.magnitude.desc().nulls_last(), *_NEWEST),
-    "magnitude-asc": (earthquakes.c.magnitude.nulls_last(), *_NEWEST),
-}
-"""By what each order sorts."""
-MAX_BOXED: Final = 3_000
-"""Earthquakes in a box up to which it is quicker to list it by beginning with the box than with the newest."""
 
 
 def read_feed(connection: Connection) -> Feed:
@@ -120,16 +106,6 @@ def read_logged_ms(connection: Connection, seq: int) -> int | None:
     """When the log took the event that made a change; None: no event made it."""
     found = select(events.c.logged_ms).where(events.c.seq == seq).order_by(events.c.logged_ms.desc()).limit(1)
     return connection.execute(found).scalar_one_or_none()
-
-
-def read_last_before(connection: Connection, at_ms: int) -> int:
-    """The last change made before that time: a binary search, for numbers are whole and clocks all but in order."""
-    low, high = 0, connection.execute(select(feed.c.last_seq)).scalar_one()
-    while low < high:
-        middle = (low + high + 1) // 2
-        made_ms = connection.execute(select(changes.c.at_ms).where(changes.c.seq == middle)).scalar_one()
-        low, high = (middle, high) if made_ms < at_ms else (low, middle - 1)
-    return int(low)
 
 
 def begin_reading(connection: Connection) -> None:
@@ -218,16 +194,13 @@ def read_earthquakes(
     """Earthquakes that match, in that order."""
     if not 1 <= limit <= MAX_LIMIT:
         raise Rejected(f"limit {limit}: within 1…{MAX_LIMIT}")
-    q = earthquakes.c
+    after = () if cursor is None else (_after(cursor, orderby),)
+    first = found_in_order(connection, wanted, orderby, limit=limit + 1, also=after).subquery()
     found = (
-        select(changes.c.document, q.timestamp_ms, q.earthquake, q.magnitude)
-        .join(changes, changes.c.seq == q.seq)
-        .where(*conditions(connection, wanted), *from_box(connection, wanted, MAX_BOXED))
-        .order_by(*ORDERS[orderby])
-        .limit(limit + 1)
+        select(changes.c.document, first.c.timestamp_ms, first.c.earthquake, first.c.magnitude)
+        .join(changes, changes.c.seq == first.c.seq)
+        .order_by(*order_of(first.c, orderby))
     )
-    if cursor is not None:
-        found = found.where(_after(cursor, orderby))
     rows = connection.execute(found).all()
     last = rows[limit - 1] if len(rows) > limit else None
     return Page(
@@ -238,8 +211,7 @@ def read_earthquakes(
 
 def read_count(connection: Connection, wanted: EarthquakeFilter) -> int:
     """How many earthquakes match."""
-    bounds = (*conditions(connection, wanted), *from_box(connection, wanted, 10 * MAX_BOXED))
-    return connection.execute(select(func.count()).select_from(earthquakes).where(*bounds)).scalar_one()
+    return found_number(connection, wanted)
 
 
 def read_span(connection: Connection, wanted: EarthquakeFilter) -> tuple[int, int] | None:
@@ -444,101 +416,6 @@ def _newest() -> Select[Any]:
 def _local(latitude: float, longitude: float, depth: float | None = None) -> dict[str, Any]:  # noqa: ARG001 - a location
     land = country(latitude, longitude)
     return {"country": None if land is None else land.code, "timezone": timezone(latitude, longitude)}
-
-
-def conditions(connection: Connection, wanted: EarthquakeFilter, *, merged: bool = False) -> list[ColumnElement[bool]]:
-    """What SQL asks of an earthquake's row; `merged`: of one that was merged away too."""
-    c = earthquakes.c
-    bounds = (
-        (c.timestamp_ms, wanted.starttime_ms, wanted.endtime_ms),
-        (c.magnitude, wanted.minmagnitude, wanted.maxmagnitude),
-        (c.depth_km, wanted.mindepth_km, wanted.maxdepth_km),
-        (c.latitude, wanted.minlatitude, wanted.maxlatitude),
-    )
-    found = [column >= least for column, least, _ in bounds if least is not None]
-    found += [column <= most for column, _, most in bounds if most is not None]
-    west, east = wanted.minlongitude, wanted.maxlongitude
-    sides = [c.longitude >= west] if west is not None else []
-    sides += [c.longitude <= east] if east is not None else []
-    if west is not None and east is not None and west > east:
-        found.append(or_(*sides))
-    else:
-        found += sides
-    if wanted.mode is not None:
-        found.append(c.mode == wanted.mode)
-    if not wanted.includedeleted:
-        found.append(c.deleted.is_(False))
-    if wanted.includedeleted == "only":
-        found.append(c.deleted.is_(True))
-    if not merged:
-        found.append(c.merged_into.is_(None))
-    found += _of_reports(connection, wanted)
-    return found + _within_radii(connection, wanted)
-
-
-def _of_reports(connection: Connection, wanted: EarthquakeFilter) -> list[ColumnElement[bool]]:
-    """The bounds on who said it, of what type it is, and when that was said."""
-    q, r = earthquakes.c, reports.c
-    found: list[ColumnElement[bool]] = []
-    if wanted.updatedafter_ms is not None:
-        after_seq = read_last_before(connection, wanted.updatedafter_ms + 1)
-        found.append(q.seq > after_seq)
-        if connection.execute(select(feed.c.last_seq)).scalar_one() - after_seq <= MAX_FEW:
-            found.append(q.earthquake.in_(select(changes.c.earthquake).where(changes.c.seq > after_seq)))
-    if wanted.source is not None:
-        found.append(exists().where(r.earthquake == q.earthquake, r.source == wanted.source))
-    if wanted.magnitudetype is not None:
-        found.append(func.lower(_said(connection, "magnitudeType")) == wanted.magnitudetype.lower())
-    if wanted.eventtype is not None:
-        kind = func.replace(func.replace(func.lower(_said(connection, "type")), "_", " "), "-", " ")
-        found.append(kind.in_(wanted.eventtypes))
-    if wanted.contributor is not None:
-        agency = func.coalesce(_said(connection, "agency"), _said(connection, "source"))
-        found.append(func.lower(agency) == wanted.contributor.lower())
-    return found
-
-
-def _said(connection: Connection, name: str) -> ColumnElement[str]:
-    """A text of the earthquake's document."""
-    now = changes.alias()
-    said = dialect_of(connection).said(now.c.document, name)
-    return select(said).where(now.c.seq == earthquakes.c.seq).correlate(earthquakes).scalar_subquery()
-
-
-def _within_radii(connection: Connection, wanted: EarthquakeFilter) -> list[ColumnElement[bool]]:
-    """The bounds on the distance from a point: the haversine formula of `geodesy.distance_km`."""
-    latitude, longitude = wanted.latitude, wanted.longitude
-    least, most = wanted.minradius_km, wanted.maxradius_km
-    if latitude is None or longitude is None or (least is None and most is None):
-        return []
-    distance = dialect_of(connection).distance_km(connection, latitude, longitude)
-    conditions = [distance >= least] if least is not None else []
-    return conditions + ([distance <= most] if most is not None else [])
-
-
-def from_box(connection: Connection, wanted: EarthquakeFilter, most: int) -> list[ColumnElement[bool]]:
-    """Begin with what is in a small box, unless more than `most` lie in it. The bounds still decide."""
-    box = _box(wanted)
-    if box is None:
-        return []
-    inside = dialect_of(connection).in_box(*box)
-    if inside is None:
-        return []
-    boxed = connection.execute(select(func.count()).select_from(inside.limit(most + 1).subquery())).scalar_one()
-    return [earthquakes.c.earthquake.in_(inside)] if boxed <= most else []
-
-
-def _box(wanted: EarthquakeFilter) -> tuple[float, float, float, float] | None:
-    """The box that is asked for, else the one around the circle: south, north, west, east; None: neither."""
-    south, north = wanted.minlatitude, wanted.maxlatitude
-    west, east = wanted.minlongitude, wanted.maxlongitude
-    if south is not None and north is not None and west is not None and east is not None:
-        return south, north, west, east
-    if wanted.latitude is None or wanted.longitude is None or wanted.maxradius_km is None:
-        return None
-    boxes = bounding_boxes(wanted.latitude, wanted.longitude, wanted.maxradius_km + MARGIN_KM)
-    (south, west, north, _), (_, _, _, east) = boxes[0], boxes[-1]
-    return south, north, west, east
 
 
 def _cursor(timestamp_ms: int, earthquake: int, magnitude: float | None, orderby: Orderby) -> str:

@@ -18,7 +18,6 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    ColumnElement,
     Connection,
     Double,
     Engine,
@@ -34,7 +33,6 @@ from sqlalchemy import (
     false,
     func,
     inspect,
-    literal_column,
     select,
     text,
 )
@@ -160,8 +158,24 @@ earthquakes = Table(
     Column("longitude", Double, nullable=False),
     # the largest that it was ever shown with, by a change after which it stood: who was told of it is told of its end
     Column("largest_magnitude", Double),
+    # by what it is looked for (`documents.found_by`): its half-degree cell, and words in small letters
+    Column("cell", Integer, nullable=False, server_default="0"),
+    Column("type", Text, nullable=False, server_default=""),
+    Column("magnitude_type", Text),
+    Column("agency", Text, nullable=False, server_default=""),
+    # outside of `metadata`, for either database has its own: `earthquakes_by_place`, `earthquakes_by_magnitude`
     UniqueConstraint("id", name="earthquakes_by_id"),
     Index("earthquakes_by_time", "timestamp_ms", "earthquake"),
+    Index("earthquakes_by_magnitude_type", "magnitude_type", "timestamp_ms", "earthquake"),
+    Index("earthquakes_by_agency", "agency", "timestamp_ms", "earthquake"),
+    Index(
+        "earthquakes_by_type",
+        "type",
+        "timestamp_ms",
+        "earthquake",
+        sqlite_where=text("type <> 'earthquake'"),
+        postgresql_where=text("type <> 'earthquake'"),
+    ),
     Index(
         "earthquakes_merged",
         "merged_into",
@@ -350,24 +364,6 @@ notifications = Table(
     ),
     sqlite_autoincrement=True,
 )
-
-# SQLite only, outside of `metadata`: the index `earthquakes_by_cell`, on half degrees. An R*Tree finds no quicker what
-# is in a small box, and costs 55 µs an earthquake where this costs 10 (docs/decisions/0007-cells-for-boxes.md).
-CELL: Final[ColumnElement[int]] = literal_column(
-    "CAST((latitude + 90) * 2 AS INTEGER) * 720 + CAST((longitude + 180) * 2 AS INTEGER)", Integer
-)
-
-
-def cells_of(south: float, north: float, west: float, east: float) -> list[int]:
-    """The cells that a box touches; one whose west is greater than its east crosses the antimeridian."""
-    spans = [(west, 180.0), (-180.0, east)] if west > east else [(west, east)]
-    rows = range(int((max(south, -90.0) + 90) * 2), int((min(north, 90.0) + 90) * 2) + 1)
-    columns = [
-        column
-        for first, last in spans
-        for column in range(int((max(first, -180.0) + 180) * 2), int((min(last, 180.0) + 180) * 2) + 1)
-    ]
-    return [row * 720 + column for row in rows for column in columns]
 
 
 def migrate(engine: Engine, to: str = "head") -> None:

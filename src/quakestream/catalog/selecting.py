@@ -14,8 +14,9 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection, func, select, tuple_
 
 from quakestream.catalog import MAX_SELECTED, Account, EarthquakeFilter, Feed, Orderby, Selection
+from quakestream.catalog.finding import found_in_order, found_number
 from quakestream.catalog.matching import FilterView, matches, standing_of
-from quakestream.catalog.queries import MAX_BOXED, MAX_IDS, ORDERS, conditions, from_box, read_feed
+from quakestream.catalog.queries import MAX_IDS, read_feed
 from quakestream.catalog.schema import changes, earthquakes, events, reporters, reports
 from quakestream.errors import Rejected
 from quakestream.event import Mode
@@ -29,7 +30,7 @@ _SORTED: Final[dict[Orderby, Callable[[_Row], Any]]] = {
     "magnitude": lambda row: (row[3] is None, -(row[3] or 0.0), -row[2], -row[1]),
     "magnitude-asc": lambda row: (row[3] is None, row[3] or 0.0, -row[2], -row[1]),
 }
-"""As `queries.ORDERS`."""
+"""As `finding.order_of`."""
 
 
 def read_selection(
@@ -47,21 +48,16 @@ def read_selection(
     stands = read_feed(connection)
     at_seq = stands.last_seq if asof_seq is None else asof_seq
     _check_asof(at_seq, stands)
-    q = earthquakes.c
-    found = (
-        select(q.seq, q.earthquake, q.timestamp_ms, q.magnitude)
-        .where(*conditions(connection, wanted), *from_box(connection, wanted, MAX_BOXED))
-        .order_by(*ORDERS[orderby])
-    )
-    if ids is not None:
-        found = found.where(q.id.in_(ids[:MAX_IDS]))
+    named = None if ids is None else ids[:MAX_IDS]
     if at_seq == stands.last_seq:
-        rows = connection.execute(found.limit(limit).offset(offset - 1))
-        return Selection(stands, at_seq, array("q", (row.seq for row in rows)))
+        found = found_in_order(connection, wanted, orderby, limit=limit, offset=offset - 1, ids=named)
+        rows = connection.execute(found)
+        return Selection(stands, at_seq, array("q", rows.scalars("seq")))
     then = sorted(_of_then(connection, wanted, ids, at_seq), key=_SORTED[orderby])
     # what was found of then stands between the others: no page begins before its place among those alone
     last = None if limit is None else offset - 1 + limit
-    still = connection.execute(found.where(q.seq <= at_seq).limit(last))
+    until = (earthquakes.c.seq <= at_seq,)
+    still = connection.execute(found_in_order(connection, wanted, orderby, limit=last, ids=named, also=until))
     rows_of_then = [*((r.seq, r.earthquake, r.timestamp_ms, r.magnitude) for r in still), *then]
     merged = sorted(rows_of_then, key=_SORTED[orderby])
     return Selection(stands, at_seq, array("q", (row[0] for row in merged[offset - 1 : last])))
@@ -72,16 +68,12 @@ def read_count_selected(
 ) -> tuple[Feed, int]:
     """How many match, and where the feed stands."""
     stands = read_feed(connection)
-    q = earthquakes.c
-    bounds = [*conditions(connection, wanted), *from_box(connection, wanted, 10 * MAX_BOXED)]
-    if ids is not None:
-        bounds.append(q.id.in_(ids[:MAX_IDS]))
-    then = 0
-    if asof_seq is not None and asof_seq != stands.last_seq:
-        _check_asof(asof_seq, stands)
-        bounds.append(q.seq <= asof_seq)
-        then = sum(1 for _ in _of_then(connection, wanted, ids, asof_seq))
-    return stands, then + connection.execute(select(func.count()).select_from(earthquakes).where(*bounds)).scalar_one()
+    named = None if ids is None else ids[:MAX_IDS]
+    if asof_seq is None or asof_seq == stands.last_seq:
+        return stands, found_number(connection, wanted, ids=named)
+    _check_asof(asof_seq, stands)
+    then = sum(1 for _ in _of_then(connection, wanted, ids, asof_seq))
+    return stands, then + found_number(connection, wanted, ids=named, also=(earthquakes.c.seq <= asof_seq,))
 
 
 def _check_asof(asof_seq: int, stands: Feed) -> None:

@@ -23,6 +23,7 @@ from quakestream.catalog import (
     Selection,
     StoredPosition,
     Transition,
+    finding,
     queries,
     retention,
     selecting,
@@ -65,7 +66,7 @@ class SqlCatalog(Catalog):
 
     def last_before(self, at_ms: int) -> int:
         with self.reading() as connection:
-            return queries.read_last_before(connection, at_ms)
+            return finding.read_last_before(connection, at_ms)
 
     def snapshot(self, wanted: EarthquakeFilter, limit: int) -> tuple[Feed, Page]:
         with self.reading() as connection:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from quakestream.catalog import Claim, Ingested, LoggedEvent, LogPartition, visits
 from quakestream.catalog.clock import BootClock, with_clock
 from quakestream.catalog.dialects.sqlite import SqliteLookup
-from quakestream.catalog.documents import Earthquake, ReportName, new_earthquake_id
+from quakestream.catalog.documents import Earthquake, ReportName, found_by, new_earthquake_id
 from quakestream.catalog.judgements import Judgement
 from quakestream.catalog.plan import Counters, Plan, arrival
 from quakestream.catalog.schema import migrate
@@ -211,8 +211,8 @@ def _write(db: sqlite3.Connection, plan: Plan) -> None:
     )
     db.executemany(
         """INSERT INTO earthquakes (earthquake, id, mode, first_seen_ms, revision, seq, deleted, merged_into,
-        timestamp_ms, magnitude, depth_km, latitude, longitude, largest_magnitude)
-        VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)""",
+        timestamp_ms, magnitude, depth_km, latitude, longitude, cell, type, magnitude_type, agency, largest_magnitude)
+        VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)""",
         [
             (q.earthquake, q.id, q.mode, q.first_seen_ms, *_standing(q), q.largest_magnitude)
             for q in plan.new_earthquakes.values()
@@ -220,7 +220,7 @@ def _write(db: sqlite3.Connection, plan: Plan) -> None:
     )
     db.executemany(
         """UPDATE earthquakes SET revision = ?, seq = ?, deleted = ?, merged_into = ?, timestamp_ms = ?, magnitude = ?,
-        depth_km = ?, latitude = ?, longitude = ?,
+        depth_km = ?, latitude = ?, longitude = ?, cell = ?, type = ?, magnitude_type = ?, agency = ?,
         largest_magnitude = max(coalesce(largest_magnitude, ?), coalesce(?, largest_magnitude)) WHERE earthquake = ?""",
         [
             (*_standing(q), q.largest_magnitude, q.largest_magnitude, q.earthquake)
@@ -255,4 +255,5 @@ def _standing(q: Earthquake) -> tuple[object, ...]:
         location.depth_km,
         location.latitude,
         location.longitude,
+        *found_by(event),
     )

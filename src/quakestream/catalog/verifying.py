@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection, Row, func, select, text, tuple_
 
 from quakestream.catalog.dialects import dialect_of
-from quakestream.catalog.documents import Earthquake, earthquake_document, preferred_report
+from quakestream.catalog.documents import Earthquake, earthquake_document, found_by, preferred_report
 from quakestream.catalog.schema import changes, earthquakes, reports
 from quakestream.catalog.surroundings import Surroundings
 from quakestream.event import make_plain
@@ -172,7 +172,7 @@ def _documents(connection: Connection, quakes: Sequence[Earthquake]) -> Iterator
     c, d = earthquakes.c, changes.c
     rows = connection.execute(
         select(c.earthquake, d.document, d.at_ms, c.timestamp_ms, c.magnitude, c.depth_km, c.latitude, c.longitude)
-        .add_columns(c.deleted)
+        .add_columns(c.cell, c.type, c.magnitude_type, c.agency, c.deleted)
         .join(changes, d.seq == c.seq)
         .where(c.earthquake.in_([quake.earthquake for quake in quakes]))
     )
@@ -191,5 +191,5 @@ def _documents(connection: Connection, quakes: Sequence[Earthquake]) -> Iterator
             yield f"the document of {quake.id} is not what its events make: {', '.join(differing)}"
         values = (event.timestamp_ms, event.magnitude, location.depth_km, location.latitude, location.longitude)
         deleted = all(report.event.status == "deleted" for report in quake.reports.values())
-        if (*values, deleted) != tuple(row[3:]):
+        if (*values, *found_by(event), deleted) != tuple(row[3:]):
             yield f"{quake.id} is not found by the values that it has"

@@ -6,13 +6,14 @@ How each is opened and ingested into is in `catalog/sqlite.py` and `catalog/post
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as on_postgresql
 from sqlalchemy.dialects import sqlite as on_sqlite
 
+from quakestream.catalog.cells import Ranges
 from quakestream.catalog.dialects import postgresql, sqlite
 from quakestream.catalog.lookup import Lookup
 
@@ -35,11 +36,22 @@ class Dialect(Protocol):
     def distance_km(self, connection: sa.Connection, latitude: float, longitude: float) -> sa.ColumnElement[float]:
         """How far an earthquake is from a point, as `geodesy.distance_km` has it."""
 
-    def said(self, document: sa.ColumnElement[bytes], name: str) -> sa.ColumnElement[str]:
-        """A text of an earthquake's document; NULL where it has none of that name."""
+    def among(self, column: sa.ColumnElement[int], numbers: Sequence[int]) -> sa.ColumnElement[bool]:
+        """Whether it is one of these, which may be many."""
 
-    def in_box(self, south: float, north: float, west: float, east: float) -> sa.Select[tuple[int]] | None:
-        """The earthquakes in a box, by an index; None: it is too large for that."""
+    def ranges(self, cells: Ranges) -> sa.FromClause:
+        """Cells as a table to begin with: `low`, `high`, and 1 for `sure`."""
+
+    def of_ranges(
+        self,
+        ranges: sa.FromClause,
+        columns: Sequence[sa.ColumnElement[Any]],
+        where: Sequence[sa.ColumnElement[bool]],
+    ) -> sa.Select[Any]:
+        """These columns of the earthquakes in these cells, range after range, where all of that holds."""
+
+    def keep_to_indexes(self, connection: sa.Connection, *, in_order: bool) -> None:
+        """Until the transaction ends, go along indexes, on one processor; `in_order`: in whose order it is wanted."""
 
     def damage(self, connection: sa.Connection) -> Iterator[str]:
         """What the database itself finds wrong with what it stores."""

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy import and_, or_, select
 from sqlalchemy.dialects.sqlite import insert as insert  # noqa: PLC0414 - this dialect's own
 
+from quakestream.catalog.cells import Ranges
 from quakestream.catalog.documents import Revision
 from quakestream.catalog.judgements import Judgement
 from quakestream.catalog.lookup import Lookup, Reporter, SqlLookup, StoredEarthquake, StoredReport, stored_event
-from quakestream.catalog.schema import CELL, cells_of, earthquakes
+from quakestream.catalog.schema import earthquakes
 from quakestream.event import EarthquakeEvent
 from quakestream.seismology import geodesy
-
-MAX_CELLS: Final = 1_000
 
 # CROSS JOIN keeps SQLite to this order of loops: it has no statistics to find it by itself
 _STORED = """
@@ -90,27 +91,51 @@ def hold(connection: sa.Connection, table: sa.Table, lock: int) -> None:  # noqa
 
 
 def distance_km(connection: sa.Connection, latitude: float, longitude: float) -> sa.ColumnElement[float]:
-    driver: Any = connection.connection.driver_connection  # not every SQLite has mathematics of its own
-    driver.create_function("distance_km", 4, geodesy.distance_km, deterministic=True)
     c = earthquakes.c
-    return sa.func.distance_km(c.latitude, c.longitude, latitude, longitude, type_=sa.Double)
-
-
-def said(document: sa.ColumnElement[bytes], name: str) -> sa.ColumnElement[str]:
-    return sa.func.json_extract(sa.cast(document, sa.Text), f"$.{name}", type_=sa.Text)
-
-
-def in_box(south: float, north: float, west: float, east: float) -> sa.Select[tuple[int]] | None:
-    cells = cells_of(south, north, west, east)
-    if len(cells) > MAX_CELLS:
-        return None
-    one = earthquakes.alias()
-    longitudes = or_ if west > east else and_
-    return select(one.c.earthquake).where(
-        CELL.in_(cells),
-        one.c.latitude.between(south, north),
-        longitudes(one.c.longitude >= west, one.c.longitude <= east),
+    if not _is_mathematical(sqlite3.sqlite_version):
+        driver: Any = connection.connection.driver_connection
+        driver.create_function("distance_km", 4, geodesy.distance_km, deterministic=True)
+        return sa.func.distance_km(c.latitude, c.longitude, latitude, longitude, type_=sa.Double)
+    degree = math.pi / 180.0
+    north = sa.func.pow(sa.func.sin((c.latitude - latitude) * (degree / 2)), 2)
+    east = sa.func.pow(sa.func.sin((c.longitude - longitude) * (degree / 2)), 2)
+    haversine = north + math.cos(latitude * degree) * sa.func.cos(c.latitude * degree) * east
+    distance: sa.ColumnElement[float] = (
+        2 * geodesy.EARTH_RADIUS_KM * sa.func.asin(sa.func.sqrt(sa.func.min(1.0, haversine)))
     )
+    return distance
+
+
+@functools.cache
+def _is_mathematical(_version: str) -> bool:
+    """Whether SQLite has sines of its own, with which it leaves Python's other threads alone; not every one has."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as db, contextlib.suppress(sqlite3.OperationalError):
+        return bool(db.execute("SELECT asin(sqrt(sin(radians(1))))").fetchone())
+    return False
+
+
+def among(column: sa.ColumnElement[int], numbers: Sequence[int]) -> sa.ColumnElement[bool]:
+    return column.in_(sa.select(sa.func.json_each(_listed(list(numbers))).table_valued("value").c.value))
+
+
+def ranges(cells: Ranges) -> sa.FromClause:
+    rows = sa.func.json_each(_listed(list(zip(*cells, strict=True)))).table_valued("value")
+    columns = (
+        sa.func.json_extract(rows.c.value, f"$[{place}]", type_=sa.Integer).label(name)
+        for place, name in enumerate(("low", "high", "sure"))
+    )
+    return sa.select(*columns).limit(-1).subquery("ranges")  # the limit keeps each from being read again for every row
+
+
+def of_ranges(
+    ranges: sa.FromClause, columns: Sequence[sa.ColumnElement[Any]], where: Sequence[sa.ColumnElement[bool]]
+) -> sa.Select[Any]:
+    inside = earthquakes.c.cell.between(ranges.c.low, ranges.c.high)
+    return sa.select(*columns).select_from(ranges.join(earthquakes, inside)).where(*where)
+
+
+def keep_to_indexes(connection: sa.Connection, *, in_order: bool) -> None:
+    pass  # it does anyway
 
 
 def damage(connection: sa.Connection) -> Iterator[str]:

@@ -1,0 +1,461 @@
+"""The shortest way to some earthquakes: along their times, magnitudes, places, or what was said of them.
+
+Each way is an index; all but its own bounds are hidden from the database's planner, which does not know how places and
+times go together, and on SQLite knows nothing. Which way is the shortest is told by a sample of what is stored: how
+many rows have to be looked at until enough match. It is the same for SQLite and PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, and_, func, or_, select, union_all
+from sqlalchemy.sql.base import ColumnCollection
+from sqlalchemy.sql.elements import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
+
+from quakestream.catalog import EarthquakeFilter, Orderby
+from quakestream.catalog.cells import Ranges, ranges_of
+from quakestream.catalog.dialects import dialect_of
+from quakestream.catalog.documents import searched
+from quakestream.catalog.schema import changes, earthquakes, feed, reports
+from quakestream.event import plain_type
+from quakestream.seismology.geodesy import KM_PER_DEGREE, distances_km
+
+Way = Literal["time", "magnitude", "place", "type", "magnitude_type", "agency", "few"]
+"""`few`: by number, where little has changed, or ids are given."""
+_OPEN: Final[dict[Way | None, frozenset[str]]] = {
+    "time": frozenset({"timestamp_ms"}),
+    "magnitude": frozenset({"magnitude"}),
+    "place": frozenset(),
+    "type": frozenset({"type", "timestamp_ms"}),
+    "magnitude_type": frozenset({"magnitude_type", "timestamp_ms"}),
+    "agency": frozenset({"agency", "timestamp_ms"}),
+    "few": frozenset({"id"}),
+}
+"""The columns whose bounds the database may look for by an index."""
+MAX_FEW: Final = 50_000
+"""Changes up to which it may be quicker to begin with what has changed than with what there is."""
+ORDINARY_TYPE: Final = "earthquake"
+"""Which no index of types has."""
+SAMPLE: Final = 4096
+FEW_ROWS: Final = 2000
+"""Of so few, every way is short."""
+MAX_GROWTH: Final = 1.1
+MAX_AGE_S: Final = 600.0
+_COST_OF_ROW: Final[dict[Way, float]] = {"time": 1.0, "magnitude": 4.5, "place": 4.5}
+"""Of a row that is looked at, against one along the times, which lie beside one another."""
+_COST_ELSEWHERE: Final = 3.5
+_COST_IN_INDEX: Final = 0.4
+"""Where an index holds all that is asked."""
+_COST_OF_RANGE: Final = 3.0
+_COST_OF_DISTANCE: Final = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How some earthquakes are looked for."""
+
+    way: Way
+    after_seq: int | None = None
+    """Changed since: of the filter's `updatedafter_ms`."""
+    ranges: FromClause | None = None
+    """By place: the cells, to be joined."""
+
+
+class Sample:
+    """Some earthquakes, evenly taken, as columns; `total`: of how many."""
+
+    def __init__(self, rows: Sequence[Any], total: int) -> None:
+        self.total = total
+        self.made_s = time.monotonic()
+        columns = list(zip(*rows, strict=True))
+        numbers: list[NDArray[np.float64]] = [np.array(column, np.float64) for column in columns[:5]]
+        self.time_ms, self.magnitude, self.depth_km, self.latitude, self.longitude = numbers
+        said: list[NDArray[np.str_]] = [np.array([text or "" for text in column]) for column in columns[5:9]]
+        self.mode, self.type, self.magnitude_type, self.agency = said
+        self.deleted: NDArray[np.bool_] = np.array(columns[9], bool)
+        self.each = total / max(1, len(rows))
+        """Of how many one of them stands for."""
+
+    def holds(self, total: int) -> bool:
+        """Whether it still says how it is among so many."""
+        grown = self.total <= total < self.total * MAX_GROWTH
+        return grown and time.monotonic() - self.made_s < MAX_AGE_S
+
+    def rows(self, matching: NDArray[np.bool_]) -> float:
+        """How many such earthquakes there may be; never none, for a sample does not have everything."""
+        return (float(np.count_nonzero(matching)) + 0.3) * self.each
+
+    def of_time(self, wanted: EarthquakeFilter) -> NDArray[np.bool_]:
+        """Which are of the time that is wanted; and so on."""
+        return _within(self.time_ms, wanted.starttime_ms, wanted.endtime_ms)
+
+    def of_magnitude(self, wanted: EarthquakeFilter) -> NDArray[np.bool_]:
+        return _within(self.magnitude, wanted.minmagnitude, wanted.maxmagnitude)
+
+    def of_place(self, wanted: EarthquakeFilter) -> NDArray[np.bool_]:
+        found = _within(self.latitude, wanted.minlatitude, wanted.maxlatitude)
+        west, east = wanted.minlongitude, wanted.maxlongitude
+        if west is not None and east is not None and west > east:
+            found &= (self.longitude >= west) | (self.longitude <= east)
+        else:
+            found &= _within(self.longitude, west, east)
+        if wanted.latitude is not None and wanted.longitude is not None:
+            far_km = distances_km(self.latitude, self.longitude, wanted.latitude, wanted.longitude)
+            found &= _within(far_km, wanted.minradius_km, wanted.maxradius_km)
+        return found
+
+    def of_type(self, wanted: EarthquakeFilter) -> NDArray[np.bool_]:
+        return np.isin(self.type, wanted.eventtypes)
+
+    def of_magnitude_type(self, wanted: EarthquakeFilter) -> NDArray[np.bool_]:
+        return np.isin(self.magnitude_type, [searched(wanted.magnitudetype or "")])
+
+    def of_agency(self, wanted: EarthquakeFilter) -> NDArray[np.bool_]:
+        return np.isin(self.agency, [searched(wanted.contributor or "")])
+
+    def of_all(self, wanted: EarthquakeFilter) -> NDArray[np.bool_]:
+        """Which match, but for their sources."""
+        found = self.of_time(wanted) & self.of_magnitude(wanted) & self.of_place(wanted)
+        found &= _within(self.depth_km, wanted.mindepth_km, wanted.maxdepth_km)
+        if wanted.mode is not None:
+            found &= self.mode == wanted.mode
+        if wanted.includedeleted is not True:
+            found &= self.deleted == (wanted.includedeleted == "only")
+        if wanted.eventtype is not None:
+            found &= self.of_type(wanted)
+        if wanted.magnitudetype is not None:
+            found &= self.of_magnitude_type(wanted)
+        if wanted.contributor is not None:
+            found &= self.of_agency(wanted)
+        return found
+
+
+def _within(values: NDArray[np.float64], least: float | None, most: float | None) -> NDArray[np.bool_]:
+    found = np.ones(values.shape, np.bool_)
+    if least is not None:
+        found &= values >= least
+    if most is not None:
+        found &= values <= most
+    return found
+
+
+_samples: Final[WeakKeyDictionary[Engine, Sample]] = WeakKeyDictionary()
+
+
+def sample_of(connection: Connection) -> Sample | None:
+    """A sample of what is stored, made anew when it has grown; None: there are so few that none is needed."""
+    total = connection.execute(select(feed.c.last_earthquake)).scalar_one()
+    if total < FEW_ROWS:
+        return None
+    held = _samples.get(connection.engine)
+    if (
+        held is not None
+        and held.total <= total < held.total * MAX_GROWTH
+        and time.monotonic() - held.made_s < MAX_AGE_S
+    ):
+        return held
+    q = earthquakes.c
+    some = [1 + number * total // SAMPLE for number in range(SAMPLE)] if total > SAMPLE else range(1, total + 1)
+    # what was merged away is in it too: it changes little, and is rare
+    rows = connection.execute(
+        select(q.timestamp_ms, q.magnitude, q.depth_km, q.latitude, q.longitude)
+        .add_columns(q.mode, q.type, q.magnitude_type, q.agency, q.deleted)
+        .where(dialect_of(connection).among(q.earthquake, some))
+    ).all()
+    if not rows:
+        return None
+    sample = _samples[connection.engine] = Sample(rows, total)
+    return sample
+
+
+def route_of(
+    connection: Connection,
+    wanted: EarthquakeFilter,
+    orderby: Orderby | None,
+    wants: int | None,
+    *,
+    named: bool = False,
+    also: bool = False,
+) -> Route:
+    """The shortest way to the first `wants` in that order; None: to all.
+
+    `named`: of some ids alone; `also`: more is asked than the filter says.
+    """
+    cells = ranges_of(wanted)
+    changed, after_seq = None, None
+    if wanted.updatedafter_ms is not None:
+        after_seq = read_last_before(connection, wanted.updatedafter_ms + 1)
+        changed = connection.execute(select(feed.c.last_seq)).scalar_one() - after_seq
+    few = changed is not None and changed <= MAX_FEW
+    if named:
+        return Route("few", after_seq)
+    sample = sample_of(connection)
+    if sample is None:
+        return Route("few" if few else "time", after_seq)
+    looked_at = _looked_at(sample, wanted, cells)
+    if few and changed is not None:
+        looked_at["few"] = float(changed)
+    whole = not also and _is_in_indexes(wanted)
+    costs = {way: rows * _cost_of_row(way, wanted, whole=whole) for way, rows in looked_at.items()}
+    if cells is not None:
+        costs["place"] += _COST_OF_RANGE * len(cells.low)
+    if wants is not None and orderby is not None:
+        part = min(1.0, wants / sample.rows(sample.of_all(wanted)))
+        for way in costs:
+            costs[way] *= part if orderby in _ALONG.get(way, ()) else 1.0
+    way = shortest(costs)
+    if way == "place" and cells is not None:
+        return Route(way, after_seq, dialect_of(connection).ranges(cells))
+    return Route(way, after_seq)
+
+
+def shortest(costs: dict[Way, float]) -> Way:
+    """The way that costs least."""
+    return min(costs, key=lambda way: costs[way])
+
+
+_WHOLE: Final[frozenset[Way]] = frozenset({"magnitude", "place"})
+
+
+def _cost_of_row(way: Way, wanted: EarthquakeFilter, *, whole: bool) -> float:
+    cost = _COST_IN_INDEX if whole and way in _WHOLE else _COST_OF_ROW.get(way, _COST_ELSEWHERE)
+    return cost if wanted.latitude is None or way == "place" else cost + _COST_OF_DISTANCE
+
+
+def _is_in_indexes(wanted: EarthquakeFilter) -> bool:
+    """Whether the indexes along places and magnitudes hold all that it asks."""
+    said = (wanted.eventtype, wanted.magnitudetype, wanted.contributor, wanted.source, wanted.updatedafter_ms)
+    return all(one is None for one in said)
+
+
+_BY_TIME: Final[frozenset[Orderby]] = frozenset({"time", "time-asc"})
+_ALONG: Final[dict[Way, frozenset[Orderby]]] = {
+    "time": _BY_TIME,
+    "magnitude_type": _BY_TIME,
+    "agency": _BY_TIME,
+    "magnitude": frozenset({"magnitude", "magnitude-asc"}),
+}
+"""The orders in which the first that match along a way are the first that are wanted."""
+
+
+def _looked_at(sample: Sample, wanted: EarthquakeFilter, cells: Ranges | None) -> dict[Way, float]:
+    """Along each way that there is, how many rows lie within its bounds."""
+    of_time = sample.of_time(wanted)
+    found: dict[Way, float] = {
+        "time": sample.rows(of_time),
+        "magnitude": sample.rows(sample.of_magnitude(wanted)),
+    }
+    if cells is not None:
+        found["place"] = sample.rows(sample.of_place(wanted))
+    if wanted.eventtype is not None and ORDINARY_TYPE not in wanted.eventtypes:
+        found["type"] = sample.rows(sample.of_type(wanted) & of_time)
+    if wanted.magnitudetype is not None:
+        found["magnitude_type"] = sample.rows(sample.of_magnitude_type(wanted) & of_time)
+    if wanted.contributor is not None:
+        found["agency"] = sample.rows(sample.of_agency(wanted) & of_time)
+    return found
+
+
+def found_in_order(
+    connection: Connection,
+    wanted: EarthquakeFilter,
+    orderby: Orderby,
+    *,
+    limit: int | None,
+    offset: int = 0,
+    ids: Sequence[str] | None = None,
+    also: Sequence[ColumnElement[bool]] = (),
+) -> Select[tuple[int, int, int, float | None]]:
+    """The rows (`seq`, `earthquake`, `timestamp_ms`, `magnitude`) of what matches, `also` these, in that order."""
+    wants = None if limit is None else limit + offset
+    route = route_of(connection, wanted, orderby, wants, named=ids is not None, also=bool(also))
+    along = orderby in _ALONG.get(route.way, ())
+    dialect_of(connection).keep_to_indexes(connection, in_order=along)
+    q = earthquakes.c
+    where = [*conditions(connection, wanted, route), *also]
+    if ids is not None:
+        where.append(q.id.in_(ids))
+    rows = _rows(connection, route, (q.earthquake, q.timestamp_ms, q.magnitude), where)
+    if along and orderby == "magnitude-asc" and wants is not None:
+        rows = _smallest(connection, rows, wants)
+    elif wants is not None:
+        rows = rows.order_by(*order_of(rows.selected_columns, orderby, hide=not along)).limit(wants)
+    first = rows.subquery()
+    seq = select(q.seq).where(q.earthquake == first.c.earthquake).scalar_subquery()
+    found = select(seq.label("seq"), first.c.earthquake, first.c.timestamp_ms, first.c.magnitude)
+    return found.order_by(*order_of(first.c, orderby)).limit(limit).offset(offset)
+
+
+def _rows(
+    connection: Connection, route: Route, columns: Sequence[ColumnElement[Any]], where: Sequence[ColumnElement[bool]]
+) -> Select[Any]:
+    if route.ranges is None:
+        return select(*columns).select_from(earthquakes).where(*where)
+    return dialect_of(connection).of_ranges(route.ranges, columns, where)
+
+
+def _smallest(connection: Connection, rows: Select[Any], wants: int) -> Select[Any]:
+    """The first by magnitude, the newest of equal ones first: the index has these the other way round."""
+    q = earthquakes.c
+    largest = connection.execute(
+        rows.with_only_columns(q.magnitude)
+        .where(q.magnitude.is_not(None))
+        .order_by(q.magnitude.nulls_first(), q.timestamp_ms, q.earthquake)  # as the index has it, backwards
+        .limit(1)
+        .offset(wants - 1)
+    ).scalar_one_or_none()
+    below, equal = (
+        (q.magnitude.is_not(None), q.magnitude.is_(None))
+        if largest is None
+        else (q.magnitude < largest, q.magnitude == largest)
+    )
+    newest = rows.where(equal).order_by(*order_of(q, "magnitude")).limit(wants).subquery()
+    return select(union_all(rows.where(below), select(newest)).subquery())
+
+
+def found_number(
+    connection: Connection,
+    wanted: EarthquakeFilter,
+    *,
+    ids: Sequence[str] | None = None,
+    also: Sequence[ColumnElement[bool]] = (),
+) -> int:
+    """How many match, and also match these."""
+    route = route_of(connection, wanted, None, None, named=ids is not None, also=bool(also))
+    dialect_of(connection).keep_to_indexes(connection, in_order=False)
+    where = [*conditions(connection, wanted, route), *also]
+    if ids is not None:
+        where.append(earthquakes.c.id.in_(ids))
+    rows = _rows(connection, route, (earthquakes.c.earthquake,), where).subquery()
+    return connection.execute(select(func.count()).select_from(rows)).scalar_one()
+
+
+def conditions(
+    connection: Connection, wanted: EarthquakeFilter, route: Route | None = None, *, merged: bool = False
+) -> list[ColumnElement[bool]]:
+    """What SQL asks of an earthquake's row; `merged`: of one that was merged away too.
+
+    Without a route the database's planner sees all of it.
+    """
+    c = earthquakes.c
+    seen: dict[str, ColumnElement[Any]] = {column.name: column for column in c}
+    if route is not None:
+        seen |= {name: hidden(column) for name, column in seen.items() if name not in _OPEN[route.way]}
+    bounds = (
+        (seen["timestamp_ms"], wanted.starttime_ms, wanted.endtime_ms),
+        (seen["magnitude"], wanted.minmagnitude, wanted.maxmagnitude),
+        (seen["latitude"], wanted.minlatitude, wanted.maxlatitude),
+        (seen["depth_km"], wanted.mindepth_km, wanted.maxdepth_km),
+    )
+    found = [column >= least for column, least, _ in bounds if least is not None]
+    found += [column <= most for column, _, most in bounds if most is not None]
+    west, east, longitude = wanted.minlongitude, wanted.maxlongitude, seen["longitude"]
+    sides = [longitude >= west] if west is not None else []
+    sides += [longitude <= east] if east is not None else []
+    if west is not None and east is not None and west > east:
+        found.append(or_(*sides))
+    else:
+        found += sides
+    if wanted.mode is not None:
+        found.append(c.mode == wanted.mode)
+    if not wanted.includedeleted:
+        found.append(c.deleted.is_(False))
+    if wanted.includedeleted == "only":
+        found.append(c.deleted.is_(True))
+    if not merged:
+        found.append(c.merged_into.is_(None))
+    found += _of_words(wanted, seen, route)
+    found += _of_reports(connection, wanted, route)
+    return found + _within_radii(connection, wanted, route)
+
+
+def hidden(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The same value, for which no planner takes an index."""
+    if column.type.python_type is str:
+        return column + ""
+    if column.type.python_type in (int, float):
+        return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
+    return column
+
+
+def order_of(c: ColumnCollection[str, Any], orderby: Orderby, *, hide: bool = False) -> tuple[ColumnElement[Any], ...]:
+    """By what rows with these columns are sorted; `hide`: no index has them so."""
+    time_ms, magnitude = (hidden(c.timestamp_ms), hidden(c.magnitude)) if hide else (c.timestamp_ms, c.magnitude)
+    if orderby == "time-asc":
+        return time_ms, c.earthquake
+    newest = time_ms.desc(), c.earthquake.desc()
+    if orderby == "time":
+        return newest
+    return (magnitude.desc() if orderby == "magnitude" else magnitude).nulls_last(), *newest
+
+
+def _of_words(
+    wanted: EarthquakeFilter, seen: dict[str, ColumnElement[Any]], route: Route | None
+) -> list[ColumnElement[bool]]:
+    """The bounds on type, kind of magnitude and agency, as `documents.found_by` writes them."""
+    found: list[ColumnElement[bool]] = []
+    if wanted.magnitudetype is not None:
+        found.append(seen["magnitude_type"] == searched(wanted.magnitudetype))
+    if wanted.eventtype is not None:
+        found.append(seen["type"].in_([searched(plain_type(kind)) for kind in wanted.eventtypes]))
+        if route is not None and route.way == "type":
+            found.append(UNORDINARY)
+    if wanted.contributor is not None:
+        found.append(seen["agency"] == searched(wanted.contributor))
+    return found
+
+
+UNORDINARY: Final[ColumnElement[bool]] = earthquakes.c.type != ORDINARY_TYPE
+
+
+def _of_reports(connection: Connection, wanted: EarthquakeFilter, route: Route | None) -> list[ColumnElement[bool]]:
+    """The bounds on who reported it, and when that was said."""
+    q, r = earthquakes.c, reports.c
+    found: list[ColumnElement[bool]] = []
+    if wanted.updatedafter_ms is not None:
+        after_seq = route.after_seq if route is not None else None
+        if after_seq is None:
+            after_seq = read_last_before(connection, wanted.updatedafter_ms + 1)
+        found.append(q.seq > after_seq)
+        if route is not None and route.way == "few":
+            found.append(q.earthquake.in_(select(changes.c.earthquake).where(changes.c.seq > after_seq)))
+    if wanted.source is not None:
+        said = select(r.report).where(r.earthquake == q.earthquake, r.source == wanted.source)
+        found.append(said.correlate(earthquakes).exists())
+    return found
+
+
+def _within_radii(connection: Connection, wanted: EarthquakeFilter, route: Route | None) -> list[ColumnElement[bool]]:
+    """The bounds on the distance from a point, as `geodesy.distance_km` has it; where a cell is sure, none."""
+    latitude, longitude = wanted.latitude, wanted.longitude
+    least, most = wanted.minradius_km, wanted.maxradius_km
+    if latitude is None or longitude is None or (least is None and most is None):
+        return []
+    distance = dialect_of(connection).distance_km(connection, latitude, longitude)
+    near = [distance >= least] if least is not None else []
+    if most is not None:
+        near.append(distance <= most)
+    if route is not None and route.ranges is not None:
+        return [or_(route.ranges.c.sure == 1, and_(*near))]
+    if most is None:
+        return near
+    reach, hidden_latitude = most / KM_PER_DEGREE + 1e-6, hidden(earthquakes.c.latitude)  # cheap, and tells most of it
+    return [hidden_latitude >= latitude - reach, hidden_latitude <= latitude + reach, *near]
+
+
+def read_last_before(connection: Connection, at_ms: int) -> int:
+    """The last change made before that time: a binary search, for numbers are whole and clocks all but in order."""
+    low, high = 0, connection.execute(select(feed.c.last_seq)).scalar_one()
+    while low < high:
+        middle = (low + high + 1) // 2
+        made_ms = connection.execute(select(changes.c.at_ms).where(changes.c.seq == middle)).scalar_one()
+        low, high = (middle, high) if made_ms < at_ms else (low, middle - 1)
+    return int(low)
