@@ -481,6 +481,18 @@ class ConsumerSettings(Settings):
         "the proxy's address.",
     )
 
+    embed_origins: str = Field(
+        "",
+        description="Origins of web pages that may show `/embed` in a frame: `https://news.example.org`, "
+        "`https://*.example.org`, or `*` for all. Empty: none.",
+    )
+    service_url: str = Field(
+        "",
+        pattern=r"^$|^https?://[^\s;,'\"?#]+$",
+        description="Where the readers' browsers reach earthquake-service, so that the page can start and stop the "
+        "stream: `https://quakes.example.org/service`. The page's origin must be one of `CONTROL_ORIGINS` there. "
+        "Empty: the page has no such buttons. `quakestream up` sets it.",
+    )
     cap_sender: str = Field(
         "quakestream@localhost",
         pattern=r"^[^\s,<&]+$",
@@ -509,6 +521,21 @@ class ConsumerSettings(Settings):
         False,
         description="Whether messages may go to this machine and its own network. Subscribers choose the addresses.",
     )
+
+    @field_validator("embed_origins")
+    @classmethod
+    def _may_embed(cls, value: str) -> str:
+        for origin in listed(value):
+            if origin != "*":
+                origin_of(origin.replace("://*.", "://any.", 1))
+        return value
+
+    @field_validator("service_url")
+    @classmethod
+    def _has_an_origin(cls, value: str) -> str:
+        if value:
+            origin_of("/".join(value.split("/")[:3]))
+        return value.rstrip("/")
 
     @field_validator("log_events", mode="before")
     @classmethod

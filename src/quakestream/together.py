@@ -57,6 +57,9 @@ def up(
         port=consumer_port,
         **shared,
     )
+    if service_port and not consumer_settings.service_url:
+        service_url = f"{service_settings.scheme}://localhost:{service_port}"
+        consumer_settings = consumer_settings.model_copy(update={"service_url": service_url})
     pointer = Pointer(sys.stdout) if on_terminal else None
     form = consumer_settings.log_events or "auto"
     printer = None if form == "false" else EventPrinter(sys.stdout, form, aside=True, pointer=pointer)

@@ -8,11 +8,13 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from quakestream import addresses
 from quakestream.api.alerting import bodies
 from quakestream.api.alerting.drills import Drills
 from quakestream.api.alerting.routes import alerts_router
 from quakestream.api.app import consumer_app
 from quakestream.api.earthquakes import earthquakes_router
+from quakestream.api.embed import embed_router
 from quakestream.api.exposure import exposure_router
 from quakestream.api.fdsn import fdsn_router
 from quakestream.api.feeds import feeds_router
@@ -61,7 +63,18 @@ class Consumer(PushServer):
             fdsn_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender),
             usgs_feeds_router(catalog, lambda: self._now_ms, public_url=settings.public_url),
             places_router(),
-            dashboard_router(),
+            embed_router(
+                catalog,
+                lambda: self._now_ms,
+                public_url=settings.public_url,
+                origins=addresses.listed(settings.embed_origins),
+            ),
+            dashboard_router(
+                catalog=catalog,
+                public_url=settings.public_url,
+                service_url=settings.service_url,
+                embed_origins=addresses.listed(settings.embed_origins),
+            ),
         ]
         rules, proxies = Rules.of(settings), Proxies.of(settings)
         return consumer_app(catalog, dict, lambda: True, routers, bodies.PATHS, rules, proxies)

@@ -104,6 +104,10 @@ UNDESCRIBED: Final = {
     CONSUMER: {
         ("GET", "/"): "open",
         ("GET", "/docs"): "open",
+        ("GET", "/embed"): "open",
+        ("GET", "/embed/map.png"): "open",
+        ("GET", "/handbook"): "open",
+        ("GET", "/manifest.webmanifest"): "open",
         ("GET", "/alerts/confirm/x"): "open",
         ("POST", "/alerts/confirm/x"): "open",
         ("POST", "/alerts/unsubscribe/x"): "open",

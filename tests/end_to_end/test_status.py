@@ -26,7 +26,10 @@ def test_the_consumer_tells_how_the_sources_are(site: Site) -> None:
     eventually(lambda: consumer.get("/api/v1/status").json()["eventsPerSecond"] > 0)
     status = consumer.get("/api/v1/status").json()
     assert status["seq"] >= status["earthquakes"] > 0
-    assert status["consumer"]["log"]["reachable"]
+    told_of_itself = status["consumer"]
+    assert told_of_itself["log"]["reachable"]
+    assert told_of_itself["deadLetters"] == 0
+    assert 0 < told_of_itself["disk"]["freeBytes"] < told_of_itself["disk"]["totalBytes"]
     service.post("/earthquake-events/stop")
     eventually(lambda: the_source(consumer).get("state") == "stopped")
 

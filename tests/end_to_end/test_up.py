@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.end_to_end.programs import BIN, Program, Site, every_earthquake, last_seq
@@ -83,7 +84,9 @@ def test_its_terminal_says_where_to_look_and_the_past_in_one_line(site: Site, tm
     with terminal() as (master, slave):
         os.set_blocking(master, False)
         shown = bytearray()
-        options = ("up", "--demo", "--open", "-p", str(port), "--service-port", "0", "--data-dir", str(site.data_dir))
+        service = free_port()
+        ports = ("-p", str(port), "--service-port", str(service))
+        options = ("up", "--demo", "--open", *ports, "--data-dir", str(site.data_dir))
         program = site.start("quakestream", *options, stdout=slave, BROWSER=f"{browser} %s")
 
         def lines() -> list[str]:
@@ -102,6 +105,8 @@ def test_its_terminal_says_where_to_look_and_the_past_in_one_line(site: Site, tm
         assert len(past()) <= 3, "one, where the machine is not as slow as under many tests"
         assert len(shown.splitlines()) < 24
         eventually(lambda: (tmp_path / "opened").exists() and (tmp_path / "opened").read_text().strip() == page)
+        told = httpx.get(page, trust_env=False).text
+        assert f'<meta name="service-url" content="http://localhost:{service}">' in told, "there it starts and stops it"
         assert program.terminate() == 0
 
 

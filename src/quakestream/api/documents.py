@@ -233,6 +233,46 @@ class SourceState(Document):
     seen_at: int | None = None
 
 
+class LogState(Document):
+    """The event log, as the consumer sees it."""
+
+    kind: str
+    reachable: bool
+
+
+class FollowerState(Document):
+    """What follows the change feed."""
+
+    active: bool = Field(description="false: another instance does it, or it is about to.")
+    seq: int | None = Field(None, description="The last change that it has dealt with.")
+    error: str | None = None
+    subscriptions: int | None = Field(None, description="Of alerts: how many.")
+    unreadable: int | None = Field(None, description="Of alerts: subscriptions that can't be read.")
+
+
+class DiskState(Document):
+    """The disk of `DATA_DIR`."""
+
+    free_bytes: int
+    total_bytes: int
+
+
+class ConsumerState(Document):
+    """What earthquake-consumer says of itself."""
+
+    log: LogState | None = None
+    partitions: list[int] | None = Field(None, description="Those that this instance reads.")
+    lag: dict[str, int] | None = Field(None, description="By partition, records that are not stored yet.")
+    stopped: dict[str, str] | None = Field(None, description="By partition that waits for a person, why.")
+    catalog_error: str | None = None
+    log_error: str | None = None
+    consumed: int | None = Field(None, description="Events read since it started.")
+    dead_letters: int | None = Field(None, description="What could not be read, since it started.")
+    republisher: FollowerState | None = None
+    alerts: FollowerState | None = None
+    disk: DiskState | None = None
+
+
 class StreamStatus(Document):
     """How the stream is."""
 
@@ -242,3 +282,4 @@ class StreamStatus(Document):
     earthquakes: int
     events_per_second: float
     sources: list[SourceState]
+    consumer: ConsumerState

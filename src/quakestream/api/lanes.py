@@ -40,9 +40,9 @@ SIZES: Final = {"dear": Size(2, 30), "list": Size(4, 100), "one": Size(6, 400)}
 """Together with snapshots no more than `visits.CONNECTIONS` at once."""
 _DEAR: Final = re.compile(
     r"/api/v1/(exceedances|exposure|scenario|earthquakes/count|earthquakes/.+/(map\.png|exposure))"
-    r"|/feeds/(?!cap/).*|/fdsnws/event/1/(query|count)"
+    r"|/feeds/(?!cap/).*|/embed/map\.png|/fdsnws/event/1/(query|count)"
 )
-_LIST: Final = re.compile(r"/api/v1/earthquakes/?")
+_LIST: Final = re.compile(r"/api/v1/earthquakes/?|/embed")
 _ONE: Final = re.compile(
     r"/api/v1/(status|travel-times|places|earthquakes/(?!stream$|ws$).+)|/feeds/cap/.*|/fdsnws/event/1/(catalogs|contributors)"
     r"|/earthquakes/feed/v1\.0/detail/.*"

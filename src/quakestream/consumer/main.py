@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import shutil
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from quakestream import program
+from quakestream import addresses, program
 from quakestream.api.alerting import bodies
 from quakestream.api.alerting.drills import Drills
 from quakestream.api.app import consumer_app
 from quakestream.api.earthquakes import earthquakes_router
+from quakestream.api.embed import embed_router
 from quakestream.api.exposure import exposure_router
 from quakestream.api.fdsn import fdsn_router
 from quakestream.api.feeds import feeds_router
@@ -154,6 +156,7 @@ async def _serve(
                 "republisher": republisher.state() if settings.republish else None,
                 "alerts": None if alerts is None else alerts.state(),
                 "clock": clocks.trouble,
+                "disk": _disk(settings),
             }
 
         def healthy() -> bool:
@@ -174,7 +177,17 @@ async def _serve(
             fdsn_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender),
             usgs_feeds_router(catalog, now_ms, public_url=settings.public_url),
             places_router(),
-            dashboard_router(settings.basemap_style, settings.basemap_origins.split(",")),
+            embed_router(
+                catalog, now_ms, public_url=settings.public_url, origins=addresses.listed(settings.embed_origins)
+            ),
+            dashboard_router(
+                settings.basemap_style,
+                settings.basemap_origins.split(","),
+                catalog=catalog,
+                public_url=settings.public_url,
+                service_url=settings.service_url,
+                embed_origins=addresses.listed(settings.embed_origins),
+            ),
         )
         rules = Rules.of(settings)
         rules.warn({"ALERTS_TOKEN": ("subscribe over HTTP", settings.alerts_token.get_secret_value())})
@@ -214,6 +227,15 @@ async def _serve(
 def _fail(future: asyncio.Future[None], error: BaseException) -> None:
     if not future.done():
         future.set_exception(error if isinstance(error, Exception) else Fatal(f"the pipeline failed: {error!r}"))
+
+
+def _disk(settings: ConsumerSettings) -> dict[str, int] | None:
+    """How much room there is where everything is kept; None: that can't be told."""
+    try:
+        usage = shutil.disk_usage(settings.data_dir)
+    except OSError:
+        return None
+    return {"freeBytes": usage.free, "totalBytes": usage.total}
 
 
 def _instance_id(settings: ConsumerSettings, catalog: SqlCatalog) -> str:

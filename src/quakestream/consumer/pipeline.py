@@ -112,6 +112,8 @@ class Pipeline:
         self._log_error: str | None = None
         self.consumed = 0
         """Events read and stored, or known already, since the start."""
+        self.dead_letters = 0
+        """Messages that could not be read and were set aside, since the start."""
 
     def start(self) -> None:
         """Begin to read."""
@@ -134,6 +136,7 @@ class Pipeline:
             "catalogError": self._catalog_error,
             "logError": self._log_trouble(),
             "consumed": self.consumed,
+            "deadLetters": self.dead_letters,
         }
 
     @property
@@ -372,7 +375,9 @@ class Pipeline:
             Retryable: the log gave some back. The others are no longer in `letters`.
         """
         fates = self._delivered(producer.send(letters))
-        telemetry.DEAD_LETTERS.inc(sum(isinstance(fate, int) for fate in fates))
+        sent = sum(isinstance(fate, int) for fate in fates)
+        telemetry.DEAD_LETTERS.inc(sent)
+        self.dead_letters += sent
         back: list[Record] = []
         again: list[Record] = []
         why: Retryable | None = None

@@ -127,7 +127,7 @@ class _Map:
         taken: list[tuple[float, float, float, float]] = []
         for city in sorted(inside, key=lambda city: (-city.population, city.name)):
             ((x, y),) = self._project(np.array([[city.longitude, city.latitude]])).tolist()
-            box = self.pen.textbbox((x + 7 * SMOOTH, y), city.name, font=_font(13), anchor="lm")
+            box = self.pen.textbbox((x + 7 * SMOOTH, y), city.name, font=font(13), anchor="lm")
             room = (x - 8, box[1] - 6, box[2] + 8, box[3] + 6)
             if not self._is_on_the_map(room) or any(_meet(room, other) for other in taken):
                 continue
@@ -165,7 +165,7 @@ class _Map:
         pen = ImageDraw.Draw(veil)
         for x in range(-self.image.height, self.image.width, 28 * SMOOTH):
             pen.line((x, bottom, x + bottom - top, top), fill=90, width=3 * SMOOTH)
-        pen.text(self.centre, DRILL[self.earthquake["mode"]], fill=110, font=_font(96), anchor="mm")
+        pen.text(self.centre, DRILL[self.earthquake["mode"]], fill=110, font=font(96), anchor="mm")
         self.image.paste(INK, (0, 0), veil)
 
     def _words(self) -> None:
@@ -209,7 +209,7 @@ class _Map:
         if len(text) > MAX_LINE:
             text = f"{text[:MAX_LINE]}…"
         room = SMOOTH * (WIDTH - 28)
-        while self.pen.textlength(text, font=_font(size)) > room and len(text) > 1:
+        while self.pen.textlength(text, font=font(size)) > room and len(text) > 1:
             text = text[:-2].rstrip() + "…"
         return text
 
@@ -217,12 +217,13 @@ class _Map:
         self, at: tuple[float, float], text: str, size: int, colour: str, anchor: str = "lm", halo: str | None = None
     ) -> None:
         width = 0 if halo is None else 2 * SMOOTH
-        self.pen.text(at, text, fill=colour, font=_font(size), anchor=anchor, stroke_width=width, stroke_fill=halo)
+        self.pen.text(at, text, fill=colour, font=font(size), anchor=anchor, stroke_width=width, stroke_fill=halo)
 
 
 def _meet(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """For letters of so many px in the picture that comes out."""
     return ImageFont.load_default(size * SMOOTH)
