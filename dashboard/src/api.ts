@@ -77,6 +77,9 @@ export const askShaking = (id: string, { latitude, longitude }: Point, signal?: 
 export const askExposure = (id: string, signal: AbortSignal): Promise<Exposure> =>
   ask(`earthquakes/${encodeURIComponent(id)}/exposure`, {}, signal);
 
+/** Of a made-up earthquake: nothing is stored. */
+export const askScenario = (parameters: Record<string, number>): Promise<Exposure> => ask("scenario", parameters);
+
 /** What to load: FDSN's parameters. */
 export type Scope = Record<string, string | number>;
 

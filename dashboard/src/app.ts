@@ -18,6 +18,7 @@ import type { Look, MapView, WaveFront } from "./map/map.ts";
 import { type Ink, lookOf, Scene } from "./map/scene.ts";
 import { darkMedia, lowMedia, motionMedia } from "./media.ts";
 import { isArrival, isPlayed, newsOf } from "./news.ts";
+import { Past } from "./past.ts";
 import type { Point, Position } from "./sphere.ts";
 import { type Preferences, readPreferences, readState, type State, writeQuery } from "./state.ts";
 import { keepPlace, keepPreferences, keptPlace, keptPreferences } from "./storage.ts";
@@ -60,6 +61,18 @@ export class App {
       turned: () => this.#turned(),
     },
     openLine(new URL("api/v1/earthquakes/stream", document.baseURI).href),
+  );
+  /** Where the page shows the catalogue as it was: then nothing is live. */
+  readonly past = new Past(
+    (list, cut) => {
+      this.live.stand(cut);
+      this.#part(list, true);
+      this.#whole(new Set(list.map(({ id }) => id)), Number.POSITIVE_INFINITY);
+    },
+    () => {
+      this.#isReady();
+      this.invalidate();
+    },
   );
   /** Something was just opened, and this earthquake left for it: where the focus goes, see focus.ts. */
   arrival: { left: string | null } | null = null;
@@ -116,6 +129,7 @@ export class App {
     addEventListener("popstate", () => {
       const before = this.state;
       this.state = readState(new URLSearchParams(location.search));
+      if (before.asof !== this.state.asof) location.reload();
       this.#arrive(before);
       this.#follow();
       this.invalidate();
@@ -133,9 +147,14 @@ export class App {
     this.invalidate();
   }
 
-  /** The moment that the page shows: the server's clock, or where the replay stands. */
+  /** The moment that the page shows: the server's clock, where the replay stands, or as of when the catalogue is. */
   now(): number {
-    return this.state.replay ?? this.realNow();
+    return this.state.replay ?? this.#shownNow;
+  }
+
+  /** From when a period reaches back. */
+  get #shownNow(): number {
+    return this.state.asof ?? this.realNow();
   }
 
   realNow(): number {
@@ -148,7 +167,7 @@ export class App {
   }
 
   get window(): Window {
-    return windowOf(this.state, this.realNow());
+    return windowOf(this.state, this.#shownNow);
   }
 
   get map(): MapView | null {
@@ -263,8 +282,12 @@ export class App {
   }
 
   #write(state: State, push: boolean): void {
+    const address = location.pathname + writeQuery(state, this.preferences, this.defaults);
+    if (state.asof !== this.state.asof) {
+      location.assign(address); // what was and what is never stand on one page: it begins anew
+      return;
+    }
     this.state = state;
-    const address = location.pathname + writeQuery(this.state, this.preferences, this.defaults);
     if (push) history.pushState(null, "", address);
     else history.replaceState(null, "", address);
     this.#follow();
@@ -285,7 +308,9 @@ export class App {
   }
 
   #follow(): void {
-    this.live.follow(scopeOf(this.state, this.realNow()));
+    const scope = scopeOf(this.state, this.#shownNow);
+    if (this.state.asof === null) this.live.follow(scope);
+    else this.past.read(scope);
   }
 
   // What the server says.
@@ -394,7 +419,7 @@ export class App {
     const { state, place, theme, map } = this;
     this.inspector.look(state.id, this.catalogue.get(state.id ?? "")?.seq ?? 0, place);
     this.#scene.turn(this.selected);
-    const filtered = this.listing.look({ state, nowMs: this.realNow(), place, theme, map });
+    const filtered = this.listing.look({ state, nowMs: this.#shownNow, place, theme, map });
     if (filtered) this.#showSoon();
     if (performance.now() - this.#frontsAtMs > FRONTS_EVERY_MS || !state.waves) {
       this.#frontsAtMs = performance.now();

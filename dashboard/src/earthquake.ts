@@ -16,13 +16,14 @@ export type Mode = Earthquake["mode"];
 
 export const isDrill = (event: { mode: Mode }): boolean => event.mode !== "actual";
 
-/** What is not real, by how it is named to readers. */
-export type Drill = "exercise" | "test" | "recorded";
+/** What is not real: an exercise, be it recorded or made up, or a test. */
+export type Drill = Exclude<Mode, "actual">;
 
-export function drillOf(event: { mode: Mode; recordedTimestamp?: number | null }): Drill | null {
-  if (event.mode === "actual") return null;
-  return event.mode === "exercise" && typeof event.recordedTimestamp === "number" ? "recorded" : event.mode;
-}
+export const drillOf = ({ mode }: { mode: Mode }): Drill | null => (mode === "actual" ? null : mode);
+
+/** Whether it is a recording that is played again, as an exercise. */
+export const isRecording = (event: { mode: Mode; recordedTimestamp?: number | null }): boolean =>
+  event.mode === "exercise" && typeof event.recordedTimestamp === "number";
 
 /** Its name for people: the source's words, else the region, else nothing. */
 export const placeOf = (event: { place?: string | null; region?: string | null }): string | null =>

@@ -28,12 +28,16 @@ export function windowOf(state: Pick<State, "period" | "starttime" | "endtime">,
 }
 
 /** What has to be loaded for it: the bounds that the server can set, in FDSN's words. */
-export function scopeOf(state: Pick<State, "period" | "starttime" | "endtime" | "minmagnitude">, nowMs: number): Scope {
+export function scopeOf(
+  state: Pick<State, "period" | "starttime" | "endtime" | "minmagnitude" | "asof">,
+  nowMs: number,
+): Scope {
   const { startMs, endMs } = windowOf(state, nowMs);
   const scope: Scope = {};
   if (Number.isFinite(startMs)) scope["starttime"] = Math.round(startMs);
   if (Number.isFinite(endMs)) scope["endtime"] = Math.round(endMs);
   if (state.minmagnitude !== null) scope["minmagnitude"] = state.minmagnitude;
+  if (state.asof !== null) scope["asof"] = new Date(state.asof).toISOString();
   return scope;
 }
 

@@ -100,6 +100,13 @@ export class Live {
     return state === "resuming" && since !== null && Date.now() - since > STALE_AFTER_MS ? since : null;
   }
 
+  /** A list of another moment is shown, and nothing follows it. */
+  stand(cut: boolean): void {
+    this.loaded = true;
+    this.loading = null;
+    this.cut = cut;
+  }
+
   /** Try again at once: the network came back. */
   hurry(): void {
     this.#wake?.();

@@ -1,6 +1,6 @@
 // What of a change is worth saying to those who don't look. Pure.
 
-import { type Change, drillOf, type Earthquake } from "./earthquake.ts";
+import { type Change, type Earthquake, isRecording } from "./earthquake.ts";
 
 /** How an earthquake stood when the reader last heard of it, and how it stands; null: there was none, there is none. */
 export interface News {
@@ -39,4 +39,4 @@ export const isArrival = ({ was, now }: News, magnitude: number): boolean =>
 
 /** Whether a recording that is being played has come to this earthquake: nothing to say, but something to see. */
 export const isPlayed = ({ type, earthquake, imported }: Change, nowMs: number): boolean =>
-  type === "created" && !imported && drillOf(earthquake) === "recorded" && nowMs - earthquake.timestamp < PLAYED_MS;
+  type === "created" && !imported && isRecording(earthquake) && nowMs - earthquake.timestamp < PLAYED_MS;

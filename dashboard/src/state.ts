@@ -1,6 +1,6 @@
 // What the page shows, as the address says it: reading the URL and writing it. Pure.
 
-export const VIEWS = ["map", "list", "charts", "status", "alerts"] as const;
+export const VIEWS = ["map", "list", "charts", "status", "alerts", "replay"] as const;
 export const SORTS = ["newest", "largest", "nearest"] as const;
 export const PERIODS = ["hour", "day", "week", "month", "all"] as const;
 export const COLOURS = ["age", "depth"] as const;
@@ -51,6 +51,10 @@ export interface State {
   clusters: (typeof CLUSTERS)[number];
   /** Where the replay of the window starttime…endtime stands, ms; null: no replay. */
   replay: number | null;
+  /** How many seconds of the past a second shows; null: the whole window in a minute. */
+  speed: number | null;
+  /** The catalogue as it was at this moment, ms; null: as it is, live. */
+  asof: number | null;
 }
 
 /** What somebody likes; kept in the browser as well, so that a plain address opens the same way. */
@@ -86,6 +90,8 @@ export const INITIAL: State = {
   waves: true,
   clusters: "auto",
   replay: null,
+  speed: null,
+  asof: null,
 };
 
 /** How one field stands in the URL. `read` gives undefined for what makes no sense: the default then stays. */
@@ -166,6 +172,8 @@ const STATE_CODECS: { [K in keyof State]: Codec<State[K]> } = {
   waves: flag,
   clusters: oneOf(...CLUSTERS),
   replay: orNull(time),
+  speed: orNull(number(1, 1_000_000)),
+  asof: orNull(time),
 };
 
 const PREFERENCE_CODECS: { [K in keyof Preferences]: Codec<Preferences[K]> } = {

@@ -40,6 +40,8 @@ test("everything survives the way to the address and back", () => {
     waves: false,
     clusters: "off",
     replay: 1_500_000_050_000,
+    speed: 3600,
+    asof: 1_500_000_200_000,
   };
   expect(read(write(state))).toEqual(state);
   const liked: Preferences = {
@@ -74,6 +76,8 @@ test.each([
   ["id=../../x"],
   ["plates=maybe"],
   ["replay=1000"],
+  ["speed=-1"],
+  ["asof=then"],
   ["mode=__proto__"],
 ])("%s makes no sense, and is left out", (query) => {
   expect(read(query)).toEqual(INITIAL);

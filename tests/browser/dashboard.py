@@ -25,11 +25,15 @@ REFUSED: Final = re.compile(
 
 
 class System:
-    """earthquake-service and earthquake-consumer on one embedded log; the consumer can be killed and comes back."""
+    """earthquake-service and earthquake-consumer on one embedded log; the consumer can be killed and comes back.
+
+    With `CONTROL_ORIGINS` the page knows where the service is.
+    """
 
     def __init__(self, folder: Path, port: int, token: str, **settings: str) -> None:
         self._site = Site(folder, EVENT_LOG="embedded", INGEST_TOKEN=token, LOG_EVENTS="false", **settings)
         self._token = token
+        self._controlled = "CONTROL_ORIGINS" in settings
         self._port = str(port)
         self.url = f"http://localhost:{port}"
         self.service: Program
@@ -38,7 +42,7 @@ class System:
     def __enter__(self) -> Self:
         self._site.__enter__()
         self.service = self._site.service()
-        self.begin()
+        self.begin(**({"SERVICE_URL": self.service.url()} if self._controlled else {}))
         return self
 
     def __exit__(
@@ -90,11 +94,11 @@ class Dashboard:
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
 
-    def open(self, query: str = "", *, ready: bool = True) -> None:
-        """Go to an address; `ready`: wait until it is live and has its map."""
+    def open(self, query: str = "", *, ready: bool = True, badge: str = "Live") -> None:
+        """Go to an address; `ready`: wait until the badge begins so and there is a map."""
         self.page.goto(f"{self.url}/{query}")
         if ready:
-            eventually(lambda: self.badge() == "Live" and self.drawn() is not None, tell=self.badge)
+            eventually(lambda: self.badge().startswith(badge) and self.drawn() is not None, tell=self.badge)
 
     def badge(self) -> str:
         return str(self.page.evaluate("document.querySelector('#connection')?.textContent.trim() ?? ''"))

@@ -5,13 +5,18 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { ref } from "lit-html/directives/ref.js";
 import uPlot, { type AlignedData, type Axis, type Options, type Series } from "uplot";
 import type { App } from "../app.ts";
-import { type Earthquake, isDrill, placeOf } from "../earthquake.ts";
+import { type Drill, drillOf, type Earthquake, isDrill, placeOf } from "../earthquake.ts";
+import { save } from "../handing.ts";
 import { PALETTES } from "../map/map.ts";
+import { csvOf, fileName } from "../share.ts";
 import { KM_PER_MILE, wrapped } from "../sphere.ts";
 import type { State } from "../state.ts";
 import { binWidthMs, cumulativeByMagnitude, gutenbergRichter, ratePerBin } from "../statistics.ts";
 import { counted, text } from "../texts.ts";
+import { saveChart } from "./chartpicture.ts";
 import { filters } from "./filters.ts";
+import { icon } from "./parts.ts";
+import { downloads } from "./share.ts";
 
 interface Chart {
   name: "rate" | "cumulative" | "magnitudes" | "section";
@@ -23,6 +28,8 @@ interface Chart {
   caption: string;
   /** The same as numbers. */
   table: { head: string[]; rows: (string | number)[][] };
+  /** The same for programs: whole, times in UTC, decimal points. */
+  numbers: { head: string[]; rows: (string | number)[][] };
 }
 
 const HEIGHT_PX = 210;
@@ -36,26 +43,51 @@ export function chartsView(app: App): TemplateResult {
   const counts = real.length > 0 ? real : app.listing.listed;
   const left = app.listing.listed.length - counts.length;
   return html`
-    ${filters(app, false)}
+    ${filters(app, false)} ${downloads(app)}
     <div class="scroll page charts" tabindex="-1" id="rows">
       <h1 class="hidden" tabindex="-1">${text("view.charts")}</h1>
       ${left > 0 ? html`<p class="note">${counted("charts.left-out", left)}</p>` : nothing}
       ${
         counts.length === 0
           ? html`<p class="empty">${text(app.live.loaded ? "list.none-match" : "list.loading")}</p>`
-          : charts(app, counts).map((chart) => figure(app, chart))
+          : charts(app, counts).map((chart) => figure(app, chart, drillsOf(counts)))
       }
     </div>
   `;
 }
 
-function figure(app: App, chart: Chart): TemplateResult {
+/** The modes of what is counted, where it is not real. */
+const drillsOf = (counts: readonly Earthquake[]): Drill[] =>
+  [...new Set(counts.map(drillOf))].filter((one) => one !== null);
+
+function figure(app: App, chart: Chart, drills: Drill[]): TemplateResult {
+  const mode = drills[0] ?? "actual";
+  const named = (ending: string): string => fileName(mode, chart.name, app.now(), ending);
+  const csv = (): void => {
+    const { head, rows } = chart.numbers;
+    const marked = mode === "actual" ? rows : rows.map((row) => [...row, mode.toUpperCase()]);
+    const whole = csvOf(mode === "actual" ? head : [...head, "mode"], marked);
+    save(new Blob([whole], { type: "text/csv" }), named("csv"));
+  };
+  const words = {
+    title: text(`charts.${chart.name}`),
+    caption: chart.caption,
+    drill: drills.map((drill) => text(`mode.${drill}`)).join(" · "),
+  };
+  const png = async (): Promise<void> => {
+    const canvas = plots.get(chart.name)?.plot.ctx.canvas;
+    if (canvas) save(await saveChart(canvas, words), named("png"));
+  };
   return html`<figure>
     <figcaption>
       <h2>${text(`charts.${chart.name}`)}</h2>
       <p>${chart.caption}</p>
     </figcaption>
     <div class="plot" role="img" aria-label="${text(`charts.${chart.name}`)}: ${chart.caption}" ${ref((element) => plot(app, chart, element))}></div>
+    <p class="buttons">
+      <button type="button" @click=${() => void png()}>${icon("download")}PNG<span class="hidden"> ${words.title}</span></button>
+      <button type="button" @click=${csv}>${icon("download")}CSV<span class="hidden"> ${words.title}</span></button>
+    </p>
     <details>
       <summary>${text("charts.table")}</summary>
       <div class="wide" tabindex="0" role="group" aria-label=${text("charts.table")}>
@@ -73,6 +105,8 @@ function figure(app: App, chart: Chart): TemplateResult {
     </details>
   </figure>`;
 }
+
+const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** The plots that are on the page, with what they were made from: made anew only when that has changed. */
 const plots = new Map<string, { plot: uPlot; element: Element; look: string; data: AlignedData }>();
@@ -157,6 +191,10 @@ function rate(app: App, list: Earthquake[]): Chart {
         .map((ms, n) => [format.moment(ms), count[n] as number] as (string | number)[])
         .filter(([, n]) => n !== 0),
     },
+    numbers: {
+      head: ["from", "until", "count"],
+      rows: start.map((ms, n) => [iso(ms), iso(ms + width), count[n] ?? 0]),
+    },
   };
 }
 
@@ -200,6 +238,7 @@ function cumulative(app: App, list: Earthquake[]): Chart {
         .filter((_, n) => n % Math.max(1, Math.floor(kept.length / 40)) === 0)
         .map(([s, n]) => [format.moment(s * 1000), n]),
     },
+    numbers: { head: ["time", "count"], rows: times.map((ms, n) => [iso(ms), n + 1]) },
   };
 }
 
@@ -250,6 +289,10 @@ function magnitudes(app: App, list: Earthquake[]): Chart {
     table: {
       head: [text("magnitude"), text("charts.count"), text("charts.at-least")],
       rows: magnitude.map((m, n) => [format.number(m, 1), count[n] as number, atLeast[n] as number]),
+    },
+    numbers: {
+      head: ["magnitude", "count", "count_this_or_larger"],
+      rows: magnitude.map((m, n) => [m.toFixed(1), count[n] as number, atLeast[n] as number]),
     },
   };
 }
@@ -338,6 +381,17 @@ function section(app: App, list: Earthquake[]): Chart {
         ],
         [text("depth.unknown"), list.length - known.length],
       ],
+    },
+    numbers: {
+      head: ["id", "time", "longitude", "latitude", "depth_km", "magnitude"],
+      rows: known.map((one) => [
+        one.id,
+        iso(one.timestamp),
+        one.location.longitude,
+        one.location.latitude,
+        one.location.depth as number,
+        one.magnitude ?? "",
+      ]),
     },
   };
 }

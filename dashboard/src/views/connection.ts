@@ -2,10 +2,14 @@
 
 import { html, type TemplateResult } from "lit-html";
 import type { App } from "../app.ts";
+import type { Format } from "../format.ts";
 import { text } from "../texts.ts";
 import { address } from "./parts.ts";
 
 export function connectionText(app: App): { kind: "live" | "paused" | "replay" | "resuming" | "stale"; label: string } {
+  const { asof } = app.state;
+  // What was is never live, whatever the connection does.
+  if (asof !== null) return { kind: "replay", label: text("connection.asof", { time: whole(app.format, asof) }) };
   const stale = app.live.staleSince;
   if (stale !== null) return { kind: "stale", label: text("connection.stale", { time: app.format.clock(stale) }) };
   if (app.live.connection.state === "live" && app.live.loaded) {
@@ -17,6 +21,9 @@ export function connectionText(app: App): { kind: "live" | "paused" | "replay" |
   }
   return { kind: "resuming", label: text(app.live.loaded ? "connection.resuming" : "connection.connecting") };
 }
+
+/** Day, time and zone. */
+export const whole = (format: Format, ms: number): string => `${format.moment(ms)} ${format.zone(ms)}`;
 
 /** In the header; it leads to the view of the status. */
 export function connectionBadge(app: App): TemplateResult {

@@ -11,17 +11,22 @@ import {
   type Step,
   sizeTypeOf,
 } from "../earthquake.ts";
+import { asOf } from "../past.ts";
 import { inWords } from "../reasons.ts";
 import { distanceKm } from "../sphere.ts";
 import { symbolOf } from "../symbols.ts";
 import { counted, type Key, text, textIfKnown } from "../texts.ts";
+import { whole } from "./connection.ts";
 import { exposureView } from "./exposure.ts";
 import { address, icon, modeTag, picture } from "./parts.ts";
 import { revisionChart } from "./revisions.ts";
+import { shareView } from "./share.ts";
 
 export function detailView(app: App, id: string): TemplateResult {
-  const { detail, trouble } = app.inspector;
-  const known = app.catalogue.get(id) ?? detail;
+  const { trouble } = app.inspector;
+  const { asof } = app.state;
+  const detail = app.inspector.detail && asof !== null ? asOf(app.inspector.detail, asof) : app.inspector.detail;
+  const known = app.catalogue.get(id) ?? (asof === null ? detail : null);
   return html`
     <div class="detail-bar">
       <a class="button" href=${address(app, { id: null })} id="back">${icon("back")}${text("back")}</a>
@@ -32,11 +37,21 @@ export function detailView(app: App, id: string): TemplateResult {
       }
     </div>
     <article class="scroll detail" tabindex="-1" id="rows">
-      ${known ? head(app, known) : unknown(trouble)}
-      ${detail ? [doubts(app, detail), here(app, detail), exposureView(app, detail), agencies(app, detail), history(app, detail)] : nothing}
+      ${known ? head(app, known) : asof !== null && detail ? html`<h1 class="empty" tabindex="-1">${text("asof.missing")}</h1>` : unknown(trouble)}
+      ${asof === null ? nothing : html`<p class="note">${text("asof.detail", { time: whole(app.format, asof) })} <a href=${address(app, { asof: null })}>${text("asof.today")}</a></p>`}
+      ${detail && known ? (asof === null ? today(app, detail) : [agencies(app, detail), history(app, detail)]) : nothing}
     </article>
   `;
 }
+
+const today = (app: App, detail: EarthquakeDetail): unknown[] => [
+  doubts(app, detail),
+  here(app, detail),
+  exposureView(app, detail),
+  agencies(app, detail),
+  shareView(app, detail),
+  history(app, detail),
+];
 
 function unknown(trouble: App["inspector"]["trouble"]): TemplateResult {
   if (trouble === "missing") return html`<h1 class="empty" tabindex="-1">${text("detail.missing")}</h1>`;

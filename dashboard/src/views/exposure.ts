@@ -28,7 +28,7 @@ export function exposureView(app: App, detail: EarthquakeDetail): TemplateResult
   </section>`;
 }
 
-function people(app: App, exposure: Exposure): TemplateResult {
+export function people(app: App, exposure: Exposure): TemplateResult {
   const { format } = app;
   if (exposure.priority === null) return html`<p class="soft">${text("exposure.none")}</p>`;
   if (exposure.classes.length === 0) return html`<p class="soft">${text("exposure.nobody")}</p>`;

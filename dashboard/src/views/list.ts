@@ -9,6 +9,7 @@ import { remPx, symbolOf } from "../symbols.ts";
 import { counted, text } from "../texts.ts";
 import { filters } from "./filters.ts";
 import { address, modeTag, picture } from "./parts.ts";
+import { downloads } from "./share.ts";
 
 const ROW_REM = 4.875;
 const BEYOND = 6;
@@ -31,7 +32,7 @@ export function listView(app: App): TemplateResult {
   const entry = focused ?? Math.min(first === 0 ? 0 : first + BEYOND, listed.length - 1);
   return html`
     <h1 class="hidden" tabindex="-1">${text("list.label")}</h1>
-    ${filters(app)}
+    ${filters(app)} ${downloads(app)}
     <div class="scroll" id="rows" tabindex="-1" @scroll=${(event: Event) => onScroll(app, event)}>
       ${
         listed.length === 0

@@ -24,7 +24,7 @@ export function mapControls(app: App): TemplateResult {
       <button type="button" @click=${() => app.map?.zoomBy(-1)} aria-label=${text("map.out")}>${icon("minus")}</button>
     </div>
     ${options(app)} ${legend(app)} ${waveNote(app)} ${pointed(app)}
-    ${app.state.replay === null || (app.state.view === "status" && app.state.id === null) ? nothing : replayBar(app)}
+    ${app.state.replay === null || (app.state.view === "replay" && app.state.id === null) ? nothing : replayBar(app)}
   `;
 }
 

@@ -30,8 +30,8 @@ export function picture(symbol: Glyph, most = 15): TemplateResult {
   return html`<canvas class="symbol" aria-hidden="true" ${ref(paint)}></canvas>`;
 }
 
-/** EXERCISE, RECORDED or TEST; nothing for what is real. */
-export function modeTag(event: Pick<EarthquakeEvent, "mode" | "recordedTimestamp">): TemplateResult | typeof nothing {
+/** EXERCISE or TEST; nothing for what is real. */
+export function modeTag(event: Pick<EarthquakeEvent, "mode">): TemplateResult | typeof nothing {
   const drill = drillOf(event);
   return drill === null ? nothing : html`<span class="tag drill">${text(`mode.${drill}`)}</span>`;
 }
@@ -76,6 +76,10 @@ const ICONS = {
   charts: svg`<path d="M4 20h16M7 16v-4M12 16V6M17 16V9" />`,
   alerts: svg`<path d="M6 16V11a6 6 0 0112 0v5l1.500 2h-15zM10 20.500a2.200 2.200 0 004 0" />`,
   status: svg`<path d="M3 12h4l3-7 4 14 3-7h4" />`,
+  replay: svg`<path d="M4 12a8 8 0 108-8c-2.700 0-5 1.300-6.500 3.300M5 4v4h4M12 8v4.500l3 1.800" />`,
+  share: svg`<path d="M12 15V4M8 7.500L12 4l4 3.500M6 12H5v8h14v-8h-1" />`,
+  download: svg`<path d="M12 4v11M8 11.500l4 3.500 4-3.500M5 20h14" />`,
+  copy: svg`<rect x="8.500" y="8.500" width="11" height="11" rx="1.500" /><path d="M15.500 8.500v-4h-11v11h4" />`,
   back: svg`<path d="M14 6l-6 6 6 6" />`,
   link: svg`<path d="M10 6H6v12h12v-4M13 5h6v6M19 5l-8 8" />`,
   home: svg`<path d="M4 11l8-7 8 7M6 9.500V20h12V9.500" />`,

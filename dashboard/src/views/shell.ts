@@ -4,12 +4,13 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import type { App } from "../app.ts";
 import { drillOf } from "../earthquake.ts";
 import { VIEWS } from "../state.ts";
-import { counted, type Key, text } from "../texts.ts";
-import { connectionBadge } from "./connection.ts";
+import { counted, text } from "../texts.ts";
+import { connectionBadge, whole } from "./connection.ts";
 import { detailView } from "./detail.ts";
 import { listView } from "./list.ts";
 import { mapControls } from "./mapcontrols.ts";
 import { address, icon } from "./parts.ts";
+import { replayView } from "./replay.ts";
 import { settings } from "./settings.ts";
 import { statusView } from "./status.ts";
 
@@ -45,6 +46,8 @@ function panel(app: App): TemplateResult {
       return later(app, app.state.view);
     case "status":
       return statusView(app);
+    case "replay":
+      return replayView(app);
     default:
       return listView(app);
   }
@@ -100,14 +103,20 @@ function banner(app: App): TemplateResult | typeof nothing {
   const drills = [...kinds].filter((kind) => kind !== null);
   const parts: TemplateResult[] = [];
   if (app.state.replay !== null) {
-    parts.push(html`<p class="replaying" id="replaying"><b>${text("replay.tag")}</b> ${text("replay.banner")}</p>`);
+    const tag = text("replay.of", { time: whole(app.format, app.state.replay) });
+    parts.push(html`<p class="replaying" id="replaying"><b>${tag}</b> ${text("replay.banner")}</p>`);
+  }
+  if (app.state.asof !== null) {
+    parts.push(html`<p class="replaying" id="asof">
+      <b>${text("asof.tag", { time: whole(app.format, app.state.asof) })}</b> ${text("asof.banner")}
+      <a href=${address(app, { asof: null })}>${text("replay.leave")}</a>
+    </p>`);
   }
   if (drills.length > 0) {
     const all = !kinds.has(null);
     const names = drills.map((kind) => text(`mode.${kind}`)).join(" · ");
-    const why: Key = drills.every((kind) => kind === "recorded") ? "banner.recorded" : "banner.drill";
     parts.push(
-      html`<p class="drills" id="drills" role="note"><b>${names}</b> <span>${text(why)} ${all ? nothing : text("banner.some")}</span></p>`,
+      html`<p class="drills" id="drills" role="note"><b>${names}</b> <span>${text("banner.drill")} ${all ? nothing : text("banner.some")}</span></p>`,
     );
   }
   return parts.length > 0 ? html`${parts}` : nothing;
@@ -118,10 +127,16 @@ export function title(app: App): string {
   const { selected } = app;
   const kinds = selected ? [drillOf(selected)] : [...app.kinds];
   const marks = kinds.map((kind) => (kind === null ? "" : `[${text(`mode.${kind}`)}] `)).join("");
-  const replay = app.state.replay === null ? "" : `[${text("replay.tag")}] `;
+  const { asof, replay } = app.state;
+  const then =
+    asof !== null
+      ? `${text("asof.tag", { time: whole(app.format, asof) })} – `
+      : replay !== null
+        ? `${text("replay.of", { time: whole(app.format, replay) })} – `
+        : "";
   const what = selected
     ? `M ${app.format.magnitude(selected.magnitude)} ${selected.place ?? selected.region ?? ""} – `
     : "";
   const waiting = app.listing.paused && app.listing.waiting > 0 ? `(${app.listing.waiting}) ` : "";
-  return `${marks}${replay}${waiting}${what}Quakestream`;
+  return `${marks}${then}${waiting}${what}Quakestream`;
 }

@@ -5,7 +5,8 @@ import type { Source } from "../api.ts";
 import type { App } from "../app.ts";
 import { text, textIfKnown } from "../texts.ts";
 import { connectionText } from "./connection.ts";
-import { replayControls } from "./replay.ts";
+import { streamControl } from "./control.ts";
+import { operation } from "./operation.ts";
 
 export function statusView(app: App): TemplateResult {
   const { status, format } = app;
@@ -29,6 +30,7 @@ export function statusView(app: App): TemplateResult {
         <span class="soft">${text("status.pause")}</span>
       </p>
     </section>
+    ${operation(app)} ${streamControl(app)}
     <section>
       <h2>${text("status.sources")}</h2>
       ${
@@ -40,10 +42,6 @@ export function statusView(app: App): TemplateResult {
                 ${status.sources.map((source) => sourceCard(app, source))}
               </ul>`
       }
-    </section>
-    <section>
-      <h2>${text("replay")}</h2>
-      ${replayControls(app)}
     </section>
   </div>`;
 }
