@@ -19,8 +19,8 @@ const WELL: Consumer = {
 const SOURCE: Source = { name: "usgs", state: "live" };
 
 const found = (consumer: Partial<Consumer>, source: Partial<Source> = {}): string[] =>
-  faultsOf({ consumer: { ...WELL, ...consumer }, sources: [{ ...SOURCE, ...source }] }).map(
-    ({ chapter, of, reason }) => `${chapter} ${of} ${reason}`.trim(),
+  faultsOf({ consumer: { ...WELL, ...consumer }, sources: [{ ...SOURCE, ...source }] }).map(({ chapter, of, reason }) =>
+    `${chapter} ${of} ${reason}`.trim(),
   );
 
 test("where all is well, nothing wants a person", () => {

@@ -68,12 +68,15 @@ test("a frame's period moves on with the clock", () => {
   );
 });
 
-test.each(["actual", "exercise", "test"] as const)("a drill says so in its title and the names of its files: %s", (mode) => {
-  const word = mode === "actual" ? "" : mode.toUpperCase();
-  expect(sharedTitle(one({ mode, place: `${word}${word && ": "}Fiji` }))).toBe(`${word}${word && ": "}M 5.3, Fiji`);
-  expect(fileName(mode, "earthquakes", NOW, "csv")).toBe(`${word}${word && "-"}earthquakes-2017-07-14T0240Z.csv`);
-  expect(fileAddress({ id: "eq_1", mode }, "xml").includes(`mode=${mode}`)).toBe(mode !== "actual");
-});
+test.each(["actual", "exercise", "test"] as const)(
+  "a drill says so in its title and the names of its files: %s",
+  (mode) => {
+    const word = mode === "actual" ? "" : mode.toUpperCase();
+    expect(sharedTitle(one({ mode, place: `${word}${word && ": "}Fiji` }))).toBe(`${word}${word && ": "}M 5.3, Fiji`);
+    expect(fileName(mode, "earthquakes", NOW, "csv")).toBe(`${word}${word && "-"}earthquakes-2017-07-14T0240Z.csv`);
+    expect(fileAddress({ id: "eq_1", mode }, "xml").includes(`mode=${mode}`)).toBe(mode !== "actual");
+  },
+);
 
 test("code for an article is text, whatever a place is called", () => {
   const code = embedCode("https://x.example/embed?id=1&a=2", '"><script>', 680);
@@ -99,11 +102,21 @@ test("only what an agency's data links is linked", () => {
   expect(whats(one({ source: "emsc", url: "https://emsc.example/1", mmi: 6, felt: 3, tsunami: 1 }))).toEqual([
     "page https://emsc.example/1",
   ]);
-  expect(whats(one({ url: "https://elsewhere.example/us1000", mmi: 6 }))).toEqual(["page https://elsewhere.example/us1000"]);
+  expect(whats(one({ url: "https://elsewhere.example/us1000", mmi: 6 }))).toEqual([
+    "page https://elsewhere.example/us1000",
+  ]);
 });
 
 test("a cell is no formula and breaks no line", () => {
-  expect(csvOf(["a", "b"], [["=1+1", -2], ['x,"y"\n', 3]])).toBe('a,b\n\'=1+1,-2\n"x,""y""\n",3\n');
+  expect(
+    csvOf(
+      ["a", "b"],
+      [
+        ["=1+1", -2],
+        ['x,"y"\n', 3],
+      ],
+    ),
+  ).toBe('a,b\n\'=1+1,-2\n"x,""y""\n",3\n');
 });
 
 const flat =

@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import re
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -29,14 +31,40 @@ PLACES: Final = {"exercise": "Practice Bay", "test": "Trial Ridge"}
 WORDS: Final = {"exercise": "EXERCISE", "test": "TEST"}
 
 
+class Article(BaseHTTPRequestHandler):
+    """An article of a newsroom, which frames what its query names."""
+
+    def do_GET(self) -> None:
+        """Two frames: what is made for that, and the page itself."""
+        url = self.path.partition("?")[2]
+        body = "".join(f'<iframe src="{url}/{path}"></iframe>' for path in ("embed", "")).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def newsroom() -> Iterator[ThreadingHTTPServer]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Article) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        yield server
+        server.shutdown()
+        serving.join()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, newsroom: ThreadingHTTPServer) -> Iterator[System]:
     """Real earthquakes, an exercise and a test; embedding and control by the page are set up."""
     port = free_port()
     settings = {
         "CONTROL_TOKEN": CONTROL,
         "CONTROL_ORIGINS": f"http://localhost:{port}",
-        "EMBED_ORIGINS": "http://news.localhost",
+        "EMBED_ORIGINS": f"http://news.localhost:{newsroom.server_port}",
     }
     with System(tmp_path_factory.mktemp("sharing"), port, KEY, **settings) as system:
         now_ms = time.time_ns() // 1_000_000
@@ -145,7 +173,7 @@ def test_a_researcher_downloads_what_the_filters_show(site: System, dashboard: D
     assert file.suggested_filename.startswith("earthquakes-")
     rows = list(csv.DictReader(io.StringIO(content(file).decode())))
     assert [row["place"] for row in rows] == ["Real Town"], "a file is of what is real"
-    assert "2 that are of another kind are not in it" in downloads.inner_text()
+    assert "2 of another kind are left out" in downloads.inner_text()
     address = downloads.get_by_label("Address for programs").input_value()
     answer = httpx.get(address, trust_env=False).json()
     assert [one["properties"]["place"] for one in answer["features"]] == ["Real Town"]
@@ -236,13 +264,12 @@ def test_a_teacher_finds_replay_exercises_and_a_made_up_earthquake(site: System,
 def test_an_operator_sees_what_is_known_and_starts_and_stops(site: System, dashboard: Dashboard) -> None:
     dashboard.open("?projection=flat&view=status")
     operation = dashboard.page.locator("#operation")
-    eventually(lambda: "Nothing wants you." in operation.inner_text(), tell=operation.inner_text)
+    eventually(lambda: "All is well." in operation.inner_text(), tell=operation.inner_text)
     for known in ("Event log", "embedded, answers", "Partitions", "Records behind", "Dead letters", "Disk", "MB free"):
         assert known in operation.inner_text()
     control = dashboard.page.locator("#control")
     eventually(lambda: "On their way to the log" in control.inner_text(), tell=control.inner_text)
     told = control.get_by_role("status")
-    dashboard.away = True  # what Chromium says of an answer that is 401
     control.get_by_role("button", name="Start", exact=True).click()
     eventually(lambda: "CONTROL_TOKEN is needed" in told.inner_text(), tell=told.inner_text)
     control.get_by_label("Key of the service").fill("not-the-key-at-all")
@@ -253,13 +280,15 @@ def test_an_operator_sees_what_is_known_and_starts_and_stops(site: System, dashb
     control.get_by_role("button", name="Start", exact=True).press("Enter")
     eventually(lambda: told.inner_text() == "The stream was started.", tell=told.inner_text)
     assert running(site)
-    eventually(lambda: "The stream runs: simulator." in control.inner_text(), tell=control.inner_text)
+    eventually(lambda: "The stream runs: simulator" in control.inner_text(), tell=control.inner_text)
     control.get_by_role("button", name="Start an exercise…").click()
     assert "instead of what runs now: simulator" in control.inner_text(), "it is asked first"
     assert running(site)
     control.get_by_role("button", name="Stop").click()
     eventually(lambda: told.inner_text() == "The stream was stopped.", tell=told.inner_text)
     assert not running(site)
+    # what Chromium itself says of an answer that is 401
+    dashboard.complaints = [one for one in dashboard.complaints if "401 (Unauthorized)" not in one]
     assert CONTROL not in str(dashboard.page.evaluate("JSON.stringify([localStorage, sessionStorage, location.href])"))
 
 
@@ -279,11 +308,9 @@ def test_what_is_not_real_is_never_taken_for_it(site: System, dashboard: Dashboa
     word, place = WORDS[mode], PLACES[mode]
     id_ = id_of(site, place)
     page = dashboard.page
-    page.emulate_media(media="screen")
-    page.add_init_script("document.documentElement.style.filter = 'grayscale(1)'")
     dashboard.open(f"?projection=flat&mode={mode}&period=day")
     row = dashboard.row(place)
-    eventually(row.is_visible)
+    eventually(row.is_visible, tell=dashboard.rows)
     assert word in row.inner_text()
     assert word in page.title()
     assert word in page.locator("#drills").inner_text()
@@ -348,20 +375,51 @@ def assert_hatched(png: bytes) -> None:
     assert all(edges[:, x : x + 60].mean() > 0.02 for x in range(0, 660, 60))
 
 
-def test_a_listed_site_may_frame_what_is_for_that_and_nothing_else(chromium: Browser, site: System) -> None:
+def test_a_listed_site_may_frame_what_is_for_that_and_nothing_else(
+    chromium: Browser, site: System, newsroom: ThreadingHTTPServer
+) -> None:
     """Chromium itself shows the frame, or does not."""
-    frames = "".join(f'<iframe src="{site.url}/{path}"></iframe>' for path in ("embed", ""))
+    wanted = {f"{site.url}/embed", f"{site.url}/"}
     with chromium.new_context() as context:
         for host, framed in (("news", True), ("other", False)):
             page = context.new_page()
-            address = f"http://{host}.localhost/"
-            page.route(address, lambda route: route.fulfill(body=frames, content_type="text/html"))
-            asked: set[str] = set()
-            page.on("response", lambda response, asked=asked: asked.add(urlsplit(response.url).path))
-            page.goto(address, wait_until="load")
-            assert {"/embed", "/"} <= asked
+            ended: list[str] = []
+            page.on("requestfinished", lambda request, ended=ended: ended.append(request.url))
+            page.on("requestfailed", lambda request, ended=ended: ended.append(request.url))
+            page.goto(f"http://{host}.localhost:{newsroom.server_port}/?{site.url}", wait_until="load")
+            eventually(
+                lambda page=page, ended=ended: page.wait_for_timeout(50) or wanted <= set(ended), tell=ended.copy
+            )
             inside = [frame for frame in page.frames if frame != page.main_frame]
             shown = [frame for frame in inside if frame.query_selector("main h1")]
             assert bool(shown) == framed
             assert not any(frame.query_selector("#app") for frame in inside), "the page itself stays out of frames"
             page.close()
+
+
+@pytest.mark.parametrize("query", ["view=replay", "view=status", "view=list", "view=charts", "id="])
+def test_everybody_can_use_it(site: System, dashboard: Dashboard, query: str) -> None:
+    """axe finds nothing serious where something is taken along, looked up or started, in either theme."""
+    named = id_of(site, "Real Town") if query == "id=" else ""
+    dashboard.open(f"?projection=flat&{query}{named}")
+    for summary in dashboard.page.locator(".downloads summary, #share summary").all():
+        summary.click()
+    assert dashboard.violations_by_theme() == {"light": [], "dark": []}
+
+
+def test_on_a_phone_every_view_can_be_reached(site: System, dashboard: Dashboard) -> None:
+    dashboard.page.set_viewport_size({"width": 360, "height": 740})
+    for language in ("en", "de"):
+        dashboard.open(f"?projection=flat&language={language}")
+        links = dashboard.page.locator("nav a")
+        boxes = [link.bounding_box() for link in links.all()]
+        assert len(boxes) == 6
+        assert all(box and box["x"] >= 0 and box["x"] + box["width"] <= 360 for box in boxes)
+
+
+def test_an_embedded_page_is_for_everybody_too(site: System, context: BrowserContext) -> None:
+    dashboard = Dashboard(context.new_page(), site.url)
+    for path in (f"embed?id={id_of(site, 'Real Town')}", "embed?mode=exercise", "handbook"):
+        dashboard.open(path, ready=False)
+        assert dashboard.violations_by_theme(told=False) == {"light": [], "dark": []}, path
+    assert dashboard.complaints == []

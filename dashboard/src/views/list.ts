@@ -99,10 +99,12 @@ function row(app: App, earthquake: Earthquake, index: number, reachable: boolean
 
 function emptyNote(app: App): TemplateResult {
   if (!app.live.loaded) {
+    if (app.past.trouble === "refused") return html`<p class="empty">${text("asof.refused")}</p>`;
     const waiting = app.live.connection.state === "resuming" ? "list.no-answer" : "list.loading";
     return html`<p class="empty">${text(waiting)}</p>`;
   }
   const { catalogue, state } = app;
+  if (state.asof !== null && catalogue.size === 0) return html`<p class="empty">${text("asof.none")}</p>`;
   const key =
     state.onmap && app.listing.shown.length > 0
       ? "list.none-on-map"

@@ -62,7 +62,7 @@ function copied(app: App, where: string, label: string, what: string): TemplateR
 export function shareView(app: App, detail: EarthquakeDetail): TemplateResult {
   const { id, mode, revision } = detail;
   const where = `one-${id}`;
-  const link = absolute(address(app, { id, camera: null }));
+  const link = absolute(`?id=${encodeURIComponent(id)}`);
   const title = sharedTitle(detail);
   const named = (ending: string): string => fileName(mode, `earthquake-${id}`, detail.timestamp, ending);
   const file = (href: string, name: string, label: string): TemplateResult =>
