@@ -308,7 +308,7 @@ def test_what_is_not_real_is_never_taken_for_it(site: System, dashboard: Dashboa
     word, place = WORDS[mode], PLACES[mode]
     id_ = id_of(site, place)
     page = dashboard.page
-    dashboard.open(f"?projection=flat&mode={mode}&period=day")
+    dashboard.open(f"?projection=flat&mode={mode}&period=day&minmagnitude=7&sort=largest")  # beside the simulator
     row = dashboard.row(place)
     eventually(row.is_visible, tell=dashboard.rows)
     assert word in row.inner_text()
