@@ -16,6 +16,7 @@ export type Chapter =
   | "refused"
   | "silent"
   | "lag"
+  | "clock"
   | "source";
 
 export interface Fault {
@@ -43,6 +44,7 @@ export function faultsOf({ consumer, sources }: Pick<Status, "consumer" | "sourc
   };
   if (consumer) {
     for (const [partition, reason] of Object.entries(consumer.stopped ?? {})) add("stopped", reason, partition);
+    if (consumer.clock) add("clock", consumer.clock);
     if (consumer.catalogError) add("catalogue", consumer.catalogError);
     if (consumer.log && !consumer.log.reachable) add("log", consumer.logError ?? "");
     else if (consumer.logError) add("log", consumer.logError);

@@ -37,6 +37,7 @@ test.each<[Partial<Consumer>, Partial<Source>, string]>([
   [{ republisher: { active: false, error: "too large" } }, {}, "republisher  too large"],
   [{ disk: { freeBytes: 9e8, totalBytes: 1e11 } }, {}, "disk"],
   [{ disk: { freeBytes: 4e10, totalBytes: 1e12 } }, {}, "disk"],
+  [{ clock: "5 s ahead of the database's" }, {}, "clock  5 s ahead of the database's"],
   [{ deadLetters: 4 }, {}, "dead-letters 4"],
   [{ lag: { "0": 9_000, "1": 2_000 } }, {}, "lag"],
   [{}, { silentSince: "2026-01-01T00:00:00Z" }, "silent usgs"],

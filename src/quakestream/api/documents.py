@@ -271,6 +271,7 @@ class ConsumerState(Document):
     republisher: FollowerState | None = None
     alerts: FollowerState | None = None
     disk: DiskState | None = None
+    clock: str | None = Field(None, description="What is wrong with this machine's clock.")
 
 
 class StreamStatus(Document):
