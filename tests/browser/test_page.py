@@ -165,7 +165,7 @@ def test_time_and_depth_are_brushed_too(
 def test_a_replay_plays_and_halts(full_system: System, dashboard: Dashboard) -> None:
     ended = max(one["timestamp"] for one in full_system.earthquakes(limit=1))
     start = ended - 60_000_000
-    dashboard.open(f"?projection=flat&starttime={start}&endtime={ended}&replay={start}", badge="Replay of ")
+    dashboard.open(f"?projection=flat&starttime={start}&endtime={ended}&replay={start}", badge="Replay")
     slider = dashboard.page.get_by_label("Moment of the replay")
 
     def at() -> int:
@@ -214,7 +214,7 @@ def test_50_000_rows(chromium: Browser, shared_system: System) -> None:
 def test_the_past_is_replayed_by_its_own_clock(full_system: System, dashboard: Dashboard) -> None:
     ended = max(one["timestamp"] for one in full_system.earthquakes(limit=1))
     start, middle = ended - 4_000_000, ended - 2_000_000
-    dashboard.open(f"?view=list&projection=flat&starttime={start}&endtime={ended}&replay={middle}", badge="Replay of ")
+    dashboard.open(f"?view=list&projection=flat&starttime={start}&endtime={ended}&replay={middle}", badge="Replay")
     eventually(lambda: shows_count(dashboard, full_system.count(starttime=start, endtime=middle)))
     assert dashboard.page.title().startswith("Replay of ")
     assert "Replay of " in dashboard.page.locator("#replaying").inner_text()
