@@ -24,7 +24,7 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from quakestream.api import icons, sharing
 from quakestream.catalog import Catalog
 from quakestream.errors import QuakestreamError
-from quakestream.web import accepted_encodings, approach
+from quakestream.web import approach, wished_encoding
 
 FOLDER: Final = Path(__file__).parent / "dashboard"
 ENCODINGS: Final = {"br": ".br", "gzip": ".gz"}
