@@ -5,7 +5,14 @@ import type { Window } from "./filter.ts";
 import type { State } from "./state.ts";
 
 /** What the server gives, by FDSN's names, and how a file of it ends. */
-export const FILES = { csv: "csv", geojson: "geojson", xml: "quakeml.xml", kml: "kml", text: "txt" } as const;
+export const FILES = {
+  csv: "csv",
+  geojson: "geojson",
+  xml: "quakeml.xml",
+  kml: "kml",
+  text: "txt",
+  parquet: "parquet",
+} as const;
 export type Format = keyof typeof FILES;
 /** Most in one answer of the server's. */
 export const MOST_IN_A_FILE = 20_000;
@@ -45,13 +52,7 @@ export function modeOfFile(state: Pick<State, "mode">, listed: readonly Pick<Ear
 }
 
 /** The present filters in FDSN's words: relative to the address of the page. */
-export function listAddress(
-  state: Asked,
-  window: Window,
-  mode: Mode,
-  format: Format | "parquet",
-  box: Box | null,
-): string {
+export function listAddress(state: Asked, window: Window, mode: Mode, format: Format, box: Box | null): string {
   const query = new URLSearchParams({ format });
   if (Number.isFinite(window.startMs)) query.set("starttime", iso(window.startMs));
   const end = Math.min(window.endMs, state.replay ?? Number.POSITIVE_INFINITY);

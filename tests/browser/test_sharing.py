@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Download, Locator, Page
 
+from quakestream.formats.writing import parquet
 from tests.browser.conftest import event
 from tests.browser.dashboard import Dashboard, System
 from tests.free_ports import free_port
@@ -179,7 +180,11 @@ def test_a_researcher_downloads_what_the_filters_show(site: System, dashboard: D
     answer = CLIENT.get(address).json()
     assert [one["properties"]["place"] for one in answer["features"]] == ["Real Town"]
     assert "minmagnitude=5" in address
-    for name, begins in (("QuakeML", b"<?xml"), ("GeoJSON", b'{"type"'), ("KML", b"<?xml")):
+    begun = {"QuakeML": b"<?xml", "GeoJSON": b'{"type"', "KML": b"<?xml"}
+    assert downloads.get_by_role("link", name="Parquet").count() == parquet.is_there()
+    if parquet.is_there():
+        begun["Parquet"] = b"PAR1"
+    for name, begins in begun.items():
         assert content(saved(dashboard.page, downloads.get_by_role("link", name=name))).startswith(begins)
 
     dashboard.open("?projection=flat&view=list&onmap=1&camera=10,20,5")
@@ -328,8 +333,25 @@ def test_what_is_not_real_is_never_taken_for_it(site: System, dashboard: Dashboa
         parameters = {"mode": mode, "format": format_}
         said = CLIENT.get(f"{site.url}/fdsnws/event/1/query", params=parameters).text
         assert word in said.upper(), format_
+    if parquet.is_there():
+        table = CLIENT.get(f"{site.url}/fdsnws/event/1/query", params={"mode": mode, "format": "parquet"})
+        assert places_of(table.content)
+        assert all(one.startswith(f"{word}: ") for one in places_of(table.content))
     assert CLIENT.get(f"{site.url}/fdsnws/event/1/query", params={"format": "text"}).text.count(place) == 0
     assert word in CLIENT.get(f"{site.url}/feeds/atom", params={"mode": mode}).text
+
+    dashboard.open(f"?projection=flat&mode={mode}&minmagnitude=7&camera=10,{20 + 40 * (2 + list(WORDS).index(mode))},4")
+    box = page.locator("#map").bounding_box()
+    assert box
+    popup = page.locator(".tip")
+    eventually(
+        lambda: (
+            page.mouse.move(box["x"] + box["width"] / 2 + time.time() % 1, box["y"] + box["height"] / 2)
+            or popup.is_visible()
+        )
+    )
+    assert place in popup.inner_text()
+    assert word in popup.inner_text()
 
     row.click()
     detail = page.locator(".detail")
@@ -366,6 +388,12 @@ def test_what_is_not_real_is_never_taken_for_it(site: System, dashboard: Dashboa
     assert numbers.suggested_filename.startswith(f"{word}-")
     assert all(word in line for line in content(numbers).decode().splitlines()[1:])
     assert saved(page, figure.get_by_role("button", name="PNG")).suggested_filename.startswith(f"{word}-")
+
+
+def places_of(table: bytes) -> list[str]:
+    from pyarrow.parquet import read_table  # noqa: PLC0415 - an extra
+
+    return [str(one) for one in read_table(io.BytesIO(table)).column("place").to_pylist()]
 
 
 def assert_hatched(png: bytes) -> None:

@@ -33,7 +33,11 @@ const MANY_PX = 900;
 let told: { where: string; words: string } | null = null;
 
 const absolute = (path: string): string => new URL(path, document.baseURI).href;
-const embeds = (): boolean => document.querySelector<HTMLMetaElement>('meta[name="embeds"]')?.content !== "";
+/** What the server says of itself in the page: empty for what it has not. */
+const says = (name: "embeds" | "parquet"): boolean =>
+  (document.querySelector<HTMLMetaElement>(`meta[name="${name}"]`)?.content ?? "") !== "";
+/** The formats of a list. Parquet needs an extra of the server's. */
+const many = (): Format[] => [...MANY, ...(says("parquet") ? (["parquet"] as const) : [])];
 
 function tell(app: App, where: string, words: string): void {
   told = { where, words };
@@ -100,7 +104,7 @@ function agencyPages(detail: EarthquakeDetail): TemplateResult | typeof nothing 
 function embedding(app: App, where: string, code: string): TemplateResult {
   return html`<details class="embedding">
     <summary>${text("share.embed")}</summary>
-    ${embeds() ? nothing : html`<p class="note">${text("share.embed.nobody")}</p>`}
+    ${says("embeds") ? nothing : html`<p class="note">${text("share.embed.nobody")}</p>`}
     ${copied(app, where, text("share.embed.code"), code)}
   </details>`;
 }
@@ -123,7 +127,7 @@ export function downloads(app: App): TemplateResult {
       listed.length - others === 0
         ? html`<p class="soft">${text("downloads.nothing")}</p>`
         : html`<p class="buttons">
-            ${MANY.map((format) => html`<a class="button" href=${href(format)} download=${name(format)}>${icon("download")}${text(`format.${format}`)}</a>`)}
+            ${many().map((format) => html`<a class="button" href=${href(format)} download=${name(format)}>${icon("download")}${text(`format.${format}`)}</a>`)}
           </p>`
     }
     ${notes(app, others, listed.length - others, box !== null)}

@@ -10,5 +10,7 @@ places.py       names of places
 lanes.py        how many requests are worked on at once, by what they cost
 status.py       the sources' states
 page.py         the dashboard's files
+sharing.py      what a shared link says; icons.py: the page's icon for home screens
+embed.py        what may stand in another site's page, and the operator's handbook
 alerting/       subscriptions, portfolios, trying them out, links of messages
 """

@@ -24,6 +24,7 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from quakestream.api import icons, sharing
 from quakestream.catalog import Catalog
 from quakestream.errors import QuakestreamError
+from quakestream.formats.writing import parquet
 from quakestream.web import approach, wished_encoding
 
 FOLDER: Final = Path(__file__).parent / "dashboard"
@@ -68,7 +69,12 @@ def dashboard_router(
         if path.is_file() and path.suffix not in ENCODINGS.values()
     }
     headers = _headers(basemap_style, basemap_origins, service_url)
-    told = {"basemap-style": basemap_style, "service-url": service_url, "embeds": " ".join(embed_origins)}
+    told = {
+        "basemap-style": basemap_style,
+        "service-url": service_url,
+        "embeds": " ".join(embed_origins),
+        "parquet": "yes" if parquet.is_there() else "",
+    }
     shared = _Shared(catalog)
     router = APIRouter(include_in_schema=False)
 
