@@ -17,6 +17,25 @@ from tests.free_ports import free_port
 from tests.waiting import eventually
 
 FIRST_LOAD_BYTES = 600_000
+SLIP = [
+    {
+        "agency": "GCMT",
+        "nodalPlanes": {"nodalPlane1": {"strike": 49, "dip": 30, "rake": 106}},
+        "momentTensor": {
+            "tensor": {
+                "Mrr": 4.18e17,
+                "Mtt": -1.7e17,
+                "Mpp": -2.48e17,
+                "Mrt": -1.05e17,
+                "Mrp": -2.41e17,
+                "Mtp": -2.28e17,
+            },
+            "scalarMoment": 5.035e17,
+        },
+    },
+    {"nodalPlanes": {"nodalPlane2": {"strike": 0, "dip": 90, "rake": 0}}},
+    {"misfit": 0.1},
+]
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +48,11 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         system.post(
             event("a", now_ms, mode="test", location=somewhere | {"depth": None}, place="No depth"),
             event("b", now_ms, mode="test", location=somewhere | {"latitude": 5.0}, magnitude=None, place="No size"),
+            event(
+                "c", now_ms, mode="test", location=somewhere | {"latitude": -9.0}, magnitude=1.0, focalMechanisms=SLIP
+            ),
         )
-        eventually(lambda: system.count(mode="test") == 2)
+        eventually(lambda: system.count(mode="test") == 3)
         yield system
 
 
@@ -163,3 +185,28 @@ def test_a_table_that_is_cut_off_says_so(week: System, context: BrowserContext, 
     assert told["cut"]
     assert told["shade"].count("gradient") == 4
     assert told["moves"] == "local, local, scroll, scroll"
+
+
+@pytest.mark.parametrize(
+    ("language", "heading", "said"),
+    [
+        ("en", "Focal mechanisms", ["GCMT", "strike 49°, dip 30°, rake 106°", "moment 5.04 × 10¹⁷ N m"]),
+        ("de", "Herdmechanismen", ["GCMT", "Streichen 49°, Fallen 30°, Rake 106°", "Moment 5,04 × 10¹⁷ N m"]),
+    ],
+)
+def test_mechanisms_are_drawn_and_told_in_words(
+    dashboard: Dashboard, week: System, language: str, heading: str, said: list[str]
+) -> None:
+    (shock,) = (one for one in week.earthquakes(mode="test") if one["preferred"] == "partner:c")
+    dashboard.open(f"?projection=flat&mode=test&language={language}&id={shock['id']}", ready=False)
+    page = dashboard.page
+    page.get_by_role("heading", name=heading).wait_for()
+    balls = page.locator(".mechanisms figure")
+    assert balls.count() == 2, "what can't be drawn is not"
+    first = balls.first.inner_text()
+    assert [words for words in said if words not in first] == []
+    assert "partner" in balls.nth(1).inner_text()
+    picture = page.get_by_role("img", name="Beach").first
+    assert "GCMT" in (picture.get_attribute("aria-label") or "")
+    assert picture.locator("path").count() == 2
+    assert dashboard.violations() == []

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from quakestream.formats.picture import HEIGHT, WIDTH, picture
+from quakestream.formats.picture import BALL, HEADER, HEIGHT, WIDTH, picture
 from tests.formats.test_cap import shock
 from tests.sizes import size
 
@@ -69,3 +69,30 @@ def test_land_that_falls_into_parts_when_it_is_drawn(latitude: float, longitude:
 def test_anywhere_on_earth(latitude: float, longitude: float, magnitude: float | None, depth: float | None) -> None:
     location = {"latitude": latitude, "longitude": longitude, "depth": depth}
     pixels(picture(shock(location=location, magnitude=magnitude, place="x" * 500)))
+
+
+TENSOR: dict[str, float] = {"Mrr": 1e18, "Mtt": -1e18, "Mpp": 0, "Mrt": 0, "Mrp": 0, "Mtp": 0}
+
+
+def ball_of(png: bytes) -> np.ndarray[Any, np.dtype[np.int16]]:
+    """The corner in which a beach ball would stand."""
+    return pixels(png)[HEADER + 16 : HEADER + 16 + 2 * BALL, WIDTH - 16 - 2 * BALL : WIDTH - 16]
+
+
+def test_a_mechanism_stands_in_the_corner_with_its_agency() -> None:
+    thrust = [{"agency": "GCMT", "momentTensor": {"tensor": TENSOR}}]
+    own = picture(shock(focalMechanisms=thrust))
+    corner = ball_of(own)
+    assert corner[BALL, BALL].max() < 60, "a thrust is dark in the middle"
+    assert corner[8, BALL].min() > 200, "and light in the north"
+    assert corner[-8, BALL].min() > 200
+    another_s = {**shock(), "solutions": [{"focalMechanisms": "mine"}, {"focalMechanisms": thrust}]}
+    assert picture(another_s) == own
+    normal = [{"nodalPlanes": {"nodalPlane1": {"strike": 90, "dip": 45, "rake": -90}}}]
+    assert ball_of(picture(shock(focalMechanisms=normal)))[BALL, BALL].min() > 200
+    nobody = picture(shock(focalMechanisms=[{"momentTensor": {"tensor": TENSOR}}]))
+    assert 0 < differing(nobody, own) < 0.01, "the agency is named"
+    for other in ("mine", [], [{"misfit": 1}]):
+        assert picture(shock(focalMechanisms=other)) == picture(shock())
+    assert picture(shock(focalMechanisms=thrust, status="deleted")) == picture(shock(status="deleted"))
+    assert differing(own, picture(shock(focalMechanisms=thrust, mode="exercise"))) > 0.1

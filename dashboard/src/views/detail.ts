@@ -18,6 +18,7 @@ import { symbolOf } from "../symbols.ts";
 import { counted, type Key, text, textIfKnown } from "../texts.ts";
 import { whole } from "./connection.ts";
 import { exposureView } from "./exposure.ts";
+import { mechanisms } from "./mechanism.ts";
 import { address, icon, modeTag, picture } from "./parts.ts";
 import { revisionChart } from "./revisions.ts";
 import { shareView } from "./share.ts";
@@ -39,7 +40,7 @@ export function detailView(app: App, id: string): TemplateResult {
     <article class="scroll detail" tabindex="-1" id="rows">
       ${known ? head(app, known) : asof !== null && detail ? html`<h1 class="empty" tabindex="-1">${text("asof.missing")}</h1>` : unknown(trouble)}
       ${asof === null ? nothing : html`<p class="note">${text("asof.detail", { time: whole(app.format, asof) })} <a href=${address(app, { asof: null })}>${text("asof.today")}</a></p>`}
-      ${detail && known ? (asof === null ? today(app, detail) : [agencies(app, detail), history(app, detail)]) : nothing}
+      ${detail && known ? (asof === null ? today(app, detail) : [agencies(app, detail), mechanisms(app, detail), history(app, detail)]) : nothing}
     </article>
   `;
 }
@@ -49,6 +50,7 @@ const today = (app: App, detail: EarthquakeDetail): unknown[] => [
   here(app, detail),
   exposureView(app, detail),
   agencies(app, detail),
+  mechanisms(app, detail),
   shareView(app, detail),
   history(app, detail),
 ];

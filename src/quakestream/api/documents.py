@@ -141,12 +141,26 @@ class StatedDoubt(Document):
     part: float = Field(description="How far apart they are, as a part of what is still taken for one earthquake.")
 
 
+class DrawnMechanism(Document):
+    """A focal mechanism as a picture, by lower hemisphere and equal area: on a disc of radius 1 about 0, 0."""
+
+    report: str = Field(description="`<source>:<id>` that gave it.")
+    agency: str
+    dark: bool = Field(
+        description="Whether the disc is dark, where the first motion is outwards; `caps` are of the other shade."
+    )
+    caps: list[str] = Field(description="Each the data of an SVG path.")
+
+
 class EarthquakeDetail(Earthquake):
     """One earthquake with each source's latest event, and how it came to be."""
 
     doubts: list[StatedDoubt] = Field(description="Where a join or a split was close, as it stands now.")
     solutions: list[Event]
     history: list[Step]
+    beach_ball: DrawnMechanism | None = Field(
+        None, description="Of the first mechanism: of the report that speaks for it, else of another one."
+    )
 
 
 class EarthquakeList(Document):

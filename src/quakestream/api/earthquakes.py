@@ -20,7 +20,7 @@ from quakestream.api.parameters import CountParameters, Latitude, ListParameters
 from quakestream.catalog import Catalog, Page
 from quakestream.errors import Rejected
 from quakestream.event import Mode
-from quakestream.seismology import intensity, travel_times
+from quakestream.seismology import beachball, intensity, travel_times
 from quakestream.seismology.geodesy import KM_PER_DEGREE, distance_km
 from quakestream.web import is_known, problem, problems
 
@@ -149,7 +149,7 @@ def earthquakes_router(catalog: Catalog) -> APIRouter:
         merged into another redirects to what it became.
         """
         found = named(catalog, request, name, mode)
-        return found if isinstance(found, Response) else JSONResponse(found)
+        return found if isinstance(found, Response) else JSONResponse(found | _beach_ball(found))
 
     @router.get("/travel-times", tags=["earthquakes"], summary="Travel times of the first P and S waves")
     def travel_time_curves(
@@ -190,6 +190,19 @@ def drawn(earthquake: dict[str, Any]) -> bytes:
     from quakestream.formats.picture import picture  # noqa: PLC0415 - 10 MB that not every site needs
 
     return picture(earthquake)
+
+
+def _beach_ball(earthquake: dict[str, Any]) -> dict[str, Any]:
+    """The picture of its first mechanism, as `DrawnMechanism` has it; nothing where there is none."""
+    reports = [{"key": earthquake["preferred"], **earthquake}]
+    reports += [{"key": f"{one['source']}:{one['id']}", **one} for one in earthquake["solutions"]]
+    found = beachball.drawable(reports)
+    if found is None:
+        return {}
+    event, mechanism, ball = found
+    caps = [beachball.svg_path(cap) for cap in ball.caps]
+    agency = beachball.agency_of(event, mechanism)
+    return {"beachBall": {"report": event["key"], "agency": agency, "dark": ball.is_dark, "caps": caps}}
 
 
 def shaking_at(earthquake: dict[str, Any], latitude: float, longitude: float) -> Shaking:

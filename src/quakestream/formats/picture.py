@@ -2,7 +2,8 @@
 
 Azimuthal equidistant about the epicentre (J. P. Snyder 1987, USGS Professional Paper 1395, p. 195): distances from it
 are true in every direction, the poles and 180° are nowhere special. Land is Natural Earth's, cities are GeoNames'. The
-circles are where an intensity is expected, an estimate and said to be one; a drill is hatched and says so.
+circles are where an intensity is expected, an estimate and said to be one; a drill is hatched and says so. Where a
+mechanism is known, its beach ball stands in the corner, with its agency.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from quakestream.event import utc
 from quakestream.plain import one_line
-from quakestream.seismology import intensity
+from quakestream.seismology import beachball, intensity
 from quakestream.seismology.geodesy import EARTH_RADIUS_KM
 from quakestream.seismology.places import cities_within, land_within
 
@@ -31,8 +32,11 @@ LEAST_KM, MOST_KM = 120.0, 1500.0
 CIRCLES: Final = (("IV", 3.5), ("VI", 5.5), ("VIII", 7.5))
 """The class, and the least intensity of it."""
 MAX_CITIES: Final = 9
+MAX_AGENCY: Final = 16
 MAX_LINE: Final = 200
 """Characters of a line that are looked at: fewer have room."""
+BALL: Final = 40
+"""Radius of the beach ball."""
 SMOOTH: Final = 2
 """Drawn so many times as large, and made smaller: smooth edges."""
 
@@ -73,7 +77,7 @@ class _Map:
         """All of it, as a file."""
         self._land()
         self._waves_of_intensity()
-        self._cities()
+        self._cities(self._beach_ball())
         self._epicentre()
         if self.earthquake["mode"] in DRILL:
             self._hatch()
@@ -121,10 +125,31 @@ class _Map:
             if 20 * SMOOTH < radius < y - SMOOTH * HEADER:
                 self._text((x, y - radius), name, 12, SHOCK, anchor="mm", halo=LAND)
 
-    def _cities(self) -> None:
+    def _beach_ball(self) -> list[tuple[float, float, float, float]]:
+        """The mechanism of the report that speaks, else of another one; the room that it takes."""
+        one = self.earthquake
+        found = None if one["status"] == "deleted" else beachball.drawable([one, *one.get("solutions", [])])
+        if found is None:
+            return []
+        event, mechanism, ball = found
+        radius = BALL * SMOOTH
+        x, y = SMOOTH * WIDTH - radius - 16 * SMOOTH, SMOOTH * HEADER + radius + 16 * SMOOTH
+        rim = (x - radius, y - radius, x + radius, y + radius)
+        dark, light = INK, PAPER
+        self.pen.ellipse([rim[0] - 4, rim[1] - 4, rim[2] + 4, rim[3] + 4], fill=PAPER)
+        self.pen.ellipse(rim, fill=dark if ball.is_dark else light)
+        for cap in ball.caps:
+            points = [(x + radius * east, y - radius * north) for east, north in cap.tolist()]
+            self.pen.polygon(points, fill=light if ball.is_dark else dark)
+        self.pen.ellipse(rim, outline=INK, width=SMOOTH)
+        who = one_line(beachball.agency_of(event, mechanism))[:MAX_AGENCY]
+        self._text((x, y + radius + 12 * SMOOTH), who, 12, INK, anchor="mm", halo=LAND)
+        return [(rim[0] - 16, rim[1] - 16, rim[2] + 16, rim[3] + 24 * SMOOTH)]
+
+    def _cities(self, taken: list[tuple[float, float, float, float]]) -> None:
         """The largest that have room, each with its name."""
+        before = len(taken)
         inside = cities_within(self.latitude, self.longitude, self.corner_km, 1_000)
-        taken: list[tuple[float, float, float, float]] = []
         for city in sorted(inside, key=lambda city: (-city.population, city.name)):
             ((x, y),) = self._project(np.array([[city.longitude, city.latitude]])).tolist()
             box = self.pen.textbbox((x + 7 * SMOOTH, y), city.name, font=font(13), anchor="lm")
@@ -135,7 +160,7 @@ class _Map:
             dot = 2.5 * SMOOTH
             self.pen.ellipse((x - dot, y - dot, x + dot, y + dot), fill=INK)
             self._text((x + 7 * SMOOTH, y), city.name, 13, INK, anchor="lm", halo=LAND)
-            if len(taken) == MAX_CITIES:
+            if len(taken) - before == MAX_CITIES:
                 return
 
     def _is_on_the_map(self, box: tuple[float, float, float, float]) -> bool:

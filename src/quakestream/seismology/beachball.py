@@ -156,21 +156,32 @@ def _projected(points: Points) -> Points:
     return np.column_stack([points[:, 1], points[:, 0]]) / np.sqrt(1.0 + points[:, 2])[:, None]
 
 
-def drawable(events: Iterable[Mapping[str, Any]]) -> tuple[FocalMechanism, BeachBall] | None:
-    """The first mechanism that can be drawn, of events as JSON objects: the one that speaks comes first."""
+def drawable(
+    events: Iterable[Mapping[str, Any]],
+) -> tuple[Mapping[str, Any], FocalMechanism, BeachBall] | None:
+    """The first mechanism that can be drawn, and whose it is, of events as JSON objects: the one that speaks first."""
     for event in events:
         for mechanism in focal_mechanisms(event):
             matrix = matrix_of(mechanism)
             ball = None if matrix is None else beach_ball(matrix)
             if ball is not None:
-                return mechanism, ball
+                return event, mechanism, ball
     return None
+
+
+def agency_of(event: Mapping[str, Any], mechanism: FocalMechanism) -> str:
+    """Who found it: its own agency, else its report's."""
+    return str(mechanism.agency or event.get("agency") or event.get("source") or "")
 
 
 def svg_path(points: Points, radius: float = 1.0) -> str:
     """A polygon as the data of an SVG path: y goes down there."""
-    return f"M{'L'.join(f'{radius * x:.4g} {-radius * y:.4g}' for x, y in _pairs(points))}Z"
+    return f"M{'L'.join(f'{_short(radius * x)} {_short(-radius * y)}' for x, y in _pairs(points))}Z"
+
+
+def _short(value: float) -> str:
+    return f"{round(value, 4) + 0.0:g}"
 
 
 def _pairs(points: Points) -> Sequence[tuple[float, float]]:
-    return [(float(x) + 0.0, float(y) + 0.0) for x, y in points]
+    return [(float(x), float(y)) for x, y in points]
