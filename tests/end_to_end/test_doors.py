@@ -105,7 +105,6 @@ UNDESCRIBED: Final = {
         ("GET", "/"): "open",
         ("GET", "/docs"): "open",
         ("GET", "/embed"): "open",
-        ("GET", "/embed/map.png"): "open",
         ("GET", "/handbook"): "open",
         ("GET", "/manifest.webmanifest"): "open",
         ("GET", "/alerts/confirm/x"): "open",

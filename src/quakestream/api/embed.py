@@ -7,6 +7,7 @@ in the same dress, says what is to be done about each fault that the view of the
 
 from __future__ import annotations
 
+import functools
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -30,6 +31,8 @@ from quakestream.web import approach
 FOLDER: Final = Path(__file__).parent / "embedding"
 _FILES: Final = {"again.js": "text/javascript", "style.css": "text/css"}
 MOST: Final = 50
+PICTURES: Final = 8
+"""So many maps are kept: 60 kB each, and their earthquakes."""
 PERIOD_MS: Final = {"hour": 3_600_000, "day": 86_400_000, "week": 604_800_000, "month": 2_592_000_000}
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -78,14 +81,12 @@ def embed_router(
 
     @router.get("/embed/map.png")
     def list_map(request: Request) -> Response:
-        from quakestream.formats.world_picture import world_picture  # noqa: PLC0415 - 10 MB that not every site needs
-
         asked = _asked(request)
         if isinstance(asked, str):
             raise HTTPException(400, asked)
-        found = _found(catalog, asked, now_ms())
-        mode = asked.mode or "actual"
-        return Response(world_picture(found, mode), media_type="image/png", headers={"Cache-Control": "no-cache"})
+        page = catalog.earthquakes(asked.chosen(now_ms()), asked.limit, orderby=asked.orderby)
+        picture = _drawn(tuple(page.earthquakes), asked.mode or "actual")
+        return Response(picture, media_type="image/png", headers={"Cache-Control": "no-cache"})
 
     @router.get("/handbook")
     def handbook() -> HTMLResponse:
@@ -117,6 +118,14 @@ def _named(catalog: Catalog, name: str, mode: Any) -> dict[str, Any] | None:
 def _found(catalog: Catalog, asked: EmbedParameters, now_ms: int) -> list[dict[str, Any]]:
     page = catalog.earthquakes(asked.chosen(now_ms), asked.limit, orderby=asked.orderby)
     return [_decode(document) for document in page.earthquakes]
+
+
+@functools.lru_cache(maxsize=PICTURES)
+def _drawn(documents: tuple[bytes, ...], mode: str) -> bytes:
+    """The map of these, drawn once for however many readers."""
+    from quakestream.formats.world_picture import world_picture  # noqa: PLC0415 - 10 MB that not every site needs
+
+    return world_picture([_decode(one) for one in documents], mode)
 
 
 def _one(one: dict[str, Any], home: str, language: Language) -> str:
