@@ -21,6 +21,8 @@ export interface Exposure {
   cities: {
     name: string;
     within: string;
+    latitude: number;
+    longitude: number;
     population: number;
     distanceKm: number;
     low: number;
@@ -28,6 +30,8 @@ export interface Exposure {
     roman: string;
     extrapolated: boolean;
   }[];
+  /** How far each class from III on is expected to reach, km from the epicentre, strongest first. */
+  rings: { class: number; roman: string; radiusKm: number }[];
   /** How many of all people these cities hold, 0 to 1, and by country, the nearest first; null: nobody is shaken. */
   coverage: { share: number; countries: { code: string; name: string; share: number }[] } | null;
 }

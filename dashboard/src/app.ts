@@ -14,15 +14,16 @@ import { Inspector } from "./inspector.ts";
 import { openLine } from "./line.ts";
 import { Listing } from "./listing.ts";
 import { Live } from "./live.ts";
-import type { Look, MapView, WaveFront } from "./map/map.ts";
-import { type Ink, lookOf, Scene } from "./map/scene.ts";
+import type { Look, MapView, Marked, ShakingOnMap, WaveFront } from "./map/map.ts";
+import { lookOf, Scene } from "./map/scene.ts";
 import { darkMedia, lowMedia, motionMedia } from "./media.ts";
 import { isArrival, isPlayed, newsOf } from "./news.ts";
 import { Past } from "./past.ts";
+import { shakingOf } from "./shaken.ts";
 import type { Point, Position } from "./sphere.ts";
 import { type Preferences, readPreferences, readState, type State, writeQuery } from "./state.ts";
 import { keepPlace, keepPreferences, keptPlace, keptPreferences } from "./storage.ts";
-import type { Theme } from "./symbols.ts";
+import type { Ink, Theme } from "./symbols.ts";
 import { preferredLanguage, speak } from "./texts.ts";
 import { frontsOf, type Source, Waves } from "./waves.ts";
 
@@ -78,6 +79,9 @@ export class App {
   arrival: { left: string | null } | null = null;
   /** What the pointer rests on, and where on the map. */
   pointed: { id: string; x: number; y: number } | null = null;
+  /** What of the expected shaking the pointer or the keyboard rests on. */
+  #marked: Marked = null;
+  #shakingOnMap: { of: unknown[]; shaking: ShakingOnMap | null } = { of: [], shaking: null };
   /** Waits for a place on the map. */
   choosing: ((point: Point) => void) | null = null;
   #isReady: () => void = () => undefined;
@@ -176,7 +180,7 @@ export class App {
 
   /** How the map is to look. */
   get look(): Look {
-    return lookOf(this.state, this.theme, this.listing.shown.length, motionMedia.matches);
+    return lookOf(this.state, this.theme, this.preferences.language, this.listing.shown.length, motionMedia.matches);
   }
 
   /** The earthquake that is open, though the filters may leave it out. */
@@ -258,6 +262,13 @@ export class App {
     this.redraw();
   }
 
+  /** Rest on a class or a city of the expected shaking: the map shows which one it is. */
+  mark(marked: Marked): void {
+    if (JSON.stringify(marked) === JSON.stringify(this.#marked)) return;
+    this.#marked = marked;
+    this.invalidate();
+  }
+
   /** What an alert is asked for, drawn while the view of alerts is shown. */
   outline(lines: Position[][]): void {
     this.#outline = lines;
@@ -297,6 +308,7 @@ export class App {
   /** Another page was opened: the focus goes there, or a keyboard and a screen reader would be left with nothing. */
   #arrive(before: State): void {
     const { view, id, alert } = this.state;
+    if (before.id !== id) this.#marked = null;
     if (before.view !== view || before.id !== id || before.alert !== alert) this.arrival = { left: before.id };
   }
 
@@ -425,7 +437,19 @@ export class App {
       this.#frontsAtMs = performance.now();
       this.#fronts = state.waves ? frontsOf(this.waveSources()) : [];
     }
-    this.#scene.draw(this.look, this.selected, this.#atAlerts ? this.#outline : [], this.#fronts);
+    this.#scene.draw(this.look, this.selected, this.#atAlerts ? this.#outline : [], this.#fronts, this.#shakingNow());
+  }
+
+  /** Of the earthquake that is open; the same object as long as nothing in it is other than before. */
+  #shakingNow(): ShakingOnMap | null {
+    const { selected, inspector, preferences } = this;
+    const exposure = selected && inspector.detail?.id === selected.id ? inspector.exposure : null;
+    const of = [exposure, selected?.seq, this.#marked, preferences.language];
+    if (of.some((one, n) => one !== this.#shakingOnMap.of[n])) {
+      const shaking = exposure && selected ? shakingOf(exposure, selected.location, this.#marked) : null;
+      this.#shakingOnMap = { of, shaking };
+    }
+    return this.#shakingOnMap.shaking;
   }
   #fronts: WaveFront[] = [];
   #frontsAtMs = Number.NEGATIVE_INFINITY;

@@ -5,7 +5,7 @@ import { render } from "lit-html";
 import { App } from "./app.ts";
 import { settleFocus } from "./focus.ts";
 import { listenToKeys } from "./keys.ts";
-import { globeZoom, hasWebGL, type MapListener } from "./map/map.ts";
+import { globeZoom, hasWebGL, type MapListener, openZoom } from "./map/map.ts";
 import type { Camera } from "./state.ts";
 import { measureList } from "./views/list.ts";
 import { shell, title } from "./views/shell.ts";
@@ -51,7 +51,11 @@ function firstSight({ clientWidth, clientHeight }: HTMLElement): Camera {
   const leaning = Math.max(-35, Math.min(35, latitude));
   if (clientWidth === 0) return { latitude: leaning, longitude, zoom: 1 }; // not shown in this view
   const zoom = globeZoom(0.86 * Math.min(clientWidth, clientHeight), clientHeight, leaning);
-  return { latitude: selected ? latitude : leaning, longitude, zoom: selected ? Math.max(3, zoom) : zoom };
+  return {
+    latitude: selected ? latitude : leaning,
+    longitude,
+    zoom: selected ? Math.max(openZoom(selected.magnitude), zoom) : zoom,
+  };
 }
 
 /** The operator's own map, where its server answers; else the built-in one serves. */

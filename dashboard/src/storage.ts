@@ -5,6 +5,7 @@ import { type Preferences, readPreferences, writePreferences } from "./state.ts"
 
 const PREFERENCES_KEY = "quakestream";
 const PLACE_KEY = "quakestream-place";
+const LEGEND_KEY = "quakestream-legend";
 
 /** What was kept; what was not, or makes no sense, is as in `defaults`. */
 export const keptPreferences = (defaults: Preferences): Preferences =>
@@ -22,6 +23,14 @@ export function keptPlace(): Point | null {
 /** null: forget it. */
 export const keepPlace = (place: Point | null): void =>
   store(PLACE_KEY, place ? `${place.latitude},${place.longitude}` : "");
+
+/** Whether the map's legend was left open; null: nobody has touched it. */
+export function keptLegend(): boolean | null {
+  const kept = stored(LEGEND_KEY);
+  return kept === "" ? null : kept === "open";
+}
+
+export const keepLegend = (open: boolean): void => store(LEGEND_KEY, open ? "open" : "folded");
 
 function stored(key: string): string {
   try {

@@ -1,5 +1,5 @@
 // How an earthquake looks, the same on both maps, in the legend and in the list: size by magnitude, colour by age or
-// depth, shape by depth (so that nothing is said by colour alone), hatching for what is not real.
+// depth, shape by depth (so that nothing is said by colour alone), a broken line around nothing for what is not real.
 
 import { DEPTH_CLASSES, type DepthClass, depthClass, type Earthquake, isDrill } from "./earthquake.ts";
 import type { Colour } from "./state.ts";
@@ -44,10 +44,27 @@ export const scaleOf = (theme: Theme, colour: Colour): readonly string[] => SCAL
 export const remPx = (): number => Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
 export const symbolScale = (): number => remPx() / 16;
 
+/** By what symbols get their colours. */
+export interface Ink {
+  nowMs: number;
+  colour: Colour;
+  theme: Theme;
+}
+
 /** Area grows with magnitude, so that M 8 is seen at once and M 1 still is. */
 export function radiusOf(magnitude: number | null): number {
   const m = Math.min(Math.max(magnitude ?? 0, 0), 9.5);
-  return Math.round(3 + 0.42 * m ** 1.85);
+  return Math.round(3 + 0.3 * m ** 2.05);
+}
+
+/** Symbols are drawn once for each kind and these radii, px, and made smaller from there: never larger, so that they
+ * stay sharp. */
+const DRAWN_RADII = [5, 9, 16, 36] as const;
+
+/** The symbol that is drawn for this one, and how many times as large as drawn it is shown. */
+export function kindOf(symbol: Glyph): { kind: Glyph; size: number } {
+  const radius = DRAWN_RADII.find((one) => one >= symbol.radius) ?? DRAWN_RADII[3];
+  return { kind: { ...symbol, radius }, size: symbol.radius / radius };
 }
 
 export function ageStep(ageMs: number): number {
@@ -88,33 +105,29 @@ export function draw(context: CanvasRenderingContext2D, symbol: Glyph, x: number
   context.translate(x, y);
   context.scale(scale, scale);
   outline(context, symbol.shape, radius);
-  context.globalAlpha = drill ? 0.12 : 0.42;
+  context.globalAlpha = drill ? 0.08 : 0.5;
   context.fillStyle = colour;
   context.fill();
   context.globalAlpha = 1;
   context.strokeStyle = colour;
-  if (drill) {
-    context.save();
-    context.clip();
-    context.lineWidth = 1.1;
-    context.beginPath();
-    for (let offset = -2 * radius; offset <= 2 * radius; offset += Math.max(3.2, radius / 3.5)) {
-      context.moveTo(offset - radius, radius);
-      context.lineTo(offset + radius, -radius);
-    }
-    context.stroke();
-    context.restore();
-    outline(context, symbol.shape, radius);
-  }
-  context.lineWidth = 1.3;
+  context.lineWidth = drill ? Math.max(1.6, radius / 9) : 1.4;
+  context.setLineDash(drill ? brokenLine(radius) : []);
   context.stroke();
+  context.setLineDash([]);
   if (ringed) {
     outline(context, symbol.shape, radius + 3);
     context.lineWidth = 1;
     context.globalAlpha = 0.75;
     context.stroke();
+    context.globalAlpha = 1;
   }
   context.restore();
+}
+
+/** As many dashes around a large one as around a small one: seven are seen at 12 px. */
+function brokenLine(radius: number): [number, number] {
+  const one = (2 * Math.PI * radius) / 7;
+  return [0.6 * one, 0.4 * one];
 }
 
 /** Room that a symbol needs around its middle, px. */

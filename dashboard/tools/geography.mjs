@@ -1,15 +1,29 @@
 // The map's lines and areas, made from world-atlas (Natural Earth) and PB2002: cut at the antimeridian, since raw
-// polygons that cross it draw bands across a flat map, and written as quantised TopoJSON, which is small.
+// polygons that cross it draw bands across a flat map, and written as quantised TopoJSON, which is small. And its names:
+// of countries by their codes, which a browser says in the reader's language, and of cities from the table of places.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { geoArea, geoContains, geoEquirectangular } from "d3-geo";
 import { geoProject } from "d3-geo-projection";
+import polylabel from "polylabel";
 import { feature, mesh } from "topojson-client";
 import { topology } from "topojson-server";
+import { readNpz } from "./npz.mjs";
 
 const require = createRequire(import.meta.url);
 const folder = new URL("../generated/", import.meta.url);
 const plates = new URL("../../src/quakestream/seismology/plates.json", import.meta.url);
+const places = new URL("../../src/quakestream/seismology/places.npz", import.meta.url);
+
+/** Cities that the map names from afar; the others come when one looks closely. */
+const LARGE_CITY = 500_000;
+/** Named wherever they are. A place with fewer people is named where it is the largest of its square degree. */
+const CITY = 100_000;
+const LEAST_TOWN = 2_000;
+/** As places.py has them. */
+const BORDER_UNITS = 100;
+const MILLI = 1000;
+const A_HOLE = 255;
 
 // Degrees to degrees: the projection is there for d3's clipping alone.
 const cut = geoEquirectangular()
@@ -42,6 +56,107 @@ write("plates", 1e4, {
   plates: geoProject({ type: "MultiLineString", coordinates: boundaries.map(([, flat]) => pairs(flat)) }, cut),
 });
 
+const { cities, towns } = cityNames();
+write("names", null, { countries: countryNames(), cities });
+write("names-fine", null, { cities: towns });
+
+/** Where each country's name stands: in the middle of its largest land; and that land's part of the sphere, by which
+ * large countries are named before small ones. */
+function countryNames() {
+  const { ring_lengths, ring_owners, ring_steps, country_codes } = readNpz(places, [
+    "ring_lengths",
+    "ring_owners",
+    "ring_steps",
+    "country_codes",
+  ]);
+  const codes = lines(country_codes);
+  const [, total] = ring_steps.shape;
+  const [east, north] = [0, 1].map(
+    (row) => (n) => ring_steps.values[ring_steps.columns ? 2 * n + row : row * total + n],
+  );
+  const polygons = [];
+  let first = 0;
+  for (const [number, length] of ring_lengths.values.entries()) {
+    let [x, y] = [0, 0];
+    const ring = Array.from({ length }, (_, n) => {
+      x += east(first + n);
+      y += north(first + n);
+      return [x / BORDER_UNITS, y / BORDER_UNITS];
+    });
+    first += length;
+    const owner = ring_owners.values[number];
+    if (owner === A_HOLE) polygons.at(-1).rings.push(ring);
+    else polygons.push({ owner, rings: [ring] });
+  }
+  const largest = new Map();
+  for (const { owner, rings } of polygons) {
+    const area = flatArea(rings[0]);
+    if (area > (largest.get(owner)?.area ?? 0)) largest.set(owner, { area, rings });
+  }
+  return [...largest]
+    .map(([owner, { area, rings }]) => {
+      const squeezed = Math.cos((middle(rings[0]) * Math.PI) / 180); // a degree of longitude is that much shorter there
+      const [x, y] = polylabel(
+        rings.map((ring) => ring.map(([longitude, latitude]) => [longitude * squeezed, latitude])),
+        0.1,
+      );
+      return [codes[owner], round(x / squeezed), round(y), Math.max(1, Math.round(area))];
+    })
+    .sort((a, b) => b[3] - a[3]);
+}
+
+/** In square degrees of the equator. */
+function flatArea(ring) {
+  let twice = 0;
+  for (const [n, [x, y]] of ring.entries()) {
+    const [nextX, nextY] = ring[(n + 1) % ring.length];
+    twice += x * nextY - nextX * y;
+  }
+  return Math.abs(twice / 2) * Math.cos((middle(ring) * Math.PI) / 180);
+}
+
+function middle(ring) {
+  const latitudes = ring.map(([, latitude]) => latitude);
+  return (Math.min(...latitudes) + Math.max(...latitudes)) / 2;
+}
+
+/** Cities by inhabitants, the largest first: those that are seen from afar, and the others. Sections of a city are none. */
+function cityNames() {
+  const table = readNpz(places, ["city_latitude", "city_longitude", "city_population", "city_counted", "city_names"]);
+  const names = lines(table.city_names);
+  const [latitudes, longitudes, people] = ["latitude", "longitude", "population"].map(
+    (name) => table[`city_${name}`].values,
+  );
+  const isCounted = (n) => (table.city_counted.values[n >> 3] >> (7 - (n & 7))) & 1;
+  const numbers = Array.from(names.keys())
+    .filter((n) => people[n] >= LEAST_TOWN && isCounted(n))
+    .sort((a, b) => people[b] - people[a]);
+  const squares = new Set();
+  const kept = numbers.filter((n) => {
+    const square = 360 * Math.floor(latitudes[n] / MILLI) + Math.floor(longitudes[n] / MILLI);
+    const isFirst = !squares.has(square);
+    squares.add(square);
+    return isFirst || people[n] >= CITY;
+  });
+  const written = (some) => ({
+    names: some.map((n) => names[n]).join("\n"),
+    at: some.flatMap((n) => [round(longitudes[n] / MILLI), round(latitudes[n] / MILLI)]),
+    thousands: some.map((n) => Math.round(people[n] / 1000)),
+  });
+  return {
+    cities: written(kept.filter((n) => people[n] >= LARGE_CITY)),
+    towns: written(kept.filter((n) => people[n] < LARGE_CITY)),
+  };
+}
+
+function round(degrees) {
+  return Math.round(degrees * 100) / 100;
+}
+
+function lines({ values }) {
+  return Buffer.from(values).toString("utf8").split("\n");
+}
+
 /** geoProject takes each hole for a polygon of its own: the Caspian Sea would be all the Earth but itself. A ring that
  * goes round more than half of the sphere is a hole, and is given back to the smallest polygon that it lies in. */
 function nested(land) {
@@ -65,6 +180,8 @@ function pairs(flat) {
   return Array.from({ length: flat.length / 2 }, (_, n) => [flat[2 * n], flat[2 * n + 1]]);
 }
 
+/** `quantum` null: as it is, else as TopoJSON. */
 function write(name, quantum, objects) {
-  writeFileSync(new URL(`${name}.json`, folder), JSON.stringify(topology(objects, quantum)));
+  const whole = quantum === null ? objects : topology(objects, quantum);
+  writeFileSync(new URL(`${name}.json`, folder), JSON.stringify(whole));
 }

@@ -54,7 +54,12 @@ def test_who_is_shaken_orders_earthquakes(client: Client) -> None:
         client.get(f"/api/v1/earthquakes/usgs:{name}/exposure").json() for name in ("strong", "weak", "deep")
     )
     assert strong["priority"] > weak["priority"]
-    assert strong["cities"][0]["name"] == "Athens"
+    athens = strong["cities"][0]
+    assert athens["name"] == "Athens"
+    assert (athens["latitude"], athens["longitude"]) == pytest.approx((37.98, 23.73), abs=0.01)
+    widths = [one["radiusKm"] for one in strong["rings"]]
+    assert (strong["rings"][-1]["roman"], widths) == ("III", sorted(widths))
+    assert deep["rings"] == []
     assert sum(one["people"] for one in strong["classes"]) > 3_000_000
     assert [one["class"] for one in strong["classes"]] == sorted((o["class"] for o in strong["classes"]), reverse=True)
     assert (deep["priority"], deep["classes"]) == (None, [])

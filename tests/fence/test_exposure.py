@@ -51,6 +51,25 @@ def test_off_choshi_nobody_in_tokyo_is_counted_twice() -> None:
     assert not {"Setagaya", "Adachi", "Ōta"} & set(names)
 
 
+@pytest.mark.parametrize(("magnitude", "depth_km"), [(4.2, None), (6.0, 11.1), (7.8, 35.0), (9.1, 0.0)])
+def test_rings_are_where_the_classes_begin(magnitude: float, depth_km: float | None) -> None:
+    quake = dataclasses.replace(NAPA, magnitude=magnitude, depth_km=depth_km)
+    found = exposure.rings(quake)
+    assert [one.number for one in found] == sorted((one.number for one in found), reverse=True)
+    assert found[-1].number == exposure.LEAST_CLASS
+    assert sorted(one.radius_km for one in found) == [one.radius_km for one in found]
+    for one in found:
+        at_the_edge = expected(quake, one.radius_km)
+        assert at_the_edge is not None
+        assert at_the_edge.mmi == pytest.approx(one.number - 0.5, abs=0.01)
+
+
+def test_there_are_no_rings_without_an_estimate() -> None:
+    assert exposure.exposure(DEEP).rings == ()
+    assert exposure.exposure(dataclasses.replace(NAPA, magnitude=None)).rings == ()
+    assert exposure.exposure(PACIFIC).rings != (), "nobody is there, and it shakes all the same"
+
+
 def test_priority_orders_by_who_is_shaken() -> None:
     def of(*classes: tuple[int, int]) -> float:
         return exposure.priority_of(exposure.ClassOfPeople(number, people, 1) for number, people in classes)

@@ -21,6 +21,8 @@ AGGLOMERATIONS = [
     ("New York", 40.71, -74.01, 18_804),
     ("Istanbul", 41.01, 28.95, 15_190),
     ("Lagos", 6.45, 3.39, 14_368),
+    # Office for National Statistics, census of 2011: Greater London 8,174 and 2,500 around it within 40 km, and growth
+    ("London", 51.51, -0.13, 10_800),
     ("Moscow", 55.75, 37.62, 12_538),
     ("Paris", 48.85, 2.35, 11_017),
     ("Bangkok", 13.75, 100.50, 10_539),

@@ -3,28 +3,47 @@
 import {
   type GeoPath,
   type GeoProjection,
+  geoCircle,
   geoDistance,
   geoEquirectangular,
   geoGraticule10,
   geoOrthographic,
   geoPath,
 } from "d3-geo";
-import { type Point, type Position, wrapped } from "../sphere.ts";
+import type { Earthquake } from "../earthquake.ts";
+import { destination, KM_PER_DEGREE, type Point, type Position, wrapped } from "../sphere.ts";
 import type { Camera } from "../state.ts";
-import { draw, reach } from "../symbols.ts";
-import { type Geography, loadPlates, loadWorld, NOTHING } from "./geography.ts";
+import { draw, type Glyph, type Ink, kindOf, nameOf, reach, symbolOf } from "../symbols.ts";
+import { clusterRadius, type Gathered, gather, levelOf } from "./clusters.ts";
 import {
+  CITY_STEPS,
+  COUNTRIES_TO_ZOOM,
+  COUNTRY_STEPS,
+  countryNamer,
+  type Geography,
+  leastNamed,
+  loadNames,
+  loadPlates,
+  loadWorld,
+  type Names,
+  NOTHING,
+} from "./geography.ts";
+import { Room } from "./labels.ts";
+import {
+  clusterWords,
   type Drawn,
   type Look,
   type MapListener,
   type MapView,
-  type Marked,
   PALETTES,
   type Palette,
   type Pulse,
+  type ShakingOnMap,
   type WaveFront,
+  wordsOf,
 } from "./map.ts";
 
+const TOWNS_FROM_ZOOM = 5;
 const PULSE_MS = 2600;
 const LEAST_ZOOM = -1;
 const MOST_ZOOM = 9;
@@ -34,12 +53,27 @@ export function canvasMap(container: HTMLElement, listener: MapListener, look: L
   return new CanvasMap(container, listener, look, start);
 }
 
+interface Placed {
+  id: string;
+  x: number;
+  y: number;
+  radius: number;
+}
+
 class CanvasMap implements MapView {
   readonly kind = "canvas";
   readonly #canvas = document.createElement("canvas");
   #look: Look;
   #camera: Camera;
-  #marks: Marked[] = [];
+  #shown: readonly Earthquake[] = [];
+  #ink: Ink | null = null;
+  #gathered: Gathered = { singles: [], clusters: [] };
+  /** What was gathered, and for which zoom; null: nothing yet. */
+  #level: number | null | undefined;
+  #names: Names = { countries: [], cities: [] };
+  #towns = false;
+  #shaking: ShakingOnMap | null = null;
+  readonly #sprites = new Map<string, HTMLCanvasElement>();
   #fronts: WaveFront[] = [];
   #selected: { point: Point; radius: number } | null = null;
   #home: Point | null = null;
@@ -50,7 +84,9 @@ class CanvasMap implements MapView {
   #borders: Geography = NOTHING;
   #plates: Geography = NOTHING;
   #frame = 0;
-  #placed: { id: string; x: number; y: number; radius: number }[] = [];
+  #placed: Placed[] = [];
+  #clustered: (Placed & { count: number; at: Point })[] = [];
+  #words: string[] = [];
 
   constructor(
     private readonly container: HTMLElement,
@@ -72,23 +108,32 @@ class CanvasMap implements MapView {
       this.#plates = plates;
       this.#later();
     });
+    void loadNames("coarse").then((names) => this.#name(names));
     new ResizeObserver(() => this.#later()).observe(container);
     this.#listen();
   }
 
-  show(marks: Marked[]): void {
-    this.#marks = [...marks].sort((a, b) => a.order - b.order);
+  show(shown: readonly Earthquake[], ink: Ink): void {
+    this.#shown = shown;
+    this.#ink = ink;
+    this.#level = undefined;
     this.#later();
   }
 
   look(look: Look): void {
     if (JSON.stringify(look) === JSON.stringify(this.#look)) return;
     this.#look = look;
+    this.#level = undefined;
     this.#later();
   }
 
   waves(fronts: WaveFront[]): void {
     this.#fronts = fronts;
+    this.#later();
+  }
+
+  shaking(shaking: ShakingOnMap | null): void {
+    this.#shaking = shaking;
     this.#later();
   }
 
@@ -138,8 +183,9 @@ class CanvasMap implements MapView {
     const lines = [...new Set(this.#fronts.map(({ phase }) => phase))];
     return {
       ids: this.#placed.map(({ id }) => id),
-      clustered: 0,
+      clustered: this.#clustered.reduce((sum, { count }) => sum + count, 0),
       lines: this.#look.plates ? ["plates", ...lines] : lines,
+      words: [...new Set(this.#words)],
     };
   }
 
@@ -176,21 +222,189 @@ class CanvasMap implements MapView {
     context.scale(scale, scale);
     const projection = this.#projection();
     const palette = PALETTES[this.#look.theme];
-    this.#ground(context, geoPath(projection, context), palette);
-    this.#placed = [];
-    const { scale: size } = this.#look;
-    for (const { id, longitude, latitude, symbol } of this.#marks) {
-      if (this.#look.projection === "globe" && !this.#near([longitude, latitude])) continue;
-      const at = projection([longitude, latitude]);
-      const room = reach(symbol) * size;
-      if (!at || at[0] < -room || at[1] < -room || at[0] > clientWidth + room || at[1] > clientHeight + room) continue;
-      draw(context, symbol, at[0], at[1], size);
-      this.#placed.push({ id, x: at[0], y: at[1], radius: symbol.radius * size });
-    }
-    this.#rings(context, projection, palette, now);
+    this.#gather();
+    const pen: Pen = {
+      context,
+      palette,
+      at: (point) => this.#at(projection, point),
+      path: geoPath(projection, context),
+      room: new Room(clientWidth, clientHeight),
+    };
+    this.#words = [];
+    this.#ground(pen);
+    this.#quakes(pen, this.#takeRoom(pen));
+    this.#rings(pen, now);
   }
 
-  #ground(context: CanvasRenderingContext2D, path: GeoPath, palette: Palette): void {
+  /** Where a point is on the screen, px; null where it is not, or far outside. */
+  #at(projection: GeoProjection, { longitude, latitude }: Point): [number, number] | null {
+    if (this.#look.projection === "globe" && !this.#near([longitude, latitude])) return null;
+    return projection([longitude, latitude]);
+  }
+
+  /** Words are drawn beneath the symbols, but for those of the symbols, which must not be hidden: these ask for room
+   * first. Gives what draws them. */
+  #takeRoom(pen: Pen): () => void {
+    const { language, scale } = this.#look;
+    const later: (() => void)[] = [];
+    const told = (words: string, at: [number, number] | null, size: number, down = 0): void => {
+      if (words && at) later.push(...this.#say(pen, words, at[0], at[1] + down, { size, colour: pen.palette.ink }));
+    };
+    for (const { words, radiusKm } of this.#shaking?.rings ?? []) {
+      const [longitude, latitude] = destination(this.#shaking as Point, 0, radiusKm / KM_PER_DEGREE);
+      told(words, pen.at({ longitude, latitude }), 12);
+    }
+    for (const one of this.#gathered.singles) {
+      const words = wordsOf(one, language);
+      if (!words) continue;
+      const { radius } = this.#symbol(one);
+      told(words, pen.at(one.location), radius > 16 ? 13 : 10, radius * scale + 8);
+    }
+    for (const one of this.#shaking?.cities ?? []) told(one.words, pen.at(one), 12, -12);
+    this.#geographicNames(pen);
+    return () => {
+      for (const say of later) say();
+    };
+  }
+
+  #geographicNames(pen: Pen): void {
+    const { zoom } = this.#camera;
+    const { palette } = pen;
+    const { countries, cities } = this.#names;
+    const nameOfCountry = countryNamer(this.#look.language);
+    const leastArea =
+      zoom < COUNTRIES_TO_ZOOM ? leastNamed(COUNTRY_STEPS, Math.max(0, zoom)) : Number.POSITIVE_INFINITY;
+    for (const one of countries) {
+      if (one.area < leastArea) continue;
+      const at = pen.at(one);
+      const style = { size: one.area > 90 ? 13 : 11, colour: palette.name, spacing: 1 };
+      if (at) for (const say of this.#say(pen, nameOfCountry(one.code), ...at, style)) say();
+    }
+    const least = leastNamed(CITY_STEPS, Math.max(0, zoom));
+    for (const one of cities) {
+      if (one.thousands < least) continue;
+      const at = pen.at(one);
+      if (!at) continue;
+      for (const say of this.#say(pen, one.name, at[0], at[1] - 9, { size: 11, colour: palette.name })) {
+        say();
+        disc(pen.context, ...at, 1.8, palette.name);
+      }
+    }
+  }
+
+  /** What draws these words in the middle of this point, if there is room for them. */
+  #say(pen: Pen, words: string, x: number, y: number, style: Letters): (() => void)[] {
+    const { context, palette, room } = pen;
+    const size = style.size * this.#look.scale;
+    const set = (): void => {
+      context.font = `${size}px ${getComputedStyle(this.#canvas).fontFamily}`;
+      context.letterSpacing = `${style.spacing ?? 0}px`;
+      context.textAlign = "center";
+      context.textBaseline = "middle";
+    };
+    set();
+    if (!room.take(x, y, context.measureText(words).width, size)) return [];
+    this.#words.push(words);
+    return [
+      () => {
+        set();
+        context.lineJoin = "round";
+        context.lineWidth = 3;
+        context.strokeStyle = style.spacing ? palette.land : palette.paper;
+        context.strokeText(words, x, y);
+        context.fillStyle = style.colour;
+        context.fillText(words, x, y);
+      },
+    ];
+  }
+
+  #name({ countries, cities }: Names): void {
+    this.#names = { countries: [...this.#names.countries, ...countries], cities: [...this.#names.cities, ...cities] };
+    this.#later();
+  }
+
+  #symbol(one: Earthquake): Glyph {
+    const { nowMs, colour, theme } = this.#ink as Ink;
+    return symbolOf(one, nowMs, colour, theme);
+  }
+
+  #gather(): void {
+    const level = this.#look.clusters ? levelOf(this.#camera.zoom) : null;
+    if (level === this.#level) return;
+    this.#level = level;
+    this.#gathered = gather(this.#shown, level);
+    // Larger ones are drawn first, so that small ones are not hidden.
+    this.#gathered.singles.sort((a, b) => (b.magnitude ?? 0) - (a.magnitude ?? 0));
+  }
+
+  #quakes(pen: Pen, say: () => void): void {
+    const { context, palette } = pen;
+    const { clientWidth, clientHeight } = this.container;
+    const { scale, language } = this.#look;
+    this.#placed = [];
+    this.#clustered = [];
+    for (const cluster of this.#gathered.clusters) {
+      const at = pen.at(cluster);
+      if (!at) continue;
+      const [x, y] = at;
+      const radius = clusterRadius(cluster.count) * scale;
+      disc(context, x, y, radius, palette.paper, cluster.drill ? palette.plate : palette.name);
+      const { largest, count, drill } = clusterWords(cluster, language);
+      this.#words.push([largest, count, drill].filter(Boolean).join(" "));
+      context.fillStyle = palette.ink;
+      context.textAlign = "center";
+      context.textBaseline = "middle";
+      context.letterSpacing = "0px";
+      const family = getComputedStyle(this.#canvas).fontFamily;
+      for (const [words, size, down] of [
+        [largest, 11, drill ? -9 : -5],
+        [count, 9.5, drill ? 2 : 7],
+        [drill, 7.5, 11],
+      ] as const) {
+        context.font = `${size * scale}px ${family}`;
+        context.fillText(words, x, y + down * scale);
+      }
+      this.#clustered.push({ id: cluster.id, x, y, radius, count: cluster.count, at: cluster });
+    }
+    for (const one of this.#gathered.singles) {
+      const at = pen.at(one.location);
+      if (!at) continue;
+      const symbol = this.#symbol(one);
+      const room = reach(symbol) * scale;
+      if (at[0] < -room || at[1] < -room || at[0] > clientWidth + room || at[1] > clientHeight + room) continue;
+      this.#stamp(context, symbol, at);
+      this.#placed.push({ id: one.id, x: at[0], y: at[1], radius: symbol.radius * scale });
+    }
+    for (const one of this.#shaking?.cities ?? []) {
+      const at = pen.at(one);
+      const marked = this.#shaking?.marked;
+      const isMarked = marked !== null && marked !== undefined && "city" in marked && marked.city === one.key;
+      if (at) disc(context, ...at, (isMarked ? 8 : 4.5) * scale, one.colour, palette.ink);
+    }
+    say();
+  }
+
+  /** Each kind of symbol is drawn once, and stamped from there on. */
+  #stamp(context: CanvasRenderingContext2D, symbol: Glyph, [x, y]: [number, number]): void {
+    const { kind, size } = kindOf(symbol);
+    const sharpness = Math.max(2, window.devicePixelRatio) * this.#look.scale;
+    const name = `${nameOf(kind)}@${sharpness}`;
+    const side = 2 * reach(kind);
+    let sprite = this.#sprites.get(name);
+    if (!sprite) {
+      sprite = document.createElement("canvas");
+      sprite.width = sprite.height = Math.ceil(side * sharpness);
+      const own = sprite.getContext("2d");
+      own?.scale(sharpness, sharpness);
+      if (own) draw(own, kind, side / 2, side / 2);
+      this.#sprites.set(name, sprite);
+    }
+    const shown = side * size * this.#look.scale;
+    context.drawImage(sprite, x - shown / 2, y - shown / 2, shown, shown);
+  }
+
+  #ground(pen: Pen): void {
+    const { context, path, palette } = pen;
     const shape = (
       object: Parameters<GeoPath>[0],
       stroke: string | null,
@@ -216,7 +430,10 @@ class CanvasMap implements MapView {
     shape(geoGraticule10(), palette.border, null, 0.4);
     shape(this.#land as Parameters<GeoPath>[0], palette.coast, palette.land);
     shape(this.#borders as Parameters<GeoPath>[0], palette.border, null);
-    if (this.#look.plates) shape(this.#plates as Parameters<GeoPath>[0], palette.plate, null, 1.2);
+    context.globalAlpha = 0.6;
+    if (this.#look.plates) shape(this.#plates as Parameters<GeoPath>[0], palette.plate, null, 1);
+    context.globalAlpha = 1;
+    this.#shakingRings(shape);
     shape({ type: "MultiLineString", coordinates: this.#outline }, palette.accent, null, 2.5);
     for (const { phase, lines } of this.#fronts) {
       shape(
@@ -226,13 +443,33 @@ class CanvasMap implements MapView {
         phase === "S" ? 2.4 : 1.2,
         phase === "S" ? [] : [5, 4],
       );
+      for (const one of wavesTold(lines)) {
+        const at = pen.at({ longitude: one[0], latitude: one[1] });
+        const style = { size: 13, colour: palette.wave };
+        if (at) for (const say of this.#say(pen, phase, ...at, style)) say();
+      }
     }
   }
 
-  #rings(context: CanvasRenderingContext2D, projection: GeoProjection, palette: Palette, now: number): void {
+  #shakingRings(shape: (of: Parameters<GeoPath>[0], stroke: string, fill: null, width: number) => void): void {
+    const shaking = this.#shaking;
+    if (shaking === null) return;
+    const { marked } = shaking;
+    for (const one of [...shaking.rings].sort((a, b) => b.radiusKm - a.radiusKm)) {
+      const ring = geoCircle()
+        .center([shaking.longitude, shaking.latitude])
+        .radius(one.radiusKm / KM_PER_DEGREE)
+        .precision(2)();
+      const isMarked = marked !== null && "ring" in marked && marked.ring === one.class;
+      shape(ring, this.#look.theme === "dark" ? "#05090d" : "#3c4650", null, isMarked ? 7 : 3.6);
+      shape(ring, one.colour, null, isMarked ? 5 : 2.2);
+    }
+  }
+
+  #rings({ context, palette, at: placeOf }: Pen, now: number): void {
     const ring = (point: Point, radius: number, opacity: number, colour: string, fill = false): void => {
-      const at = projection([point.longitude, point.latitude]);
-      if (!at || (this.#look.projection === "globe" && !this.#near([point.longitude, point.latitude]))) return;
+      const at = placeOf(point);
+      if (!at) return;
       context.globalAlpha = opacity;
       context.beginPath();
       context.arc(at[0], at[1], radius, 0, 2 * Math.PI);
@@ -244,7 +481,11 @@ class CanvasMap implements MapView {
       context.globalAlpha = 1;
     };
     if (this.#home) ring(this.#home, 4, 1, palette.accent, true);
-    if (this.#selected) ring(this.#selected.point, this.#selected.radius, 1, palette.accent);
+    if (this.#selected) {
+      // In the letters' own ink, for blue lines are waves.
+      ring(this.#selected.point, this.#selected.radius + 2.4, 1, palette.paper);
+      ring(this.#selected.point, this.#selected.radius, 1, palette.ink);
+    }
     const share = (now - this.#pulseStart) / PULSE_MS;
     if (share >= 1) return;
     const still = this.#look.reducedMotion;
@@ -259,6 +500,10 @@ class CanvasMap implements MapView {
       longitude: wrapped(camera.longitude),
       zoom: Math.max(LEAST_ZOOM, Math.min(MOST_ZOOM, camera.zoom)),
     };
+    if (!this.#towns && this.#camera.zoom >= TOWNS_FROM_ZOOM) {
+      this.#towns = true;
+      void loadNames("fine").then((names) => this.#name(names));
+    }
     this.#later();
     if (moved) this.listener.moved(this.#camera);
   }
@@ -276,9 +521,9 @@ class CanvasMap implements MapView {
     );
   }
 
-  #under(event: MouseEvent): string | null {
+  #under(event: MouseEvent, of: readonly Placed[] = this.#placed): string | null {
     const [x, y] = [event.offsetX, event.offsetY];
-    const hits = this.#placed.filter((one) => Math.hypot(one.x - x, one.y - y) <= one.radius + 4);
+    const hits = of.filter((one) => Math.hypot(one.x - x, one.y - y) <= one.radius + 4);
     hits.sort((a, b) => Math.hypot(a.x - x, a.y - y) - Math.hypot(b.x - x, b.y - y));
     return hits[0]?.id ?? null;
   }
@@ -312,6 +557,9 @@ class CanvasMap implements MapView {
       if (at && this.listener.chosen({ longitude: at[0], latitude: at[1] })) return;
       const id = this.#under(event);
       if (id) this.listener.picked(id);
+      const cluster = id === null ? this.#under(event, this.#clustered) : null;
+      const found = this.#clustered.find((one) => one.id === cluster);
+      if (found) this.fly(found.at, Math.floor(this.#camera.zoom) + 2);
     });
     on("pointerleave", () => this.listener.pointed(null, { x: 0, y: 0 }));
     on("wheel", (event) => {
@@ -333,4 +581,45 @@ class CanvasMap implements MapView {
       event.preventDefault();
     });
   }
+}
+
+/** What everything is drawn with. */
+interface Pen {
+  context: CanvasRenderingContext2D;
+  palette: Palette;
+  path: GeoPath;
+  /** Where a point is, px; null where it is not to be seen. */
+  at: (point: Point) => [number, number] | null;
+  room: Room;
+}
+
+interface Letters {
+  size: number;
+  colour: string;
+  /** Of countries: wider, and on their own land. */
+  spacing?: number;
+}
+
+function disc(
+  context: CanvasRenderingContext2D,
+  x: number,
+  y: number,
+  radius: number,
+  fill: string,
+  edge: string | null = null,
+): void {
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  context.fillStyle = fill;
+  context.fill();
+  if (edge === null) return;
+  context.lineWidth = 1.4;
+  context.strokeStyle = edge;
+  context.stroke();
+}
+
+/** Where a front is called by its letter: at four places around. */
+function wavesTold(lines: Position[][]): Position[] {
+  const all = lines.flat();
+  return all.filter((_, n) => n % Math.max(1, Math.floor(all.length / 4)) === 8);
 }

@@ -1,11 +1,17 @@
-// Land, coasts, borders and plate boundaries, made by tools/geography.mjs. The fine world is fetched when one looks closely.
+// Land, coasts, borders, plate boundaries and names, made by tools/geography.mjs; and the relief, made by
+// tools/build_relief.py. The fine world, and the names of towns, are fetched when one looks closely.
 
 import type { Feature, FeatureCollection, GeoJsonProperties, Geometry } from "geojson";
 import { feature } from "topojson-client";
 import type { Topology } from "topojson-specification";
+import namesUrl from "../../generated/names.json?url";
+import fineNamesUrl from "../../generated/names-fine.json?url";
 import platesUrl from "../../generated/plates.json?url";
 import fineUrl from "../../generated/world-50m.json?url";
 import coarseUrl from "../../generated/world-110m.json?url";
+import type { Point } from "../sphere.ts";
+import type { Language } from "../state.ts";
+import reliefUrl from "./relief.webp?url";
 
 export interface World {
   land: Geography;
@@ -26,10 +32,86 @@ export async function loadPlates(): Promise<Geography> {
   return part(await load(platesUrl), "plates");
 }
 
-async function load(url: string): Promise<Topology> {
-  const answer = await fetch(url);
-  if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
-  return (await answer.json()) as Topology;
+/** A country's name, where it stands, and how large its land is there, in square degrees of the equator. */
+export interface CountryName extends Point {
+  code: string;
+  area: number;
+}
+
+export interface CityName extends Point {
+  name: string;
+  /** Inhabitants, in thousands. */
+  thousands: number;
+}
+
+export interface Names {
+  countries: CountryName[];
+  /** The largest first. */
+  cities: CityName[];
+}
+
+interface NamesFile {
+  countries?: [code: string, longitude: number, latitude: number, area: number][];
+  cities: { names: string; at: number[]; thousands: number[] };
+}
+
+export async function loadNames(scale: "coarse" | "fine"): Promise<Names> {
+  const { countries = [], cities } = await load<NamesFile>(scale === "fine" ? fineNamesUrl : namesUrl);
+  return {
+    countries: countries.map(([code, longitude, latitude, area]) => ({ code, longitude, latitude, area })),
+    cities: cities.names.split("\n").map((name, n) => ({
+      name,
+      longitude: cities.at[2 * n] as number,
+      latitude: cities.at[2 * n + 1] as number,
+      thousands: cities.thousands[n] as number,
+    })),
+  };
+}
+
+/** What a country is called by readers of this language; its code where the browser knows no name. */
+export function countryNamer(language: Language): (code: string) => string {
+  const names = new Intl.DisplayNames(language === "de" ? "de-DE" : "en-GB", { type: "region" });
+  return (code) => names.of(code) ?? code;
+}
+
+/** From which zoom a country of this area is named, and until which; and a city of so many thousands. */
+export const COUNTRY_STEPS = [
+  [0, 250],
+  [1.6, 90],
+  [2.4, 25],
+  [3.4, 4],
+  [4.6, 0],
+] as const;
+export const COUNTRIES_TO_ZOOM = 7.5;
+export const CITY_STEPS = [
+  [0, 1e9],
+  [2, 6000],
+  [2.8, 2500],
+  [3.6, 900],
+  [4.5, 300],
+  [5.4, 80],
+  [6.3, 20],
+  [7.2, 0],
+] as const;
+
+/** The least that is named at this zoom. */
+export function leastNamed(steps: readonly (readonly [zoom: number, least: number])[], zoom: number): number {
+  return steps.findLast(([from]) => zoom >= from)?.[1] ?? Number.POSITIVE_INFINITY;
+}
+
+/** Grey: middle grey is flat land and the sea's edge, darker is deeper or in the shade. */
+export async function loadRelief(): Promise<ImageBitmap> {
+  return createImageBitmap(await (await answer(reliefUrl)).blob());
+}
+
+async function load<T = Topology>(url: string): Promise<T> {
+  return (await (await answer(url)).json()) as T;
+}
+
+async function answer(url: string): Promise<Response> {
+  const answered = await fetch(url);
+  if (!answered.ok) throw new Error(`${url}: ${answered.status}`);
+  return answered;
 }
 
 function part(topology: Topology, name: string): Geography {

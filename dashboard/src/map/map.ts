@@ -1,19 +1,11 @@
 // What the page asks of a map, whoever draws it: MapLibre where there is WebGL, d3-geo on a canvas where there is none.
 
+import { drillOf, type Earthquake } from "../earthquake.ts";
 import type { Point, Position } from "../sphere.ts";
-import type { Camera } from "../state.ts";
-import type { Glyph, Theme } from "../symbols.ts";
-
-export interface Marked {
-  id: string;
-  latitude: number;
-  longitude: number;
-  /** Larger ones are drawn first, so that small ones are not hidden. */
-  order: number;
-  /** Never hidden in a cluster. */
-  large: boolean;
-  symbol: Glyph;
-}
+import type { Camera, Language } from "../state.ts";
+import type { Ink, Theme } from "../symbols.ts";
+import { text } from "../texts.ts";
+import type { Cluster } from "./clusters.ts";
 
 /** A ring in the symbol's own colour, so that nobody takes it for a wave. */
 export interface Pulse extends Point {
@@ -31,16 +23,46 @@ export interface Look {
   plates: boolean;
   clusters: boolean;
   reducedMotion: boolean;
-  /** How large symbols are, 1 on a desk: more on a wall. */
+  /** How large symbols and letters are, 1 on a desk: more on a wall. */
   scale: number;
+  language: Language;
+}
+
+/** Expected shaking of the open earthquake: an estimate, as in the table beside the map. */
+export interface ShakingOnMap extends Point {
+  rings: ShakenRing[];
+  cities: ShakenCity[];
+  /** What the pointer or the keyboard rests on in the table. */
+  marked: Marked;
+}
+
+export type Marked = { ring: number } | { city: string } | null;
+
+export interface ShakenRing {
+  /** 3…10 */
+  class: number;
+  /** "VI strong" */
+  words: string;
+  colour: string;
+  radiusKm: number;
+}
+
+export interface ShakenCity extends Point {
+  /** As in the table; two may have one name. */
+  key: string;
+  /** "Athens VIII" */
+  words: string;
+  colour: string;
 }
 
 export interface MapView {
   /** "webgl" or "canvas" */
   readonly kind: string;
-  show(marks: Marked[]): void;
+  show(shown: readonly Earthquake[], ink: Ink): void;
   look(look: Look): void;
   waves(fronts: WaveFront[]): void;
+  /** null: none is to be seen. */
+  shaking(shaking: ShakingOnMap | null): void;
   /** A ring that grows and fades where something is new. */
   pulse(points: Pulse[]): void;
   /** A ring of this radius, px, around the earthquake that is open. */
@@ -63,6 +85,8 @@ export interface Drawn {
   clustered: number;
   /** Which lines are to be seen. */
   lines: ("plates" | WaveFront["phase"])[];
+  /** All that stands there in words: names of countries and cities, magnitudes, what is not real, rings. */
+  words: string[];
 }
 
 export interface MapListener {
@@ -84,7 +108,34 @@ export interface Palette {
   ink: string;
   paper: string;
   accent: string;
+  /** Of countries and cities. */
+  name: string;
 }
+
+/** What stands beside a symbol on the map: how large it is from here on, and always that it is not real. */
+const TOLD_FROM_MAGNITUDE = 6;
+
+export function wordsOf(one: Pick<Earthquake, "magnitude" | "mode" | "recordedTimestamp">, language: Language): string {
+  const drill = drillOf(one);
+  const { magnitude } = one;
+  const size = magnitude !== null && magnitude >= TOLD_FROM_MAGNITUDE ? `M ${decimal(magnitude, language)}` : "";
+  return [drill === null ? "" : text(`mode.${drill}`), size].filter(Boolean).join(" ");
+}
+
+/** What stands in a cluster: its largest, how many they are, and that they are not real where they are not. */
+export function clusterWords(cluster: Cluster, language: Language): { largest: string; count: string; drill: string } {
+  const { largest, count, drill } = cluster;
+  return {
+    largest: largest === null ? "M –" : `M ${decimal(largest, language)}`,
+    count: count.toLocaleString(language === "de" ? "de-DE" : "en-GB"),
+    drill: drill === null ? "" : text(`mode.${drill}`),
+  };
+}
+
+const decimal = (value: number, language: Language): string =>
+  value
+    .toLocaleString(language === "de" ? "de-DE" : "en-GB", { minimumFractionDigits: 1, maximumFractionDigits: 1 })
+    .replace("-", "−");
 
 /** Whether this browser can draw with WebGL 2. */
 export function hasWebGL(): boolean {
@@ -104,27 +155,34 @@ export function globeZoom(diameterPx: number, heightPx: number, latitude: number
   return Math.log2((radiusPx * 2 * Math.PI * Math.cos((latitude * Math.PI) / 180)) / 512);
 }
 
+/** How near an earthquake is looked at, so that its rings of expected shaking are in sight, and what they are around. */
+export function openZoom(magnitude: number | null): number {
+  return Math.max(4, Math.min(7.5, 10.8 - 0.82 * (magnitude ?? 4)));
+}
+
 export const PALETTES: Record<Theme, Palette> = {
   light: {
-    ocean: "#cbdce7",
-    land: "#fbfaf6",
+    ocean: "#d3e6f1",
+    land: "#f7f5ee",
     coast: "#8fa4b2",
-    border: "#d3d6d2",
+    border: "#c4c3b8",
     plate: "#b5705f",
     wave: "#1d5f8f",
     ink: "#17212b",
     paper: "#ffffff",
     accent: "#0b5cad",
+    name: "#46525e",
   },
   dark: {
-    ocean: "#122030",
-    land: "#243240",
-    coast: "#4d6174",
-    border: "#354555",
+    ocean: "#26435c",
+    land: "#2f3c46",
+    coast: "#55697b",
+    border: "#465563",
     plate: "#96605a",
     wave: "#7cc4f2",
     ink: "#e8eef4",
     paper: "#111a23",
     accent: "#6cb8ff",
+    name: "#b4c1cd",
   },
 };

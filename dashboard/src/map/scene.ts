@@ -3,20 +3,12 @@
 
 import type { Earthquake } from "../earthquake.ts";
 import type { Point, Position } from "../sphere.ts";
-import type { Colour, State } from "../state.ts";
-import { radiusOf, symbolOf, symbolScale, type Theme } from "../symbols.ts";
-import type { Look, MapView, Marked, Pulse, WaveFront } from "./map.ts";
+import type { Language, State } from "../state.ts";
+import { type Ink, radiusOf, symbolOf, symbolScale, type Theme } from "../symbols.ts";
+import { type Look, type MapView, openZoom, type Pulse, type ShakingOnMap, type WaveFront } from "./map.ts";
 
 const CLUSTER_FROM = 3_000;
-const LARGE_MAGNITUDE = 4.5;
 const MOST_PULSES = 40;
-
-/** By what symbols get their colours. */
-export interface Ink {
-  nowMs: number;
-  colour: Colour;
-  theme: Theme;
-}
 
 export class Scene {
   map: MapView | null = null;
@@ -25,6 +17,7 @@ export class Scene {
   #pulses: Pulse[] = [];
   #outlined: Position[][] = [];
   #noWaves = true;
+  #shaking: ShakingOnMap | null = null;
 
   attach(map: MapView, place: Point | null): void {
     this.map = map;
@@ -35,7 +28,7 @@ export class Scene {
   turn(selected: Earthquake | null): void {
     if (this.turnTo === null || this.turnTo !== selected?.id || !this.map) return;
     this.turnTo = null;
-    this.map.fly(selected.location);
+    this.map.fly(selected.location, Math.max(this.map.camera().zoom, openZoom(selected.magnitude)));
   }
 
   /** A ring where this one is, at the next `show`. */
@@ -49,12 +42,18 @@ export class Scene {
     const { map } = this;
     if (!map) return;
     map.look(look);
-    map.show(shown.map((one) => marked(one, ink)));
+    map.show(shown, ink);
     if (this.#pulses.length > 0 && !still) map.pulse(this.#pulses.splice(0));
   }
 
   /** All that lies over the earthquakes. */
-  draw(look: Look, selected: Earthquake | null, outline: Position[][], fronts: WaveFront[]): void {
+  draw(
+    look: Look,
+    selected: Earthquake | null,
+    outline: Position[][],
+    fronts: WaveFront[],
+    shaking: ShakingOnMap | null,
+  ): void {
     const { map } = this;
     if (!map) return;
     map.look(look);
@@ -64,23 +63,13 @@ export class Scene {
     this.#outlined = outline;
     if (fronts.length > 0 || !this.#noWaves) map.waves(fronts);
     this.#noWaves = fronts.length === 0;
+    if (shaking !== this.#shaking) map.shaking(shaking);
+    this.#shaking = shaking;
   }
 }
 
-export function lookOf(state: State, theme: Theme, shown: number, reducedMotion: boolean): Look {
+export function lookOf(state: State, theme: Theme, language: Language, shown: number, reducedMotion: boolean): Look {
   const { projection, plates } = state;
   const clusters = state.clusters === "on" || (state.clusters === "auto" && shown > CLUSTER_FROM);
-  return { theme, projection, plates, clusters, reducedMotion, scale: symbolScale() };
-}
-
-function marked(one: Earthquake, { nowMs, colour, theme }: Ink): Marked {
-  const { latitude, longitude } = one.location;
-  return {
-    id: one.id,
-    latitude,
-    longitude,
-    order: -radiusOf(one.magnitude),
-    large: (one.magnitude ?? 0) >= LARGE_MAGNITUDE,
-    symbol: symbolOf(one, nowMs, colour, theme),
-  };
+  return { theme, projection, plates, clusters, reducedMotion, scale: symbolScale(), language };
 }

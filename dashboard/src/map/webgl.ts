@@ -3,6 +3,7 @@
 import "maplibre-gl/dist/maplibre-gl.css";
 import type { Feature, FeatureCollection, Point as GeoPoint } from "geojson";
 import {
+  addProtocol,
   type ExpressionSpecification,
   type FilterSpecification,
   type GeoJSONSource,
@@ -14,27 +15,48 @@ import {
   setWorkerUrl,
 } from "maplibre-gl";
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?url";
-import { distanceKm, KM_PER_DEGREE, type Point, type Position, wrapped } from "../sphere.ts";
-import type { Camera } from "../state.ts";
-import { draw, namedSymbol, nameOf, reach } from "../symbols.ts";
-import { loadPlates, loadWorld, NOTHING } from "./geography.ts";
+import type { Earthquake } from "../earthquake.ts";
+import { circle, destination, distanceKm, KM_PER_DEGREE, type Point, type Position, wrapped } from "../sphere.ts";
+import type { Camera, Language } from "../state.ts";
+import { draw, type Ink, kindOf, namedSymbol, nameOf, reach, symbolOf } from "../symbols.ts";
+import { type Cluster, clusterRadius, gather, levelOf } from "./clusters.ts";
 import {
+  CITY_STEPS,
+  COUNTRIES_TO_ZOOM,
+  COUNTRY_STEPS,
+  countryNamer,
+  loadNames,
+  loadPlates,
+  loadWorld,
+  type Names,
+  NOTHING,
+} from "./geography.ts";
+import {
+  clusterWords,
   type Drawn,
   type Look,
   type MapListener,
   type MapView,
-  type Marked,
   PALETTES,
   type Palette,
   type Pulse,
+  type ShakingOnMap,
   type WaveFront,
+  wordsOf,
 } from "./map.ts";
+import { RELIEF_ZOOM, reliefTiles } from "./relief.ts";
 
 const FINE_FROM_ZOOM = 3;
+const TOWNS_FROM_ZOOM = 5;
 const PULSE_MS = 2600;
-const CLUSTER_RADIUS_PX = 42;
-const CLUSTER_MAX_ZOOM = 7;
-const SYMBOL_LAYERS = ["actual", "drill", "large"] as const;
+/** What changes meanwhile is drawn at once with it: a burst costs no more than this often. */
+const GATHER_EVERY_MS = 150;
+const RELIEF = "relief";
+/** When all that matters is here. */
+const RELIEF_AFTER_MS = 1_500;
+const DOT = "dot";
+const QUAKES = ["quakes", "clusters"];
+const WORDS = ["countries", "cities"];
 
 export function webglMap(
   container: HTMLElement,
@@ -72,10 +94,19 @@ export function webglMap(
 class WebGLMap implements MapView {
   readonly kind = "webgl";
   #look: Look;
-  #marks: Marked[] = [];
+  #shown: readonly Earthquake[] = [];
+  #ink: Ink | null = null;
+  #level: number | null = null;
+  #gatheredAtMs = Number.NEGATIVE_INFINITY;
+  #gathering = 0;
   #fine = false;
+  #towns = false;
+  #names: Names = { countries: [], cities: [] };
   #pulseFrame = 0;
   #selected = "";
+  /** What each source has: a graphics context that was lost takes it along. */
+  readonly #data = new Map<string, FeatureCollection>();
+  #lost = false;
 
   constructor(
     private readonly map: MapLibre,
@@ -83,73 +114,102 @@ class WebGLMap implements MapView {
     look: Look,
   ) {
     this.#look = look;
-    if (map.getSource("land")) void loadWorld("coarse").then((world) => this.#fine || this.#world(world));
-    void loadPlates().then((plates) => this.#source("plates").setData(plates));
+    if (this.#isOwn) {
+      void loadWorld("coarse").then((world) => this.#fine || this.#world(world));
+      void loadNames("coarse").then((names) => this.#name(names));
+      setTimeout(() => this.#lost || addRelief(map, this.#look), RELIEF_AFTER_MS);
+    }
+    void loadPlates().then((plates) => this.#put("plates", plates as FeatureCollection));
     map.on("moveend", () => {
       listener.moved(this.camera());
       this.#refine();
+    });
+    map.on("zoom", () => {
+      if (this.#look.clusters && levelOf(map.getZoom()) !== this.#level) this.#gatherSoon();
     });
     this.#refine();
     map.on("click", (event) => this.#clicked(event));
     map.on("mousemove", (event) => this.#moved(event));
     map.on("mouseout", () => listener.pointed(null, { x: 0, y: 0 }));
+    map.on("webglcontextlost", () => {
+      this.#lost = true;
+    });
+    map.on("webglcontextrestored", () => this.#restore());
   }
 
-  show(marks: Marked[]): void {
-    this.#marks = marks;
-    const groups: Record<(typeof SYMBOL_LAYERS)[number], Feature<GeoPoint>[]> = { actual: [], drill: [], large: [] };
-    for (const mark of marks) {
-      const group = mark.large || !this.#look.clusters ? "large" : mark.symbol.drill ? "drill" : "actual";
-      groups[group].push({
-        type: "Feature",
-        geometry: { type: "Point", coordinates: [mark.longitude, mark.latitude] },
-        properties: { id: mark.id, image: nameOf(mark.symbol), order: mark.order },
-      });
-    }
-    for (const name of SYMBOL_LAYERS) this.#source(name).setData(collection(groups[name]));
+  show(shown: readonly Earthquake[], ink: Ink): void {
+    this.#shown = shown;
+    this.#ink = ink;
+    this.#gatherSoon();
   }
 
   look(look: Look): void {
     const before = this.#look;
+    if (JSON.stringify(look) === JSON.stringify(before)) return;
     this.#look = look;
-    if (look.projection !== before.projection) {
-      this.map.setProjection({ type: look.projection === "globe" ? "globe" : "mercator" });
-    }
-    if (look.plates !== before.plates) {
-      this.map.setLayoutProperty("plates", "visibility", look.plates ? "visible" : "none");
-    }
-    if (look.scale !== before.scale) {
-      for (const name of SYMBOL_LAYERS) this.map.setLayoutProperty(name, "icon-size", iconSize(look.scale));
-    }
-    if (look.theme !== before.theme) {
-      for (const layer of layers(look)) {
-        if (!this.map.getLayer(layer.id) || !("paint" in layer)) continue;
-        for (const [name, value] of Object.entries(layer.paint ?? {}))
-          this.map.setPaintProperty(layer.id, name as never, value as never);
-      }
-    }
-    if (look.clusters !== before.clusters) this.show(this.#marks);
+    if (!this.#lost) this.#restyle(before);
+    if (look.language !== before.language) this.#name({ countries: [], cities: [] });
+    if (look.clusters !== before.clusters || look.language !== before.language) this.#gatherSoon();
   }
 
   waves(fronts: WaveFront[]): void {
     const features = fronts.map(({ phase, lines }): Feature => {
       return { type: "Feature", properties: { phase }, geometry: { type: "MultiLineString", coordinates: lines } };
     });
-    this.#source("waves").setData(collection(features));
+    this.#put("waves", collection(features));
+  }
+
+  shaking(shaking: ShakingOnMap | null): void {
+    const { rings = [], cities = [], marked = null } = shaking ?? {};
+    const centre = shaking ?? { latitude: 0, longitude: 0 };
+    const isMarked = (test: (of: NonNullable<typeof marked>) => boolean): boolean => marked !== null && test(marked);
+    this.#put(
+      "shaking",
+      collection(
+        rings.map((one) => ({
+          type: "Feature",
+          properties: { ...one, marked: isMarked((of) => "ring" in of && of.ring === one.class) },
+          geometry: { type: "MultiLineString", coordinates: circle(centre, one.radiusKm / KM_PER_DEGREE) },
+        })),
+      ),
+    );
+    this.#put(
+      "shaking-words",
+      collection(
+        rings.map(({ words, radiusKm }) => {
+          const [longitude, latitude] = destination(centre, 0, radiusKm / KM_PER_DEGREE);
+          return at({ latitude, longitude }, { words });
+        }),
+      ),
+    );
+    this.#put(
+      "shaken",
+      collection(
+        cities.map((one, order) =>
+          at(one, {
+            words: one.words,
+            colour: one.colour,
+            order,
+            marked: isMarked((of) => "city" in of && of.city === one.key),
+          }),
+        ),
+      ),
+    );
   }
 
   pulse(points: Pulse[]): void {
-    if (points.length === 0) return;
-    this.#source("pulse").setData(collection(points.map((point) => at(point, { colour: point.colour }))));
+    if (points.length === 0 || this.#lost) return;
+    this.#put("pulse", collection(points.map((point) => at(point, { colour: point.colour }))));
     const began = performance.now();
     cancelAnimationFrame(this.#pulseFrame);
     const step = (now: number): void => {
+      if (this.#lost) return;
       const share = Math.min(1, (now - began) / PULSE_MS);
       const still = this.#look.reducedMotion;
       this.map.setPaintProperty("pulse", "circle-radius", still ? 26 : 8 + 46 * (1 - (1 - share) ** 3));
       this.map.setPaintProperty("pulse", "circle-stroke-opacity", share >= 1 ? 0 : still ? 0.9 : 0.9 * (1 - share));
       if (share < 1) this.#pulseFrame = requestAnimationFrame(step);
-      else this.#source("pulse").setData(NOTHING);
+      else this.#put("pulse", NOTHING);
     };
     this.#pulseFrame = requestAnimationFrame(step);
   }
@@ -158,17 +218,16 @@ class WebGLMap implements MapView {
     const key = point ? `${point.longitude},${point.latitude},${radius}` : "";
     if (key === this.#selected) return;
     this.#selected = key;
-    if (radius > 0) this.map.setPaintProperty("selected", "circle-radius", radius);
-    this.#source("selected").setData(point ? collection([at(point)]) : NOTHING);
+    this.#put("selected", point ? collection([at(point, { radius })]) : NOTHING);
   }
 
   home(place: Point | null): void {
-    this.#source("home").setData(place ? collection([at(place)]) : NOTHING);
+    this.#put("home", place ? collection([at(place)]) : NOTHING);
   }
 
   outline(lines: Position[][]): void {
     const geometry = { type: "MultiLineString" as const, coordinates: lines };
-    this.#source("outline").setData(collection([{ type: "Feature", properties: {}, geometry }]));
+    this.#put("outline", collection([{ type: "Feature", properties: {}, geometry }]));
   }
 
   fly(to: Point, zoom?: number): void {
@@ -203,46 +262,132 @@ class WebGLMap implements MapView {
   }
 
   drawn(): Drawn {
-    const single = this.map.queryRenderedFeatures({ layers: [...SYMBOL_LAYERS] });
-    const clusters = this.map.queryRenderedFeatures({ layers: ["actual-clusters", "drill-clusters"] });
-    const sizes = new Map(
-      clusters.map((one) => [`${one.source}${one.properties["cluster_id"]}`, one.properties["point_count"] as number]),
+    if (this.#lost) return { ids: [], clustered: 0, lines: [], words: [] };
+    const layers = this.map.getLayersOrder();
+    const rendered = (...names: string[]): ReturnType<MapLibre["queryRenderedFeatures"]> =>
+      this.map.queryRenderedFeatures({ layers: layers.filter((one) => names.some((name) => one.startsWith(name))) });
+    const clusters = new Map(
+      rendered("clusters").map(({ properties }) => [properties["id"] as string, properties["count"] as number]),
     );
-    const lines = this.map.queryRenderedFeatures({ layers: ["plates", "waves-p", "waves-s"] });
+    const lines = rendered("plates", "waves-p", "waves-s");
+    const words = rendered(...WORDS, "quakes-words", "clusters-words", "shaking-words", "shaken-words");
     return {
+      ids: [...new Set(rendered("quakes").map((one) => one.properties["id"] as string))],
+      clustered: [...clusters.values()].reduce((a, b) => a + b, 0),
       lines: [...new Set(lines.map((one) => (one.properties["phase"] ?? "plates") as Drawn["lines"][number]))],
-      ids: [...new Set(single.map((one) => one.properties["id"] as string))],
-      clustered: [...sizes.values()].reduce((a, b) => a + b, 0),
+      words: [...new Set(words.map((one) => one.properties["words"] as string))],
     };
   }
 
-  #source(name: string): GeoJSONSource {
-    return this.map.getSource(name) as GeoJSONSource;
+  /** Whether land and sea are ours, and not a basemap of the user's own. */
+  get #isOwn(): boolean {
+    return !this.#lost && this.map.getSource("land") !== undefined;
+  }
+
+  /** Give a source its data; while there is no graphics context, as soon as there is one again. */
+  #put(name: string, data: FeatureCollection): void {
+    this.#data.set(name, data);
+    if (!this.#lost) void (this.map.getSource(name) as GeoJSONSource | undefined)?.setData(data);
+  }
+
+  /** The graphics context is here again, and MapLibre has put up its layers as they were before. */
+  #restore(): void {
+    const again = (): void => {
+      this.#lost = false;
+      this.#restyle(null);
+      for (const [name, data] of this.#data) this.#put(name, data);
+      this.#gatherSoon();
+      this.#refine();
+    };
+    if (this.map.isStyleLoaded()) again();
+    else this.map.once("style.load", again);
+  }
+
+  /** Change what is other than it was; `before` null: all. */
+  #restyle(before: Look | null): void {
+    const { map } = this;
+    const look = this.#look;
+    if (look.projection !== before?.projection) {
+      map.setProjection({ type: look.projection === "globe" ? "globe" : "mercator" });
+    }
+    const old = new Map(before === null ? [] : layers(before).map((layer) => [layer.id, layer]));
+    for (const layer of layers(look)) {
+      if (!map.getLayer(layer.id)) continue;
+      const was = old.get(layer.id);
+      for (const [name, value] of changes(was?.paint, layer.paint)) map.setPaintProperty(layer.id, name, value);
+      for (const [name, value] of changes(was?.layout, layer.layout)) map.setLayoutProperty(layer.id, name, value);
+    }
+    if (map.getLayer(RELIEF)) map.setPaintProperty(RELIEF, "raster-opacity", reliefOpacity(look));
+  }
+
+  #gatherSoon(): void {
+    if (this.#gathering) return;
+    const waitMs = this.#gatheredAtMs + GATHER_EVERY_MS - performance.now();
+    const run = (): void => {
+      this.#gathering = 0;
+      this.#gather();
+    };
+    this.#gathering = waitMs > 0 ? window.setTimeout(run, waitMs) : requestAnimationFrame(run);
+  }
+
+  #gather(): void {
+    const ink = this.#ink;
+    if (this.#lost || ink === null) return;
+    this.#gatheredAtMs = performance.now();
+    this.#level = this.#look.clusters ? levelOf(this.map.getZoom()) : null;
+    const { singles, clusters } = gather(this.#shown, this.#level);
+    const { language } = this.#look;
+    this.#put("quakes", collection(singles.map((one) => single(one, ink, language))));
+    this.#put("clusters", collection(clusters.map((one) => ofCluster(one, language))));
   }
 
   #world(world: Awaited<ReturnType<typeof loadWorld>>): void {
-    if (!this.map.getSource("land")) return; // a basemap of the user's own
-    for (const name of ["land", "coast", "borders"] as const) this.#source(name).setData(world[name]);
+    for (const name of ["land", "coast", "borders"] as const) this.#put(name, world[name] as FeatureCollection);
+  }
+
+  /** Say these names as well. */
+  #name({ countries, cities }: Names): void {
+    const all = { countries: [...this.#names.countries, ...countries], cities: [...this.#names.cities, ...cities] };
+    this.#names = all;
+    const nameOfCountry = countryNamer(this.#look.language);
+    this.#put(
+      "countries",
+      collection(all.countries.map((one) => at(one, { words: nameOfCountry(one.code), area: one.area }))),
+    );
+    this.#put("cities", collection(all.cities.map((one) => at(one, { words: one.name, thousands: one.thousands }))));
   }
 
   #refine(): void {
-    if (this.#fine || this.map.getZoom() < FINE_FROM_ZOOM || !this.map.getSource("land")) return;
-    this.#fine = true;
-    loadWorld("fine").then(
-      (world) => this.#world(world),
-      () => {
-        this.#fine = false;
-      },
-    );
+    if (!this.#isOwn) return;
+    const zoom = this.map.getZoom();
+    if (!this.#fine && zoom >= FINE_FROM_ZOOM) {
+      this.#fine = true;
+      loadWorld("fine").then(
+        (world) => this.#world(world),
+        () => {
+          this.#fine = false;
+        },
+      );
+    }
+    if (!this.#towns && zoom >= TOWNS_FROM_ZOOM) {
+      this.#towns = true;
+      loadNames("fine").then(
+        (names) => this.#name(names),
+        () => {
+          this.#towns = false;
+        },
+      );
+    }
   }
 
   #under(event: MapMouseEvent): ReturnType<MapLibre["queryRenderedFeatures"]> {
+    if (this.#lost) return [];
     const { x, y } = event.point;
     const box: [[number, number], [number, number]] = [
       [x - 4, y - 4],
       [x + 4, y + 4],
     ];
-    return this.map.queryRenderedFeatures(box, { layers: [...SYMBOL_LAYERS, "actual-clusters", "drill-clusters"] });
+    return this.map.queryRenderedFeatures(box, { layers: QUAKES });
   }
 
   #clicked(event: MapMouseEvent): void {
@@ -250,75 +395,135 @@ class WebGLMap implements MapView {
     if (this.listener.chosen({ longitude: wrapped(lng), latitude: lat })) return;
     const [found] = this.#under(event);
     if (!found) return;
-    const cluster = found.properties["cluster_id"] as number | undefined;
-    if (cluster === undefined) {
+    if (found.source === "quakes") {
       this.listener.picked(found.properties["id"] as string);
       return;
     }
     const [longitude, latitude] = (found.geometry as GeoPoint).coordinates as [number, number];
-    void this.#source(found.source)
-      .getClusterExpansionZoom(cluster)
-      .then((zoom) => this.fly({ latitude, longitude }, zoom + 0.3));
+    this.fly({ latitude, longitude }, Math.floor(this.map.getZoom()) + 2);
   }
 
   #moved(event: MapMouseEvent): void {
     const [found] = this.#under(event);
     this.map.getCanvas().style.cursor = found ? "pointer" : "";
-    this.listener.pointed((found?.properties["id"] as string | undefined) ?? null, event.point);
+    const id = found?.source === "quakes" ? (found.properties["id"] as string) : null;
+    this.listener.pointed(id, event.point);
   }
 }
 
 const collection = (features: Feature[]): FeatureCollection => ({ type: "FeatureCollection", features });
 
-const at = ({ longitude, latitude }: Point, properties: Record<string, string> = {}): Feature => ({
+const at = ({ longitude, latitude }: Point, properties: Record<string, unknown> = {}): Feature => ({
   type: "Feature",
   properties,
   geometry: { type: "Point", coordinates: [longitude, latitude] },
 });
 
+function single(one: Earthquake, { nowMs, colour, theme }: Ink, language: Language): Feature {
+  const symbol = symbolOf(one, nowMs, colour, theme);
+  const { kind, size } = kindOf(symbol);
+  return at(one.location, {
+    id: one.id,
+    image: nameOf(kind),
+    size,
+    radius: symbol.radius,
+    order: -symbol.radius, // larger ones are drawn first, so that small ones are not hidden
+    words: wordsOf(one, language),
+    drill: symbol.drill,
+  });
+}
+
+function ofCluster(one: Cluster, language: Language): Feature {
+  const { largest, count, drill } = clusterWords(one, language);
+  return at(one, {
+    id: one.id,
+    count: one.count,
+    radius: clusterRadius(one.count),
+    order: -one.count,
+    drill: one.drill !== null,
+    words: [largest, count, drill].filter(Boolean).join(" "),
+    largest,
+    told: count,
+    kind: drill,
+  });
+}
+
+/** Which properties are other than before, or new. */
+const changes = (before: object | undefined, now: object | undefined): [never, never][] =>
+  Object.entries(now ?? {}).filter(
+    ([name, value]) =>
+      JSON.stringify((before as Record<string, unknown> | undefined)?.[name]) !== JSON.stringify(value),
+  ) as [never, never][];
+
+/** Where a city is: grey by distance, so that it takes the letters' colour. */
+function addDot(map: MapLibre): void {
+  const side = 24;
+  const pixels = new Uint8ClampedArray(4 * side * side);
+  for (let n = 0; n < side * side; n++) {
+    const away = Math.hypot((n % side) - side / 2 + 0.5, Math.floor(n / side) - side / 2 + 0.5);
+    pixels[4 * n + 3] = 255 * Math.max(0, Math.min(1, 0.75 - (away - 6) / 16));
+  }
+  map.addImage(DOT, new ImageData(pixels, side, side), { sdf: true, pixelRatio: 2 });
+}
+
 function addSymbol(map: MapLibre, name: string): void {
+  if (name === DOT && !map.hasImage(DOT)) addDot(map);
   const symbol = namedSymbol(name);
   if (symbol === null || map.hasImage(name)) return;
   const scale = Math.min(3, Math.max(2, window.devicePixelRatio));
   const side = 2 * reach(symbol);
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = side * scale;
-  const context = canvas.getContext("2d");
+  const context = canvas.getContext("2d", { willReadFrequently: true });
   if (!context) return;
   context.scale(scale, scale);
   draw(context, symbol, side / 2, side / 2);
   map.addImage(name, context.getImageData(0, 0, canvas.width, canvas.height), { pixelRatio: scale });
 }
 
-const OWN_SOURCES: StyleSpecification["sources"] = {
-  plates: { type: "geojson", data: NOTHING },
-  waves: { type: "geojson", data: NOTHING },
-  actual: clustered(),
-  drill: clustered(),
-  large: { type: "geojson", data: NOTHING },
-  pulse: { type: "geojson", data: NOTHING },
-  selected: { type: "geojson", data: NOTHING },
-  home: { type: "geojson", data: NOTHING },
-  outline: { type: "geojson", data: NOTHING },
+const reliefOpacity = ({ theme }: Look): ExpressionSpecification => {
+  const whole = theme === "dark" ? 0.85 : 0.6;
+  return ["interpolate", ["linear"], ["zoom"], 4, whole, 8, whole / 3];
 };
 
-function clustered(): StyleSpecification["sources"][string] {
-  return {
-    type: "geojson",
-    data: NOTHING,
-    cluster: true,
-    clusterRadius: CLUSTER_RADIUS_PX,
-    clusterMaxZoom: CLUSTER_MAX_ZOOM,
-    clusterMinPoints: 3,
-  };
+/** Under borders and names; it is the last to come, and nobody waits for it. */
+function addRelief(map: MapLibre, look: Look): void {
+  if (!map.getLayer("borders") || map.getSource(RELIEF)) return;
+  const tile = reliefTiles();
+  addProtocol(RELIEF, async ({ url }) => ({ data: await tile(url) }));
+  map.addSource(RELIEF, {
+    type: "raster",
+    tiles: [`${RELIEF}://{z}/{x}/{y}`],
+    tileSize: 256,
+    maxzoom: RELIEF_ZOOM,
+  });
+  map.addLayer(
+    { id: RELIEF, type: "raster", source: RELIEF, paint: { "raster-opacity": reliefOpacity(look) } },
+    "borders",
+  );
 }
 
+const EMPTY = { type: "geojson", data: NOTHING } as const;
+
+const OWN_SOURCES: StyleSpecification["sources"] = {
+  plates: EMPTY,
+  shaking: EMPTY,
+  "shaking-words": EMPTY,
+  shaken: EMPTY,
+  waves: EMPTY,
+  quakes: EMPTY,
+  clusters: EMPTY,
+  pulse: EMPTY,
+  selected: EMPTY,
+  home: EMPTY,
+  outline: EMPTY,
+};
+
 function ownStyle(look: Look): StyleSpecification {
-  const empty = { type: "geojson", data: NOTHING } as const;
   return {
     version: 8,
     projection: { type: look.projection === "globe" ? "globe" : "mercator" },
-    sources: { land: empty, coast: empty, borders: empty, ...OWN_SOURCES },
+    sources: { land: EMPTY, coast: EMPTY, borders: EMPTY, countries: EMPTY, cities: EMPTY, ...OWN_SOURCES },
     layers: layers(look),
   };
 }
@@ -331,87 +536,86 @@ function addOwnLayers(map: MapLibre, look: Look): void {
   }
 }
 
-const iconSize = (scale: number): ExpressionSpecification => [
+/** How large symbols are by zoom: smaller from afar. */
+const iconSize = (scale: number): ExpressionSpecification => {
+  const times = (factor: number): ExpressionSpecification => ["*", factor * scale, ["get", "size"]];
+  return ["interpolate", ["linear"], ["zoom"], 0, times(0.78), 4, times(1), 9, times(1.25)];
+};
+
+const byZoom = (far: number, near: number): PropertyValueSpecification<number> => [
   "interpolate",
   ["linear"],
   ["zoom"],
-  0,
-  0.72 * scale,
-  4,
-  scale,
-  9,
-  1.25 * scale,
+  1,
+  far,
+  6,
+  near,
 ];
+
+const LETTERS = ["sans-serif"];
+/** M 4.5 */
+const LARGE_RADIUS_PX = 10;
+
+/** Names of a step and up, from its zoom on; of the larger ones first, for there is no room for all. */
+function names(look: Look, palette: Palette): LayerSpecification[] {
+  const halo = { "text-halo-color": palette.land, "text-halo-width": 1.3, "text-halo-blur": 0.4 };
+  const within = (property: string, least: number, most: number): FilterSpecification => [
+    "all",
+    [">=", ["get", property], least],
+    ["<", ["get", property], most],
+  ];
+  const cities = CITY_STEPS.map(
+    ([zoom, least], n): LayerSpecification => ({
+      id: `cities-${n}`,
+      type: "symbol",
+      source: "cities",
+      minzoom: Math.max(0, zoom),
+      filter: within("thousands", least, CITY_STEPS[n - 1]?.[1] ?? 1e12),
+      layout: {
+        "icon-image": DOT,
+        "icon-size": 0.5 * look.scale,
+        "text-field": ["get", "words"],
+        "text-font": LETTERS,
+        "text-size": byZoomScaled(10.5, 13, look.scale),
+        "text-variable-anchor": ["left", "right", "top", "bottom"],
+        "text-radial-offset": 0.45,
+        "text-justify": "auto",
+        "text-padding": 4,
+        "symbol-sort-key": ["-", 0, ["get", "thousands"]],
+      },
+      paint: { "text-color": palette.name, "icon-color": palette.name, ...halo },
+    }),
+  );
+  const countries = COUNTRY_STEPS.map(
+    ([zoom, least], n): LayerSpecification => ({
+      id: `countries-${n}`,
+      type: "symbol",
+      source: "countries",
+      minzoom: Math.max(0, zoom),
+      maxzoom: COUNTRIES_TO_ZOOM,
+      filter: within("area", least, COUNTRY_STEPS[n - 1]?.[1] ?? 1e12),
+      layout: {
+        "text-field": ["get", "words"],
+        "text-font": LETTERS,
+        "text-size": byZoomScaled(n < 2 ? 11.5 : 10.5, n < 2 ? 17 : 14, look.scale),
+        "text-letter-spacing": 0.08,
+        "text-max-width": 7,
+        "text-padding": 6,
+        "symbol-sort-key": ["-", 0, ["get", "area"]],
+      },
+      paint: { "text-color": palette.name, "text-opacity": 0.92, ...halo, "text-halo-width": 1.6 },
+    }),
+  );
+  return [...cities.reverse(), ...countries.reverse()];
+}
+
+const byZoomScaled = (far: number, near: number, scale: number): PropertyValueSpecification<number> =>
+  byZoom(far * scale, near * scale);
 
 function layers(look: Look): LayerSpecification[] {
   const palette: Palette = PALETTES[look.theme];
-  const single: FilterSpecification = ["!", ["has", "point_count"]];
-  const byZoom = (far: number, near: number): PropertyValueSpecification<number> => [
-    "interpolate",
-    ["linear"],
-    ["zoom"],
-    1,
-    far,
-    6,
-    near,
-  ];
-  const symbols = (name: (typeof SYMBOL_LAYERS)[number]): LayerSpecification => ({
-    id: name,
-    type: "symbol",
-    source: name,
-    filter: single,
-    layout: {
-      "icon-image": ["get", "image"],
-      "icon-size": iconSize(look.scale),
-      "icon-allow-overlap": true,
-      "icon-ignore-placement": true,
-      "symbol-sort-key": ["get", "order"],
-    },
-  });
-  const clusters = (name: "actual" | "drill"): LayerSpecification[] => [
-    {
-      id: `${name}-clusters`,
-      type: "circle",
-      source: name,
-      filter: ["has", "point_count"],
-      paint: {
-        "circle-radius": [
-          "interpolate",
-          ["linear"],
-          ["log10", ["get", "point_count"]],
-          0.4,
-          9,
-          1,
-          12,
-          2,
-          17,
-          3,
-          23,
-          4,
-          30,
-        ],
-        "circle-color": palette.paper,
-        "circle-opacity": 0.82,
-        "circle-stroke-width": name === "drill" ? 1 : 1.4,
-        "circle-stroke-color": name === "drill" ? palette.plate : palette.coast,
-      },
-    },
-    {
-      id: `${name}-counts`,
-      type: "symbol",
-      source: name,
-      filter: ["has", "point_count"],
-      layout: {
-        "text-field":
-          name === "drill" ? ["concat", "≋ ", ["get", "point_count_abbreviated"]] : ["get", "point_count_abbreviated"],
-        "text-font": ["sans-serif"],
-        "text-size": 11,
-        "text-allow-overlap": true,
-        "text-ignore-placement": true,
-      },
-      paint: { "text-color": palette.ink },
-    },
-  ];
+  const { scale } = look;
+  const words = { "text-color": palette.ink, "text-halo-color": palette.paper, "text-halo-width": 1.6 };
   return [
     { id: "ocean", type: "background", paint: { "background-color": palette.ocean } },
     { id: "land", type: "fill", source: "land", paint: { "fill-color": palette.land, "fill-antialias": false } },
@@ -432,7 +636,24 @@ function layers(look: Look): LayerSpecification[] {
       type: "line",
       source: "plates",
       layout: { visibility: look.plates ? "visible" : "none" },
-      paint: { "line-color": palette.plate, "line-width": byZoom(0.9, 2), "line-opacity": 0.8 },
+      paint: { "line-color": palette.plate, "line-width": byZoom(0.8, 1.6), "line-opacity": 0.55 },
+    },
+    ...names(look, palette),
+    {
+      id: "shaking-edge",
+      type: "line",
+      source: "shaking",
+      paint: {
+        "line-color": look.theme === "dark" ? "#05090d" : "#3c4650",
+        "line-width": ["case", ["get", "marked"], 7, 3.6],
+        "line-opacity": 0.75,
+      },
+    },
+    {
+      id: "shaking",
+      type: "line",
+      source: "shaking",
+      paint: { "line-color": ["get", "colour"], "line-width": ["case", ["get", "marked"], 5, 2.2] },
     },
     {
       id: "waves-p",
@@ -456,16 +677,129 @@ function layers(look: Look): LayerSpecification[] {
         "symbol-placement": "line",
         "symbol-spacing": 220,
         "text-field": ["get", "phase"],
-        "text-font": ["sans-serif"],
-        "text-size": 12,
+        "text-font": LETTERS,
+        "text-size": 13 * scale,
+        "text-allow-overlap": true,
+        "text-rotation-alignment": "viewport",
       },
-      paint: { "text-color": palette.wave, "text-halo-color": palette.ocean, "text-halo-width": 2 },
+      paint: { "text-color": palette.wave, "text-halo-color": palette.paper, "text-halo-width": 2.5 },
     },
-    ...clusters("actual"),
-    ...clusters("drill"),
-    symbols("actual"),
-    symbols("drill"),
-    symbols("large"),
+    {
+      id: "clusters",
+      type: "circle",
+      source: "clusters",
+      layout: { "circle-sort-key": ["get", "order"] },
+      paint: {
+        "circle-radius": ["*", scale, ["get", "radius"]],
+        "circle-color": palette.paper,
+        "circle-opacity": 0.88,
+        "circle-stroke-width": ["case", ["get", "drill"], 1, 1.6],
+        "circle-stroke-color": ["case", ["get", "drill"], palette.plate, palette.name],
+      },
+    },
+    {
+      id: "clusters-words",
+      type: "symbol",
+      source: "clusters",
+      layout: {
+        "text-field": [
+          "format",
+          ["get", "largest"],
+          { "font-scale": 1 },
+          "\n",
+          {},
+          ["get", "told"],
+          { "font-scale": 0.82 },
+          ["case", ["get", "drill"], "\n", ""],
+          {},
+          ["get", "kind"],
+          { "font-scale": 0.7 },
+        ],
+        "text-font": LETTERS,
+        "text-size": 11 * scale,
+        "text-line-height": 1.05,
+        "text-allow-overlap": true,
+        "text-ignore-placement": true,
+      },
+      paint: { "text-color": palette.ink, "text-halo-color": palette.paper, "text-halo-width": 1 },
+    },
+    {
+      id: "quakes",
+      type: "symbol",
+      source: "quakes",
+      layout: {
+        "icon-image": ["get", "image"],
+        "icon-size": iconSize(scale),
+        "icon-allow-overlap": true,
+        "icon-ignore-placement": true,
+        "symbol-sort-key": ["get", "order"],
+      },
+    },
+    {
+      id: "shaken",
+      type: "circle",
+      source: "shaken",
+      paint: {
+        "circle-radius": ["*", scale, ["case", ["get", "marked"], 8, 4.5]],
+        "circle-color": ["get", "colour"],
+        "circle-stroke-color": palette.ink,
+        "circle-stroke-width": ["case", ["get", "marked"], 2.5, 1.2],
+      },
+    },
+    {
+      id: "shaken-words",
+      type: "symbol",
+      source: "shaken",
+      layout: {
+        "text-field": ["get", "words"],
+        "text-font": LETTERS,
+        "text-size": ["*", scale, ["case", ["get", "marked"], 14, 12]],
+        "text-variable-anchor": ["left", "right", "top", "bottom"],
+        "text-radial-offset": 0.7,
+        "text-justify": "auto",
+        "text-padding": 3,
+        "symbol-sort-key": ["case", ["get", "marked"], -1, ["get", "order"]],
+      },
+      paint: words,
+    },
+    ...[false, true].map(
+      (large): LayerSpecification => ({
+        id: large ? "quakes-words" : "quakes-words-small",
+        type: "symbol",
+        source: "quakes",
+        filter: ["all", ["!=", ["get", "words"], ""], [large ? ">=" : "<", ["get", "radius"], LARGE_RADIUS_PX]],
+        layout: {
+          "text-field": ["get", "words"],
+          "text-font": LETTERS,
+          "text-size": ["*", scale, ["interpolate", ["linear"], ["get", "radius"], 8, 9.5, 18, 13, 26, 15]],
+          "text-anchor": "top",
+          "text-offset": [
+            "interpolate",
+            ["linear"],
+            ["get", "radius"],
+            3,
+            ["literal", [0, 0.5]],
+            36,
+            ["literal", [0, 2.6]],
+          ],
+          "text-padding": large ? 2 : 16, // a word for some of a swarm is enough
+          "symbol-sort-key": ["get", "order"],
+        },
+        paint: words,
+      }),
+    ),
+    {
+      id: "shaking-words",
+      type: "symbol",
+      source: "shaking-words",
+      layout: {
+        "text-field": ["get", "words"],
+        "text-font": LETTERS,
+        "text-size": 12 * scale,
+        "text-padding": 2,
+      },
+      paint: words,
+    },
     {
       id: "outline",
       type: "line",
@@ -495,14 +829,26 @@ function layers(look: Look): LayerSpecification[] {
         "circle-stroke-opacity": 0,
       },
     },
+    // In the letters' own ink, for blue lines are waves.
+    {
+      id: "selected-edge",
+      type: "circle",
+      source: "selected",
+      paint: {
+        "circle-radius": ["get", "radius"],
+        "circle-color": "transparent",
+        "circle-stroke-color": palette.paper,
+        "circle-stroke-width": 5,
+      },
+    },
     {
       id: "selected",
       type: "circle",
       source: "selected",
       paint: {
-        "circle-radius": 20,
+        "circle-radius": ["+", 1.2, ["get", "radius"]],
         "circle-color": "transparent",
-        "circle-stroke-color": palette.accent,
+        "circle-stroke-color": palette.ink,
         "circle-stroke-width": 2.5,
       },
     },

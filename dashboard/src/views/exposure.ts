@@ -4,11 +4,13 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import type { Exposure } from "../api.ts";
 import type { App } from "../app.ts";
 import type { EarthquakeDetail } from "../earthquake.ts";
+import { cityKey } from "../shaken.ts";
 import { counted, text, textIfKnown } from "../texts.ts";
 import { icon } from "./parts.ts";
 
 const MOST_CITIES = 8;
 const MOST_COUNTRIES = 3;
+const CITY_ZOOM = 7;
 
 /** People by class of expected intensity; said to be an estimate, with where it comes from. */
 export function exposureView(app: App, detail: EarthquakeDetail): TemplateResult {
@@ -42,7 +44,10 @@ export function people(app: App, exposure: Exposure): TemplateResult {
       </thead>
       <tbody>
         ${exposure.classes.map(
-          (one) => html`<tr>
+          (
+            one,
+          ) => html`<tr tabindex="0" data-class=${one.class} @pointerenter=${() => app.mark({ ring: one.class })} @pointerleave=${() => app.mark(null)}
+            @focusin=${() => app.mark({ ring: one.class })} @focusout=${() => app.mark(null)}>
             <th scope="row"><i class="swatch m${one.class}"></i><b>${one.roman}</b> ${textIfKnown(`mmi.${one.roman}`) ?? ""}</th>
             <td class="number">${format.number(Number(one.people.toPrecision(2)))}</td>
             <td class="number">${format.number(one.cities)}</td>
@@ -52,15 +57,18 @@ export function people(app: App, exposure: Exposure): TemplateResult {
     </table>
     <ul class="cities">
       ${exposure.cities.slice(0, MOST_CITIES).map(
-        (one) => html`<li>
+        (one) => html`<li
+            @pointerenter=${() => app.mark({ city: cityKey(one) })} @pointerleave=${() => app.mark(null)}
+            @focusin=${() => app.mark({ city: cityKey(one) })} @focusout=${() => app.mark(null)}>
           <b class="roman">${one.roman}</b>
           <span
-            >${one.name}, ${one.within}
+            ><button type="button" class="place" title=${text("exposure.show", { city: one.name })} @click=${() => app.map?.fly(one, CITY_ZOOM)}>${one.name}, ${one.within}</button>
             <small>${counted("exposure.inhabitants", one.population, { count: format.number(one.population) })} · ${text("exposure.away", { distance: format.distance(one.distanceKm) })} · ${text("here.range", { low: format.number(one.low, 1), high: format.number(one.high, 1) })}</small></span
           >
         </li>`,
       )}
     </ul>
+    <p class="soft small">${text("shaking.hint")}</p>
     <p class="soft small">
       ${exposure.coverage ? covered(exposure.coverage, app.preferences.language) : nothing}
       ${text("exposure.priority", { priority: format.number(exposure.priority, 1) })} ${text("exposure.source")}

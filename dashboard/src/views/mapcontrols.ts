@@ -1,10 +1,14 @@
 // What lies on the map: its switches, its legend, a note on what is computed, and the pointer's label.
 
 import { html, nothing, type TemplateResult } from "lit-html";
+import { styleMap } from "lit-html/directives/style-map.js";
 import type { App } from "../app.ts";
 import { DEPTH_CLASSES, isDrill, placeOf } from "../earthquake.ts";
+import { arrowsTo, mattering } from "../map/beyond.ts";
+import { openZoom } from "../map/map.ts";
 import { distanceKm, KM_PER_DEGREE } from "../sphere.ts";
 import { CLUSTERS, COLOURS, PROJECTIONS } from "../state.ts";
+import { keepLegend, keptLegend } from "../storage.ts";
 import { AGE_STEPS_MS, DEPTH_STEPS_KM, type Glyph, radiusOf, scaleOf, unknownOf } from "../symbols.ts";
 import { type Key, text } from "../texts.ts";
 import { arrivalS } from "../waves.ts";
@@ -23,9 +27,36 @@ export function mapControls(app: App): TemplateResult {
       <button type="button" @click=${() => app.map?.zoomBy(1)} aria-label=${text("map.in")}>${icon("plus")}</button>
       <button type="button" @click=${() => app.map?.zoomBy(-1)} aria-label=${text("map.out")}>${icon("minus")}</button>
     </div>
-    ${options(app)} ${legend(app)} ${waveNote(app)} ${pointed(app)}
+    ${options(app)} ${legend(app)} ${waveNote(app)} ${beyond(app)} ${pointed(app)}
     ${app.state.replay === null || (app.state.view === "replay" && app.state.id === null) ? nothing : replayBar(app)}
   `;
+}
+
+/** What matters and is off the screen, or behind the globe: a way there. */
+function beyond(app: App): TemplateResult | typeof nothing {
+  const { map, state, format } = app;
+  const stage = document.getElementById("map");
+  if (!map || !stage || stage.clientWidth === 0) return nothing;
+  const away = mattering(app.listing.shown, app.selected).filter((one) => !map.contains(one.location));
+  const { clientWidth, clientHeight } = stage;
+  const arrows = arrowsTo(away, map.camera(), state.projection, clientWidth, clientHeight);
+  return html`${arrows.map((arrow, n) => {
+    const one = away[n] as (typeof away)[number];
+    const magnitude = format.magnitude(one.magnitude);
+    const place = placeOf(one) ?? format.position(one.location);
+    return html`<button
+      type="button"
+      class="beyond"
+      data-id=${arrow.id}
+      style=${styleMap({ left: `${arrow.x}px`, top: `${arrow.y}px` })}
+      aria-label=${text("map.beyond", { magnitude, place })}
+      title=${text("map.beyond", { magnitude, place })}
+      @click=${() => map.fly(one.location, openZoom(one.magnitude))}
+    >
+      <svg class="icon" viewBox="0 0 24 24" aria-hidden="true" style=${styleMap({ transform: `rotate(${arrow.degrees}deg)` })}><path d="M12 20V5M6 11l6-6 6 6" /></svg>
+      ${modeTag(one)} <b>M ${magnitude}</b> <span>${place}</span>
+    </button>`;
+  })}`;
 }
 
 function legend(app: App): TemplateResult {
@@ -44,7 +75,7 @@ function legend(app: App): TemplateResult {
       ? AGE_STEPS_MS.map((_, n) => text(`legend.age.${n as 0 | 1 | 2 | 3}`))
       : [...depthLabels(app), text("depth.unknown")];
   const legendSteps = state.colour === "age" ? steps : [...steps, unknownOf(theme)];
-  return html`<details class="legend" ?open=${innerWidth > 900 && innerHeight > 600}>
+  return html`<details class="legend" ?open=${legendIsOpen()} @toggle=${(event: Event) => keepLegend((event.target as HTMLDetailsElement).open)}>
     <summary>${text("legend")}</summary>
     <div class="keys">
       ${choice(
@@ -71,6 +102,9 @@ function legend(app: App): TemplateResult {
     </div>
   </details>`;
 }
+
+/** As it was left; before that, where there is room for it. */
+const legendIsOpen = (): boolean => keptLegend() ?? (innerWidth > 900 && innerHeight > 600);
 
 function options(app: App): TemplateResult {
   const { state } = app;

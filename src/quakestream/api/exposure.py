@@ -199,6 +199,8 @@ def exposure_document(found: Exposure) -> dict[str, Any]:
             {
                 "name": one.city.name,
                 "within": one.city.within,
+                "latitude": one.city.latitude,
+                "longitude": one.city.longitude,
                 "population": one.city.population,
                 "distanceKm": round(one.city.distance_km, 1),
                 "intensity": round(one.intensity.mmi, 1),
@@ -208,6 +210,9 @@ def exposure_document(found: Exposure) -> dict[str, Any]:
                 "extrapolated": one.intensity.extrapolated,
             }
             for one in found.cities
+        ],
+        "rings": [
+            {"class": one.number, "roman": one.roman, "radiusKm": round(one.radius_km, 1)} for one in found.rings
         ],
         "coverage": _coverage_document(found.coverage),
         "note": HONESTY,

@@ -69,6 +69,19 @@ class ShakenCity:
 
 
 @dataclass(frozen=True, slots=True)
+class Ring:
+    """Out to where a class of intensity is expected, whoever lives there."""
+
+    number: int
+    radius_km: float
+    """From the epicentre, 0…20,015 km."""
+
+    @property
+    def roman(self) -> str:
+        return CLASSES[self.number - 1].roman
+
+
+@dataclass(frozen=True, slots=True)
 class Exposure:
     """People in cities by expected intensity, strongest first; empty where nobody is at III or more."""
 
@@ -79,6 +92,8 @@ class Exposure:
     """See `priority_of`; None: there is no estimate."""
     coverage: Coverage | None = None
     """How many of their countries' people the places stand for; None where nobody is shaken."""
+    rings: tuple[Ring, ...] = ()
+    """Of III and more, strongest first; empty where there is no estimate, or none is reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +132,7 @@ def exposure(quake: Quake) -> Exposure:
         assert estimate is not None, "there is one at this depth"  # noqa: S101
         cities.append(ShakenCity(city, estimate))
     cities.sort(key=lambda one: (-_class(one.intensity.mmi), -one.city.population))
-    return Exposure(people, tuple(cities[:MAX_CITIES]), priority_of(people), coverage(quake))
+    return Exposure(people, tuple(cities[:MAX_CITIES]), priority_of(people), coverage(quake), rings(quake))
 
 
 def classes_of_people(quake: Quake) -> tuple[ClassOfPeople, ...] | None:
@@ -136,6 +151,14 @@ def classes_of_people(quake: Quake) -> tuple[ClassOfPeople, ...] | None:
         for number in range(len(CLASSES), LEAST_CLASS - 1, -1)
         if cities[number]
     )
+
+
+def rings(quake: Quake) -> tuple[Ring, ...]:
+    """Out to where each class from III on is expected, strongest first; none where there is no estimate."""
+    if quake.magnitude is None or is_deep(quake):
+        return ()
+    reached = ((number, _reach_km(quake, number)) for number in range(len(CLASSES), LEAST_CLASS - 1, -1))
+    return tuple(Ring(number, km) for number, km in reached if km)
 
 
 def coverage(quake: Quake) -> Coverage | None:

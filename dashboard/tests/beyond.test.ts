@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import type { Earthquake } from "../src/earthquake.ts";
+import { arrowsTo, mattering } from "../src/map/beyond.ts";
+
+const quake = (id: string, magnitude: number | null, more: Partial<Earthquake> = {}): Earthquake =>
+  ({ id, magnitude, mode: "actual", location: { latitude: 0, longitude: 0 }, ...more }) as Earthquake;
+
+test("the open one and the largest matter, and a drill does not where anything is real", () => {
+  const shown = [
+    quake("small", 5.9),
+    quake("large", 7.3),
+    quake("larger", 8.2),
+    quake("drill", 9, { mode: "exercise" }),
+  ];
+  expect(mattering(shown, null).map(({ id }) => id)).toEqual(["larger", "large"]);
+  expect(mattering(shown, shown[0] as Earthquake).map(({ id }) => id)).toEqual(["small", "larger", "large"]);
+  expect(mattering(shown, shown[2] as Earthquake).map(({ id }) => id)).toEqual(["larger", "large"]);
+  expect(mattering([quake("small", 3), quake("drill", 9, { mode: "test" })], null)).toEqual([]);
+  expect(mattering([quake("drill", 9, { mode: "exercise" })], null).map(({ id }) => id)).toEqual(["drill"]);
+  expect(mattering([quake("unmeasured", null)], null)).toEqual([]);
+});
+
+const to = (latitude: number, longitude: number) => [{ id: "one", location: { latitude, longitude } }];
+const camera = { latitude: 0, longitude: 170, zoom: 2 };
+
+test.each(["globe", "flat"] as const)("arrows stand at the edge, on the side where it is (%s)", (projection) => {
+  const [east] = arrowsTo(to(0, -150), camera, projection, 800, 600);
+  expect(east).toMatchObject({ id: "one", x: 680, y: 300, degrees: 90 });
+  const [north] = arrowsTo(to(60, 170), camera, projection, 800, 600);
+  expect(north?.x).toBeCloseTo(400);
+  expect(north?.y).toBeCloseTo(84);
+  const [south] = arrowsTo(to(-60, 170), camera, projection, 800, 600);
+  expect(south?.y).toBeCloseTo(566);
+});
+
+test("two do not cover each other, on a phone neither", () => {
+  const targets = [...to(0, -150), { id: "two", location: { latitude: 1, longitude: -149 } }];
+  const arrows = arrowsTo(targets, camera, "globe", 360, 260);
+  expect(Math.abs((arrows[0]?.y ?? 0) - (arrows[1]?.y ?? 0))).toBeGreaterThanOrEqual(44);
+});
