@@ -8,7 +8,7 @@ import type { Point } from "./sphere.ts";
 import { textIfKnown } from "./texts.ts";
 
 /** As many as the table names, and some more: others are left out, or they would cover the map. */
-const MOST_CITIES = 24;
+const MOST_CITIES = 16;
 /** III is felt by few, and reaches far. */
 const LEAST_RING = 4;
 

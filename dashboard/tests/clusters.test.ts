@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Earthquake } from "../src/earthquake.ts";
-import { gather, levelOf } from "../src/map/clusters.ts";
+import { gather, levelOf, opensAt } from "../src/map/clusters.ts";
 
 const quake = (n: number, latitude: number, longitude: number, more: Partial<Earthquake> = {}): Earthquake =>
   ({
@@ -44,6 +44,17 @@ test("a swarm at the edge of a cell, or on the antimeridian, is one", () => {
       expect(Math.min(away, 360 - away)).toBeLessThan(0.1);
     }
   }
+});
+
+test("a cluster opens where it falls apart, and one of the same place beyond the last step", () => {
+  const all = Array.from({ length: 7 }, (_, n) => quake(n, 5 + 0.7 * n, 10));
+  const [cluster] = gather(all, 1).clusters;
+  if (!cluster) throw new Error("there is none");
+  const zoom = opensAt(all, cluster, 1);
+  expect(gather(all, zoom - 1).clusters[0]?.count).toBe(7);
+  expect(gather(all, zoom).clusters[0]?.count ?? 0).toBeLessThan(7);
+  const same = Array.from({ length: 7 }, (_, n) => quake(n, 5, 10));
+  expect(opensAt(same, gather(same, 1).clusters[0] ?? cluster, 1)).toBe(8);
 });
 
 test("what is real, what is exercised and what is tested never stand in one", () => {

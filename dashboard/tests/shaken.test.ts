@@ -1,8 +1,8 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { Exposure } from "../src/api.ts";
 import { MMI_COLOURS } from "../src/mmi.ts";
 import { cityKey, shakingOf } from "../src/shaken.ts";
-import styles from "../src/styles/exposure.css?raw";
 
 const ATHENS = { latitude: 37.98, longitude: 23.73 };
 const exposure = {
@@ -16,6 +16,8 @@ const exposure = {
   cities: [{ ...ATHENS, name: "Athens", roman: "VIII" }],
   coverage: null,
 } as unknown as Exposure;
+
+const styles = readFileSync(new URL("../src/styles/exposure.css", import.meta.url), "utf8");
 
 test("the map has the table's words and colours", () => {
   const shaking = shakingOf(exposure, ATHENS, null);

@@ -17,7 +17,7 @@ from tests.free_ports import free_port
 from tests.waiting import eventually
 
 MANY = 10_000
-FIRST_LOAD_BYTES = 600_000
+FIRST_LOAD_BYTES = 700_000
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +178,8 @@ def test_the_first_load_is_small_and_locked_down(dashboard: Dashboard) -> None:
     answers: list[Response] = []
     dashboard.page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108 - built-in methods it refuses
     dashboard.open()
-    eventually(lambda: dashboard.drawn() is not None and any("plates" in answer.url for answer in answers))
+    last = ("plates", "names", "relief")
+    eventually(lambda: dashboard.drawn() and all(any(name in answer.url for answer in answers) for name in last))
     files = [answer for answer in answers if "/api/" not in answer.url]
     assert all(answer.url.startswith(dashboard.url) for answer in answers), "something came from elsewhere"
     sizes = {answer.url.rpartition("/")[2]: int(answer.headers["content-length"]) for answer in files}
@@ -190,7 +191,8 @@ def test_the_first_load_is_small_and_locked_down(dashboard: Dashboard) -> None:
     for answer in files:
         if "/assets/" in answer.url:
             assert "immutable" in answer.headers["cache-control"]
-            assert answer.headers["content-encoding"] == "br"
+            if not answer.url.endswith((".webp", ".woff2")):  # they are small as they are
+                assert answer.headers["content-encoding"] == "br"
             assert answer.headers["x-content-type-options"] == "nosniff"
 
 

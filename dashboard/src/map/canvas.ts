@@ -14,7 +14,7 @@ import type { Earthquake } from "../earthquake.ts";
 import { destination, KM_PER_DEGREE, type Point, type Position, wrapped } from "../sphere.ts";
 import type { Camera } from "../state.ts";
 import { draw, type Glyph, type Ink, kindOf, nameOf, reach, symbolOf } from "../symbols.ts";
-import { clusterRadius, type Gathered, gather, levelOf } from "./clusters.ts";
+import { type Cluster, clusterRadius, type Gathered, gather, levelOf, opensAt } from "./clusters.ts";
 import {
   CITY_STEPS,
   COUNTRIES_TO_ZOOM,
@@ -35,6 +35,7 @@ import {
   type Look,
   type MapListener,
   type MapView,
+  markedWords,
   PALETTES,
   type Palette,
   type Pulse,
@@ -85,7 +86,7 @@ class CanvasMap implements MapView {
   #plates: Geography = NOTHING;
   #frame = 0;
   #placed: Placed[] = [];
-  #clustered: (Placed & { count: number; at: Point })[] = [];
+  #clustered: (Placed & { count: number; cluster: Cluster })[] = [];
   #words: string[] = [];
 
   constructor(
@@ -186,6 +187,7 @@ class CanvasMap implements MapView {
       clustered: this.#clustered.reduce((sum, { count }) => sum + count, 0),
       lines: this.#look.plates ? ["plates", ...lines] : lines,
       words: [...new Set(this.#words)],
+      marked: markedWords(this.#shaking),
     };
   }
 
@@ -231,8 +233,10 @@ class CanvasMap implements MapView {
       room: new Room(clientWidth, clientHeight),
     };
     this.#words = [];
+    const say = this.#takeRoom(pen);
     this.#ground(pen);
-    this.#quakes(pen, this.#takeRoom(pen));
+    this.#geographicNames(pen);
+    this.#quakes(pen, say);
     this.#rings(pen, now);
   }
 
@@ -242,18 +246,14 @@ class CanvasMap implements MapView {
     return projection([longitude, latitude]);
   }
 
-  /** Words are drawn beneath the symbols, but for those of the symbols, which must not be hidden: these ask for room
-   * first. Gives what draws them. */
+  /** What the symbols, cities and rings are called asks for room before waves and the names of places do, and is drawn
+   * over all of it. Gives what draws it. */
   #takeRoom(pen: Pen): () => void {
     const { language, scale } = this.#look;
     const later: (() => void)[] = [];
     const told = (words: string, at: [number, number] | null, size: number, down = 0): void => {
       if (words && at) later.push(...this.#say(pen, words, at[0], at[1] + down, { size, colour: pen.palette.ink }));
     };
-    for (const { words, radiusKm } of this.#shaking?.rings ?? []) {
-      const [longitude, latitude] = destination(this.#shaking as Point, 0, radiusKm / KM_PER_DEGREE);
-      told(words, pen.at({ longitude, latitude }), 12);
-    }
     for (const one of this.#gathered.singles) {
       const words = wordsOf(one, language);
       if (!words) continue;
@@ -261,7 +261,12 @@ class CanvasMap implements MapView {
       told(words, pen.at(one.location), radius > 16 ? 13 : 10, radius * scale + 8);
     }
     for (const one of this.#shaking?.cities ?? []) told(one.words, pen.at(one), 12, -12);
-    this.#geographicNames(pen);
+    for (const { words, radiusKm } of this.#shaking?.rings ?? []) {
+      for (const bearing of [0, 180]) {
+        const [longitude, latitude] = destination(this.#shaking as Point, bearing, radiusKm / KM_PER_DEGREE);
+        told(words, pen.at({ longitude, latitude }), 12);
+      }
+    }
     return () => {
       for (const say of later) say();
     };
@@ -364,7 +369,7 @@ class CanvasMap implements MapView {
         context.font = `${size * scale}px ${family}`;
         context.fillText(words, x, y + down * scale);
       }
-      this.#clustered.push({ id: cluster.id, x, y, radius, count: cluster.count, at: cluster });
+      this.#clustered.push({ id: cluster.id, x, y, radius, count: cluster.count, cluster });
     }
     for (const one of this.#gathered.singles) {
       const at = pen.at(one.location);
@@ -557,9 +562,9 @@ class CanvasMap implements MapView {
       if (at && this.listener.chosen({ longitude: at[0], latitude: at[1] })) return;
       const id = this.#under(event);
       if (id) this.listener.picked(id);
-      const cluster = id === null ? this.#under(event, this.#clustered) : null;
-      const found = this.#clustered.find((one) => one.id === cluster);
-      if (found) this.fly(found.at, Math.floor(this.#camera.zoom) + 2);
+      const under = id === null ? this.#under(event, this.#clustered) : null;
+      const cluster = this.#clustered.find((one) => one.id === under)?.cluster;
+      if (cluster) this.fly(cluster, opensAt(this.#shown, cluster, this.#level ?? 0) + 0.3);
     });
     on("pointerleave", () => this.listener.pointed(null, { x: 0, y: 0 }));
     on("wheel", (event) => {

@@ -92,6 +92,22 @@ export function gather(shown: readonly Earthquake[], level: number | null): Gath
   return { singles, clusters };
 }
 
+/** The zoom at which this cluster of that level is no more one. */
+export function opensAt(shown: readonly Earthquake[], cluster: Cluster, level: number): number {
+  for (let next = level + 1; next <= MOST_ZOOM; next++) {
+    const reach = 360 / 2 ** next;
+    const isWhole = gather(shown, next).clusters.some(
+      (one) =>
+        one.drill === cluster.drill &&
+        one.count >= cluster.count &&
+        Math.abs(one.latitude - cluster.latitude) < reach &&
+        Math.abs(wrapped(one.longitude - cluster.longitude)) < reach,
+    );
+    if (!isWhole) return next;
+  }
+  return MOST_ZOOM + 1;
+}
+
 /** Those around it that would be drawn over it: two halves of one swarm on both sides of a cell's edge. */
 function neighbours(cell: Cell, cells: Map<number, Cell>, columns: number): Cell[] {
   const found: Cell[] = [];

@@ -87,6 +87,8 @@ export interface Drawn {
   lines: ("plates" | WaveFront["phase"])[];
   /** All that stands there in words: names of countries and cities, magnitudes, what is not real, rings. */
   words: string[];
+  /** What of the expected shaking stands out. */
+  marked: string | null;
 }
 
 export interface MapListener {
@@ -110,6 +112,17 @@ export interface Palette {
   accent: string;
   /** Of countries and cities. */
   name: string;
+}
+
+/** The words of what is marked. */
+export function markedWords(shaking: ShakingOnMap | null): string | null {
+  const marked = shaking?.marked ?? null;
+  if (shaking === null || marked === null) return null;
+  const found =
+    "ring" in marked
+      ? shaking.rings.find((one) => one.class === marked.ring)
+      : shaking.cities.find((one) => one.key === marked.city);
+  return found?.words ?? null;
 }
 
 /** What stands beside a symbol on the map: how large it is from here on, and always that it is not real. */

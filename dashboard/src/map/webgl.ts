@@ -1,7 +1,7 @@
 // The map drawn by MapLibre GL: a globe or flat, with the symbols of symbols.ts made into images as they are needed.
 
 import "maplibre-gl/dist/maplibre-gl.css";
-import type { Feature, FeatureCollection, Point as GeoPoint } from "geojson";
+import type { Feature, FeatureCollection } from "geojson";
 import {
   addProtocol,
   type ExpressionSpecification,
@@ -19,7 +19,7 @@ import type { Earthquake } from "../earthquake.ts";
 import { circle, destination, distanceKm, KM_PER_DEGREE, type Point, type Position, wrapped } from "../sphere.ts";
 import type { Camera, Language } from "../state.ts";
 import { draw, type Ink, kindOf, namedSymbol, nameOf, reach, symbolOf } from "../symbols.ts";
-import { type Cluster, clusterRadius, gather, levelOf } from "./clusters.ts";
+import { type Cluster, clusterRadius, gather, levelOf, opensAt } from "./clusters.ts";
 import {
   CITY_STEPS,
   COUNTRIES_TO_ZOOM,
@@ -37,6 +37,7 @@ import {
   type Look,
   type MapListener,
   type MapView,
+  markedWords,
   PALETTES,
   type Palette,
   type Pulse,
@@ -97,6 +98,7 @@ class WebGLMap implements MapView {
   #shown: readonly Earthquake[] = [];
   #ink: Ink | null = null;
   #level: number | null = null;
+  #clusters: Cluster[] = [];
   #gatheredAtMs = Number.NEGATIVE_INFINITY;
   #gathering = 0;
   #fine = false;
@@ -104,6 +106,7 @@ class WebGLMap implements MapView {
   #names: Names = { countries: [], cities: [] };
   #pulseFrame = 0;
   #selected = "";
+  #shaking: ShakingOnMap | null = null;
   /** What each source has: a graphics context that was lost takes it along. */
   readonly #data = new Map<string, FeatureCollection>();
   #lost = false;
@@ -160,6 +163,7 @@ class WebGLMap implements MapView {
   }
 
   shaking(shaking: ShakingOnMap | null): void {
+    this.#shaking = shaking;
     const { rings = [], cities = [], marked = null } = shaking ?? {};
     const centre = shaking ?? { latitude: 0, longitude: 0 };
     const isMarked = (test: (of: NonNullable<typeof marked>) => boolean): boolean => marked !== null && test(marked);
@@ -176,10 +180,12 @@ class WebGLMap implements MapView {
     this.#put(
       "shaking-words",
       collection(
-        rings.map(({ words, radiusKm }) => {
-          const [longitude, latitude] = destination(centre, 0, radiusKm / KM_PER_DEGREE);
-          return at({ latitude, longitude }, { words });
-        }),
+        rings.flatMap(({ words, radiusKm }) =>
+          [0, 180].map((bearing) => {
+            const [longitude, latitude] = destination(centre, bearing, radiusKm / KM_PER_DEGREE);
+            return at({ latitude, longitude }, { words });
+          }),
+        ),
       ),
     );
     this.#put(
@@ -262,7 +268,7 @@ class WebGLMap implements MapView {
   }
 
   drawn(): Drawn {
-    if (this.#lost) return { ids: [], clustered: 0, lines: [], words: [] };
+    if (this.#lost) return { ids: [], clustered: 0, lines: [], words: [], marked: null };
     const layers = this.map.getLayersOrder();
     const rendered = (...names: string[]): ReturnType<MapLibre["queryRenderedFeatures"]> =>
       this.map.queryRenderedFeatures({ layers: layers.filter((one) => names.some((name) => one.startsWith(name))) });
@@ -276,6 +282,7 @@ class WebGLMap implements MapView {
       clustered: [...clusters.values()].reduce((a, b) => a + b, 0),
       lines: [...new Set(lines.map((one) => (one.properties["phase"] ?? "plates") as Drawn["lines"][number]))],
       words: [...new Set(words.map((one) => one.properties["words"] as string))],
+      marked: markedWords(this.#shaking),
     };
   }
 
@@ -337,6 +344,7 @@ class WebGLMap implements MapView {
     this.#level = this.#look.clusters ? levelOf(this.map.getZoom()) : null;
     const { singles, clusters } = gather(this.#shown, this.#level);
     const { language } = this.#look;
+    this.#clusters = clusters;
     this.#put("quakes", collection(singles.map((one) => single(one, ink, language))));
     this.#put("clusters", collection(clusters.map((one) => ofCluster(one, language))));
   }
@@ -399,8 +407,8 @@ class WebGLMap implements MapView {
       this.listener.picked(found.properties["id"] as string);
       return;
     }
-    const [longitude, latitude] = (found.geometry as GeoPoint).coordinates as [number, number];
-    this.fly({ latitude, longitude }, Math.floor(this.map.getZoom()) + 2);
+    const cluster = this.#clusters.find((one) => one.id === found.properties["id"]);
+    if (cluster) this.fly(cluster, opensAt(this.#shown, cluster, this.#level ?? 0) + 0.3);
   }
 
   #moved(event: MapMouseEvent): void {
@@ -552,7 +560,7 @@ const byZoom = (far: number, near: number): PropertyValueSpecification<number> =
   near,
 ];
 
-const LETTERS = ["sans-serif"];
+const LETTERS = ["Inter"];
 /** M 4.5 */
 const LARGE_RADIUS_PX = 10;
 
@@ -736,6 +744,18 @@ function layers(look: Look): LayerSpecification[] {
       },
     },
     {
+      id: "shaking-words",
+      type: "symbol",
+      source: "shaking-words",
+      layout: {
+        "text-field": ["get", "words"],
+        "text-font": LETTERS,
+        "text-size": 12 * scale,
+        "text-padding": 2,
+      },
+      paint: words,
+    },
+    {
       id: "shaken",
       type: "circle",
       source: "shaken",
@@ -788,18 +808,6 @@ function layers(look: Look): LayerSpecification[] {
         paint: words,
       }),
     ),
-    {
-      id: "shaking-words",
-      type: "symbol",
-      source: "shaking-words",
-      layout: {
-        "text-field": ["get", "words"],
-        "text-font": LETTERS,
-        "text-size": 12 * scale,
-        "text-padding": 2,
-      },
-      paint: words,
-    },
     {
       id: "outline",
       type: "line",

@@ -1,7 +1,7 @@
 // What lies on the map: its switches, its legend, a note on what is computed, and the pointer's label.
 
 import { html, nothing, type TemplateResult } from "lit-html";
-import { styleMap } from "lit-html/directives/style-map.js";
+
 import type { App } from "../app.ts";
 import { DEPTH_CLASSES, isDrill, placeOf } from "../earthquake.ts";
 import { arrowsTo, mattering } from "../map/beyond.ts";
@@ -48,12 +48,12 @@ function beyond(app: App): TemplateResult | typeof nothing {
       type="button"
       class="beyond"
       data-id=${arrow.id}
-      style=${styleMap({ left: `${arrow.x}px`, top: `${arrow.y}px` })}
+      .style=${`left: ${arrow.x}px; top: ${arrow.y}px`}
       aria-label=${text("map.beyond", { magnitude, place })}
       title=${text("map.beyond", { magnitude, place })}
       @click=${() => map.fly(one.location, openZoom(one.magnitude))}
     >
-      <svg class="icon" viewBox="0 0 24 24" aria-hidden="true" style=${styleMap({ transform: `rotate(${arrow.degrees}deg)` })}><path d="M12 20V5M6 11l6-6 6 6" /></svg>
+      <svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path transform=${`rotate(${Math.round(arrow.degrees)} 12 12)`} d="M12 20V5M6 11l6-6 6 6" /></svg>
       ${modeTag(one)} <b>M ${magnitude}</b> <span>${place}</span>
     </button>`;
   })}`;
@@ -104,7 +104,7 @@ function legend(app: App): TemplateResult {
 }
 
 /** As it was left; before that, where there is room for it. */
-const legendIsOpen = (): boolean => keptLegend() ?? (innerWidth > 900 && innerHeight > 600);
+const legendIsOpen = (): boolean => keptLegend() ?? (innerWidth > 1300 && innerHeight > 700);
 
 function options(app: App): TemplateResult {
   const { state } = app;
