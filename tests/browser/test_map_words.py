@@ -1,4 +1,4 @@
-"""What stands on the map in words: countries and cities, what is not real, how strongly it shakes, what is out of sight."""
+"""The map in words: countries and cities, what is not real, how strongly it shakes, what is out of sight."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import BrowserContext
 
 from tests.browser.conftest import TOKEN, Launch, event
 from tests.browser.dashboard import SOFTWARE_GL, Dashboard, System
@@ -110,7 +110,7 @@ def test_rings_and_cities_of_an_open_earthquake_answer_to_the_table(told: System
 def test_what_matters_and_is_out_of_sight_has_a_way_there(page: Dashboard, projection: str) -> None:
     page.open(f"?projection={projection}&camera=38,24,4")
     arrow = page.page.locator(".beyond")
-    eventually(lambda: arrow.count() == 1, tell=lambda: arrow.all_inner_texts())
+    eventually(lambda: arrow.count() == 1, tell=arrow.all_inner_texts)
     assert "M 7.2" in arrow.inner_text()  # the drill of M 8.8 is larger, and is not real
     assert arrow.get_attribute("aria-label") == "Fly to M 7.2, Near fiji: it is out of sight"
     arrow.focus()
@@ -126,7 +126,8 @@ def test_a_lost_graphics_context_comes_back(launch: Launch, told: System, now_ms
         page.open("?projection=flat&camera=38,24,3&plates=0&waves=0")
         eventually(lambda: "M 6.3" in words(page), tell=lambda: words(page))
         page.page.evaluate(
-            "window.lost = document.querySelector('#map canvas').getContext('webgl2').getExtension('WEBGL_lose_context');"
+            "const context = document.querySelector('#map canvas').getContext('webgl2');"
+            "window.lost = context.getExtension('WEBGL_lose_context');"
             "lost.loseContext()"
         )
         eventually(lambda: page.drawn() == [])
