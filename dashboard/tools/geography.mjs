@@ -5,7 +5,6 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { geoArea, geoContains, geoEquirectangular } from "d3-geo";
 import { geoProject } from "d3-geo-projection";
-import polylabel from "polylabel";
 import { feature, mesh } from "topojson-client";
 import { topology } from "topojson-server";
 import { readNpz } from "./npz.mjs";
@@ -24,6 +23,8 @@ const LEAST_TOWN = 2_000;
 const BORDER_UNITS = 100;
 const MILLI = 1000;
 const A_HOLE = 255;
+/** Points a side that are tried for a name. */
+const GRID = 16;
 
 // Degrees to degrees: the projection is there for d3's clipping alone.
 const cut = geoEquirectangular()
@@ -96,13 +97,46 @@ function countryNames() {
   return [...largest]
     .map(([owner, { area, rings }]) => {
       const squeezed = Math.cos((middle(rings[0]) * Math.PI) / 180); // a degree of longitude is that much shorter there
-      const [x, y] = polylabel(
+      const [x, y] = innermost(
         rings.map((ring) => ring.map(([longitude, latitude]) => [longitude * squeezed, latitude])),
-        0.1,
       );
       return [codes[owner], round(x / squeezed), round(y), Math.max(1, Math.round(area))];
     })
     .sort((a, b) => b[3] - a[3]);
+}
+
+/** A point of a polygon that is far from its edges: the best of a grid, then of a finer one around it. */
+function innermost(rings) {
+  const [xs, ys] = [0, 1].map((axis) => rings[0].map((point) => point[axis]));
+  let [west, east] = [Math.min(...xs), Math.max(...xs)];
+  let [south, north] = [Math.min(...ys), Math.max(...ys)];
+  let best = { x: (west + east) / 2, y: (south + north) / 2, distance: Number.NEGATIVE_INFINITY };
+  for (let pass = 0; pass < 3; pass++) {
+    const [dx, dy] = [(east - west) / GRID, (north - south) / GRID];
+    for (let n = 0; n < GRID * GRID; n++) {
+      const [x, y] = [west + ((n % GRID) + 0.5) * dx, south + (Math.floor(n / GRID) + 0.5) * dy];
+      const distance = inside(rings, x, y);
+      if (distance > best.distance) best = { x, y, distance };
+    }
+    [west, east, south, north] = [best.x - dx, best.x + dx, best.y - dy, best.y + dy];
+  }
+  return [best.x, best.y];
+}
+
+/** How far a point is from the nearest edge; less than nothing outside. */
+function inside(rings, x, y) {
+  let isInside = false;
+  let least = Number.POSITIVE_INFINITY;
+  for (const ring of rings) {
+    for (const [n, [x2, y2]] of ring.entries()) {
+      const [x1, y1] = ring[(n || ring.length) - 1];
+      if (y1 > y !== y2 > y && x < ((x2 - x1) * (y - y1)) / (y2 - y1) + x1) isInside = !isInside;
+      const [dx, dy] = [x2 - x1, y2 - y1];
+      const share = Math.max(0, Math.min(1, ((x - x1) * dx + (y - y1) * dy) / (dx * dx + dy * dy || 1)));
+      least = Math.min(least, Math.hypot(x - x1 - share * dx, y - y1 - share * dy));
+    }
+  }
+  return isInside ? least : -least;
 }
 
 /** In square degrees of the equator. */

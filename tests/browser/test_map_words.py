@@ -69,7 +69,7 @@ def test_what_is_not_real_says_so_on_the_map_and_in_its_label(page: Dashboard) -
     assert "M 6.3" in words(page), "and what is real says nothing but its size"
     page.page.get_by_text("Legend", exact=True).click()
     legend = page.page.locator(".legend").inner_text()
-    assert "exercise, test or recording: not real" in legend
+    assert "exercise or test: not real" in legend
     page.page.reload()
     eventually(lambda: page.page.locator(".legend[open]").count() == 1)
     page.page.get_by_text("Legend", exact=True).click()

@@ -27,7 +27,7 @@ const MOST_ZOOM = 7;
 const LEAST_IN_ONE = 3;
 /** Square world of MapLibre's at zoom 0. */
 const WORLD_PX = 512;
-const KINDS: readonly (Drill | null)[] = [null, "exercise", "recorded", "test"];
+const KINDS: readonly (Drill | null)[] = [null, "exercise", "test"];
 const MOST_LATITUDE = 85.05;
 
 interface Cell {

@@ -128,7 +128,7 @@ export function markedWords(shaking: ShakingOnMap | null): string | null {
 /** What stands beside a symbol on the map: how large it is from here on, and always that it is not real. */
 const TOLD_FROM_MAGNITUDE = 6;
 
-export function wordsOf(one: Pick<Earthquake, "magnitude" | "mode" | "recordedTimestamp">, language: Language): string {
+export function wordsOf(one: Pick<Earthquake, "magnitude" | "mode">, language: Language): string {
   const drill = drillOf(one);
   const { magnitude } = one;
   const size = magnitude !== null && magnitude >= TOLD_FROM_MAGNITUDE ? `M ${decimal(magnitude, language)}` : "";
