@@ -24,7 +24,7 @@ const BORDER_UNITS = 100;
 const MILLI = 1000;
 const A_HOLE = 255;
 /** Points a side that are tried for a name. */
-const GRID = 16;
+const GRID = 10;
 
 // Degrees to degrees: the projection is there for d3's clipping alone.
 const cut = geoEquirectangular()
