@@ -69,7 +69,7 @@ FRAMES: Final = """(ms) => new Promise((resolve) => {
 })"""
 FILTERS: Final = """async (values) => {
     const taken = [];
-    const frame = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+    const frame = () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
     for (const value of values) {
         await new Promise((resolve) => setTimeout(resolve, 3000));
         const select = document.querySelector('#minmagnitude');

@@ -120,6 +120,9 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(json.dumps(status | consumer).encode(), "application/json")
         elif url.path == "/api/v1/earthquakes/count":
             self._answer(json.dumps({"count": len(plan.documents)}).encode(), "application/json")
+        elif url.path == "/api/v1/travel-times":
+            straight = {"distanceDeg": [0.0, 180.0], "pS": [0.0, 1_200.0], "sS": [0.0, 2_000.0]}
+            self._answer(json.dumps({"model": "iasp91", "depthKm": 0.0} | straight).encode(), "application/json")
         elif url.path == "/api/v1/earthquakes":
             page = plan.page(int(asked.get("cursor", 0)), int(asked["limit"]))
             self._answer(page, "application/json", "gzip")

@@ -25,7 +25,7 @@ import { type Preferences, readPreferences, readState, type State, writeQuery } 
 import { keepPlace, keepPreferences, keptPlace, keptPreferences } from "./storage.ts";
 import type { Ink, Theme } from "./symbols.ts";
 import { preferredLanguage, speak } from "./texts.ts";
-import { frontsOf, type Source, Waves } from "./waves.ts";
+import { frontsOf, type Source, WAVES_LAST_S, Waves } from "./waves.ts";
 
 const STATUS_EVERY_MS = 10_000;
 /** More changes within a second than anybody could follow: they are shown together. */
@@ -34,8 +34,13 @@ const TOGETHER_MS = 250;
 /** Symbols are drawn after the list; as often as changes come where they are few, less often where many take long. */
 const FEW_ON_MAP = 1_000;
 const MAP_EVERY_MS = 1_000;
+/** Many are shown when the list has been drawn, and the next frame too. */
+const AFTER_LIST_MS = 100;
+/** Of the time, to show them takes no more than one part in so many. */
+const MAP_SHARE = 15;
 /** Wave fronts move on with the clock, not with each change. */
 const FRONTS_EVERY_MS = 250;
+const YOUNG_MS = 30_000;
 /** How many more than it shows the page may hold for a while, so that the oldest go in one sweep and not one by one. */
 const SLACK = 1.2;
 
@@ -200,8 +205,17 @@ export class App {
 
   /** Earthquakes whose waves are on their way, with their tables. */
   waveSources(): Source[] {
-    return this.#waves.sources(this.listing.shown, this.state.id, this.now());
+    const { shown } = this.listing;
+    const nowMs = this.now();
+    // Asked for several times a second: the young ones are looked for among all only now and then.
+    if (shown !== this.#young.of || Math.abs(nowMs - this.#young.atMs) > YOUNG_MS) {
+      const since = nowMs - WAVES_LAST_S * 1000 - YOUNG_MS;
+      this.#young = { of: shown, atMs: nowMs, list: shown.filter(({ timestamp }) => timestamp > since) };
+    }
+    return this.#waves.sources(this.#young.list, this.state.id, nowMs);
   }
+
+  #young: { of: Earthquake[]; atMs: number; list: Earthquake[] } = { of: [], atMs: 0, list: [] };
 
   /** What is expected of an earthquake at "my place"; null until it is here. */
   shakingHere({ id, seq }: Earthquake): Shaking | null {
@@ -284,6 +298,7 @@ export class App {
 
   attach(map: MapView): void {
     this.#scene.attach(map, this.place);
+    this.#shownAtMs = Number.NEGATIVE_INFINITY;
     this.listing.forget();
     this.invalidate();
   }
@@ -329,9 +344,11 @@ export class App {
 
   #part(list: Earthquake[], another: boolean): void {
     if (another) this.catalogue.clear();
+    const first = this.catalogue.size === 0;
     this.catalogue.add(list);
     this.#isReady();
-    this.invalidate();
+    if (first) this.invalidate();
+    else this.#soon(TOGETHER_MS);
   }
 
   #whole(ids: ReadonlySet<string>, seq: number): void {
@@ -454,17 +471,23 @@ export class App {
   #fronts: WaveFront[] = [];
   #frontsAtMs = Number.NEGATIVE_INFINITY;
 
-  /** Show on the map what the list shows, after the list. */
+  /** Show on the map what the list shows, after the list; while a long list is on its way, its beginning and its end. */
   #showSoon(): void {
     if (this.#showing !== 0 || !this.map) return;
-    const many = this.listing.shown.length > FEW_ON_MAP;
-    const waitMs = many ? Math.max(0, this.#shownAtMs + MAP_EVERY_MS - performance.now()) : 0;
+    const shows = this.#shownAtMs !== Number.NEGATIVE_INFINITY;
+    if (shows && this.live.loading !== null && this.listing.shown.length > FEW_ON_MAP) return;
+    const many = shows && this.listing.shown.length > FEW_ON_MAP;
+    const everyMs = Math.max(MAP_EVERY_MS, MAP_SHARE * this.#showTookMs);
+    const waitMs = many ? Math.max(AFTER_LIST_MS, this.#shownAtMs + everyMs - performance.now()) : 0;
     this.#showing = window.setTimeout(() => {
       this.#showing = 0;
+      const began = performance.now();
       this.#scene.show(this.listing.shown, this.#ink, this.look, this.listing.paused);
       this.#shownAtMs = performance.now();
+      this.#showTookMs = this.#shownAtMs - began;
     }, waitMs);
   }
+  #showTookMs = 0;
   #showing = 0;
   #shownAtMs = Number.NEGATIVE_INFINITY;
 }

@@ -20,7 +20,7 @@ const STALE_AFTER_MS = 5_000;
 /** As many as fill a window are here soon, over a slow line too. */
 const FIRST_PAGE = 100;
 /** So many are read within a frame or two. */
-const PAGE = 2_500;
+const PAGE = 5_000;
 
 /** `resuming` becomes stale when it lasts. `since`: when the page last knew that it was up to date, by this machine's clock. */
 export interface Connection {

@@ -11,17 +11,23 @@ import { measureList } from "./views/list.ts";
 import { shell, title } from "./views/shell.ts";
 
 /** So long the map waits for the whole list, to begin where the largest is. */
-const WHOLE_MS = 3_000;
+const WHOLE_MS = 20_000;
+
+/** After a frame its drawing is on the screen; only then may something take long, as to ask for WebGL does in software. */
+const PAINTED_MS = 50;
 
 const root = document.getElementById("app") as HTMLElement;
 const app = new App();
 
 app.draw = () => {
-  document.documentElement.lang = app.preferences.language;
-  document.documentElement.dataset["theme"] = app.theme;
+  const { documentElement } = document;
+  // Only what is other than it was: each of these lets the browser look at the whole page anew.
+  if (documentElement.lang !== app.preferences.language) documentElement.lang = app.preferences.language;
+  if (documentElement.dataset["theme"] !== app.theme) documentElement.dataset["theme"] = app.theme;
   render(shell(app), root);
   if (measureList()) render(shell(app), root);
-  document.title = title(app);
+  const named = title(app);
+  if (document.title !== named) document.title = named;
   settleFocus(app);
   if (app.live.loaded && performance.getEntriesByName("list").length === 0) performance.mark("list");
 };
@@ -72,7 +78,7 @@ async function usableBasemap(): Promise<string | null> {
 async function showMap(): Promise<void> {
   const container = document.getElementById("map") as HTMLElement;
   await app.ready; // the list first: what draws the map is larger than all the rest
-  await new Promise(requestAnimationFrame);
+  await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, PAINTED_MS)));
   const webgl = hasWebGL() ? import("./map/webgl.ts") : null;
   await Promise.race([app.whole, new Promise((resolve) => setTimeout(resolve, WHOLE_MS))]);
   const { camera } = app.state;

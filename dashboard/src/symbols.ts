@@ -41,7 +41,23 @@ export const unknownOf = (theme: Theme): string => UNKNOWN[theme];
 export const scaleOf = (theme: Theme, colour: Colour): readonly string[] => SCALES[theme][colour];
 
 /** What 1rem of the page is, px: 16, and more on a wall. A symbol's px are of a page with 16. */
-export const remPx = (): number => Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+export function remPx(): number {
+  // To ask makes the browser put all in its place: now and then is enough, however many symbols are drawn.
+  const now = performance.now();
+  if (now - remAtMs > REM_MS) {
+    rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+    remAtMs = now;
+  }
+  return rem;
+}
+const REM_MS = 500;
+let rem = 16;
+let remAtMs = Number.NEGATIVE_INFINITY;
+if (typeof window !== "undefined") {
+  addEventListener("resize", () => {
+    remAtMs = Number.NEGATIVE_INFINITY;
+  });
+}
 export const symbolScale = (): number => remPx() / 16;
 
 /** By what symbols get their colours. */

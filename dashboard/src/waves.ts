@@ -15,7 +15,7 @@ export interface TravelTimes {
 }
 
 /** Wave fronts are drawn for this long; by then P has crossed the Earth and S half of it. */
-const WAVES_LAST_S = 25 * 60;
+export const WAVES_LAST_S = 25 * 60;
 const FROM_MAGNITUDE = 4.5;
 const MOST = 8;
 
