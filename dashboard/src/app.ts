@@ -38,6 +38,7 @@ const MAP_EVERY_MS = 1_000;
 const AFTER_LIST_MS = 100;
 /** Of the time, to show them takes no more than one part in so many. */
 const MAP_SHARE = 15;
+const MAP_AT_LEAST_MS = 4_000;
 /** Wave fronts move on with the clock, not with each change. */
 const FRONTS_EVERY_MS = 250;
 const YOUNG_MS = 30_000;
@@ -477,7 +478,7 @@ export class App {
     const shows = this.#shownAtMs !== Number.NEGATIVE_INFINITY;
     if (shows && this.live.loading !== null && this.listing.shown.length > FEW_ON_MAP) return;
     const many = shows && this.listing.shown.length > FEW_ON_MAP;
-    const everyMs = Math.max(MAP_EVERY_MS, MAP_SHARE * this.#showTookMs);
+    const everyMs = Math.min(MAP_AT_LEAST_MS, Math.max(MAP_EVERY_MS, MAP_SHARE * this.#showTookMs));
     const waitMs = many ? Math.max(AFTER_LIST_MS, this.#shownAtMs + everyMs - performance.now()) : 0;
     this.#showing = window.setTimeout(() => {
       this.#showing = 0;
