@@ -43,7 +43,7 @@ PREFLIGHT_S: Final = 600
 READING: Final = ("GET", "HEAD")
 READING_HEADERS: Final = "last-event-id, cache-control, content-type, if-none-match, x-requested-with, traceparent"
 """What a page may send when it reads: no key."""
-EXPOSED: Final = "ETag, Location, Retry-After, Quakestream-Seq, Quakestream-Epoch"
+EXPOSED: Final = "ETag, Link, Location, Retry-After, Quakestream-Seq, Quakestream-Epoch, Quakestream-Agencies"
 """What a page may read beside what every page may."""
 PRIVATE: Final = ("/health/", "/metrics")
 """Paths that no other site's page reads: what is for this machine's keepers."""

@@ -6,7 +6,7 @@ the terms are `unknown`: they are to be asked for, not guessed. A preset of `fds
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -14,8 +14,11 @@ from msgspec import Struct
 
 UNKNOWN: Final = "unknown"
 _ASK: Final = "see its site for the terms; name"
-MOST_NAMED: Final = 100
-"""Agencies in one header; a catalogue of the world has some hundred."""
+MAX_NAME: Final = 64
+"""Characters of an agency's name in a header."""
+MAX_BYTES: Final = 1_000
+MAX_LINKS_BYTES: Final = 2_500
+"""Of headers: proxies take 4 kB of all together."""
 
 
 class TermsOfUse(Struct, frozen=True):
@@ -104,6 +107,14 @@ class Credits:
         self._pairs: set[tuple[str, str | None]] = set()
         self._names = set(sources), set(agencies)
 
+    @classmethod
+    def of(cls, *events: Mapping[str, Any]) -> Credits:
+        """Of these."""
+        found = cls()
+        for event in events:
+            found.add(event)
+        return found
+
     def add(self, event: Mapping[str, Any]) -> None:
         """An earthquake of the catalogue's JSON with all of its reports, or an event."""
         source = event["source"]
@@ -150,13 +161,20 @@ class Credits:
         """For formats that have no room at all: agencies and links to terms (RFC 8288, `license` of RFC 4946)."""
         links = [f'<{home}/api/v1/terms>; rel="license"; title="Terms of all sources"']
         links += [_link(one["url"], one["terms"]) for one in self.terms() if "url" in one]
-        named = self.agencies
-        more = ", …" if len(named) > MOST_NAMED else ""
-        return {
-            "Link": ", ".join(links),
-            "Quakestream-Agencies": ", ".join(quote(one, safe=" ()'/:") for one in named[:MOST_NAMED])
-            + more.replace("…", "..."),
-        }
+        named = [quote(one[:MAX_NAME], safe=" ()'/:") for one in self.agencies]
+        return {"Link": _within(links, MAX_LINKS_BYTES, ""), "Quakestream-Agencies": _within(named, MAX_BYTES, "...")}
+
+
+def _within(parts: Sequence[str], most: int, more: str) -> str:
+    """As many of them as there is room for, with commas between; `more` where there are others."""
+    taken: list[str] = []
+    size = 0
+    for part in parts:
+        size += len(part) + 2
+        if size > most:
+            return ", ".join([*taken, *([more] if more else [])])
+        taken.append(part)
+    return ", ".join(taken)
 
 
 def _said(terms: TermsOfUse | None) -> dict[str, str]:

@@ -59,7 +59,12 @@ class Consumer(PushServer):
             exposure_router(catalog, lambda: self._now_ms),
             earthquakes_router(catalog),
             status_router(catalog, board, dict, lambda: self._now_ms),
-            feeds_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender),
+            feeds_router(
+                catalog,
+                public_url=settings.public_url,
+                cap_sender=settings.cap_sender,
+                now_ms=lambda: self._now_ms,
+            ),
             fdsn_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender),
             usgs_feeds_router(catalog, lambda: self._now_ms, public_url=settings.public_url),
             places_router(),

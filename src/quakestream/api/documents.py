@@ -152,8 +152,28 @@ class DrawnMechanism(Document):
     caps: list[str] = Field(description="Each the data of an SVG path.")
 
 
+class TermsStated(Document):
+    """On what terms a source, or an agency, gives what it says."""
+
+    source: str | None = None
+    agency: str | None = None
+    name: str | None = Field(None, description="In words.")
+    terms: str = Field(description="Its licence where that is known, and whom to name; `unknown`: ask.")
+    url: str | None = None
+
+
+class StatedTerms(Document):
+    """Who located it, and on what terms they give it."""
+
+    agencies: list[str]
+    terms: list[TermsStated]
+
+
 class EarthquakeDetail(Earthquake):
-    """One earthquake with each source's latest event, and how it came to be."""
+    """One earthquake with each source's latest event, how it came to be, and whose it is."""
+
+    agencies: list[str] = Field(description="Who located it.")
+    terms: list[TermsStated]
 
     doubts: list[StatedDoubt] = Field(description="Where a join or a split was close, as it stands now.")
     solutions: list[Event]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import threading
+import time
 from collections import OrderedDict
 from typing import Annotated, Any, Final, Literal
 
@@ -15,18 +16,20 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from quakestream.api.documents import EarthquakeDetail, EarthquakeList
+from quakestream.api.documents import EarthquakeDetail, EarthquakeList, StatedTerms
 from quakestream.api.parameters import CountParameters, Latitude, ListParameters, Longitude, asof_seq
 from quakestream.catalog import Catalog, Page
 from quakestream.errors import Rejected
 from quakestream.event import Mode
 from quakestream.seismology import beachball, intensity, travel_times
 from quakestream.seismology.geodesy import KM_PER_DEGREE, distance_km
-from quakestream.web import is_known, problem, problems
+from quakestream.terms import Credits
+from quakestream.web import approach, is_known, problem, problems
 
 CURVE_DEGREES: Final = np.concatenate([np.arange(0.0, 5.0, 0.1), np.arange(5.0, 180.5, 0.5)])
 """Dense where the curve bends: near the source."""
 
+KNOWN_S: Final = 5.0
 MAX_PICTURES: Final = 64
 """Held in memory, of some 40 kB."""
 
@@ -81,6 +84,12 @@ def earthquakes_router(catalog: Catalog) -> APIRouter:
     """`/api/v1/earthquakes…` and `/api/v1/travel-times`, but for the live stream."""
     router = APIRouter(prefix="/api/v1", tags=["earthquakes"])
     pictures = DrawnOnce()
+    known = KnownCredits(catalog)
+
+    @router.get("/terms", summary="Agencies and terms of all that is here", responses=problems(503))
+    def terms(mode: Mode | None = None) -> StatedTerms:
+        """Who located it, through whom it came, and on what terms they give it, as far as that is documented."""
+        return StatedTerms.model_validate(known.of(mode).document())
 
     @router.get(
         "/earthquakes",
@@ -88,12 +97,15 @@ def earthquakes_router(catalog: Catalog) -> APIRouter:
         responses={200: {"model": EarthquakeList}, **problems(503)},
     )
     @router.get("/earthquakes/", include_in_schema=False)
-    def earthquakes(wanted: Annotated[ListParameters, Query()]) -> Response:
+    def earthquakes(request: Request, wanted: Annotated[ListParameters, Query()]) -> Response:
         """`{"earthquakes": […], "next": cursor or null}`; the cursor is given back as `cursor=`."""
         asof = asof_seq(catalog, wanted.asof)
         if asof is not None:
-            return _list(_page_of_then(catalog, wanted, asof))
-        return _list(catalog.earthquakes(wanted.wanted(), wanted.limit, wanted.cursor, wanted.orderby))
+            found = _list(_page_of_then(catalog, wanted, asof))
+        else:
+            found = _list(catalog.earthquakes(wanted.wanted(), wanted.limit, wanted.cursor, wanted.orderby))
+        found.headers.update(known.of(wanted.mode).headers(approach(request.scope).home))
+        return found
 
     @router.get("/earthquakes/count", summary="Number of earthquakes", responses=problems(503))
     def count(wanted: Annotated[CountParameters, Query()]) -> dict[str, int]:
@@ -130,7 +142,8 @@ def earthquakes_router(catalog: Catalog) -> APIRouter:
         tag = f'"{found["id"]}-{found["revision"]}-{found["seq"]}"'
         if is_known(request.headers, tag):
             return Response(status_code=304, headers={"ETag": tag, "Cache-Control": "no-cache"})
-        return _Png(pictures.get(found), headers={"ETag": tag, "Cache-Control": "no-cache"})
+        said = Credits.of(found).headers(approach(request.scope).home)
+        return _Png(pictures.get(found), headers={"ETag": tag, "Cache-Control": "no-cache"} | said)
 
     @router.get(
         "/earthquakes/{name:path}",  # the last one, for an id may have a `/`
@@ -149,7 +162,11 @@ def earthquakes_router(catalog: Catalog) -> APIRouter:
         merged into another redirects to what it became.
         """
         found = named(catalog, request, name, mode)
-        return found if isinstance(found, Response) else JSONResponse(found | _beach_ball(found))
+        if isinstance(found, Response):
+            return found
+        said = Credits.of(found, *found["solutions"])
+        document = found | _beach_ball(found) | said.document()
+        return JSONResponse(document, headers=said.headers(approach(request.scope).home))
 
     @router.get("/travel-times", tags=["earthquakes"], summary="Travel times of the first P and S waves")
     def travel_time_curves(
@@ -165,6 +182,23 @@ def earthquakes_router(catalog: Catalog) -> APIRouter:
         )
 
     return router
+
+
+class KnownCredits:
+    """Agencies and terms of all that a catalogue has, looked up anew every few seconds."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._known: dict[Mode | None, tuple[float, Credits]] = {}
+
+    def of(self, mode: Mode | None) -> Credits:
+        """Of one mode, or of all."""
+        at_s, known = self._known.get(mode, (float("-inf"), Credits()))
+        now_s = time.monotonic()
+        if now_s - at_s > KNOWN_S:
+            known = Credits(*self._catalog.sources(mode))
+            self._known[mode] = now_s, known
+        return known
 
 
 class DrawnOnce:

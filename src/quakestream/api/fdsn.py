@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any, Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 from xml.sax.saxutils import escape
 
 import msgspec
@@ -28,10 +28,11 @@ from quakestream.api.fdsn_parameters import MAX_EVENTS, FdsnParameters
 from quakestream.api.parameters import asof_seq
 from quakestream.catalog import Catalog, EarthquakeFilter, Selection
 from quakestream.errors import Rejected, Retryable
-from quakestream.event import iso_time
+from quakestream.event import Mode, iso_time
 from quakestream.formats import cap
 from quakestream.formats.writing import WRITERS, About, geojson, parquet
 from quakestream.formats.writing.quakeml import AUTHORITY
+from quakestream.terms import Credits
 from quakestream.web import HEAD_ONLY, approach, is_known, json_answer, read_body
 
 PATH: Final = "/fdsnws/event/1"
@@ -219,10 +220,16 @@ def _wanted(catalog: Catalog, asked: FdsnParameters) -> tuple[EarthquakeFilter, 
     wanted = replace(wanted, mode=wanted.mode or "actual")
     ids = None
     if asked.eventid is not None:
-        found = catalog.find(asked.eventid.removeprefix(f"{AUTHORITY}/event/"), wanted.mode)
+        found = _found(catalog, asked.eventid, wanted.mode)
+        if not found and "%" in asked.eventid:  # some clients escape what is escaped for them once more
+            found = _found(catalog, unquote(asked.eventid), wanted.mode)
         # what was merged away is now what it became; as of an earlier change it may have stood for itself
         ids = list(dict.fromkeys([*((catalog.merged_into(one) or one) for one in found), *found]))
     return wanted, ids, asof_seq(catalog, asked.asof)
+
+
+def _found(catalog: Catalog, name: str, mode: Mode | None) -> list[str]:
+    return catalog.find(name.removeprefix(f"{AUTHORITY}/event/"), mode)
 
 
 def _answer(
@@ -272,7 +279,7 @@ def _answer(
     )
     writer = WRITERS[asked.format](about)
     head_only = bool(request.scope.get(HEAD_ONLY))
-    return pieces.answer(catalog, turns, found, writer, headers, others=asked.others, head_only=head_only)
+    return pieces.answer(catalog, turns, found, writer, headers, home, mode, others=asked.others, head_only=head_only)
 
 
 def _as_detail(catalog: Catalog, found: Selection, home: str, headers: Mapping[str, str]) -> Response:
@@ -282,7 +289,7 @@ def _as_detail(catalog: Catalog, found: Selection, home: str, headers: Mapping[s
     source, _, id_ = one["preferred"].partition(":")
     solutions = [{**one, "source": source, "id": id_}, *map(msgspec.json.decode, account.others)]
     answer = json_answer(geojson.detail(one, solutions, home))
-    answer.headers.update(headers)
+    answer.headers.update(dict(headers) | Credits.of(one, *solutions).headers(home))
     return answer
 
 
@@ -296,7 +303,7 @@ def _as_cap(catalog: Catalog, found: Selection, home: str, cap_sender: str, head
     made_ms = catalog.revised_at(one["id"])
     history = [cap.Revision(number, at_ms) for number, at_ms in enumerate(made_ms, 1)]
     message = cap.message(one, history, sender=cap_sender, web=f"{home}/?id={one['id']}")
-    return Response(message, headers=dict(headers), media_type=cap.MEDIA_TYPE)
+    return Response(message, headers=dict(headers) | Credits.of(one).headers(home), media_type=cap.MEDIA_TYPE)
 
 
 def _count(catalog: Catalog, asked: FdsnParameters) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
@@ -12,6 +12,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
+from quakestream import clock
 from quakestream.api.parameters import FilterParameters
 from quakestream.catalog import Catalog, Change
 from quakestream.event import Mode
@@ -38,7 +39,9 @@ class _Cap(Response):
     media_type = cap.MEDIA_TYPE
 
 
-def feeds_router(catalog: Catalog, *, public_url: str, cap_sender: str) -> APIRouter:
+def feeds_router(
+    catalog: Catalog, *, public_url: str, cap_sender: str, now_ms: Callable[[], int] = clock.now_ms
+) -> APIRouter:
     """`/feeds/atom`, `/feeds/cap.atom`, `/feeds/cap/{id}.xml`. Links lead to `public_url`, or where a request went."""
     router = APIRouter(prefix="/feeds", tags=["feeds"])
 
@@ -70,12 +73,15 @@ def feeds_router(catalog: Catalog, *, public_url: str, cap_sender: str) -> APIRo
         """What changed last, newest first; each entry leads to its message.
 
         Of earthquakes that ever had magnitude 4.5 and more, unless `minmagnitude` says otherwise: one that has become
-        smaller since is there as an Update, one that was withdrawn or merged away as a Cancel.
+        smaller since is there as an Update, one that was withdrawn or merged away as a Cancel. A message is there until
+        it expires, 24 hours after the change.
         """
         home = base(request)
         wanted = asked.wanted()
         if wanted.minmagnitude is None:
             wanted = replace(wanted, minmagnitude=CAP_LEAST_MAGNITUDE)
+        expired_ms = now_ms() - cap.EXPIRES_H * 3_600_000
+        wanted = replace(wanted, updatedafter_ms=max(wanted.updatedafter_ms or expired_ms, expired_ms))
         mode = wanted.mode or "actual"
 
         def entry(change: Change) -> atom.Entry:

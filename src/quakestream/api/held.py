@@ -34,6 +34,7 @@ MAX_HELD_BYTES: Final = 32 * 1024 * 1024
 MAX_KEYS: Final = 2_000
 MAX_PARTS: Final = 3
 """Of an answer that comes in parts: more are a long one."""
+MAX_AGE_S: Final = 60.0
 LOOK_S: Final = 2.0
 WAIT_S: Final = 10.0
 """How long one waits for another's answer, then asks for itself."""
@@ -42,7 +43,7 @@ _PATHS: Final = re.compile(
     r"/api/v1/terms|/api/v1/earthquakes/?|/api/v1/earthquakes/(?!stream$|ws$|.*/(?:shaking|exposure)$).+"
     r"|/fdsnws/event/1/(?:query|count|catalogs|contributors)|/feeds/.+|/earthquakes/feed/v1\.0/detail/.+"
 )
-"""What is answered from the catalogue alone, without a clock."""
+"""What is answered from the catalogue alone; of a clock, an alert that expires is all that depends."""
 _KNOWS_ITSELF: Final = "/fdsnws/event/1/"
 """These routes say 304 themselves, before they make what is long."""
 _CONDITIONS: Final = frozenset({b"if-none-match", b"if-modified-since"})
@@ -130,7 +131,7 @@ class Held:
 
     def _fresh(self, key: Key, mark: Mark, arrived_s: float) -> HeldAnswer | None:
         found = self._answers.get(key)
-        if found is None or (found.mark != mark and found.began_s < arrived_s):
+        if found is None or (found.mark != mark and found.began_s < arrived_s) or arrived_s - found.began_s > MAX_AGE_S:
             return None
         self._answers.move_to_end(key)
         return found

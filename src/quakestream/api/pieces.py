@@ -16,7 +16,9 @@ from starlette.responses import StreamingResponse
 from starlette.types import Send
 
 from quakestream.catalog import Catalog, Selection, visits
+from quakestream.event import Mode
 from quakestream.formats.writing import Writer
+from quakestream.terms import Credits
 
 AT_ONCE: Final = 2
 PIECE: Final = 250
@@ -84,13 +86,20 @@ def answer(
     selection: Selection,
     writer: Writer,
     headers: Mapping[str, str],
+    home: str,
+    mode: Mode,
     *,
     others: str,
     head_only: bool,
 ) -> Pieces:
-    """The whole selection. Its first piece is made at once: what goes wrong there is still told by its status."""
+    """The whole selection. Its first piece is made at once: what goes wrong there is still told by its status.
+
+    The headers name agencies and terms: of what is in it, where that is one piece, else of all that the catalogue has.
+    """
     seqs = selection.seqs
     first = writer.begin() + make(catalog, selection, seqs[:PIECE], writer, others=others)
+    said = writer.credits if len(seqs) <= PIECE else Credits(*catalog.sources(mode))
+    headers = dict(headers) | said.headers(home)
 
     async def pieces() -> AsyncIterator[bytes]:
         yield first

@@ -25,6 +25,7 @@ from quakestream import packing
 from quakestream.catalog import Catalog, EarthquakeFilter, visits
 from quakestream.event import Mode
 from quakestream.formats.writing import geojson
+from quakestream.terms import Credits
 from quakestream.web import CODINGS, approach, is_known, json_answer, problems, wished_encoding
 
 PATH: Final = "/earthquakes/feed/v1.0"
@@ -74,6 +75,8 @@ class _Feature(Struct):
     encoded: bytes
     location: dict[str, Any]
     significance: float
+    said: dict[str, Any]
+    """By whom."""
 
 
 class Summaries:
@@ -140,6 +143,7 @@ class Summaries:
             "seq": found.at_seq,
             "mode": mode,
         }
+        said |= Credits.of(*(one.said for one in features)).document()
         box = geojson.Box()
         for one in features:
             box.add(one.location)
@@ -160,7 +164,8 @@ class Summaries:
                 one = _document.decode(account.document)
                 encoded = _encode(geojson.feature(one, home))
                 located = {**one["location"], "time": one["timestamp"]}
-                self._features[home, seq] = _Feature(encoded, located, significance(one))
+                said = {name: one.get(name) for name in ("source", "agency")} | {"events": one["events"]}
+                self._features[home, seq] = _Feature(encoded, located, significance(one), said)
         return [self._features[home, seq] for seq in seqs]
 
 
@@ -242,6 +247,7 @@ def usgs_feeds_router(catalog: Catalog, now_ms: Callable[[], int], *, public_url
             raise HTTPException(404, f"there is no earthquake called {name}")
         home = public_url or approach(request.scope).home
         answer = json_answer(geojson.detail(document, document["solutions"], home))
+        answer.headers.update(Credits.of(document, *document["solutions"]).headers(home))
         answer.headers["Cache-Control"] = "no-cache"
         return answer
 

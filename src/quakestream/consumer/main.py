@@ -173,7 +173,7 @@ async def _serve(
             exposure_router(catalog, now_ms),  # before what takes all that follows for a name: an id may have a `/`
             earthquakes_router(catalog),
             status_router(catalog, board, state, now_ms),
-            feeds_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender),
+            feeds_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender, now_ms=now_ms),
             fdsn_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender),
             usgs_feeds_router(catalog, now_ms, public_url=settings.public_url),
             places_router(),

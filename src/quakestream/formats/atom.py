@@ -8,7 +8,7 @@ drill says so in its title and category, a withdrawn one too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from lxml import etree
@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from quakestream.event import iso_time
 from quakestream.formats.cap import headline, xml_line
+from quakestream.terms import Credits
 
 ATOM: Final = "http://www.w3.org/2005/Atom"
 GEORSS: Final = "http://www.georss.org/georss"
@@ -39,8 +40,11 @@ class Entry(Struct, frozen=True):
     """The id of the earthquake that it was merged into."""
 
 
-def feed(entries: Iterable[Entry], *, id_: str, title: str, updated_ms: int, links: Iterable[Link]) -> bytes:
-    """A feed. `id_` names it for ever and begins the ids of its entries; `updated_ms`: the newest change in it."""
+def feed(entries: Sequence[Entry], *, id_: str, title: str, updated_ms: int, links: Iterable[Link]) -> bytes:
+    """A feed. `id_` names it for ever and begins the ids of its entries; `updated_ms`: the newest change in it.
+
+    Its `rights` name the agencies and terms of what is in it.
+    """
     root = etree.Element(_atom("feed"), nsmap={None: ATOM, "georss": GEORSS})
     _add(root, "id", id_)
     _add(root, "title", title)
@@ -48,6 +52,7 @@ def feed(entries: Iterable[Entry], *, id_: str, title: str, updated_ms: int, lin
     author = etree.SubElement(root, _atom("author"))
     _add(author, "name", "Quakestream")
     _add(root, "generator", "Quakestream")
+    _add(root, "rights", Credits.of(*(entry.earthquake for entry in entries)).line())
     for link in links:
         _link(root, link)
     for entry in entries:

@@ -24,6 +24,7 @@ from quakestream.event import utc
 from quakestream.plain import one_line
 from quakestream.seismology import intensity
 from quakestream.seismology.geodesy import longitude_reach, moved
+from quakestream.terms import Credits
 
 NAMESPACE: Final = "urn:oasis:names:tc:emergency:cap:1.2"
 MEDIA_TYPE: Final = "application/cap+xml"
@@ -147,6 +148,7 @@ def _info(
         "agency": _agency(earthquake),
         "review": earthquake["status"],
         "revision": earthquake["revision"],
+        "terms": Credits.of(earthquake).line(),
         "expectedIntensityAtEpicentre": None if expected is None else f"{expected.mmi:.1f}",
         "expectedIntensityRange": None if expected is None else f"{expected.low:.1f} to {expected.high:.1f}",
         "expectedIntensityModel": None if expected is None else _cited(expected),

@@ -16,21 +16,25 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from quakestream.event import utc
 from quakestream.plain import one_line
 from quakestream.seismology import beachball, intensity
 from quakestream.seismology.geodesy import EARTH_RADIUS_KM
 from quakestream.seismology.places import cities_within, land_within
+from quakestream.terms import Credits
 
 WIDTH: Final = 720
 HEIGHT: Final = 480
 HEADER: Final = 64
-FOOTER: Final = 24
+FOOTER: Final = 42
 LEAST_KM, MOST_KM = 120.0, 1500.0
 """From the epicentre to the map's nearer edge."""
 CIRCLES: Final = (("IV", 3.5), ("VI", 5.5), ("VIII", 7.5))
 """The class, and the least intensity of it."""
+NOTE: Final = 12
+"""From the footer's edge to the middle of a line."""
 MAX_CITIES: Final = 9
 MAX_AGENCY: Final = 16
 MAX_LINE: Final = 200
@@ -62,6 +66,7 @@ class _Map:
 
     def __init__(self, earthquake: dict[str, Any]) -> None:
         self.earthquake = earthquake
+        self.credits = Credits.of({"source": earthquake["source"], "agency": earthquake.get("agency")})
         location = earthquake["location"]
         self.latitude: float = location["latitude"]
         self.longitude: float = location["longitude"]
@@ -84,8 +89,16 @@ class _Map:
         self._words()
         out = io.BytesIO()
         small = self.image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
-        small.quantize(128, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+        small.quantize(128, dither=Image.Dither.NONE).save(out, "PNG", optimize=True, pnginfo=self._about())
         return out.getvalue()
+
+    def _about(self) -> PngInfo:
+        """What programs read in the file: whose it is (PNG's own keywords)."""
+        about = PngInfo()
+        about.add_text("Software", "Quakestream")
+        about.add_itxt("Source", ", ".join(self.credits.agencies))
+        about.add_itxt("Copyright", self.credits.line())
+        return about
 
     def _circles(self) -> list[tuple[str, float]]:
         magnitude = self.earthquake.get("magnitude")
@@ -215,7 +228,9 @@ class _Map:
         self._text((14 * SMOOTH, 47 * SMOOTH), self._fitting(" · ".join(facts), 14), 14, "#d5dbe2")
         source = "Circles: expected intensity, an estimate. " if self.circles else ""
         note = f"{source}Not an official warning. Land: Natural Earth. Cities: GeoNames."
-        self._text((14 * SMOOTH, (HEIGHT - FOOTER / 2) * SMOOTH), note, 11, FAINT)
+        self._text((14 * SMOOTH, (HEIGHT - FOOTER + NOTE) * SMOOTH), note, 11, FAINT)
+        said = self._fitting(self.credits.line(), 11)
+        self._text((14 * SMOOTH, (HEIGHT - NOTE + 1) * SMOOTH), said, 11, FAINT)
         self._scale()
 
     def _scale(self) -> None:
@@ -223,7 +238,7 @@ class _Map:
         room_km = 100 * SMOOTH / self.px_per_km
         digit = 10.0 ** math.floor(math.log10(room_km))
         km = max(step * digit for step in (1, 2, 5) if step * digit <= room_km)
-        right, y = SMOOTH * (WIDTH - 14), SMOOTH * (HEIGHT - FOOTER / 2)
+        right, y = SMOOTH * (WIDTH - 14), SMOOTH * (HEIGHT - FOOTER + NOTE)
         left = right - km * self.px_per_km
         self.pen.line((left, y + 6, right, y + 6), fill=FAINT, width=2 * SMOOTH)
         self._text((left - 6 * SMOOTH, y), f"{km:g} km", 11, FAINT, anchor="rm")

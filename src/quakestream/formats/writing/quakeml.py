@@ -54,11 +54,13 @@ _EVENT: Final = (
 _ORIGIN: Final = (
     '<origin publicID="%s"><time><value>%s</value></time><latitude><value>%r</value></latitude>'
     "<longitude><value>%r</value></longitude>%s%s%s"
-    "<creationInfo><agencyID>%s</agencyID><creationTime>%s</creationTime><version>%d</version></creationInfo></origin>"
+    "<creationInfo><agencyID>%s</agencyID><author>%s</author><creationTime>%s</creationTime><version>%d</version>"
+    "</creationInfo></origin>"
 )
 _MAGNITUDE: Final = (
     '<magnitude publicID="%s"><mag><value>%r</value>%s</mag>%s<originID>%s</originID>%s%s'
-    "<creationInfo><agencyID>%s</agencyID><creationTime>%s</creationTime><version>%d</version></creationInfo>"
+    "<creationInfo><agencyID>%s</agencyID><author>%s</author><creationTime>%s</creationTime><version>%d</version>"
+    "</creationInfo>"
     "</magnitude>"
 )
 _EVALUATION: Final = {
@@ -172,6 +174,7 @@ def _solution(event: Mapping[str, Any], source: str, id_: str, who: str, updated
         _quality(event),
         status,
         who,
+        who,
         updated,
         updated_ms,
     )
@@ -187,6 +190,7 @@ def _solution(event: Mapping[str, Any], source: str, id_: str, who: str, updated
             origin_id,
             "" if stations is None else f"<stationCount>{stations:.0f}</stationCount>",
             status,
+            who,
             who,
             updated,
             updated_ms,
@@ -249,8 +253,8 @@ def _descriptions(earthquake: Mapping[str, Any], said: str | None) -> str:
     text = ""
     if place:
         text = f"<description><text>{drill}{_text(place)}</text><type>region name</type></description>"
-    if region:
-        text += f"<description><text>{drill}{_text(region)}</text><type>Flinn-Engdahl region</type></description>"
+    elif region:  # one alone: clients put all of them together
+        text = f"<description><text>{drill}{_text(region)}</text><type>Flinn-Engdahl region</type></description>"
     if drill:
         text += f"<comment><text>{drill}no real event</text></comment>"
     if said is not None:
