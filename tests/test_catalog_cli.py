@@ -27,7 +27,7 @@ from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.catalog.verifying import faults
 from quakestream.event import EarthquakeEvent
 from quakestream.instance import sole_instance
-from tests.contracts.catalog import LATER_MS, NOW_MS, UPDATED_MS, Writer, shock
+from tests.contracts.catalog import FAR, LATER_MS, NOW_MS, TIME_MS, UPDATED_MS, Writer, event, shock
 from tests.end_to_end import spawner
 from tests.postgres_server import PostgresServer
 from tests.sizes import DATABASES
@@ -66,6 +66,19 @@ class Shell:
 
     def catalog(self) -> SqlCatalog:
         return PostgresqlCatalog(self.database_url) if self.database_url else SqliteCatalog(self.path)
+
+
+def whole(catalog: SqlCatalog) -> list[Any]:
+    """What a catalogue has of real earthquakes: what stands, who says what, and all that they ever said."""
+    found = []
+    for one in catalog.every(EarthquakeFilter(includedeleted=True, mode="actual")):
+        document = catalog.earthquake(json.loads(one)["id"]) or {}
+        own = ("id", "seq", "revision", "firstSeen", "changed", "history", "solutions", "doubts", "preferred", "events")
+        said = sorted(json.dumps(step["event"], sort_keys=True) for step in document["history"] if step["event"])
+        solutions = sorted(json.dumps(one, sort_keys=True) for one in document["solutions"])
+        rest = {name: value for name, value in document.items() if name not in own}
+        found.append([rest, document["preferred"], sorted(document["events"]), solutions, said])
+    return found
 
 
 @pytest.fixture
@@ -256,7 +269,11 @@ def test_export_in_each_form_with_filters(shell: Shell) -> None:
         )
         real = [e for e in listed(catalog) if e["mode"] == "actual"]
     lines = [json.loads(line) for line in shell("export", "--format", "jsonl").stdout.splitlines()]
-    assert lines == real
+    beside = ("solutions", "history", "agencies", "terms")
+    assert [{name: value for name, value in line.items() if name not in beside} for line in lines] == real
+    assert [step["event"]["id"] for step in lines[0]["history"]] == ["nn1", "us1"]
+    assert [one["id"] for one in lines[0]["solutions"]] == ["nn1"]
+    assert [one["source"] for one in lines[0]["terms"]] == ["usgs"]
     features = json.loads(shell("export").stdout)["features"]
     assert [f["id"] for f in features] == [e["id"] for e in real]
     assert (features[0]["properties"]["mag"], features[0]["properties"]["ids"]) == (5.4, f",{real[0]['id']},nn1,us1,")
@@ -264,7 +281,9 @@ def test_export_in_each_form_with_filters(shell: Shell) -> None:
     assert [(row["id"], row["mag"], row["status"]) for row in rows] == [
         (e["id"], str(e["magnitude"] or ""), e["status"]) for e in real
     ]
+    assert "U.S. public domain" in shell("export", "--format", "text").stderr
     shell("export", "--format", "csv", "-o", "out.csv")
+    assert "U.S. public domain" in (shell.folder / "out.csv.terms.txt").read_text()
     again = list(formats.read_file(shell.folder / "out.csv", mode="actual"))
     assert [e.timestamp_ms for e in again] == [e["timestamp"] for e in real]  # type: ignore[union-attr]
     assert len(json.loads(shell("export", "--minmagnitude", "5").stdout)["features"]) == 1
@@ -278,6 +297,54 @@ def test_export_in_each_form_with_filters(shell: Shell) -> None:
     read = [e for e in formats.read_file(shell.folder / "out.xml", mode="actual") if isinstance(e, EarthquakeEvent)]
     assert {e.key for e in read} == {"usgs:nn1", "usgs:us1", "usgs:ak9"}
     assert "2 events stored" in shell("import", "out.csv").stderr
+
+
+def test_json_lines_are_whole_and_come_back_with_sources_ids_and_history(either: Shell, tmp_path: Path) -> None:
+    with closing(either.catalog()) as catalog:
+        writer = Writer(catalog)
+        writer.write(shock("nn1", magnitude=5.5, agency="nn"), shock("us1", magnitude=5.4, source="emsc"))
+        writer.write(shock("nn1", magnitude=5.6, updated=UPDATED_MS + 1000, theirs={"own": [1]}))
+        writer.write(shock("far", location=FAR, timestamp=TIME_MS + 90_000, magnitude=3.0))
+        writer.write(shock("far", magnitude=3.1, updated=UPDATED_MS + 9000))  # it turns out to be the same
+        writer.write(shock("gone", timestamp=0, status="deleted"), shock("nn1", mode="exercise", magnitude=9.0))
+        writer.write(shock("nn1", magnitude=5.7, updated=UPDATED_MS + 20_000, status="reviewed"))
+        before = whole(catalog)
+    either("export", "--format", "jsonl", "--includedeleted", "-o", "out.jsonl")
+    again = Shell(tmp_path / "again")
+    again.folder.mkdir()
+    done = again("import", either.folder / "out.jsonl")
+    assert "7 events stored" in done.stderr  # the drill stays where it is
+    with closing(again.catalog()) as catalog:
+        assert whole(catalog) == before
+    assert "0 events stored" in again("import", "--again", either.folder / "out.jsonl").stderr
+    then = either("export", "--format", "jsonl", "--as-of", "3").stdout
+    assert max(step["seq"] for line in then.splitlines() for step in json.loads(line)["history"]) == 3
+
+
+FORMS = ("geojson", "csv", "jsonl", "quakeml", "text", "kml", "parquet")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_format_is_as_of_one_change_and_all_but_kml_come_back(shell: Shell, form: str) -> None:
+    with closing(shell.catalog()) as catalog:
+        writer = Writer(catalog)
+        writer.write(shock("a1", magnitude=5.0, place="Nevada"), event("b1", magnitude=4.0, timestamp=TIME_MS - 10**9))
+        then = catalog.feed().last_seq
+        writer.write(shock("a1", magnitude=5.9, updated=UPDATED_MS + 9000), event("c1", magnitude=6.0))
+    shell("export", "--format", form, "--as-of", str(then), "-o", "out")
+    data = (shell.folder / "out").read_bytes()
+    if form == "kml":
+        assert data.count(b"<Placemark ") == 2
+        assert b"M 5.9" not in data
+        return
+    found = {
+        round(e.magnitude or 0, 1): (e.timestamp_ms, e.location.latitude, e.location.depth_km)
+        for e in formats.read_file(shell.folder / "out", mode="actual")
+        if isinstance(e, EarthquakeEvent)
+    }
+    assert found == {5.0: (TIME_MS, 38.39, 12.0), 4.0: (TIME_MS - 10**9, *found[4.0][1:])}
+    shell.path.unlink()
+    assert "2 events stored" in shell("import", "out").stderr
 
 
 def test_parquet_is_written_and_comes_back(shell: Shell) -> None:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from quakestream.event import EarthquakeEvent, Mode
     from quakestream.formats import Problem, Withdrawal
     from quakestream.log import EventLog
+    from quakestream.terms import Credits
 
 BATCH: Final = 1000
 PRUNE_STEP: Final = 1000
@@ -109,7 +110,7 @@ def export(
     ] = None,
     form: Annotated[
         Literal["geojson", "csv", "jsonl", "quakeml", "text", "kml", "parquet"],
-        typer.Option("--format", help="Format to write; text: FDSN's."),
+        typer.Option("--format", help="Format to write; text: FDSN's. jsonl is whole, with the history."),
     ] = "geojson",
     as_of: Annotated[
         str | None,
@@ -136,7 +137,10 @@ def export(
     data_dir: DataDir = None,
     env_file: EnvFile = None,
 ) -> None:
-    """Write earthquakes to a file, newest first. The consumer may be running."""
+    """Write earthquakes to a file, newest first. The consumer may be running.
+
+    Text and CSV have no room for agencies and terms: these stand beside the file, in <file>.terms.txt.
+    """
     from pydantic import ValidationError
 
     from quakestream import clock
@@ -152,6 +156,7 @@ def export(
         fail("; ".join(f"{'.'.join(map(str, e['loc']))} {e['msg']}".strip() for e in error.errors()), 2)
     settings = _settings(env_file, data_dir)
     home = settings.public_url or f"http://localhost:{settings.port}"
+    said: list[Credits] = []
     with _reading(settings) as catalog, ExitStack() as stack:
         try:
             pieces = exporting.export(
@@ -161,6 +166,7 @@ def export(
                 home=home,
                 made_ms=clock.now_ms(),
                 asof_seq=asof_seq(catalog, as_of),
+                on_end=said.append,
             )
             first = next(pieces, b"")  # what is refused is told before a file is made
         except Rejected as error:
@@ -174,6 +180,12 @@ def export(
         for piece in pieces:
             stream.write(piece)
         stream.flush()
+        if form in ("text", "csv") and output is None:
+            typer.echo(said[0].line(), err=True)
+        elif form in ("text", "csv") and output is not None:
+            with open_as_the_user_wants():
+                beside = output.with_name(f"{output.name}.terms.txt")
+                beside.write_text(f"{said[0].line()}\n", encoding="utf-8")
 
 
 @app.command(cls=Command)

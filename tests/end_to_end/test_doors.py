@@ -83,6 +83,7 @@ open    GET /api/v1/earthquakes/{name}/shaking
 open    GET /api/v1/earthquakes/{name}/map.png
 open    GET /api/v1/earthquakes/{name}
 open    GET /api/v1/travel-times
+open    GET /api/v1/terms
 open    GET /api/v1/status
 open    GET /fdsnws/event/1/query
 open    POST /fdsnws/event/1/query

@@ -42,7 +42,9 @@ def test_an_export_is_of_one_moment_whatever_moves_meanwhile(tmp_path: Path, mon
         for n in range(20):
             lines.append(next(pieces))
             writer.write(event(f"a{19 - n}", timestamp=NOW_MS + n, updated=NOW_MS))  # from the last page to the first
-        assert [msgspec.json.decode(line) for line in lines] == before
+        beside = ("solutions", "history", "agencies", "terms")
+        found = [msgspec.json.decode(line) for line in lines]
+        assert [{name: value for name, value in one.items() if name not in beside} for one in found] == before
         assert list(pieces) == []
 
 

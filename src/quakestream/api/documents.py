@@ -172,8 +172,8 @@ class StatedTerms(Document):
 class EarthquakeDetail(Earthquake):
     """One earthquake with each source's latest event, how it came to be, and whose it is."""
 
-    agencies: list[str] = Field(description="Who located it.")
-    terms: list[TermsStated]
+    agencies: list[str] = Field([], description="Who located it.")
+    terms: list[TermsStated] = Field([], description="On what terms they give it.")
 
     doubts: list[StatedDoubt] = Field(description="Where a join or a split was close, as it stands now.")
     solutions: list[Event]

@@ -205,6 +205,8 @@ class Account(Struct, frozen=True):
 
     document: bytes
     others: tuple[bytes, ...] = ()
+    history: tuple[bytes, ...] = ()
+    """All that its reports said up to then, in the order in which it came: steps as in the contract's JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,8 +365,11 @@ class Catalog(abc.ABC):
         """How many `select` would find, were there no limit, and where the feed stands."""
 
     @abc.abstractmethod
-    def told(self, seqs: Sequence[int], at_seq: int, *, others: bool = False) -> list[Account]:
-        """What these changes of a selection say, in order; `others`: with what else was reported up to `at_seq`."""
+    def told(self, seqs: Sequence[int], at_seq: int, *, others: bool = False, history: bool = False) -> list[Account]:
+        """What these changes of a selection say, in order; `others`: with what else was reported up to `at_seq`.
+
+        `history`: with all that was ever reported up to then.
+        """
 
     @abc.abstractmethod
     def sources(self, mode: Mode | None = None) -> tuple[list[str], list[str]]:

@@ -1,20 +1,21 @@
 """Earthquakes as files: whatever `formats/writing` writes, and JSON lines, an Earthquake each; all of one moment.
 
-What reads the agencies' files reads them. `quakestream catalog import` reads all but KML. It gets every report's latest
-event from QuakeML, and the preferred one's from the others: from JSON lines under its source and id, from GeoJSON, CSV
-and text as a report under the earthquake's own id, with what those formats have room for. None has the history: for
-that, back the catalogue up.
+What reads the agencies' files reads them. `quakestream catalog import` reads all but KML. JSON lines are whole: it gets
+all that every report ever said, in its order, and what people said of them by hand. From QuakeML it gets every report's
+latest event, and the preferred one's from the others: from Parquet under its source and id, from GeoJSON, CSV and text
+as a report under the earthquake's own id, with what those formats have room for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
 
-from quakestream.catalog import Catalog, EarthquakeFilter
+from quakestream.catalog import Account, Catalog, EarthquakeFilter
 from quakestream.formats.writing import WRITERS, About
+from quakestream.terms import Credits
 
 PIECE: Final = 500
 """Earthquakes held at once."""
@@ -22,11 +23,19 @@ _document = msgspec.json.Decoder(dict[str, Any])
 
 
 def export(
-    catalog: Catalog, wanted: EarthquakeFilter, form: str, *, home: str, made_ms: int, asof_seq: int | None = None
+    catalog: Catalog,
+    wanted: EarthquakeFilter,
+    form: str,
+    *,
+    home: str,
+    made_ms: int,
+    asof_seq: int | None = None,
+    on_end: Callable[[Credits], None] | None = None,
 ) -> Iterator[bytes]:
     """All that match, newest first, piece by piece, as the catalogue is now, or was after that change.
 
-    `form` is one of `formats.writing.WRITERS`, or `jsonl`; `home` where links lead.
+    `form` is one of `formats.writing.WRITERS`, or `jsonl`; `home` where links lead. `on_end` is told at the end whose
+    it is, for formats that have no room for it.
 
     Raises:
         Rejected: there is no such change yet, or what was known then has been pruned.
@@ -38,9 +47,10 @@ def export(
     if writer is not None:
         yield writer.begin()
     for begin in range(0, len(found.seqs), PIECE):
-        accounts = catalog.told(found.seqs[begin : begin + PIECE], found.at_seq, others=form == "xml")
+        some = found.seqs[begin : begin + PIECE]
+        accounts = catalog.told(some, found.at_seq, others=form in ("xml", "jsonl"), history=form == "jsonl")
         if writer is None:
-            yield from json_lines(account.document for account in accounts)
+            yield from json_lines(map(_whole, accounts))
         else:
             yield b"".join(
                 writer.write(_document.decode(one.document), [_document.decode(other) for other in one.others])
@@ -48,6 +58,16 @@ def export(
             )
     if writer is not None:
         yield writer.end()
+        if on_end is not None:
+            on_end(writer.credits)
+
+
+def _whole(account: Account) -> bytes:
+    """An Earthquake of the contract with `solutions`, `history`, and whose they are."""
+    said = Credits.of(_document.decode(account.document), *map(_document.decode, account.others))
+    terms = msgspec.json.encode(said.document())
+    solutions, history = b",".join(account.others), b",".join(account.history)
+    return b'%s,"solutions":[%s],"history":[%s],%s' % (account.document[:-1], solutions, history, terms[1:])
 
 
 def json_lines(documents: Iterable[bytes]) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
+import msgspec
 from sqlalchemy import Connection, func, select, tuple_
 
 from quakestream.catalog import MAX_SELECTED, Account, EarthquakeFilter, Feed, Orderby, Selection
@@ -103,7 +104,9 @@ def _of_then(
                 yield seq, earthquake, view.timestamp, view.magnitude
 
 
-def read_told(connection: Connection, seqs: Sequence[int], at_seq: int, *, others: bool) -> list[Account]:
+def read_told(
+    connection: Connection, seqs: Sequence[int], at_seq: int, *, others: bool, history: bool = False
+) -> list[Account]:
     """What these changes say, in order. Where one was pruned since it was selected, what its earthquake is now."""
     documents: dict[int, bytes] = {}
     for some in _batches(seqs):
@@ -114,7 +117,8 @@ def read_told(connection: Connection, seqs: Sequence[int], at_seq: int, *, other
         newest = select(earthquakes.c.seq).where(earthquakes.c.earthquake == of).scalar_subquery()
         documents[seq] = connection.execute(select(changes.c.document).where(changes.c.seq == newest)).scalar_one()
     told = [Account(documents[seq]) for seq in seqs]
-    return _with_others(connection, told, at_seq) if others else told
+    told = _with_others(connection, told, at_seq) if others else told
+    return _with_history(connection, told, at_seq) if history else told
 
 
 def _with_others(connection: Connection, told: Sequence[Account], at_seq: int) -> list[Account]:
@@ -139,6 +143,33 @@ def _with_others(connection: Connection, told: Sequence[Account], at_seq: int) -
                 latest[name] = revision, document
     return [
         Account(one.document, tuple(latest[name][1] for name in of if name in latest))
+        for one, of in zip(told, names, strict=True)
+    ]
+
+
+def _with_history(connection: Connection, told: Sequence[Account], at_seq: int) -> list[Account]:
+    """Each with every event of its reports up to that change, and what came of it."""
+    views = [standing_of(one.document) for one in told]
+    names = [[(*_source_and_id(key), view.mode) for key in view.events] for view in views]
+    steps: dict[tuple[str, str, str], list[tuple[int, int, bytes, bytes]]] = {}
+    r, e, c = reports.c, events.c, changes.c
+    for some in _batches(itertools.chain.from_iterable(names)):
+        rows = connection.execute(
+            select(r.source, r.id, r.mode, e.seq, e.updated_ms, e.content_hash, e.document, c.at_ms, c.type, c.why)
+            .join(events, e.report == r.report)
+            .join(changes, c.seq == e.seq, isouter=True)
+            .where(tuple_(r.id, r.source, r.mode).in_([(id_, source, mode) for source, id_, mode in some]))
+            .where(e.seq <= at_seq)
+        )
+        for source, id_, mode, seq, updated_ms, digest, document, at_ms, kind, why in rows:
+            step = msgspec.json.encode(
+                {"seq": seq, "time": at_ms, "what": kind, "why": why, "event": msgspec.Raw(document)}
+            )
+            steps.setdefault((source, id_, mode), []).append((seq, updated_ms, bytes(digest), step))
+    return [
+        msgspec.structs.replace(
+            one, history=tuple(step[-1] for step in sorted(s for name in of for s in steps.get(name, ())))
+        )
         for one, of in zip(told, names, strict=True)
     ]
 

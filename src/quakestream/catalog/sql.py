@@ -100,9 +100,9 @@ class SqlCatalog(Catalog):
             queries.begin_reading(connection)
             return selecting.read_count_selected(connection, wanted, ids, asof_seq)
 
-    def told(self, seqs: Sequence[int], at_seq: int, *, others: bool = False) -> list[Account]:
+    def told(self, seqs: Sequence[int], at_seq: int, *, others: bool = False, history: bool = False) -> list[Account]:
         with self.reading() as connection:
-            return selecting.read_told(connection, seqs, at_seq, others=others)
+            return selecting.read_told(connection, seqs, at_seq, others=others, history=history)
 
     def sources(self, mode: Mode | None = None) -> tuple[list[str], list[str]]:
         with self.reading() as connection:

@@ -1,7 +1,8 @@
 """JSON lines of this program: what `quakestream catalog export --format jsonl` writes, or events as on the stream.
 
-Of an Earthquake its preferred event is read, as its source said it: with its source, its id and all of its fields. What
-the catalogue adds (its own id, revision, history, a place in words) is not the source's, and is left out.
+Of an Earthquake all that its reports ever said is read, in that order (`history`), as their sources said it: with its
+source, its id and all of its fields. One without a history has its preferred event alone. What the catalogue adds (its
+own id, revision, a place in words) is not the source's, and is left out.
 """
 
 from __future__ import annotations
@@ -22,7 +23,12 @@ from quakestream.seismology.places import describe
 TITLE: Final = "this program's JSON lines"
 NAMES_ITS_SOURCES: Final = True
 """Its judgements name its reports."""
-_THE_CATALOGUE_S: Final = ("revision", "seq", "firstSeen", "changed", "preferred", "events", "region")
+_THE_CATALOGUE_S: Final = (
+    *("revision", "seq", "firstSeen", "changed", "preferred", "events", "region"),
+    *("solutions", "history", "agencies", "terms"),
+)
+MAX_LINE_BYTES: Final = 32 * 1024 * 1024
+"""Of an Earthquake with its history: some thousand revisions."""
 _BEGINS: Final = re.compile(rb'\{"id":\s*(?:"[^"]*"|\d+),\s*"(?:revision|magnitude)":')
 _MALFORMED: Final = (KeyError, TypeError, ValueError, AttributeError)
 
@@ -46,7 +52,7 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
 
 
 def _entries(line: bytes, where: str, *, mode: Mode, now_ms: int | None) -> Iterator[Entry]:
-    if len(line) > 2 * MAX_EVENT_BYTES:
+    if len(line) > MAX_LINE_BYTES or (len(line) > 2 * MAX_EVENT_BYTES and b'"history":' not in line):
         yield Problem(where, f"{len(line)} bytes: an event has at most {MAX_EVENT_BYTES}")
         return
     document: dict[str, Any] = msgspec.convert(loose_json(line), dict[str, Any])
@@ -54,11 +60,27 @@ def _entries(line: bytes, where: str, *, mode: Mode, now_ms: int | None) -> Iter
     if mode == "actual" and said not in (None, "actual"):
         yield Problem(where, f"is {said!r}, and can't become `actual`")
         return
+    if "preferred" in document and document.get("history"):
+        yield from _history(document, where, mode=mode, now_ms=now_ms)
+        return
     if "preferred" in document:
         document = _preferred(document)
     longitude = document["location"]["longitude"]
     document["location"]["longitude"] = float(longitude) if type(longitude) is int else longitude
     yield from report(document, where, mode=mode, now_ms=now_ms)
+
+
+def _history(earthquake: dict[str, Any], where: str, *, mode: Mode, now_ms: int | None) -> Iterator[Entry]:
+    """Each event of its reports; what people said of them goes with the last."""
+    events = [step["event"] for step in earthquake["history"] if step.get("event") is not None]
+    for n, event in enumerate(events, 1):
+        document: dict[str, Any] = msgspec.convert(event, dict[str, Any])
+        if mode == "actual" and document.get("mode") not in (None, "actual"):
+            yield Problem(where, f"is {document['mode']!r}, and can't become `actual`")
+            return
+        if n == len(events) and earthquake.get("judgements"):
+            document["judgements"] = earthquake["judgements"]
+        yield from report(document, f"{where}, event {n}", mode=mode, now_ms=now_ms)
 
 
 def _preferred(earthquake: dict[str, Any]) -> dict[str, Any]:
