@@ -455,7 +455,14 @@ export class App {
       this.#frontsAtMs = performance.now();
       this.#fronts = state.waves ? frontsOf(this.waveSources()) : [];
     }
-    this.#scene.draw(this.look, this.selected, this.#atAlerts ? this.#outline : [], this.#fronts, this.#shakingNow());
+    this.#scene.draw(
+      this.look,
+      this.selected,
+      this.#atAlerts ? this.#outline : [],
+      this.#fronts,
+      this.#shakingNow(),
+      this.inspector.detail,
+    );
   }
 
   /** Of the earthquake that is open; the same object as long as nothing in it is other than before. */

@@ -18,6 +18,7 @@ pytestmark = sized  # with WebGL in `make test-long`
 
 ATHENS = {"latitude": 37.9, "longitude": 23.8, "depth": 10.0}
 SWARM = 7
+SLIP = [{"nodalPlanes": {"nodalPlane1": {"strike": 90, "dip": 45, "rake": -90}}}]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     small = {"magnitude": 3.1, "timestamp": now_ms - 7_200_000}
     with System(tmp_path_factory.mktemp("system"), free_port(), TOKEN) as system:
         system.post(
-            event("athens", now_ms, magnitude=6.3, location=ATHENS, timestamp=now_ms - 7_200_000),
+            event("athens", now_ms, magnitude=6.3, location=ATHENS, timestamp=now_ms - 7_200_000, focalMechanisms=SLIP),
             event("fiji", now_ms, magnitude=7.2, location={"latitude": -18.0, "longitude": 178.0}),
             event("drill", now_ms, mode="exercise", location=at_sea, **small),
             event("try", now_ms, mode="test", location=at_sea | {"latitude": 20.0}, **small),
@@ -102,7 +103,9 @@ def test_rings_and_cities_of_an_open_earthquake_answer_to_the_table(told: System
     eventually(lambda: str(page.page.evaluate("quakestream.drawn().marked")).startswith("Athens"))
     page.page.get_by_role("button", name="Athens, Greece").click()
     eventually(lambda: "camera=37.98" in page.query(), tell=page.query)
+    assert page.page.evaluate("quakestream.drawn().ball")
     page.page.locator("#back").click()
+    eventually(lambda: not page.page.evaluate("quakestream.drawn().ball"))
     eventually(lambda: not any("strong" in one for one in words(page)), tell=lambda: words(page))
 
 

@@ -10,6 +10,8 @@ import {
   geoOrthographic,
   geoPath,
 } from "d3-geo";
+import { drawBall } from "../ball.ts";
+import type { BeachBall } from "../beachball.ts";
 import type { Earthquake } from "../earthquake.ts";
 import { destination, KM_PER_DEGREE, type Point, type Position, wrapped } from "../sphere.ts";
 import type { Camera } from "../state.ts";
@@ -76,7 +78,7 @@ class CanvasMap implements MapView {
   #shaking: ShakingOnMap | null = null;
   readonly #sprites = new Map<string, HTMLCanvasElement>();
   #fronts: WaveFront[] = [];
-  #selected: { point: Point; radius: number } | null = null;
+  #selected: { point: Point; radius: number; ball: BeachBall | null } | null = null;
   #home: Point | null = null;
   #outline: Position[][] = [];
   #pulses: Pulse[] = [];
@@ -144,9 +146,9 @@ class CanvasMap implements MapView {
     this.#later();
   }
 
-  select(point: Point | null, radius: number): void {
-    if (point === this.#selected?.point) return;
-    this.#selected = point && { point, radius };
+  select(point: Point | null, radius: number, ball: BeachBall | null): void {
+    if (point === this.#selected?.point && ball === (this.#selected?.ball ?? null)) return;
+    this.#selected = point && { point, radius, ball };
     this.#later();
   }
 
@@ -188,6 +190,7 @@ class CanvasMap implements MapView {
       lines: this.#look.plates ? ["plates", ...lines] : lines,
       words: [...new Set(this.#words)],
       marked: markedWords(this.#shaking),
+      ball: (this.#selected?.ball ?? null) !== null,
     };
   }
 
@@ -490,6 +493,14 @@ class CanvasMap implements MapView {
       // In the letters' own ink, for blue lines are waves.
       ring(this.#selected.point, this.#selected.radius + 2.4, 1, palette.paper);
       ring(this.#selected.point, this.#selected.radius, 1, palette.ink);
+      const at = this.#selected.ball && placeOf(this.#selected.point);
+      if (at && this.#selected.ball) {
+        context.save();
+        context.translate(...at);
+        context.scale(this.#look.scale, this.#look.scale);
+        drawBall(context, this.#selected.ball, palette.ink, palette.paper);
+        context.restore();
+      }
     }
     const share = (now - this.#pulseStart) / PULSE_MS;
     if (share >= 1) return;

@@ -1,5 +1,6 @@
 // What the page asks of a map, whoever draws it: MapLibre where there is WebGL, d3-geo on a canvas where there is none.
 
+import type { BeachBall } from "../beachball.ts";
 import { drillOf, type Earthquake } from "../earthquake.ts";
 import type { Point, Position } from "../sphere.ts";
 import type { Camera, Language } from "../state.ts";
@@ -65,8 +66,8 @@ export interface MapView {
   shaking(shaking: ShakingOnMap | null): void;
   /** A ring that grows and fades where something is new. */
   pulse(points: Pulse[]): void;
-  /** A ring of this radius, px, around the earthquake that is open. */
-  select(point: Point | null, radius: number): void;
+  /** A ring of this radius, px, around the earthquake that is open, and its beach ball where it has one. */
+  select(point: Point | null, radius: number, ball: BeachBall | null): void;
   home(place: Point | null): void;
   /** A line around what an alert is asked for; none: []. */
   outline(lines: Position[][]): void;
@@ -89,6 +90,7 @@ export interface Drawn {
   words: string[];
   /** What of the expected shaking stands out. */
   marked: string | null;
+  ball: boolean;
 }
 
 export interface MapListener {

@@ -1,7 +1,9 @@
 // What is on the map, told to whichever map draws it (map.ts), and only when it is other than before. There may be no map
 // yet: what it is to show then waits for it.
 
-import type { Earthquake } from "../earthquake.ts";
+import { BALL_RADIUS_PX, ballOf } from "../ball.ts";
+import type { BeachBall } from "../beachball.ts";
+import type { Earthquake, EarthquakeDetail } from "../earthquake.ts";
 import type { Point, Position } from "../sphere.ts";
 import type { Language, State } from "../state.ts";
 import { type Ink, radiusOf, symbolOf, symbolScale, type Theme } from "../symbols.ts";
@@ -18,6 +20,7 @@ export class Scene {
   #outlined: Position[][] = [];
   #noWaves = true;
   #shaking: ShakingOnMap | null = null;
+  #ball: { of: EarthquakeDetail | null; ball: BeachBall | null } = { of: null, ball: null };
 
   attach(map: MapView, place: Point | null): void {
     this.map = map;
@@ -53,11 +56,15 @@ export class Scene {
     outline: Position[][],
     fronts: WaveFront[],
     shaking: ShakingOnMap | null,
+    detail: EarthquakeDetail | null,
   ): void {
     const { map } = this;
     if (!map) return;
     map.look(look);
-    map.select(selected?.location ?? null, selected ? (radiusOf(selected.magnitude) + 8) * symbolScale() : 0);
+    if (detail !== this.#ball.of) this.#ball = { of: detail, ball: detail && ballOf(detail) };
+    const { ball } = detail?.id === selected?.id ? this.#ball : { ball: null };
+    const radius = selected ? Math.max(radiusOf(selected.magnitude), ball ? BALL_RADIUS_PX : 0) + 8 : 0;
+    map.select(selected?.location ?? null, radius * symbolScale(), ball);
     const wasOutlined = this.#outlined.length > 0;
     if (outline !== this.#outlined && (outline.length > 0 || wasOutlined)) map.outline(outline);
     this.#outlined = outline;

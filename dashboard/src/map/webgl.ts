@@ -15,6 +15,8 @@ import {
   setWorkerUrl,
 } from "maplibre-gl";
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?url";
+import { BALL_RADIUS_PX, drawBall } from "../ball.ts";
+import type { BeachBall } from "../beachball.ts";
 import type { Earthquake } from "../earthquake.ts";
 import { circle, destination, distanceKm, KM_PER_DEGREE, type Point, type Position, wrapped } from "../sphere.ts";
 import type { Camera, Language } from "../state.ts";
@@ -56,6 +58,7 @@ const RELIEF = "relief";
 /** When all that matters is here. */
 const RELIEF_AFTER_MS = 1_500;
 const DOT = "dot";
+const BALL = "ball-";
 const QUAKES = ["quakes", "clusters"];
 const WORDS = ["countries", "cities"];
 
@@ -106,6 +109,9 @@ class WebGLMap implements MapView {
   #names: Names = { countries: [], cities: [] };
   #pulseFrame = 0;
   #selected = "";
+  #ball: BeachBall | null = null;
+  /** Counts them, for each image has a name of its own. */
+  #balls = 0;
   #shaking: ShakingOnMap | null = null;
   /** What each source has: a graphics context that was lost takes it along. */
   readonly #data = new Map<string, FeatureCollection>();
@@ -134,6 +140,7 @@ class WebGLMap implements MapView {
     map.on("click", (event) => this.#clicked(event));
     map.on("mousemove", (event) => this.#moved(event));
     map.on("mouseout", () => listener.pointed(null, { x: 0, y: 0 }));
+    map.setMissingStyleImageResolver((name) => this.#image(name));
     map.on("webglcontextlost", () => {
       this.#lost = true;
     });
@@ -220,11 +227,13 @@ class WebGLMap implements MapView {
     this.#pulseFrame = requestAnimationFrame(step);
   }
 
-  select(point: Point | null, radius: number): void {
+  select(point: Point | null, radius: number, ball: BeachBall | null): void {
     const key = point ? `${point.longitude},${point.latitude},${radius}` : "";
-    if (key === this.#selected) return;
+    if (key === this.#selected && ball === this.#ball) return;
     this.#selected = key;
-    this.#put("selected", point ? collection([at(point, { radius })]) : NOTHING);
+    this.#ball = ball;
+    const image = ball ? `${BALL}${++this.#balls}` : "";
+    this.#put("selected", point ? collection([at(point, { radius, image })]) : NOTHING);
   }
 
   home(place: Point | null): void {
@@ -268,7 +277,7 @@ class WebGLMap implements MapView {
   }
 
   drawn(): Drawn {
-    if (this.#lost) return { ids: [], clustered: 0, lines: [], words: [], marked: null };
+    if (this.#lost) return { ids: [], clustered: 0, lines: [], words: [], marked: null, ball: false };
     const layers = this.map.getLayersOrder();
     const rendered = (...names: string[]): ReturnType<MapLibre["queryRenderedFeatures"]> =>
       this.map.queryRenderedFeatures({ layers: layers.filter((one) => names.some((name) => one.startsWith(name))) });
@@ -283,6 +292,7 @@ class WebGLMap implements MapView {
       lines: [...new Set(lines.map((one) => (one.properties["phase"] ?? "plates") as Drawn["lines"][number]))],
       words: [...new Set(words.map((one) => one.properties["words"] as string))],
       marked: markedWords(this.#shaking),
+      ball: rendered("selected-ball").some((one) => one.properties["image"] !== ""),
     };
   }
 
@@ -325,6 +335,17 @@ class WebGLMap implements MapView {
       for (const [name, value] of changes(was?.layout, layer.layout)) map.setLayoutProperty(layer.id, name, value);
     }
     if (map.getLayer(RELIEF)) map.setPaintProperty(RELIEF, "raster-opacity", reliefOpacity(look));
+  }
+
+  #image(name: string): void {
+    if (!name.startsWith(BALL)) addSymbol(this.map, name);
+    if (!name.startsWith(BALL) || this.#ball === null || this.map.hasImage(name)) return;
+    const side = 2 * (BALL_RADIUS_PX + 2);
+    const { ink, paper } = PALETTES[this.#look.theme];
+    addDrawn(this.map, name, side, (context) => {
+      context.translate(side / 2, side / 2);
+      if (this.#ball) drawBall(context, this.#ball, ink, paper);
+    });
   }
 
   #gatherSoon(): void {
@@ -478,14 +499,19 @@ function addSymbol(map: MapLibre, name: string): void {
   if (name === DOT && !map.hasImage(DOT)) addDot(map);
   const symbol = namedSymbol(name);
   if (symbol === null || map.hasImage(name)) return;
-  const scale = Math.min(3, Math.max(2, window.devicePixelRatio));
   const side = 2 * reach(symbol);
+  addDrawn(map, name, side, (context) => draw(context, symbol, side / 2, side / 2));
+}
+
+/** Add an image of so many px a side. */
+function addDrawn(map: MapLibre, name: string, side: number, paint: (on: CanvasRenderingContext2D) => void): void {
+  const scale = Math.min(3, Math.max(2, window.devicePixelRatio));
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = side * scale;
   const context = canvas.getContext("2d", { willReadFrequently: true });
   if (!context) return;
   context.scale(scale, scale);
-  draw(context, symbol, side / 2, side / 2);
+  paint(context);
   map.addImage(name, context.getImageData(0, 0, canvas.width, canvas.height), { pixelRatio: scale });
 }
 
@@ -858,6 +884,18 @@ function layers(look: Look): LayerSpecification[] {
         "circle-color": "transparent",
         "circle-stroke-color": palette.ink,
         "circle-stroke-width": 2.5,
+      },
+    },
+    {
+      id: "selected-ball",
+      type: "symbol",
+      source: "selected",
+      filter: ["!=", ["get", "image"], ""],
+      layout: {
+        "icon-image": ["get", "image"],
+        "icon-size": scale,
+        "icon-allow-overlap": true,
+        "icon-ignore-placement": true,
       },
     },
   ];

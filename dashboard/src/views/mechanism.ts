@@ -2,8 +2,9 @@
 
 import { html, nothing, svg, type TemplateResult } from "lit-html";
 import type { App } from "../app.ts";
+import { preferredFirst, said } from "../ball.ts";
 import { type BeachBall, beachBall, type FocalMechanism } from "../beachball.ts";
-import { agencyName, type EarthquakeDetail, type EarthquakeEvent } from "../earthquake.ts";
+import { agencyName, type EarthquakeDetail } from "../earthquake.ts";
 import { text } from "../texts.ts";
 
 const RADIUS = 44;
@@ -11,10 +12,9 @@ const MOST = 8;
 
 /** The mechanisms that can be drawn, the preferred report's first; nothing where there is none. */
 export function mechanisms(app: App, detail: EarthquakeDetail): TemplateResult | typeof nothing {
-  const rank = (one: EarthquakeEvent): number => (`${one.source}:${one.id}` === detail.preferred ? 0 : 1);
-  const found = [...detail.solutions]
-    .sort((a, b) => rank(a) - rank(b))
-    .flatMap((event) => said(event).map((mechanism) => ({ event, mechanism, ball: beachBall(mechanism, RADIUS) })));
+  const found = preferredFirst(detail).flatMap((event) =>
+    said(event).map((mechanism) => ({ event, mechanism, ball: beachBall(mechanism, RADIUS) })),
+  );
   const drawn = found.flatMap(({ event, mechanism, ball }) =>
     ball ? [figure(app, mechanism.agency || agencyName(event), mechanism, ball)] : [],
   );
@@ -24,12 +24,6 @@ export function mechanisms(app: App, detail: EarthquakeDetail): TemplateResult |
     <div class="mechanisms">${drawn.slice(0, MOST)}</div>
     <p class="soft small">${text("mechanism.note")}</p>
   </section>`;
-}
-
-/** Somebody's own field may be called the same. */
-function said(event: EarthquakeEvent): FocalMechanism[] {
-  const found: unknown = event.focalMechanisms;
-  return Array.isArray(found) ? found.filter((one) => one && typeof one === "object") : [];
 }
 
 function figure(app: App, agency: string, mechanism: FocalMechanism, ball: BeachBall): TemplateResult {
