@@ -43,8 +43,10 @@ _Part = Annotated[float, Meta(ge=-1.0, le=1.0)]
 _Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 
 
-class _Said(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, rename="camel"):
-    """Each part may be absent."""
+class _Said(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, rename="camel", gc=False
+):
+    """Each part may be absent. None can be a part of itself: there is no garbage to look for."""
 
 
 class FurtherMagnitude(_Said, frozen=True):

@@ -23,6 +23,7 @@ from quakestream.formats import Note
 from quakestream.formats.writing import WRITERS, About, geojson
 from quakestream.further import FocalMechanism, FurtherMagnitude, FurtherOrigin
 from tests.formats.reading import DATA, entries
+from tests.formats.tensors import told
 from tests.sizes import size
 
 NOW_MS: Final = 1_700_000_000_000
@@ -99,8 +100,8 @@ def test_a_focal_mechanism_of_the_usgs_s_quakeml() -> None:
     assert (plane.strike, plane.dip, plane.rake, plane.strike_uncertainty) == (15.0, 50.0, 30.0, 33.0)
     assert (mechanism.agency, mechanism.station_polarity_count, mechanism.misfit) == ("NC", 42, 0.02)
     assert mechanism.public_id == "quakeml:nc.anss.org/Mec/NC/1677899"
-    (told,) = obspy.read_events(io.BytesIO(quakeml(event)))
-    planes = told.preferred_focal_mechanism().nodal_planes
+    (theirs,) = obspy.read_events(io.BytesIO(quakeml(event)))
+    planes = theirs.preferred_focal_mechanism().nodal_planes
     assert (planes.nodal_plane_2.strike, planes.nodal_plane_2.rake_errors.uncertainty) == (265.0, 5.0)
 
 
@@ -337,9 +338,20 @@ def test_two_reports_of_one_earthquake_keep_theirs_apart() -> None:
     assert [m.moment_tensor for m in back[other.key].focal_mechanisms] == [
         m.moment_tensor for m in other.focal_mechanisms
     ]
-    (told,) = obspy.read_events(io.BytesIO(quakeml(one, other)))
-    assert len({m.resource_id.id for m in told.magnitudes}) == 4
-    assert len({m.resource_id.id for m in told.focal_mechanisms}) == 3
+    (theirs,) = obspy.read_events(io.BytesIO(quakeml(one, other)))
+    assert len({m.resource_id.id for m in theirs.magnitudes}) == 4
+    assert len({m.resource_id.id for m in theirs.focal_mechanisms}) == 3
+
+
+def test_made_up_earthquakes_that_say_all_there_is() -> None:
+    writer = WRITERS["xml"](About(url="", home="", count=1, made_ms=NOW_MS))
+    data = writer.begin() + b"".join(writer.write(one, others) for one, others in told(5)) + writer.end()
+    assert SCHEMA.validate(etree.fromstring(data)[0]), SCHEMA.error_log
+    found = obspy.read_events(io.BytesIO(data))
+    assert [(len(e.origins), len(e.magnitudes), len(e.focal_mechanisms)) for e in found] == [(4, 7, 1)] * 5
+    for event, (one, _) in zip(found, told(5), strict=True):
+        tensor = event.preferred_focal_mechanism().moment_tensor.tensor
+        assert tensor.m_tp == one["focalMechanisms"][0]["momentTensor"]["tensor"]["Mtp"]
 
 
 # --- any combination --------------------------------------------------------------------------------------------------
@@ -435,8 +447,8 @@ def test_any_combination_is_written_and_read_again(seed: int) -> None:
     for name in ("magnitudes", "origins", "origin_quality"):
         assert getattr(back, name) == wanted[name]
     assert [written(one) for one in back.focal_mechanisms] == [written(one) for one in event.focal_mechanisms]
-    (told,) = obspy.read_events(io.BytesIO(quakeml(event)))
-    assert len(told.focal_mechanisms) == len(event.focal_mechanisms)
+    (theirs,) = obspy.read_events(io.BytesIO(quakeml(event)))
+    assert len(theirs.focal_mechanisms) == len(event.focal_mechanisms)
 
 
 def written(mechanism: FocalMechanism) -> dict[str, Any]:

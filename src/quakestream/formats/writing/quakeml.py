@@ -18,7 +18,7 @@ import msgspec
 
 from quakestream.event import MODES, NO_EARTHQUAKES, iso_time, plain_type
 from quakestream.formats.cap import xml_line
-from quakestream.formats.writing.quakeml_further import further, horizontal, quality
+from quakestream.formats.writing.quakeml_further import further, horizontal, part_of_name, quality
 from quakestream.formats.writing.quakeml_further import metres as _metres
 from quakestream.formats.writing.words import agency
 from quakestream.further import origin_quality
@@ -38,7 +38,6 @@ EVENT_TYPES: Final = frozenset(
     }
 )
 """The schema knows no others."""
-_UNSAFE: Final = re.compile(r"[^0-9A-Za-z._()*-]")
 _PART: Final = re.compile(r"~([0-9a-f]+)\.")
 _BEGIN: Final = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -110,14 +109,7 @@ class QuakeMlWriter:
 
 def public_name(kind: str, mode: str, source: str, id_: str) -> str:
     """The public id of what a report says, an `origin` or a `magnitude`; a drill's has its mode in it."""
-    return f"{AUTHORITY}/{'' if mode == 'actual' else f'{mode}/'}{kind}/{_escaped(source)}/{_escaped(id_)}"
-
-
-def _escaped(name: str) -> str:
-    """A name as a public id may have it: any other character is `~` with its number and a dot."""
-    if name.isascii() and name.isalnum():
-        return name
-    return _UNSAFE.sub(lambda found: f"~{ord(found.group()):x}.", name)
+    return f"{AUTHORITY}/{'' if mode == 'actual' else f'{mode}/'}{kind}/{part_of_name(source)}/{part_of_name(id_)}"
 
 
 def drill_of(public_id: str) -> str | None:
@@ -142,7 +134,7 @@ def named(public_id: str) -> tuple[str, str] | None:
 
 
 def _read(part: str) -> str:
-    """What `_escaped` was given."""
+    """What `part_of_name` was given."""
     return _PART.sub(lambda found: chr(int(found.group(1), 16)), part)
 
 
@@ -180,7 +172,7 @@ def _solution(event: Mapping[str, Any], source: str, id_: str, who: str, updated
     )
     named, mechanism_id = f"<preferredOriginID>{origin_id}</preferredOriginID>", ""
     if magnitude is not None:
-        magnitude_id = public_name("magnitude", event["mode"], source, id_)
+        magnitude_id = names_of(origin_id)[1]
         error, kind, stations = event.get("magError"), event.get("magnitudeType"), event.get("magNst")
         xml += _MAGNITUDE % (
             magnitude_id,
@@ -197,7 +189,7 @@ def _solution(event: Mapping[str, Any], source: str, id_: str, who: str, updated
         )
         named += f"<preferredMagnitudeID>{magnitude_id}</preferredMagnitudeID>"
     if not _FURTHER.isdisjoint(event):
-        said, mechanism_id = further(event, *names_of(origin_id), _escaped)
+        said, mechanism_id = further(event, *names_of(origin_id))
         xml += said
     return named, xml, mechanism_id
 

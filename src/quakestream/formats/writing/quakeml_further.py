@@ -6,7 +6,8 @@ The schema has words of its own for some texts, and demands some parts: what can
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
 from html import escape
 from typing import Any, Final
 
@@ -39,15 +40,22 @@ _ORIGIN_TYPES: Final = frozenset(
     {"hypocenter", "centroid", "amplitude", "macroseismic", "rupture start", "rupture end"}
 )
 
-_TENSOR: Final = "<tensor>" + "".join(
-    f"<{n}><value>%r</value></{n}>" for n in ("Mrr", "Mtt", "Mpp", "Mrt", "Mrp", "Mtp")
-)
-_TENSOR_WITH: Final = "<tensor>" + "".join(
-    f"<{n}><value>%r</value>%s</{n}>" for n in ("Mrr", "Mtt", "Mpp", "Mrt", "Mrp", "Mtp")
-)
+_PARTS: Final = ("Mrr", "Mtt", "Mpp", "Mrt", "Mrp", "Mtp")
+_TENSOR: Final = f"<tensor>{''.join(f'<{n}><value>%r</value></{n}>' for n in _PARTS)}</tensor>"
+_TENSOR_WITH: Final = f"<tensor>{''.join(f'<{n}><value>%r</value>%s</{n}>' for n in _PARTS)}</tensor>"
 _PLANE: Final = (
     "<nodalPlane%d><strike><value>%r</value>%s</strike><dip><value>%r</value>%s</dip><rake><value>%r</value>%s</rake>"
     "</nodalPlane%d>"
+)
+_BOTH_PLANES: Final = "".join(
+    f"<nodalPlane{n}><strike><value>%r</value></strike><dip><value>%r</value></dip><rake><value>%r</value></rake>"
+    f"</nodalPlane{n}>"
+    for n in (1, 2)
+)
+_ALL_AXES: Final = "".join(
+    f"<{axis}><azimuth><value>%r</value></azimuth><plunge><value>%r</value></plunge><length><value>%r</value></length>"
+    f"</{axis}>"
+    for axis in ("tAxis", "pAxis", "nAxis")
 )
 _AXIS: Final = (
     "<%s><azimuth><value>%r</value></azimuth><plunge><value>%r</value></plunge><length><value>%r</value></length></%s>"
@@ -56,32 +64,58 @@ _ORIGIN: Final = (
     '<origin publicID="%s"><time><value>%s</value>%s</time><latitude><value>%r</value>%s</latitude>'
     "<longitude><value>%r</value>%s</longitude>%s</origin>"
 )
+_PLAIN_ORIGIN: Final = (
+    '<origin publicID="%s"><time><value>%s</value></time><latitude><value>%r</value></latitude>'
+    "<longitude><value>%r</value></longitude>%s</origin>"
+)
 _MAGNITUDE: Final = '<magnitude publicID="%s"><mag><value>%r</value>%s</mag>%s</magnitude>'
 _MECHANISM: Final = '<focalMechanism publicID="%s">%s</focalMechanism>'
 _MOMENT: Final = '<momentTensor publicID="%s/momentTensor"><derivedOriginID>%s</derivedOriginID>%s</momentTensor>'
 
 
-def further(
-    event: Mapping[str, Any], origin_id: str, magnitude_id: str, mechanism_id: str, name: Callable[[str], str]
-) -> tuple[str, str]:
+def further(event: Mapping[str, Any], origin_id: str, magnitude_id: str, mechanism_id: str) -> tuple[str, str]:
     """The elements of an event's further origins, magnitudes and mechanisms; and what its first mechanism is called."""
-    xml = ""
-    names = _Names()
-    for one in origins(event):
-        xml += _origin(one, f"{origin_id}/{names.of(name(one.agency or '_'))}")
-    names = _Names()
-    for magnitude in magnitudes(event):
-        called = names.of(f"{name(magnitude.type or 'M')}.{name(magnitude.agency or '_')}")
-        xml += _magnitude(magnitude, f"{magnitude_id}/{called}")
+    parts: list[str] = []
+    if "origins" in event:
+        names = _Names()
+        parts += [_origin(one, f"{origin_id}/{names.of(_part_of_name(one.agency or '_'))}") for one in origins(event)]
+    if "magnitudes" in event:
+        names = _Names()
+        for magnitude in magnitudes(event):
+            called = names.of(_name_of_magnitude(magnitude.type, magnitude.agency))
+            parts.append(_magnitude(magnitude, f"{magnitude_id}/{called}"))
     first = ""
-    known: set[str | None] = {None}
-    for n, mechanism in enumerate(focal_mechanisms(event), 1):
-        called = f"n.{n}" if mechanism.public_id in known else f"id.{name(mechanism.public_id or '')}"
-        known.add(mechanism.public_id)
-        full = f"{mechanism_id}/{called}"
-        first = first or full
-        xml += _mechanism(mechanism, full, event, origin_id, magnitude_id)
-    return xml, first
+    if "focalMechanisms" in event:
+        known: set[str | None] = {None}
+        for n, mechanism in enumerate(focal_mechanisms(event), 1):
+            public_id = mechanism.public_id
+            full = (
+                f"{mechanism_id}/n.{n}" if public_id in known else f"{mechanism_id}/id.{part_of_name(public_id or '')}"
+            )
+            known.add(public_id)
+            first = first or full
+            parts.append(_mechanism(mechanism, full, event, origin_id, magnitude_id))
+    return "".join(parts), first
+
+
+_UNSAFE: Final = re.compile(r"[^0-9A-Za-z._()*-]")
+
+
+def part_of_name(name: str) -> str:
+    """A name as a public id may have it: any other character is `~` with its number and a dot."""
+    return name if name.isascii() and name.isalnum() else _UNSAFE.sub(_numbered, name)
+
+
+def _numbered(found: re.Match[str]) -> str:
+    return f"~{ord(found.group()):x}."
+
+
+_part_of_name = functools.lru_cache(1024)(part_of_name)
+
+
+@functools.lru_cache(1024)
+def _name_of_magnitude(kind: str | None, agency: str | None) -> str:
+    return f"{part_of_name(kind or 'M')}.{part_of_name(agency or '_')}"
 
 
 class _Names:
@@ -101,10 +135,14 @@ def _mechanism(one: FocalMechanism, called: str, event: Mapping[str, Any], origi
         parts += _planes(planes)
     if (axes := one.principal_axes) is not None:
         parts += _axes(axes)
-    parts += _optional("azimuthalGap", one.azimuthal_gap)
-    parts += _optional("stationPolarityCount", one.station_polarity_count)
-    parts += _optional("misfit", one.misfit)
-    parts += _optional("stationDistributionRatio", one.station_distribution_ratio)
+    if one.azimuthal_gap is not None:
+        parts += f"<azimuthalGap>{one.azimuthal_gap!r}</azimuthalGap>"
+    if one.station_polarity_count is not None:
+        parts += f"<stationPolarityCount>{one.station_polarity_count!r}</stationPolarityCount>"
+    if one.misfit is not None:
+        parts += f"<misfit>{one.misfit!r}</misfit>"
+    if one.station_distribution_ratio is not None:
+        parts += f"<stationDistributionRatio>{one.station_distribution_ratio!r}</stationDistributionRatio>"
     if (moment := one.moment_tensor) is not None:
         before, tensor = _moment(moment, called, event, origin_id, magnitude_id)
         parts += tensor
@@ -134,11 +172,16 @@ def _moment(
         parts += f"<scalarMoment><value>{moment.scalar_moment!r}</value>{error}</scalarMoment>"
     if moment.tensor is not None:
         parts += _tensor(moment.tensor)
-    parts += _optional("variance", moment.variance)
-    parts += _optional("varianceReduction", moment.variance_reduction)
-    parts += _optional("doubleCouple", moment.double_couple)
-    parts += _optional("clvd", moment.clvd)
-    parts += _optional("iso", moment.iso)
+    if moment.variance is not None:
+        parts += f"<variance>{moment.variance!r}</variance>"
+    if moment.variance_reduction is not None:
+        parts += f"<varianceReduction>{moment.variance_reduction!r}</varianceReduction>"
+    if moment.double_couple is not None:
+        parts += f"<doubleCouple>{moment.double_couple!r}</doubleCouple>"
+    if moment.clvd is not None:
+        parts += f"<clvd>{moment.clvd!r}</clvd>"
+    if moment.iso is not None:
+        parts += f"<iso>{moment.iso!r}</iso>"
     if (function := moment.source_time_function) is not None and function.duration is not None:
         kind = function.type if function.type in _FUNCTIONS else "unknown"
         times = _optional("riseTime", function.rise_time) + _optional("decayTime", function.decay_time)
@@ -157,6 +200,8 @@ def _moment(
 
 def _is_own_origin(derived: FurtherOrigin, event: Mapping[str, Any]) -> bool:
     """Whether it is the event's own: all that is said of it is its time and place."""
+    if derived.time != event["timestamp"]:
+        return False
     location = event["location"]
     return derived == FurtherOrigin(
         time=event["timestamp"],
@@ -168,7 +213,7 @@ def _is_own_origin(derived: FurtherOrigin, event: Mapping[str, Any]) -> bool:
 
 def _is_own_magnitude(magnitude: FurtherMagnitude, event: Mapping[str, Any]) -> bool:
     own = event.get("magnitude")
-    return own is not None and magnitude == FurtherMagnitude(mag=own, type=event.get("magnitudeType"))
+    return own == magnitude.mag and magnitude == FurtherMagnitude(mag=own, type=event.get("magnitudeType"))
 
 
 def _origin(one: FurtherOrigin, called: str) -> str:
@@ -185,6 +230,9 @@ def _origin(one: FurtherOrigin, called: str) -> str:
         parts += f"<quality>{quality(one.quality)}</quality>"
     if one.type in _ORIGIN_TYPES:
         parts += f"<type>{one.type}</type>"
+    made = _made(one)
+    if one.time_uncertainty is one.latitude_uncertainty is one.longitude_uncertainty is None:
+        return _PLAIN_ORIGIN % (called, iso_time(one.time), one.latitude, one.longitude, parts + made)
     return _ORIGIN % (
         called,
         iso_time(one.time),
@@ -193,22 +241,32 @@ def _origin(one: FurtherOrigin, called: str) -> str:
         _uncertainty(one.latitude_uncertainty),
         one.longitude,
         _uncertainty(one.longitude_uncertainty),
-        parts + _made(one),
+        parts + made,
     )
 
 
 def _magnitude(one: FurtherMagnitude, called: str) -> str:
     parts = "" if one.type is None else f"<type>{_word(one.type, 32)}</type>"
-    parts += _optional("stationCount", one.station_count)
-    parts += _optional("azimuthalGap", one.azimuthal_gap)
-    return _MAGNITUDE % (called, one.mag, _uncertainty(one.uncertainty), parts + _made(one))
+    if one.station_count is not None:
+        parts += f"<stationCount>{one.station_count}</stationCount>"
+    if one.azimuthal_gap is not None:
+        parts += f"<azimuthalGap>{one.azimuthal_gap!r}</azimuthalGap>"
+    error = "" if one.uncertainty is None else f"<uncertainty>{one.uncertainty!r}</uncertainty>"
+    return _MAGNITUDE % (called, one.mag, error, parts + _made(one))
 
 
 def _planes(planes: NodalPlanes) -> str:
     one, other = planes.nodal_plane1, planes.nodal_plane2
     preferred = "" if planes.preferred_plane is None else f' preferredPlane="{planes.preferred_plane}"'
+    if one is not None and other is not None and not (_has_errors(one) or _has_errors(other)):
+        angles = (one.strike, one.dip, one.rake, other.strike, other.dip, other.rake)
+        return f"<nodalPlanes{preferred}>{_BOTH_PLANES % angles}</nodalPlanes>"
     both = ("" if one is None else _plane(one, 1)) + ("" if other is None else _plane(other, 2))
     return f"<nodalPlanes{preferred}>{both}</nodalPlanes>" if both else ""
+
+
+def _has_errors(plane: NodalPlane) -> bool:
+    return not (plane.strike_uncertainty is plane.dip_uncertainty is plane.rake_uncertainty is None)
 
 
 def _plane(plane: NodalPlane, n: int) -> str:
@@ -225,6 +283,11 @@ def _plane(plane: NodalPlane, n: int) -> str:
 
 
 def _axes(axes: PrincipalAxes) -> str:
+    t, p, n = axes.t_axis, axes.p_axis, axes.n_axis
+    if t is not None and p is not None and n is not None:
+        values = (t.azimuth, t.plunge, t.length, p.azimuth, p.plunge, p.length, n.azimuth, n.plunge, n.length)
+        if None not in values:
+            return f"<principalAxes>{_ALL_AXES % values}</principalAxes>"
     tension, pressure = _axis(axes.t_axis, "tAxis"), _axis(axes.p_axis, "pAxis")
     if not (tension and pressure):
         return ""
@@ -238,15 +301,18 @@ def _axis(axis: PrincipalAxis | None, name: str) -> str:
 
 
 def _tensor(t: Tensor) -> str:
+    values = (t.mrr, t.mtt, t.mpp, t.mrt, t.mrp, t.mtp)
     errors = (
         *(t.mrr_uncertainty, t.mtt_uncertainty, t.mpp_uncertainty),
         *(t.mrt_uncertainty, t.mrp_uncertainty, t.mtp_uncertainty),
     )
-    if not any(error is not None for error in errors):
-        return _TENSOR % (t.mrr, t.mtt, t.mpp, t.mrt, t.mrp, t.mtp) + "</tensor>"
-    values = (t.mrr, t.mtt, t.mpp, t.mrt, t.mrp, t.mtp)
+    if errors == _NO_ERRORS:
+        return _TENSOR % values
     pairs = zip(values, map(_uncertainty, errors), strict=True)
-    return _TENSOR_WITH % tuple(part for pair in pairs for part in pair) + "</tensor>"
+    return _TENSOR_WITH % tuple(part for pair in pairs for part in pair)
+
+
+_NO_ERRORS: Final = (None,) * 6
 
 
 def _data(one: DataUsed) -> str:
@@ -260,24 +326,32 @@ def _data(one: DataUsed) -> str:
 
 def quality(said: OriginQuality) -> str:
     """The parts of `quality`, without the element."""
-    return (
-        _optional("associatedPhaseCount", said.associated_phase_count)
-        + _optional("usedPhaseCount", said.used_phase_count)
-        + _optional("associatedStationCount", said.associated_station_count)
-        + _optional("usedStationCount", said.used_station_count)
-        + _optional("depthPhaseCount", said.depth_phase_count)
-        + _optional("standardError", said.standard_error)
-        + _optional("azimuthalGap", said.azimuthal_gap)
-        + _optional("secondaryAzimuthalGap", said.secondary_azimuthal_gap)
-        + (
-            ""
-            if said.ground_truth_level is None
-            else f"<groundTruthLevel>{_word(said.ground_truth_level, 32)}</groundTruthLevel>"
-        )
-        + _optional("maximumDistance", said.maximum_distance)
-        + _optional("minimumDistance", said.minimum_distance)
-        + _optional("medianDistance", said.median_distance)
-    )
+    parts = ""
+    if said.associated_phase_count is not None:
+        parts += f"<associatedPhaseCount>{said.associated_phase_count!r}</associatedPhaseCount>"
+    if said.used_phase_count is not None:
+        parts += f"<usedPhaseCount>{said.used_phase_count!r}</usedPhaseCount>"
+    if said.associated_station_count is not None:
+        parts += f"<associatedStationCount>{said.associated_station_count!r}</associatedStationCount>"
+    if said.used_station_count is not None:
+        parts += f"<usedStationCount>{said.used_station_count!r}</usedStationCount>"
+    if said.depth_phase_count is not None:
+        parts += f"<depthPhaseCount>{said.depth_phase_count!r}</depthPhaseCount>"
+    if said.standard_error is not None:
+        parts += f"<standardError>{said.standard_error!r}</standardError>"
+    if said.azimuthal_gap is not None:
+        parts += f"<azimuthalGap>{said.azimuthal_gap!r}</azimuthalGap>"
+    if said.secondary_azimuthal_gap is not None:
+        parts += f"<secondaryAzimuthalGap>{said.secondary_azimuthal_gap!r}</secondaryAzimuthalGap>"
+    if said.maximum_distance is not None:
+        parts += f"<maximumDistance>{said.maximum_distance!r}</maximumDistance>"
+    if said.minimum_distance is not None:
+        parts += f"<minimumDistance>{said.minimum_distance!r}</minimumDistance>"
+    if said.median_distance is not None:
+        parts += f"<medianDistance>{said.median_distance!r}</medianDistance>"
+    if said.ground_truth_level is not None:
+        parts += f"<groundTruthLevel>{_word(said.ground_truth_level, 32)}</groundTruthLevel>"
+    return parts
 
 
 def _made(one: FurtherOrigin | FurtherMagnitude | FocalMechanism) -> str:
