@@ -27,6 +27,9 @@ PLAIN: Final[dict[str, Any]] = {
 """How every command line here is made."""
 
 
+LOG_PAUSE_S: Final = 1.0
+
+
 class _Suggesting:
     """Says of a mistyped option which one was meant, as is said of a mistyped command."""
 
@@ -67,12 +70,28 @@ Version = Annotated[
 
 
 @contextmanager
-def opened_log(settings: Settings) -> Iterator[EventLog]:
-    """The log that the settings name, closed at the end."""
+def opened_log(settings: Settings, *, patient: bool = False) -> Iterator[EventLog]:
+    """The log that the settings name, closed at the end. `patient`: wait while it is locked, or its disk is full."""
+    with reporting(), closing(_open_log(settings, patient=patient)) as log:
+        yield log
+
+
+def _open_log(settings: Settings, *, patient: bool) -> EventLog:
+    import time
+
+    import structlog
+
+    from quakestream.errors import Retryable
     from quakestream.log.opening import open_log
 
-    with reporting(), closing(open_log(settings)) as log:
-        yield log
+    while True:
+        try:
+            return open_log(settings)
+        except Retryable as error:
+            if not patient:
+                raise
+            structlog.get_logger(__name__).warning("waiting for the event log", reason=str(error))
+        time.sleep(LOG_PAUSE_S)
 
 
 @contextmanager

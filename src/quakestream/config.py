@@ -454,6 +454,11 @@ class ConsumerSettings(Settings):
         description="How to print each event as it comes. `short` (or `true`): a short line. `json`: one line of JSON. "
         "`false`: not at all. Empty: `short` on a terminal, `json` elsewhere.",
     )
+    dead_letters_in_a_row: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        500,
+        description="After so many messages of a partition in a row that can't be read, the next such one stops it: a "
+        "person must look. A release that can read nothing makes no dead letters of all that there is. 0: no limit.",
+    )
     ingest_batch_size: Annotated[int, Field(ge=1, le=10_000)] = Field(
         500, description="Most events in one transaction."
     )

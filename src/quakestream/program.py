@@ -20,14 +20,14 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 import uvicorn
 import uvloop
 
 from quakestream import doors, output
-from quakestream.errors import ConfigError, Fatal
+from quakestream.errors import ConfigError, Fatal, Retryable
 from quakestream.garbage import collect_seldom
 
 VANISHED_S: Final = 30.0
@@ -38,10 +38,12 @@ OTHER_FILES: Final = 300
 """Open files beside connections: the log, the catalogue, clients of others."""
 FREE_PORT_ATTEMPTS: Final = 10
 """How often a port is looked for that is free on several addresses."""
+PATIENCE_PAUSE_S: Final = 1.0
 GRACEFUL_S: Final = 2
 """How long HTTP requests that are being answered may take when the program stops."""
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 
 class Stop(asyncio.Event):
@@ -71,6 +73,22 @@ async def together(stop: Stop, *programs: Coroutine[Any, Any, int]) -> int:
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     stop.set()
     return max(await asyncio.gather(*tasks))
+
+
+async def patiently(what: str, opening: Callable[[], T], stop: asyncio.Event) -> T | None:
+    """What `opening` gives, as soon as it can; off the loop. None: the program is to stop before.
+
+    Raises:
+        QuakestreamError: what does not pass.
+    """
+    while not stop.is_set():
+        try:
+            return await asyncio.to_thread(opening)
+        except Retryable as error:
+            log.warning(f"waiting for {what}", reason=str(error))  # noqa: G004 - the sentence that people look for
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), PATIENCE_PAUSE_S)
+    return None
 
 
 async def exit_code(program: Awaitable[int]) -> int:

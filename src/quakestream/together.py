@@ -78,7 +78,7 @@ def up(
             consumer.serve(consumer_settings, log, ready, stop, printer),
         )
 
-    with opened_log(service_settings) as log:
+    with opened_log(service_settings, patient=True) as log:
         try:
             return program.run(both, service_settings.shutdown_timeout_s)
         finally:

@@ -1,5 +1,6 @@
 """The pipeline on the real embedded log and a real catalogue."""
 
+import contextlib
 import json
 import sqlite3
 import threading
@@ -15,6 +16,7 @@ from structlog.testing import capture_logs
 from quakestream import tailing
 from quakestream.catalog import Catalog, Claim, EarthquakeFilter, Ingested, LoggedEvent
 from quakestream.catalog.sqlite import SqliteCatalog
+from quakestream.consumer import pipeline as pipeline_module
 from quakestream.consumer.pipeline import Pipeline, PipelineSettings
 from quakestream.errors import Fatal, Rejected, Unreachable
 from quakestream.event import EarthquakeEvent
@@ -43,12 +45,18 @@ class System:
         self.seen: list[EarthquakeEvent] = []
         self.failures: list[BaseException] = []
         self.running: list[Pipeline] = []
+        self.limit = 0
 
     def start(self, catalog: Catalog | None = None) -> Pipeline:
         pipeline = Pipeline(
             self.log,
             catalog or self.catalog,
-            PipelineSettings((Topic(TOPIC), Topic(dead_letter_topic(TOPIC))), "group", "test", instance_id="one"),
+            PipelineSettings(
+                (Topic(TOPIC), Topic(dead_letter_topic(TOPIC))),
+                *("group", "test"),
+                instance_id="one",
+                refused_in_a_row=self.limit,
+            ),
             now_ms=lambda: NOW_MS,
             on_event=self.seen.append,
             on_failure=self.failures.append,
@@ -357,3 +365,66 @@ def test_a_log_without_the_next_offset_stops_loudly_and_is_never_reset(tmp_path:
     assert again.stop(10)
     assert system.ids() == {"external:a"}
     assert rows(tmp_path / "catalogue.sqlite3", "SELECT next_offset FROM positions") == [(1000,)]
+
+
+def test_a_release_that_can_read_nothing_stops_by_its_limit(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It must not make dead letters of all that there is: 0.1.0 went on to the end."""
+    system.limit = 20
+    system.send(*(plain(f"a{i}") for i in range(5)))
+    good = system.start()
+    eventually(lambda: len(system.ids()) == 5)
+    assert good.stop(10)
+    system.send(*(plain(f"b{i}") for i in range(300)))
+    with monkeypatch.context() as broken:
+        broken.setattr(pipeline_module, "decode", unreadable)
+        bad = system.start()
+        eventually(lambda: bad.state()["stopped"])
+        (reason,) = bad.state()["stopped"].values()  # type: ignore[attr-defined]
+        assert "20 messages in a row could not be read" in reason
+        assert "offset 25" in reason
+        assert "dead-letters --replay" in reason
+        assert not bad.healthy
+        assert bad.stop(10)
+    assert len(system.letters()) == 20
+    system.start()  # the earlier release again, or one that is mended
+    eventually(lambda: len(system.ids()) == 285, within_s=30)
+    assert len(system.letters()) == 20
+
+
+def test_only_what_comes_in_a_row_and_for_the_first_time_counts(system: System) -> None:
+    system.limit = 3
+    pipeline = system.start()
+    for number in range(4):
+        system.send(b"no", b"no", b"no", plain(f"a{number}"))
+    eventually(lambda: len(system.ids()) == 4)
+    system.producer.send([revived(letter) for letter in system.letters()]).result(10)
+    system.send(plain("after"))
+    eventually(lambda: "external:after" in system.ids(), tell=pipeline.state)
+    assert len(system.letters()) == 24
+    assert pipeline.healthy
+    system.limit = 0
+    assert pipeline.stop(10)
+    system.start()
+    system.send(*[b"no"] * 50, plain("last"))
+    eventually(lambda: "external:last" in system.ids())
+
+
+def unreadable(_value: bytes | None, **_: object) -> EarthquakeEvent:
+    raise Rejected("this release can read nothing")
+
+
+@pytest.mark.parametrize("damage", ["CAST(x'c1ff00' || substr(records, 4) AS BLOB)", "x'ff' || 'text'", "7", "x''"])
+def test_a_damaged_record_stops_its_partition_with_its_offset_and_what_stands_before_is_stored(
+    system: System, damage: str
+) -> None:
+    system.send(plain("a1"), plain("a2"))
+    system.send(plain("b1"))
+    system.send(plain("c1"))
+    with contextlib.closing(sqlite3.connect(system.log.path)) as db, db:
+        db.execute(f"UPDATE chunks SET records = {damage} WHERE place & 0xffffffff = 2")  # noqa: S608 - of this test
+    pipeline = system.start()
+    eventually(lambda: pipeline.state()["stopped"])
+    assert system.ids() == {"external:a1", "external:a2"}
+    (reason,) = pipeline.state()["stopped"].values()  # type: ignore[attr-defined]
+    assert reason.startswith("offset 2 of events is damaged")
+    assert not system.failures

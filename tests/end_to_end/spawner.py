@@ -165,11 +165,13 @@ def _import_all() -> dict[str, Callable[[], Any]]:
 
     import quakestream.service.main
     import quakestream.together  # noqa: F401
-    from quakestream import catalog_cli, cli  # noqa: F401
-    from quakestream.consumer.command import main as consumer
-    from quakestream.service.command import main as service
+    from quakestream import catalog_cli, cli, starting  # noqa: F401
 
-    return {"earthquake-service": service, "earthquake-consumer": consumer, "quakestream": cli.app}
+    return {
+        "earthquake-service": starting.service,
+        "earthquake-consumer": starting.consumer,
+        "quakestream": starting.tool,
+    }
 
 
 def _serve(orders: socket.socket, programs: Mapping[str, Callable[[], Any]]) -> Callable[[], Any] | None:

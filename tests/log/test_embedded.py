@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -186,6 +187,27 @@ def test_a_lease_from_before_the_clock_was_set_back_counts_as_ended(log: Embedde
     second.close()
 
 
+def test_a_disk_that_is_full_is_said_for_as_long_as_it_is(log: EmbeddedLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    log.ensure_topics([Topic("t")])
+    append_for_real, full = file.append, threading.Event()
+    full.set()
+
+    def append_to_a_full_disk(connection: sqlite3.Connection, records: list[Record], now_ms: int) -> list[Outcome]:
+        if full.is_set():
+            raise sqlite3.OperationalError("database or disk is full")
+        return append_for_real(connection, records, now_ms)
+
+    monkeypatch.setattr(file, "append", append_to_a_full_disk)
+    producer = log.producer()
+    outcome = producer.send([Record("t", b"", b"")])
+    wait_for(lambda: not log.reachable())
+    assert "disk is full" in str(log.trouble())
+    full.clear()
+    assert outcome.result(LIMIT_S) == [0]
+    assert (log.reachable(), log.trouble()) == (True, None)
+    assert producer.close(5.0) == 0
+
+
 def test_records_wait_while_the_disk_is_full(log: EmbeddedLog, monkeypatch: pytest.MonkeyPatch) -> None:
     log.ensure_topics([Topic("t")])
     tries: list[int] = []
@@ -221,6 +243,18 @@ def test_a_damaged_or_foreign_or_newer_file_is_fatal(tmp_path: Path) -> None:
         EmbeddedLog(tmp_path / "newer")
     with pytest.raises(Fatal, match="can't be opened"):
         EmbeddedLog(tmp_path / file.FILE_NAME / "below-a-file")
+
+
+def test_a_locked_file_is_waited_for_by_who_opens_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file, "_BUSY_TIMEOUT_S", 0.05)
+    path = EmbeddedLog(tmp_path).path
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        other.execute("UPDATE log SET id = id")
+        with pytest.raises(Unreachable, match="locked"):
+            EmbeddedLog(tmp_path).ensure_topics([Topic("t")])
+        other.execute("COMMIT")
 
 
 def test_damage_found_later_is_fatal_to_producers(log: EmbeddedLog) -> None:

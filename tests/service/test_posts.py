@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import sqlite3
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -403,5 +405,33 @@ def test_however_often_it_is_posted_each_revision_is_published_once(
             if updated is not ...
         }
         assert {(e["id"], e["updated"], e["magnitude"]) for e in published(log) if e["updated"] < 3} == asked
+
+    asyncio.run(main())
+
+
+def test_while_the_memory_is_locked_the_loop_turns_and_the_post_waits(tmp_path: Path) -> None:
+    """0.1.0 stood still for 10 s: `/health/live` too."""
+    gaps: list[float] = []
+
+    async def tick() -> None:
+        last = time.monotonic()
+        while True:
+            await asyncio.sleep(0.01)
+            gaps.append(time.monotonic() - last)
+            last = time.monotonic()
+
+    async def main() -> None:
+        log = FakeLog()
+        async with a_service(tmp_path, log) as (client, _):
+            other = sqlite3.connect(tmp_path / "memory.sqlite3", isolation_level=None, check_same_thread=False)
+            other.execute("BEGIN IMMEDIATE")
+            ticking = asyncio.create_task(tick())
+            asyncio.get_running_loop().call_later(1.0, other.execute, "COMMIT")
+            answer = await client.post(PATH, json=event(), headers=KEY)
+            ticking.cancel()
+            other.close()
+            assert (answer.status_code, answer.json()["accepted"]) == (202, 1)
+            assert sum(gaps) > 0.9
+            assert max(gaps) < 0.6, "on a machine with much to do"
 
     asyncio.run(main())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import itertools
 import sqlite3
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quakestream.errors import Unreachable
+from quakestream.errors import Fatal, Unreachable
 from quakestream.event import EarthquakeEvent
 from quakestream.sources.memory import Memory
 from tests.formats.reading import WEEK, entries
@@ -116,3 +117,31 @@ def test_what_sqlite_cannot_do_may_be_tried_again(memory: Memory) -> None:
     memory.mark([ONE], 1)
     assert memory.unpublished([ONE]) == []
     assert isinstance(memory._db, sqlite3.Connection)
+
+
+def test_a_locked_or_damaged_file_is_told_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "memory.db"
+    memory = Memory(path, "a/b", patience_s=0.05)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(Unreachable, match="locked"):
+            memory.save("x", 1)
+    memory.save("x", 1)
+    memory.close()
+    path.write_bytes(b"something else " * 1000)
+    with pytest.raises(Fatal, match=r"damaged or is something else: .*put a copy of it back"):
+        Memory(path, "a/b")
+    with pytest.raises(Fatal, match="can't be opened"):
+        Memory(path / "below-a-file" / "memory.db", "a/b")
+
+
+def test_damage_found_later_is_told_in_one_line(tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "memory.db", "a/b")
+    memory.save("x", "y" * 100_000)
+    memory.close()
+    memory = Memory(tmp_path / "memory.db", "a/b")
+    with (tmp_path / "memory.db").open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 100_000)
+    with pytest.raises(Fatal, match="damaged"):
+        memory.load("x")

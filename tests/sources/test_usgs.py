@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -236,3 +238,19 @@ def test_a_memory_that_fails_loses_nothing(tmp_path: Path, monkeypatch: pytest.M
     outlet = asyncio.run(go())
     assert "memory" in next(error for state, error in outlet.states if state == "failing")
     assert {event.id for event in outlet.events} == {FEATURES[0]["id"]}
+
+
+@pytest.mark.parametrize("catch_up", [None, "week"])
+def test_what_no_feed_shows_any_more_is_forgotten_whether_it_catches_up_or_not(
+    tmp_path: Path, catch_up: str | None
+) -> None:
+    polled(tmp_path, http(feed(*FEATURES[:3])))
+    memory = context(tmp_path).memory
+    known = [event.id for event in memory.said_near("usgs", 0, 2**60)]
+    assert len(known) == 3
+    with contextlib.closing(sqlite3.connect(tmp_path / "memory.db")) as db, db:
+        db.execute("UPDATE published SET marked_ms = 1")
+        db.execute("UPDATE said SET marked_ms = 1")
+    polled(tmp_path, http(feed(FEATURES[3])), catchUp=catch_up)
+    assert memory.stored("usgs", known) == frozenset()
+    memory.close()

@@ -14,9 +14,11 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from quakestream import supervision
 from quakestream.catalog.sqlite import SqliteCatalog
+from quakestream.channels import Retry
 from quakestream.channels.webhook import WebhookChannel
 from quakestream.errors import Unreachable
 from quakestream.subscriptions.registry import Registry
+from quakestream.telling import delivery as delivering
 from quakestream.telling.delivery import DeliverySettings, Parcel
 from quakestream.telling.messages import Facts
 from quakestream.telling.outbox import Leased, Outbox
@@ -313,3 +315,22 @@ def test_likewise_on_postgresql(postgresql: PostgresServer) -> None:
 
 def altered(settings: DeliverySettings, **changes: Any) -> DeliverySettings:
     return DeliverySettings(**({name: getattr(settings, name) for name in settings.__slots__} | changes))
+
+
+def test_beyond_so_many_targets_a_new_one_looks_at_few(catalog: SqliteCatalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """0.1.0 looked at all of them, on the loop, for each."""
+    monkeypatch.setattr(delivering, "MAX_TARGETS", 50)
+    worker = delivery(catalog)._workers[0]
+    for number in range(200):
+        worker._target(f"t{number}").filled_at = time.monotonic()
+    assert len(worker._targets) == 200, "each was used a moment ago: its pace is remembered"
+    for target in worker._targets.values():
+        target.filled_at = -1000.0
+    held = worker._target("t7")
+    held.sends = 1
+    worker._learn(worker._target("t9"), Retry("later", after_s=60))
+    for number in range(200, 400):
+        worker._target(f"t{number}").filled_at = -1000.0
+    assert len(worker._targets) <= 60
+    assert {"t7", "t9"} <= worker._targets.keys(), "one is at work, one has a pause"
+    assert worker._busy() == ["t9"]

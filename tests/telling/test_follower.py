@@ -453,3 +453,77 @@ def differs(last: Any, now: Any) -> bool:
     known = last.intensity is not None and now.intensity is not None
     shaking = known and round(last.intensity) != round(now.intensity)
     return magnitude or place or shaking
+
+
+# --- far behind ---------------------------------------------------------------------------------------------------
+
+
+def swarm(count: int, **last: Any) -> list[EarthquakeEvent]:
+    """So many mild ones, far from each other, and one more behind them."""
+    mild = [revision(0, f"mi{n}", magnitude=4.1, location=away(n), timestamp=TIME_MS + n) for n in range(count)]
+    return [
+        *mild,
+        revision(0, "big", location=away(count), **({"magnitude": 6.5, "timestamp": TIME_MS + count} | last)),
+    ]
+
+
+def away(n: int) -> dict[str, float]:
+    return {"latitude": -60.0 + 5.0 * (n % 25), "longitude": -170.0 + 10.0 * (n // 25), "depth": 10.0}
+
+
+def put_in(world: World) -> list[tuple[str, float]]:
+    """What is in the outbox, in the order in which it was put in."""
+    rows = world.outbox.listed(limit=1000)[::-1]
+    return [(row["kind"], msgspec.json.decode(row["facts"], type=Facts).told.magnitude) for row in rows]  # type: ignore[union-attr]
+
+
+def test_the_severe_overtakes_the_mild_when_much_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "MOST_OVERTAKING", 3)
+    with closing(SqliteCatalog(tmp_path / "catalogue.sqlite3")) as catalog:
+        world = World(catalog)
+        world.happen(revision(0, "first", magnitude=4.2, location=away(120)))
+        world.now_ms += 60_000
+        world.writer.write(*swarm(60), now_ms=world.now_ms)
+        world.look()
+        told = put_in(world)
+        assert told[1] == ("alert", 6.5), "not the 61st"
+        assert Counter(told) == {("alert", 4.2): 1, ("alert", 6.5): 1, ("alert", 4.1): 60}, "each once"
+        world.follower = world.following()  # which may read all of it again
+        world.look()
+        assert len(put_in(world)) == 62
+
+
+def test_what_overtook_is_not_told_twice_where_all_is_read_again_and_its_end_is_told(tmp_path: Path) -> None:
+    with closing(SqliteCatalog(tmp_path / "catalogue.sqlite3")) as catalog:
+        world = World(catalog)
+        world.happen(revision(0, "first", magnitude=4.2, location=away(120)))
+        world.now_ms += 60_000
+        waiting = swarm(60)
+        later = msgspec.structs.replace(waiting[-1], magnitude=6.9, updated_ms=(waiting[-1].updated_ms or 0) + 1000)
+        gone = msgspec.structs.replace(later, status="deleted", updated_ms=(later.updated_ms or 0) + 1000)
+        world.writer.write(*waiting, later, now_ms=world.now_ms)
+        begun = world.follower
+        for change in begun.follower.read(1):
+            begun._overtake(change.seq)  # and is killed
+        assert put_in(world)[1] == ("alert", 6.9), "as it stands"
+        world.follower = world.following()
+        world.look()
+        assert Counter(put_in(world))["alert", 6.9] == 1
+        assert Counter(put_in(world))["alert", 6.5] == 0
+        world.deliver()
+        world.writer.write(gone, now_ms=world.now_ms + 5000)
+        world.look()
+        assert put_in(world)[-1][0] == "cancellation"
+
+
+def test_subscriptions_that_were_removed_long_ago_are_forgotten_and_versions_go_on(tmp_path: Path) -> None:
+    with closing(SqliteCatalog(tmp_path / "catalogue.sqlite3")) as catalog:
+        world = World(catalog, {}, {}, {})
+        world.registry.remove(["sub0"], TIME_MS)
+        world.registry.remove(["sub1"], TIME_MS + 1)
+        before = max(one.version for one in world.registry.since(0))
+        assert world.registry.forget_removed(TIME_MS) == 0
+        assert world.registry.forget_removed(TIME_MS + 10) == 1, "the newest version stays"
+        assert [one.id for one in world.registry.since(0)] == ["sub2", "sub1"]
+        world.subscribe("sub3")
+        assert world.registry.since(before)[0].id == "sub3"

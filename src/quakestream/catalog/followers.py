@@ -106,6 +106,8 @@ class FollowerThread(abc.ABC):
                     self.serve()
                 failures = 0
             except Retryable as error:
+                if self.stopping.is_set():
+                    return
                 failures += 1
                 wait_s = pause_after(failures, RETRY_FIRST_S, RETRY_MOST_S)
                 self.error = str(error)

@@ -408,6 +408,19 @@ def read_newest_since(connection: Connection, time_ms: int) -> list[Change]:
     return [Change(r.seq, r.type, r.id, r.document, r.from_id, r.into_id, r.at_ms, r.imported) for r in rows]
 
 
+def read_waiting(connection: Connection, after_seq: int, time_ms: int, limit: int) -> list[Change]:
+    """The last change of each earthquake that changed after `after_seq` and has an origin time from `time_ms` on.
+
+    The strongest first; of those that stand, and were not made of others with that change.
+    """
+    q = earthquakes.c
+    waits = q.timestamp_ms >= time_ms, q.seq > after_seq, q.deleted.is_(False), q.merged_into.is_(None)
+    plain = changes.c.type.in_(("created", "updated")), changes.c.imported.is_(False)
+    ordered = _newest().where(*waits, *plain).order_by(q.magnitude.desc().nulls_last(), changes.c.seq).limit(limit)
+    rows = connection.execute(ordered)
+    return [Change(r.seq, r.type, r.id, r.document, r.from_id, r.into_id, r.at_ms, r.imported) for r in rows]
+
+
 def _newest() -> Select[Any]:
     c, q = changes.c, earthquakes.c
     return select(changes, q.id).join(earthquakes, and_(q.earthquake == c.earthquake, q.seq == c.seq))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
+from quakestream import storage
 from quakestream.catalog import (
     Account,
     Catalog,
@@ -33,8 +34,10 @@ from quakestream.catalog.clock import present_ms
 from quakestream.catalog.dialects import dialect_of
 from quakestream.catalog.documents import ReportName
 from quakestream.catalog.judgements import Judgement
-from quakestream.errors import Rejected, Unreachable
+from quakestream.errors import Fatal, Rejected, Unreachable
 from quakestream.event import EarthquakeEvent, Mode
+
+_NO_DATABASE: Final = "this holds a text or a number that no database keeps"
 
 
 class SqlCatalog(Catalog):
@@ -156,6 +159,11 @@ class SqlCatalog(Catalog):
         with self.reading() as connection:
             return queries.read_newest_since(connection, time_ms)
 
+    def waiting(self, after_seq: int, time_ms: int, limit: int) -> list[Change]:
+        """The strongest of the young earthquakes that changed after `after_seq`: as of `queries.read_waiting`."""
+        with self.reading() as connection:
+            return queries.read_waiting(connection, after_seq, time_ms, limit)
+
     def begin_epoch(self) -> Feed:
         with self.writing() as connection:
             queries.begin_epoch(connection)
@@ -251,11 +259,13 @@ def _unreachable() -> Iterator[None]:
         yield
     except sa.exc.TimeoutError as error:
         raise Unreachable("the catalogue's database: all connections are at work") from error
-    except sa.exc.OperationalError as error:
+    except sa.exc.DatabaseError as error:
+        if storage.is_damage(error.orig):
+            raise Fatal(f"the catalogue is damaged: {error.orig}: {storage.WHAT_TO_DO}") from error
+        if isinstance(error, sa.exc.DataError):  # a NUL
+            raise Rejected(_NO_DATABASE) from error
+        if not isinstance(error, sa.exc.OperationalError):
+            raise
         raise Unreachable(f"the catalogue's database: {error.orig}") from error
-    except (
-        sa.exc.DataError,
-        OverflowError,
-        UnicodeEncodeError,
-    ) as error:  # a NUL, half a character, a number too large
-        raise Rejected("this holds a text or a number that no database keeps") from error
+    except (OverflowError, UnicodeEncodeError) as error:  # half a character, a number too large
+        raise Rejected(_NO_DATABASE) from error

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
+from quakestream import storage
 from quakestream.catalog import Claim, Ingested, LoggedEvent, LogPartition, visits
 from quakestream.catalog.clock import BootClock, with_clock
 from quakestream.catalog.dialects.sqlite import SqliteLookup
@@ -22,6 +23,7 @@ from quakestream.catalog.sql import SqlCatalog
 from quakestream.errors import Fatal, Fenced, OffsetLost, Unreachable
 from quakestream.event import EarthquakeEvent
 
+_WHAT: Final = "the catalogue"
 BUSY_TIMEOUT_S: Final = 10
 WAL_PAGES: Final = 4000
 """Pages of 4 kB that the write-ahead log gathers before they are copied into the file."""
@@ -39,17 +41,19 @@ class SqliteCatalog(SqlCatalog):
         *,
         clock: BootClock | None = None,
         renew_clock: bool = False,
+        patience_s: float | None = None,
     ) -> None:
         """Open the file, make or migrate it.
 
         `clock`: by which leases run; None: by that of whoever asks for one. `renew_clock`: go by the wall clock as it
-        is now, where it was set since the machine's start.
+        is now, where it was set since the machine's start. `patience_s`: how long to wait here for who has it locked.
 
         Raises:
             Unreachable: it is locked, or its disk is full.
             Fatal: the file is not a catalogue, is damaged, or was made by a newer version.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with storage.opening(_WHAT, path):
+            path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._new_id = new_id or new_earthquake_id
         options: dict[str, Any] = {
@@ -62,14 +66,29 @@ class SqliteCatalog(SqlCatalog):
         for engine in (self._engine, self._visitors):
             sa.event.listen(engine, "connect", _prepare)
         try:
-            migrate(self._engine)
-            self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-            _prepare(self._db)
+            with storage.opening(_WHAT, path):
+                self._open(path, clock, renew_clock=renew_clock, patience_s=patience_s)
+        except BaseException:
+            self._engine.dispose()
+            self._visitors.dispose()
+            raise
+
+    def _open(self, path: Path, clock: BootClock | None, *, renew_clock: bool, patience_s: float | None) -> None:
+        timeout_s = BUSY_TIMEOUT_S if patience_s is None else patience_s
+        address = f"sqlite:///{path}"
+        first = sa.create_engine(address, poolclass=sa.NullPool, connect_args={"timeout": timeout_s})
+        sa.event.listen(first, "connect", _prepare)
+        try:
+            migrate(first)
             if clock is not None:
-                with self._engine.begin() as connection:
+                with first.begin() as connection:
                     clock.begin(connection, renew=renew_clock)
-        except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
-            raise Fatal(f"{path} can't be opened as a catalogue: {error}") from error
+        except sa.exc.DBAPIError as error:
+            if isinstance(error.orig, sqlite3.Error):
+                raise error.orig from error
+            raise
+        self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        _prepare(self._db)
 
     def claim(self, partition: LogPartition) -> Claim:
         where = (partition.log_id, partition.topic, partition.partition, partition.group)
@@ -160,7 +179,7 @@ class SqliteCatalog(SqlCatalog):
         except sqlite3.OperationalError as error:
             raise Unreachable(f"the catalogue's file: {error}") from error
         except sqlite3.DatabaseError as error:
-            raise Fatal(f"the catalogue's file: {error}") from error
+            raise Fatal(f"the catalogue's file: {error}: {storage.WHAT_TO_DO}") from error
 
     @staticmethod
     def _advance(db: sqlite3.Connection, claim: Claim, next_offset: int) -> None:

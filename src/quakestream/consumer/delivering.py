@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+from functools import partial
 from typing import Final
 
 import structlog
@@ -40,9 +41,15 @@ async def _deliver(settings: ConsumerSettings, stop: program.Stop) -> int:
         await _a_while(stop)
     if stop.is_set():
         return 0
-    with contextlib.closing(await wait_for_catalog(settings, stop)) as catalog:
+    opened = await wait_for_catalog(settings, stop)
+    if opened is None:
+        return 0
+    with contextlib.closing(opened) as catalog:
         owner = f"deliver-{secrets.token_hex(8)}"
-        delivery = made_delivery(settings, catalog, Registry(catalog), owner, now_ms)
+        making = partial(made_delivery, settings, catalog, Registry(catalog), owner, now_ms)
+        delivery = await program.patiently("the outbox", making, stop)
+        if delivery is None:
+            return 0
         clocks = ClockWatch({"database": lambda: catalog.clock_ahead_ms(now_ms)})
         delivery.start()
         clocks.start()

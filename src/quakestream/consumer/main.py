@@ -7,7 +7,9 @@ import contextlib
 import secrets
 import shutil
 import sys
+import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from quakestream import addresses, program
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
 
     from quakestream.telling.alerts import Alerts
 
+STOP_SHARE: Final = 0.8
+"""Of the time that stopping may take, the share that workers have for it."""
 MAX_REQUESTS: Final = 1000
 """Connections beside those that live push holds."""
 
@@ -83,6 +87,28 @@ async def _serve(
     printer: EventPrinter | None,
     steps: Steps,
 ) -> int:
+    """Open the catalogue, however long that takes, and serve it."""
+    try:
+        with sole_instance(settings.data_dir / f"{settings.program}.lock"):
+            opened = await wait_for_catalog(settings, stop, renew_clock=True)
+            if opened is None:
+                return 0
+            with contextlib.closing(opened) as catalog:
+                return await _serve_catalog(settings, event_log, catalog, ready, stop, printer, steps)
+    finally:
+        if printer is not None:
+            await asyncio.to_thread(printer.close)
+
+
+async def _serve_catalog(
+    settings: ConsumerSettings,
+    event_log: EventLog,
+    catalog: SqlCatalog,
+    ready: Callable[[str], None],
+    stop: program.Stop,
+    printer: EventPrinter | None,
+    steps: Steps,
+) -> int:
     loop = asyncio.get_running_loop()
     failed: asyncio.Future[None] = loop.create_future()
 
@@ -95,132 +121,131 @@ async def _serve(
         if printer is not None:
             printer(event)
 
-    with (
-        sole_instance(settings.data_dir / f"{settings.program}.lock"),
-        contextlib.closing(await wait_for_catalog(settings, stop, renew_clock=True)) as catalog,
-    ):
-        instance_id = _instance_id(settings, catalog)
-        news = Bell()
-        log_clock = LogClock()
-        topics = stream_topics(settings)
-        clocks = ClockWatch(
-            {
-                "log": lambda: ahead_of_log(log_clock, event_log, topics[0].name),
-                "database": lambda: catalog.clock_ahead_ms(now_ms),
-            }
-        )
-        pipeline = Pipeline(
-            event_log,
-            catalog,
-            PipelineSettings(
-                tuple(topics),
-                settings.group(),
-                settings.default_mode,
-                settings.ingest_batch_size,
-                instance_id,
-                alone=event_log.kind == "kafka" and not catalog.shared,
-            ),
-            now_ms=now_ms,
-            on_event=show,
-            on_failure=fail,
-            on_commit=news.tell,
-            log_clock=log_clock,
-        )
-        topic = catalog_topic(settings)
-        republisher = Republisher(event_log, catalog, news, topic, instance_id, now_ms)
-        max_bytes = None if catalog.shared else settings.catalog_max_bytes()
-        retention = Retention(catalog, settings.changes_retention_days, max_bytes, now_ms)
-        board = StatusBoard(
-            event_log, source_status_topic(settings).name, lambda: pipeline.consumed, now_ms, log_clock.told
-        )
-        routers: list[APIRouter] = []
-        alerts: Alerts | None = None
-        if settings.alerts:
-            from quakestream.api.alerting.routes import alerts_router  # noqa: PLC0415
-            from quakestream.telling import alerts as made_of  # noqa: PLC0415 - what it needs, others do without
+    instance_id = await program.patiently("the catalogue", partial(_instance_id, settings, catalog), stop)
+    if instance_id is None:
+        return 0
+    news = Bell()
+    log_clock = LogClock()
+    topics = stream_topics(settings)
+    clocks = ClockWatch(
+        {
+            "log": lambda: ahead_of_log(log_clock, event_log, topics[0].name),
+            "database": lambda: catalog.clock_ahead_ms(now_ms),
+        }
+    )
+    pipeline = Pipeline(
+        event_log,
+        catalog,
+        PipelineSettings(
+            tuple(topics),
+            settings.group(),
+            settings.default_mode,
+            settings.ingest_batch_size,
+            instance_id,
+            settings.dead_letters_in_a_row,
+            alone=event_log.kind == "kafka" and not catalog.shared,
+        ),
+        now_ms=now_ms,
+        on_event=show,
+        on_failure=fail,
+        on_commit=news.tell,
+        log_clock=log_clock,
+    )
+    topic = catalog_topic(settings)
+    republisher = Republisher(event_log, catalog, news, topic, instance_id, now_ms)
+    max_bytes = None if catalog.shared else settings.catalog_max_bytes()
+    retention = Retention(catalog, settings.changes_retention_days, max_bytes, now_ms)
+    board = StatusBoard(
+        event_log, source_status_topic(settings).name, lambda: pipeline.consumed, now_ms, log_clock.told
+    )
+    routers: list[APIRouter] = []
+    alerts: Alerts | None = None
+    if settings.alerts:
+        from quakestream.api.alerting.routes import alerts_router  # noqa: PLC0415
+        from quakestream.telling import alerts as made_of  # noqa: PLC0415 - what it needs, others do without
 
-            alerts = made_of.Alerts(
-                settings, catalog, news, instance_id, log_clock.now_ms, lambda: log_clock.ahead_ms() is not None
-            )
-            drills = Drills(event_log, topics[0].name)
-            routers.append(alerts_router(catalog, alerts, drills, settings.alerts_token.get_secret_value(), now_ms))
-        beside: list[Retention | Republisher | StatusBoard | Alerts | ClockWatch] = [retention, board, clocks]
-        if settings.republish:
-            beside.append(republisher)
-        if alerts is not None:
-            beside.append(alerts)
+        making = partial(made_of.Alerts, settings, catalog, news, instance_id, log_clock.now_ms)
+        knows_time = lambda: log_clock.ahead_ms() is not None  # noqa: E731
+        alerts = await program.patiently("what alerts need", partial(making, knows_time), stop)
+        if alerts is None:
+            return 0
+        drills = Drills(event_log, topics[0].name)
+        routers.append(alerts_router(catalog, alerts, drills, settings.alerts_token.get_secret_value(), now_ms))
+    beside: list[Retention | Republisher | StatusBoard | Alerts | ClockWatch] = [retention, board, clocks]
+    if settings.republish:
+        beside.append(republisher)
+    if alerts is not None:
+        beside.append(alerts)
 
-        def state() -> dict[str, object]:
-            return {
-                **pipeline.state(),
-                "republisher": republisher.state() if settings.republish else None,
-                "alerts": None if alerts is None else alerts.state(),
-                "clock": clocks.trouble,
-                "disk": _disk(settings),
-            }
+    def state() -> dict[str, object]:
+        return {
+            **pipeline.state(),
+            "republisher": republisher.state() if settings.republish else None,
+            "alerts": None if alerts is None else alerts.state(),
+            "clock": clocks.trouble,
+            "disk": _disk(settings),
+        }
 
-        def healthy() -> bool:
-            return pipeline.healthy and clocks.trouble is None
+    def healthy() -> bool:
+        return pipeline.healthy and clocks.trouble is None
 
-        hub = Hub(
-            catalog,
-            news,
-            max_connections=settings.push_max_connections,
-            max_connections_per_address=settings.push_max_connections_per_address,
-        )
-        routers += (
-            push_router(hub),  # before what takes `stream` for an earthquake's name
-            exposure_router(catalog, now_ms),  # before what takes all that follows for a name: an id may have a `/`
-            earthquakes_router(catalog),
-            status_router(catalog, board, state, now_ms),
-            feeds_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender, now_ms=now_ms),
-            fdsn_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender),
-            usgs_feeds_router(catalog, now_ms, public_url=settings.public_url),
-            places_router(),
-            embed_router(
-                catalog, now_ms, public_url=settings.public_url, origins=addresses.listed(settings.embed_origins)
-            ),
-            dashboard_router(
-                settings.basemap_style,
-                settings.basemap_origins.split(","),
-                catalog=catalog,
-                public_url=settings.public_url,
-                service_url=settings.service_url,
-                embed_origins=addresses.listed(settings.embed_origins),
-            ),
-        )
-        rules = Rules.of(settings)
-        rules.warn({"ALERTS_TOKEN": ("subscribe over HTTP", settings.alerts_token.get_secret_value())})
-        app = consumer_app(catalog, state, healthy, routers, bodies.PATHS, rules, Proxies.of(settings))
-        async with program.listening(
-            app,
-            name=settings.program,
-            host=settings.listens_on(),
-            port=settings.port,
-            tls=settings.tls(),
-            max_connections=MAX_REQUESTS + settings.push_max_connections,
-            # on its way to live push, a client is one of these too
-            max_per_address=settings.max_connections_per_address + settings.push_max_connections_per_address,
-            handed_over=hub.open,
-            http=HandingOver,
-        ) as server:
-            hub.start()
-            for worker in (pipeline, *beside):
-                worker.start()
-            try:
-                steps.say("earthquake Consumer started", of=lambda: {"port": server.port})
-                ready(server.url)
-                await program.until(stop, server.answering, failed, *hub.tasks)
-            finally:
-                await hub.stop()
-                in_time = await asyncio.to_thread(pipeline.stop, settings.shutdown_timeout_s)
-                for worker in beside:
-                    await asyncio.to_thread(worker.stop, settings.shutdown_timeout_s)
-                if printer is not None:
-                    await asyncio.to_thread(printer.close)
-        steps.say("server closed")
-        if not in_time:
-            raise Fatal(f"the pipeline did not stop within {settings.shutdown_timeout_s:g} s")
+    hub = Hub(
+        catalog,
+        news,
+        max_connections=settings.push_max_connections,
+        max_connections_per_address=settings.push_max_connections_per_address,
+    )
+    routers += (
+        push_router(hub),  # before what takes `stream` for an earthquake's name
+        exposure_router(catalog, now_ms),  # before what takes all that follows for a name: an id may have a `/`
+        earthquakes_router(catalog),
+        status_router(catalog, board, state, now_ms),
+        feeds_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender, now_ms=now_ms),
+        fdsn_router(catalog, public_url=settings.public_url, cap_sender=settings.cap_sender),
+        usgs_feeds_router(catalog, now_ms, public_url=settings.public_url),
+        places_router(),
+        embed_router(catalog, now_ms, public_url=settings.public_url, origins=addresses.listed(settings.embed_origins)),
+        dashboard_router(
+            settings.basemap_style,
+            settings.basemap_origins.split(","),
+            catalog=catalog,
+            public_url=settings.public_url,
+            service_url=settings.service_url,
+            embed_origins=addresses.listed(settings.embed_origins),
+        ),
+    )
+    rules = Rules.of(settings)
+    rules.warn({"ALERTS_TOKEN": ("subscribe over HTTP", settings.alerts_token.get_secret_value())})
+    app = consumer_app(catalog, state, healthy, routers, bodies.PATHS, rules, Proxies.of(settings))
+    async with program.listening(
+        app,
+        name=settings.program,
+        host=settings.listens_on(),
+        port=settings.port,
+        tls=settings.tls(),
+        max_connections=MAX_REQUESTS + settings.push_max_connections,
+        # on its way to live push, a client is one of these too
+        max_per_address=settings.max_connections_per_address + settings.push_max_connections_per_address,
+        handed_over=hub.open,
+        http=HandingOver,
+    ) as server:
+        hub.start()
+        for worker in (pipeline, *beside):
+            worker.start()
+        try:
+            steps.say("earthquake Consumer started", of=lambda: {"port": server.port})
+            ready(server.url)
+            await program.until(stop, server.answering, failed, *hub.tasks)
+        finally:
+            await hub.stop()
+            # the others all at once, in the time that is left: what builds a fence of a million is not waited for
+            until_s = time.monotonic() + settings.shutdown_timeout_s * STOP_SHARE
+            in_time = await asyncio.to_thread(pipeline.stop, until_s - time.monotonic())
+            left_s = max(until_s - time.monotonic(), 0.0)
+            await asyncio.gather(*(asyncio.to_thread(worker.stop, left_s) for worker in beside))
+    steps.say("server closed")
+    if not in_time:
+        raise Fatal(f"the pipeline did not stop within {settings.shutdown_timeout_s:g} s")
     return 0
 
 

@@ -38,7 +38,7 @@ from quakestream.log import (
     Record,
     Topic,
 )
-from quakestream.log.dead_letters import VALUE_BYTES, dead_letter, shortened
+from quakestream.log.dead_letters import VALUE_BYTES, attempt, dead_letter, shortened
 
 T = TypeVar("T")
 
@@ -67,6 +67,8 @@ class PipelineSettings:
     default_mode: Mode
     batch_size: int = 500
     instance_id: str | None = None
+    refused_in_a_row: int = 0
+    """After how many dead letters in a row of a partition the next one stops it; 0: none does."""
     alone: bool = False
     """Whether all partitions must come here: another instance would store its part in another catalogue."""
 
@@ -102,6 +104,8 @@ class Pipeline:
         self._on_commit = on_commit
         self._claims: dict[int, Claim] = {}
         self._seen: dict[int, FirstSight] = {}
+        self._in_a_row: Counter[int] = Counter()
+        """By partition, messages in a row that could not be read."""
         self._lag = Lag(log, settings.topics[0].name)
         self._assigned_lately = False
         self._stopped: dict[int, str] = {}
@@ -161,6 +165,7 @@ class Pipeline:
             self._check_log(target)
             self._claims[target.partition] = self._persistently("claim", partial(self._catalog.claim, target))
             self._stopped.pop(target.partition, None)
+            self._in_a_row.pop(target.partition, None)
             self._seen[target.partition] = FirstSight(_last_ms(self._claims[target.partition]))
         positions = {p.partition: self._claims[p.partition].next_offset for p in partitions}
         self._lag.reached(positions)
@@ -325,7 +330,8 @@ class Pipeline:
         events: list[LoggedEvent] = []
         letters: list[Record] = []
         seen = self._seen[partition]
-        for record in records:
+        why: str | None = None
+        for number, record in enumerate(records):
             if record.offset < begin:
                 continue
             try:
@@ -335,7 +341,11 @@ class Pipeline:
                 until_ms = max(log_ms, record.timestamp_ms) if self._log.times_never_fall else log_ms
                 seen_ms = seen.of(record.timestamp_ms, event.timestamp_ms, until_ms, last=last)
                 events.append(LoggedEvent(event, seen_ms, imported=is_backfill(record.headers)))
+                self._in_a_row[partition] = 0
             except Rejected as error:
+                if self._is_one_too_many(partition, record):
+                    records, why = records[:number], self._too_many(record, error)
+                    break
                 logger.warning("message refused", partition=partition, offset=record.offset, reason=str(error)[:500])
                 letters.append(dead_letter(record, error))
         try:
@@ -343,6 +353,12 @@ class Pipeline:
         except Rejected as error:
             self._wait_for_a_person(partition, f"a dead letter can't be written: {error}")
             return
+        if records:
+            self._ingest(claim, records, events, now_ms)
+        if why is not None:
+            self._wait_for_a_person(partition, why)
+
+    def _ingest(self, claim: Claim, records: list[LoggedRecord], events: list[LoggedEvent], now_ms: int) -> None:
         next_offset = records[-1].offset + 1
         claim.fingerprint = Fingerprint.of(records[-1]).encode()
         with telemetry.INGEST_SECONDS.time():
@@ -352,6 +368,22 @@ class Pipeline:
         self._count(ingested, events)
         for logged in events:
             self._on_event(logged.event)
+
+    def _is_one_too_many(self, partition: int, record: LoggedRecord) -> bool:
+        """Whether to refuse this one as well would be to go on for ever. One that was sent again is a person's."""
+        most = self._settings.refused_in_a_row
+        if most and self._in_a_row[partition] >= most:
+            return True
+        self._in_a_row[partition] += attempt(record) == 1
+        return False
+
+    def _too_many(self, record: LoggedRecord, error: Rejected) -> str:
+        return (
+            f"{self._settings.refused_in_a_row} messages in a row could not be read, nor can the one at offset "
+            f"{record.offset}: {str(error)[:300]}. No more are set aside. If an earlier release can read them, go back "
+            "to it, and send again what was set aside: quakestream dead-letters --replay. If nobody can, start with a "
+            "higher DEAD_LETTERS_IN_A_ROW (0: no limit)"
+        )
 
     def _set_aside(self, producer: Producer, letters: list[Record]) -> None:
         """Return when the log has every letter: only then may the offset move past them.

@@ -75,6 +75,7 @@ class EmbeddedLog(EventLog):
 
     Raises:
         Fatal: the file is damaged, of a newer version, or can't be opened.
+        Unreachable: it is locked, or its disk is full: to be tried again.
     """
 
     kind: Literal["kafka", "embedded"] = "embedded"
@@ -85,6 +86,8 @@ class EmbeddedLog(EventLog):
         self.lease_s = lease_s
         self.log_id = file.open_file(self.path)
         self._appended = threading.Condition()
+        self._unwritten: dict[int, str] = {}
+        """By producer, why what it has can't be written now."""
 
     def ensure_topics(self, topics: Sequence[Topic]) -> None:
         for topic in topics:
@@ -149,7 +152,20 @@ class EmbeddedLog(EventLog):
             return None
         return OffsetLost(f"{topic} partition {partition}: the log's newest record is older than the last one read")
 
+    def trouble(self) -> str | None:
+        found = list(self._unwritten.values())
+        return f"nothing can be written: {found[0]}" if found else None
+
+    def note(self, producer: object, error: str | None) -> None:
+        """A producer can't write, and why; None: it can again."""
+        if error is None:
+            self._unwritten.pop(id(producer), None)
+        else:
+            self._unwritten[id(producer)] = error
+
     def reachable(self) -> bool:
+        if self._unwritten:
+            return False
         try:
             with self._connection() as connection:
                 return file.log_id(connection) == self.log_id
@@ -241,6 +257,7 @@ class EmbeddedProducer(Producer):
             raise
         finally:
             self._file.close()
+            self._log.note(self, None)
             self._abandon()
 
     def _gather(self) -> list[Batch] | None:
@@ -275,9 +292,11 @@ class EmbeddedProducer(Producer):
                 pause_s = next(pauses_s)
                 log.warning("append failed, trying again", error=str(error), queued=self.queued, retry_in_s=pause_s)
                 self._file.close()
+                self._log.note(self, str(error))
                 if self._give_up.wait(pause_s):
                     return None
             else:
+                self._log.note(self, None)
                 for record, outcome in zip(records, outcomes, strict=True):
                     if isinstance(outcome, int):
                         self._newest[record.topic] = outcome, record
@@ -345,6 +364,8 @@ class _View(NamedTuple):
     instance: str | None
     topic: file.TopicRow | None
     records: list[LoggedRecord]
+    damage: OffsetLost | None
+    """Why what comes next can't be read."""
 
 
 class EmbeddedReader(Reader):
@@ -422,6 +443,9 @@ class EmbeddedReader(Reader):
                 view = self._ask(lambda: self._view(max_records))
             if view is None or view.owner != self._lease.owner:
                 return []
+        if view.damage is not None and self._partition is not None:
+            self._stop(self._partition, view.damage)
+            return []
         if self._partition is None:
             if view.topic:
                 self._assign(view.log_id, view.topic)
@@ -444,10 +468,14 @@ class EmbeddedReader(Reader):
             owner, instance = self._lease.holder(connection)
             topic = file.find_topic(connection, self._topic)
             records: list[LoggedRecord] = []
+            damage: OffsetLost | None = None
             if topic and owner == self._lease.owner and self._reads_from(topic) and not self._ahead:
-                records = file.read_records(connection, topic, 0, self._position, max_records)
+                try:
+                    records = file.read_records(connection, topic, 0, self._position, max_records)
+                except OffsetLost as error:
+                    damage = error
             log_id = file.log_id(connection)
-        return _View(log_id, owner, instance, topic, records)
+        return _View(log_id, owner, instance, topic, records, damage)
 
     def _reads_from(self, topic: file.TopicRow) -> bool:
         return self._partition is not None and not self._stopped and self._partition.topic_id == topic.uuid

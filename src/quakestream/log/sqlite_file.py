@@ -23,7 +23,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from quakestream.errors import Fatal, Rejected, Retryable, Unreachable
+from quakestream import storage
+from quakestream.errors import Fatal, OffsetLost, Rejected, Retryable, Unreachable
 from quakestream.log import Headers, LoggedRecord, Record, Topic
 from quakestream.log.sending import Outcome, record_bytes, too_large
 
@@ -45,7 +46,6 @@ TOMBSTONE_DELAY_MS: Final = 24 * 3600 * 1000
 
 _OFFSET_BITS: Final = 40  # 10¹² records a topic, 4 million topics
 _BUSY_TIMEOUT_S: Final = 5.0
-_CORRUPT: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 _SCHEMA: Final = f"""
 CREATE TABLE log (id TEXT NOT NULL);
@@ -126,8 +126,8 @@ def storage_errors(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         raise Unreachable(f"{path}: {error}") from error
     except sqlite3.DatabaseError as error:
-        if (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _CORRUPT:
-            raise Fatal(f"{path} is damaged or is not an event log: {error}") from error
+        if storage.is_damage(error):
+            raise Fatal(f"{path} is damaged or is not an event log: {error}: {storage.WHAT_TO_DO}") from error
         raise
 
 
@@ -228,7 +228,9 @@ def open_file(path: Path) -> str:
 
     Raises:
         Fatal: the file is damaged, of a newer version, something else, or can't be opened at all.
+        Unreachable: it is locked, or its disk is full: to be tried again.
     """
+    kind: type[Fatal | Unreachable]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with (
@@ -237,8 +239,12 @@ def open_file(path: Path) -> str:
             contextlib.closing(connect(path, durable=True, make=True)) as connection,
         ):
             return _prepare(connection, path)
-    except (OSError, Unreachable) as error:
-        raise Fatal(f"the event log can't be opened: {error}") from error
+    except Unreachable as error:
+        kind = Unreachable if storage.passes(error.__cause__) else Fatal
+        raise kind(f"the event log can't be opened: {error}") from error
+    except OSError as error:
+        kind = Unreachable if storage.is_full(error) else Fatal
+        raise kind(f"the event log can't be opened: {error}") from error
 
 
 @contextlib.contextmanager
@@ -378,8 +384,30 @@ def append(connection: sqlite3.Connection, records: Iterable[Record], now_ms: in
 def read_records(
     connection: sqlite3.Connection, topic: TopicRow, partition: int, offset: int, max_records: int
 ) -> list[LoggedRecord]:
-    """Whole chunks from `offset` on (which may be within one), until there are `max_records` or `READ_BYTES`."""
+    """Whole chunks from `offset` on (which may be within one), until there are `max_records` or `READ_BYTES`.
+
+    Raises:
+        OffsetLost: what comes next is damaged.
+    """
     records: list[LoggedRecord] = []
+    try:
+        _read_chunks(connection, topic, partition, offset, max_records, records)
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError, sqlite3.DatabaseError) as error:
+        if isinstance(error, sqlite3.DatabaseError) and not storage.is_damage(error) and storage.has_code(error):
+            raise
+        if not records:  # what stands before it is read first
+            raise OffsetLost(f"offset {offset} of {topic.name} is damaged: {error}") from error
+    return records
+
+
+def _read_chunks(
+    connection: sqlite3.Connection,
+    topic: TopicRow,
+    partition: int,
+    offset: int,
+    max_records: int,
+    records: list[LoggedRecord],
+) -> None:
     size = 0
     for place, count, timestamp_ms, blob in connection.execute(
         "SELECT place, count, timestamp_ms, records FROM chunks WHERE place >= ? AND place < ? ORDER BY place",
@@ -395,7 +423,6 @@ def read_records(
         size += len(blob)
         if len(records) >= max_records or size >= READ_BYTES:
             break
-    return records
 
 
 def offset_at(connection: sqlite3.Connection, topic: TopicRow, timestamp_ms: int) -> int:
@@ -475,9 +502,15 @@ def _compact(connection: sqlite3.Connection, now_ms: int) -> bool:
             gone = connection.execute("DELETE FROM chunks WHERE place = ? RETURNING records", (place,)).fetchone()
             if not gone:
                 continue
-            key = _decoder.decode(gone[0])[0][0]
             topic_id = _topic(place)
-            connection.execute("DELETE FROM latest WHERE topic = ? AND key = ? AND place = ?", (topic_id, key, place))
+            try:
+                key = _decoder.decode(gone[0])[0][0]
+            except (msgspec.DecodeError, UnicodeDecodeError, IndexError):  # damaged, and due to go
+                connection.execute("DELETE FROM latest WHERE topic = ? AND place = ?", (topic_id, place))
+            else:
+                connection.execute(
+                    "DELETE FROM latest WHERE topic = ? AND key = ? AND place = ?", (topic_id, key, place)
+                )
             connection.execute("UPDATE topics SET bytes = bytes - ? WHERE id = ?", (len(gone[0]), topic_id))
     return len(rows) == CLEAN_ROWS
 

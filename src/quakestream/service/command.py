@@ -22,6 +22,6 @@ def run(env_file: EnvFile = None, version: Version = False) -> None:  # noqa: AR
     from quakestream.service.main import serve
 
     settings = settings_of(ServiceSettings, env_file)
-    with opened_log(settings) as log:
+    with opened_log(settings, patient=True) as log:
         code = program.run(lambda stop: serve(settings, log, stop=stop), settings.shutdown_timeout_s)
     raise typer.Exit(code)

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -41,6 +42,8 @@ DELIVERY_SHARE: Final = 0.9
 """Of the time that stopping may take, the share after which nothing more is waited for."""
 ANNOUNCEMENT_S: Final = 1.0
 RETRY_S: Final = 0.5
+MEMORY_PATIENCE_S: Final = 0.25
+"""How long a call of the memory waits for who has its file locked: some are made on the loop."""
 
 log = structlog.get_logger(__name__)
 
@@ -73,90 +76,109 @@ async def _serve(
     *,
     remembering: bool,
 ) -> int:
-    with (
-        sole_instance(settings.data_dir / f"{settings.program}.lock"),
-        _memories(settings) as (published, control),
-        _refused(settings) as refused,
-    ):
-        build = _builder(settings, published, control, refused or Refusals())
-        build_own = _builder(settings, published, control, refused or Refusals(), own=True)
-        autostart = _autostart(settings, build_own)
-        key = settings.control_token.get_secret_value()
-        rules = Rules.of(settings, control_token=key, control_origins=settings.control_origins)
-        ingest_key = settings.ingest_token.get_secret_value()
-        controls, posts_events = "start or stop the stream over HTTP", "post events"
-        rules.warn({"CONTROL_TOKEN": (controls, key), "INGEST_TOKEN": (posts_events, ingest_key)})
-        states_topic = source_status_topic(settings).name
-        steps = Steps.of(settings)
-        publisher = Publisher(
-            event_log,
-            stream_topics(settings),
-            queue_size=settings.publish_queue_size,
-            now_ms=now_ms,
-            steps=steps,
-            refusals=refused,
-        )
-        published.newest = publisher.newest
-        recalled = asyncio.Event()
-        recollection = Recollection(event_log, settings.topic(), published)
-        stream = Stream(
-            publisher,
-            build,
-            control if remembering else None,
-            autostart,
-            build_own,
-            recalled,
-            reports=published,
-            now_ms=now_ms,
-        )
-        posts = Posts(
-            publisher,
-            published,
-            sources=frozenset(name for name in settings.ingest_sources.split(",") if name),
-            default_mode=settings.default_mode,
-            now_ms=now_ms,
-            recalled=recalled,
-        )
-        clocks = ClockWatch({"log": lambda: _ahead_of_log(event_log, settings.topic(), states_topic)})
-        stop.last_words.append(lambda: _say_left(publisher.left()))
-        deadline = _deadline(settings)
-        try:
-            async with (
-                program.listening(
-                    service_app(
-                        stream,
-                        posts,
-                        settings.ingest_token.get_secret_value(),
-                        rules,
-                        Proxies.of(settings),
-                        refused,
-                        lambda: clocks.trouble,
-                    ),
-                    name=settings.program,
-                    host=settings.listens_on(),
-                    port=settings.port,
-                    tls=settings.tls(),
-                    max_per_address=settings.max_connections_per_address,
-                ) as server,
-                # publishing hangs on the first two; the stream goes on without the others: they are started again
-                _background("log watch", publisher.watch, limit=1) as watching,
-                _background("memory", lambda: _recall(publisher, recollection, stream, recalled), limit=1) as recalling,
-                _background("source states", lambda: status.tell(stream, publisher, states_topic, now_ms)),
-                _background("fallback", lambda: _fallback(settings, stream)),
-            ):
-                clocks.start()
-                try:
-                    await stream.resume()
-                    steps.say("earthquake service started", of=lambda: {"port": server.port})
-                    ready(server.url)
-                    await program.until(stop, server.answering, watching, recalling, stream.failed)
-                finally:
-                    deadline = _deadline(settings)
-                    await asyncio.to_thread(clocks.stop, ANNOUNCEMENT_S)
-            steps.say("server closed")
-        finally:
-            left = await _drain(stream, publisher, states_topic, deadline)
-        return 1 if left else 0
+    """Open what is remembered, however long that takes, and serve."""
+    with sole_instance(settings.data_dir / f"{settings.program}.lock"), contextlib.ExitStack() as closing:
+        opened = await program.patiently("the sources' memory", partial(_memories, settings), stop)
+        if opened is None:
+            return 0
+        for memory in opened:
+            closing.callback(memory.close)
+        refused = await asyncio.to_thread(_refused, settings)
+        if refused is not None:
+            closing.callback(refused.close)
+        return await _serve_remembered(settings, event_log, ready, stop, opened, refused, remembering=remembering)
+
+
+async def _serve_remembered(
+    settings: ServiceSettings,
+    event_log: EventLog,
+    ready: Callable[[str], None],
+    stop: program.Stop,
+    memories: tuple[Memory, Memory],
+    refused: RefusedStore | None,
+    *,
+    remembering: bool,
+) -> int:
+    published, control = memories
+    build = _builder(settings, published, control, refused or Refusals())
+    build_own = _builder(settings, published, control, refused or Refusals(), own=True)
+    autostart = _autostart(settings, build_own)
+    key = settings.control_token.get_secret_value()
+    rules = Rules.of(settings, control_token=key, control_origins=settings.control_origins)
+    ingest_key = settings.ingest_token.get_secret_value()
+    controls, posts_events = "start or stop the stream over HTTP", "post events"
+    rules.warn({"CONTROL_TOKEN": (controls, key), "INGEST_TOKEN": (posts_events, ingest_key)})
+    states_topic = source_status_topic(settings).name
+    steps = Steps.of(settings)
+    publisher = Publisher(
+        event_log,
+        stream_topics(settings),
+        queue_size=settings.publish_queue_size,
+        now_ms=now_ms,
+        steps=steps,
+        refusals=refused,
+    )
+    published.newest = publisher.newest
+    recalled = asyncio.Event()
+    recollection = Recollection(event_log, settings.topic(), published)
+    stream = Stream(
+        publisher,
+        build,
+        control if remembering else None,
+        autostart,
+        build_own,
+        recalled,
+        reports=published,
+        now_ms=now_ms,
+    )
+    posts = Posts(
+        publisher,
+        published,
+        sources=frozenset(name for name in settings.ingest_sources.split(",") if name),
+        default_mode=settings.default_mode,
+        now_ms=now_ms,
+        recalled=recalled,
+    )
+    clocks = ClockWatch({"log": lambda: _ahead_of_log(event_log, settings.topic(), states_topic)})
+    stop.last_words.append(lambda: _say_left(publisher.left()))
+    deadline = _deadline(settings)
+    try:
+        async with (
+            program.listening(
+                service_app(
+                    stream,
+                    posts,
+                    settings.ingest_token.get_secret_value(),
+                    rules,
+                    Proxies.of(settings),
+                    refused,
+                    lambda: clocks.trouble,
+                ),
+                name=settings.program,
+                host=settings.listens_on(),
+                port=settings.port,
+                tls=settings.tls(),
+                max_per_address=settings.max_connections_per_address,
+            ) as server,
+            # publishing hangs on the first two; the stream goes on without the others: they are started again
+            _background("log watch", publisher.watch, limit=1) as watching,
+            _background("memory", lambda: _recall(publisher, recollection, stream, recalled), limit=1) as recalling,
+            _background("source states", lambda: status.tell(stream, publisher, states_topic, now_ms)),
+            _background("fallback", lambda: _fallback(settings, stream)),
+        ):
+            clocks.start()
+            try:
+                await _resume(stream, stop)
+                steps.say("earthquake service started", of=lambda: {"port": server.port})
+                ready(server.url)
+                await program.until(stop, server.answering, watching, recalling, stream.failed)
+            finally:
+                deadline = _deadline(settings)
+                await asyncio.to_thread(clocks.stop, ANNOUNCEMENT_S)
+        steps.say("server closed")
+    finally:
+        left = await _drain(stream, publisher, states_topic, deadline)
+    return 1 if left else 0
 
 
 async def _recall(publisher: Publisher, recollection: Recollection, stream: Stream, recalled: asyncio.Event) -> None:
@@ -205,15 +227,32 @@ async def _drain(stream: Stream, publisher: Publisher, states_topic: str, deadli
     return left
 
 
-@contextlib.contextmanager
-def _memories(settings: ServiceSettings) -> Iterator[tuple[Memory, Memory]]:
-    """What the sources have published, for this log alone; what is wanted and was performed, whatever the log."""
+def _memories(settings: ServiceSettings) -> tuple[Memory, Memory]:
+    """What the sources have published, for this log alone; what is wanted and was performed, whatever the log.
+
+    Raises:
+        Unreachable: their file is locked, or its disk is full.
+    """
     path = settings.data_dir / f"{settings.program}.sqlite3"
-    with (
-        contextlib.closing(Memory(path, stream_name(settings))) as published,
-        contextlib.closing(Memory(path, settings.program)) as control,
-    ):
-        yield published, control
+    published = Memory(path, stream_name(settings), patience_s=MEMORY_PATIENCE_S)
+    try:
+        return published, Memory(path, settings.program, patience_s=MEMORY_PATIENCE_S)
+    except BaseException:
+        published.close()
+        raise
+
+
+async def _resume(stream: Stream, stop: program.Stop) -> None:
+    """Run what is wanted, as soon as that can be read."""
+    while not stop.is_set():
+        try:
+            await stream.resume()
+        except Retryable as error:
+            log.warning("waiting for the sources' memory", reason=str(error))
+        else:
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), RETRY_S)
 
 
 def stream_name(settings: ServiceSettings) -> str:
@@ -222,17 +261,13 @@ def stream_name(settings: ServiceSettings) -> str:
     return f"{settings.event_log}:{brokers}/{settings.topic()}"
 
 
-@contextlib.contextmanager
-def _refused(settings: ServiceSettings) -> Iterator[RefusedStore | None]:
+def _refused(settings: ServiceSettings) -> RefusedStore | None:
     """What is refused; None where its file can't be opened, which keeps nothing that can be read from the stream."""
     try:
-        store = RefusedStore(settings.data_dir / FILE_NAME, now_ms)
-    except sqlite3.Error as error:
-        log.exception("what is refused can't be kept", file=FILE_NAME, reason=str(error))
-        yield None
-        return
-    with contextlib.closing(store):
-        yield store
+        return RefusedStore(settings.data_dir / FILE_NAME, now_ms, patience_s=MEMORY_PATIENCE_S)
+    except (sqlite3.Error, OSError) as error:
+        log.error("what is refused can't be kept", file=FILE_NAME, reason=str(error))  # noqa: TRY400 - that says it all
+        return None
 
 
 def _builder(

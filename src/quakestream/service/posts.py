@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 import msgspec
 
@@ -23,12 +24,17 @@ from quakestream.sources.presets import AGENCIES
 from quakestream.sources.refusals import Reading, RefusedBytes
 from quakestream.telemetry import EVENTS_POSTED
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 LABEL: Final = "http"
 """What posts are called in the metrics, beside the sources."""
 MAX_POST_BYTES: Final = 1024 * 1024
 MAX_EVENTS: Final = 1000
 WAIT_S: Final = 5.0
 """How long a post waits for its turn and for the log."""
+MEMORY_WAIT_S: Final = 4.0
+MEMORY_PAUSE_S: Final = 0.1
 RETRY_AFTER_S: Final = 5
 MAX_FAULTS: Final = 100
 RESERVED: Final = frozenset({*sources.names(), *AGENCIES})
@@ -124,17 +130,29 @@ class Posts:
 
     async def _publish(self, events: Sequence[EarthquakeEvent]) -> int:
         now_ms = self._now_ms()
-        fresh = self._memory.unacknowledged(self._memory.dated(events, now_ms))
+        dated = await self._remembering(self._memory.dated, events, now_ms)
+        fresh = await self._remembering(self._memory.unacknowledged, dated)
         if fresh:
             tally = self._publisher.tally(LABEL)
             refused = tally.refused
             await self._publisher.publish(LABEL, fresh)
             if tally.refused > refused:
                 raise Refusal([(None, "the log refuses some of them: see the service's log")])
-            self._memory.acknowledge(fresh, now_ms)
+            await self._remembering(self._memory.acknowledge, fresh, now_ms)
             with contextlib.suppress(Unreachable):
-                self._memory.forget_older(now_ms - FORGET_AFTER_MS)
+                await asyncio.to_thread(self._memory.forget_older, now_ms - FORGET_AFTER_MS)
         return len(fresh)
+
+    async def _remembering(self, call: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
+        """Ask the memory, off the loop, again and again while its file is locked: a post has its time for that."""
+        until_s = time.monotonic() + MEMORY_WAIT_S
+        while True:
+            try:
+                return await asyncio.to_thread(call, *args, **more)
+            except Unreachable:
+                if time.monotonic() > until_s:
+                    raise
+            await asyncio.sleep(MEMORY_PAUSE_S)
 
     def _events(self, body: bytes) -> list[EarthquakeEvent]:
         documents = _documents(body)

@@ -101,15 +101,17 @@ class RefusedStore(Refusals):
     refused is still said and counted; nothing that can be published waits for it.
     """
 
-    def __init__(self, path: Path, now_ms: Callable[[], int]) -> None:
-        """Raises:
-        sqlite3.Error: the file can't be opened.
+    def __init__(self, path: Path, now_ms: Callable[[], int], *, patience_s: float = 5.0) -> None:
+        """`patience_s`: how long a call waits for another process that writes.
+
+        Raises:
+            sqlite3.Error: the file can't be opened.
         """
         super().__init__()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._now_ms = now_ms
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=5, check_same_thread=False)
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=patience_s, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(_SCHEMA)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,7 @@ from typing import Any, Final
 
 import msgspec
 
-from quakestream.errors import Unreachable
+from quakestream import storage
 from quakestream.event import EarthquakeEvent, decode, encode
 from quakestream.log import Fingerprint, Identity
 
@@ -76,6 +77,8 @@ CREATE TABLE IF NOT EXISTS newest (
 FORGET_AFTER_MS: Final = 400 * 86_400_000
 """What sources without a feed of a known span have published or seen is kept so long: some 100 bytes a report."""
 
+PATIENCE_S: Final = 10.0
+_WHAT: Final = "the sources' memory"
 _CHUNK = 500
 _MAX_FORGOTTEN = 5_000
 MAX_SAID: Final = 50_000
@@ -88,20 +91,33 @@ LOOKED_AT_AGAIN_MS: Final = 7 * 86_400_000
 class Memory:
     """The memory of one stream (a log and a topic): another log has not seen what this one has.
 
-    All calls are short and made from one thread. What was marked or saved is durable when the call returns. Any of them
-    may raise `Unreachable`: the disk is full, or the file is kept by another process.
+    All calls are short, and safe between threads. What was marked or saved is durable when the call returns. Any may
+    raise `Unreachable`: the disk is full, or the file is kept by another process; or `Fatal`: it is damaged.
     """
 
-    def __init__(self, path: Path, stream: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def __init__(self, path: Path, stream: str, *, patience_s: float = PATIENCE_S) -> None:
+        """Open the file, or make it. `patience_s`: how long a call waits for another process that writes.
+
+        Raises:
+            Unreachable: the file is locked, or its disk is full.
+            Fatal: it is damaged, or can't be opened.
+        """
         self._stream = stream
+        self._path = path
+        self._lock = threading.RLock()
         self.newest: Callable[[], Mapping[int, Fingerprint]] = dict
         """By partition, the newest record that the log has acknowledged, as its producer knows it."""
         self._noted: dict[int, int] = {}
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(_SCHEMA)
+        with storage.opening(_WHAT, path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=patience_s, check_same_thread=False)
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=FULL")
+                self._db.executescript(_SCHEMA)
+            except BaseException:
+                self._db.close()
+                raise
 
     def unpublished(self, events: Sequence[EarthquakeEvent]) -> list[EarthquakeEvent]:
         """Those of `events` that are new, or newer than what was marked under the same mode, source and id.
@@ -127,7 +143,7 @@ class Memory:
     def mark(self, events: Sequence[EarthquakeEvent], now_ms: int) -> None:
         """These were acknowledged by the log."""
         rows = [(self._stream, e.mode, e.source, e.id, e.updated_ms or 0, e.content_hash(), now_ms) for e in events]
-        with _errors_translated(), self._db:
+        with self._working(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany("INSERT OR REPLACE INTO published VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
             self._db.executemany(
@@ -138,7 +154,7 @@ class Memory:
 
     def said(self, mode: str, source: str, id_: str) -> EarthquakeEvent | None:
         """What was marked last of a report; None: nothing was, or long ago."""
-        with _errors_translated():
+        with self._working():
             row = self._db.execute(
                 "SELECT event FROM said WHERE (stream, mode, source, id) = (?, ?, ?, ?)",
                 (self._stream, mode, source, id_),
@@ -147,7 +163,7 @@ class Memory:
 
     def said_near(self, source: str, time_ms: int, within_ms: int) -> list[EarthquakeEvent]:
         """What was marked last of the reports whose origin time is so near, as far as they stand."""
-        with _errors_translated():
+        with self._working():
             rows = self._db.execute(
                 "SELECT event FROM said WHERE stream = ? AND source = ? AND timestamp_ms BETWEEN ? AND ? LIMIT ?",
                 (self._stream, source, time_ms - within_ms, time_ms + within_ms, _CHUNK),
@@ -169,14 +185,14 @@ class Memory:
         wanted, found = list(values), dict[str, str]()
         for start in range(0, len(wanted), _CHUNK):
             chunk = wanted[start : start + _CHUNK]
-            with _errors_translated():
+            with self._working():
                 rows = self._db.execute(f"{query} IN ({', '.join('?' * len(chunk))})", (self._stream, source, *chunk))
                 found.update(rows)
         return found
 
     def name(self, source: str, ids: Mapping[str, str], now_ms: int) -> None:
         """From now on these names stand for these ids."""
-        with _errors_translated(), self._db:
+        with self._working(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(
                 "INSERT OR REPLACE INTO names VALUES (?, ?, ?, ?, ?)",
@@ -185,7 +201,7 @@ class Memory:
 
     def knows(self, source: str) -> bool:
         """Whether anything was ever marked of this source."""
-        with _errors_translated():
+        with self._working():
             row = self._db.execute(
                 "SELECT 1 FROM published WHERE stream = ? AND source = ? LIMIT 1", (self._stream, source)
             ).fetchone()
@@ -196,7 +212,7 @@ class Memory:
 
         At most 5,000 a call: to drop years at once would keep everything else waiting.
         """
-        with _errors_translated():
+        with self._working():
             self._db.execute(
                 """DELETE FROM published WHERE (stream, mode, source, id) IN (
                     SELECT stream, mode, source, id FROM published
@@ -228,7 +244,7 @@ class Memory:
         """
         dated = list(events)
         undated = [n for n, event in enumerate(events) if event.updated_ms is None]
-        with _errors_translated(), self._db:
+        with self._working(), self._db:
             for start in range(0, len(undated), _CHUNK):
                 self._db.execute("BEGIN IMMEDIATE")
                 for n in undated[start : start + _CHUNK]:
@@ -239,7 +255,7 @@ class Memory:
     def unacknowledged(self, events: Sequence[EarthquakeEvent]) -> list[EarthquakeEvent]:
         """Those of `events` that are not known with the same identity and content; each once."""
         fresh = {(e.mode, e.source, e.id, e.updated_ms or 0, e.content_hash()): e for e in events}
-        with _errors_translated():
+        with self._working():
             for key in list(fresh):
                 if self._db.execute(
                     """SELECT 1 FROM acknowledged
@@ -254,14 +270,14 @@ class Memory:
     def acknowledge(self, events: Sequence[EarthquakeEvent], now_ms: int) -> None:
         """Each of these revisions was acknowledged by the log."""
         rows = [(self._stream, e.mode, e.source, e.id, e.updated_ms or 0, e.content_hash(), now_ms) for e in events]
-        with _errors_translated(), self._db:
+        with self._working(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany("INSERT OR REPLACE INTO acknowledged VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
             self._note_newest()
 
     def forget_older(self, before_ms: int) -> None:
         """Drop first sights and acknowledgements from before; at most 5,000 of each a call."""
-        with _errors_translated():
+        with self._working():
             self._db.execute(
                 """DELETE FROM seen WHERE (stream, mode, source, id) IN (
                     SELECT stream, mode, source, id FROM seen WHERE stream = ? AND seen_ms < ? LIMIT ?)""",
@@ -276,7 +292,7 @@ class Memory:
 
     def watched(self, source: str) -> list[EarthquakeEvent]:
         """The reports that `watch` was told of last."""
-        with _errors_translated():
+        with self._working():
             rows = self._db.execute(
                 "SELECT event FROM watched WHERE stream = ? AND source = ?", (self._stream, source)
             ).fetchall()
@@ -284,7 +300,7 @@ class Memory:
 
     def watch(self, source: str, shown: Sequence[EarthquakeEvent], gone: Sequence[str]) -> None:
         """Keep these reports as they stand now, and those with the ids in `gone` no more."""
-        with _errors_translated(), self._db:
+        with self._working(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(
                 "INSERT OR REPLACE INTO watched VALUES (?, ?, ?, ?)",
@@ -297,7 +313,7 @@ class Memory:
 
     def load(self, name: str) -> Any:
         """What was saved under `name`; None when nothing was."""
-        with _errors_translated():
+        with self._working():
             row = self._db.execute(
                 "SELECT value FROM state WHERE stream = ? AND name = ?", (self._stream, name)
             ).fetchone()
@@ -305,14 +321,14 @@ class Memory:
 
     def save(self, name: str, value: Any) -> None:
         """Remember a JSON value under `name`; None removes it."""
-        with _errors_translated(), self._db:
+        with self._working(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._save(name, value)
             self._note_newest()
 
     def log(self) -> tuple[Identity | None, dict[int, Fingerprint]]:
         """Which log acknowledged what is here, and the newest of it by partition; None: an earlier version's memory."""
-        with _errors_translated():
+        with self._working():
             of = self._db.execute("SELECT log_id, topic_id FROM logs WHERE stream = ?", (self._stream,)).fetchone()
             rows = self._db.execute(
                 """SELECT "partition", fingerprint, "offset" + 1 FROM newest WHERE stream = ?""", (self._stream,)
@@ -322,7 +338,7 @@ class Memory:
 
     def has_acknowledged(self) -> bool:
         """Whether a log has ever acknowledged anything of what is here."""
-        with _errors_translated():
+        with self._working():
             return any(
                 self._db.execute(f"SELECT 1 FROM {table} WHERE stream = ? LIMIT 1", (self._stream,)).fetchone()  # noqa: S608
                 for table in ("published", "acknowledged")
@@ -330,7 +346,7 @@ class Memory:
 
     def belong_to(self, identity: Identity) -> None:
         """What is acknowledged from now on is by this log."""
-        with _errors_translated():
+        with self._working():
             self._db.execute("INSERT OR REPLACE INTO logs VALUES (?, ?, ?)", (self._stream, *identity))
 
     def forget_log(self) -> None:
@@ -339,7 +355,7 @@ class Memory:
         Replays begin anew, archives look a week further back. What the sources themselves have shown stays known: since
         when (`seen`), what is `watched`, that the first read was long ago.
         """
-        with _errors_translated(), self._db:
+        with self._working(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             for table in ("published", "acknowledged", "newest", "logs"):
                 self._db.execute(f"DELETE FROM {table} WHERE stream = ?", (self._stream,))  # noqa: S608 - named above
@@ -355,6 +371,12 @@ class Memory:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """One call at a time, whatever thread it comes from."""
+        with self._lock, storage.working(_WHAT, self._path):
+            yield
 
     def _save(self, name: str, value: Any) -> None:
         if value is None:
@@ -388,18 +410,10 @@ class Memory:
     def _marked(self, events: Sequence[EarthquakeEvent]) -> dict[tuple[str, str, str], tuple[int, bytes]]:
         keys = {(e.mode, e.source, e.id) for e in events}
         values = ", ".join(["(?, ?, ?)"] * len(keys))
-        with _errors_translated():
+        with self._working():
             rows = self._db.execute(
                 f"""SELECT mode, source, id, updated_ms, content_hash FROM published
                 WHERE stream = ? AND (mode, source, id) IN (VALUES {values})""",  # noqa: S608 - only question marks
                 (self._stream, *(part for key in keys for part in key)),
             ).fetchall()
         return {(mode, source, id_): (updated_ms, digest) for mode, source, id_, updated_ms, digest in rows}
-
-
-@contextmanager
-def _errors_translated() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise Unreachable(f"the sources' memory: {error}") from error

@@ -139,7 +139,7 @@ class UsgsSource(Source):
 
     async def _poll_feeds(self, client: Client, archive: Archive, outlet: Outlet) -> None:
         pace = Pace(self._options.poll_interval_s)
-        catch_up_at, catch_up_failed = 0.0, False
+        catch_up_at, catch_up_failed, forget_at = 0.0, False, 0.0
         clock = asyncio.get_running_loop().time
         while True:
             began = clock()
@@ -157,6 +157,8 @@ class UsgsSource(Source):
             else:
                 if catching_up:
                     catch_up_at = began + self._options.catch_up_interval_s
+                if catching_up or (self._catch_up is None and began >= forget_at):
+                    forget_at = began + self._options.catch_up_interval_s
                     self._forget(archive)
             # The pause is from poll to poll; what the server asks for counts from its answer.
             await asyncio.sleep(pace.pause_s(clock() - began))

@@ -155,6 +155,16 @@ class Registry:
             put_uses(connection, dict.fromkeys(ids, ()))
             return gone.rowcount
 
+    def forget_removed(self, before_ms: int, limit: int = 1000) -> int:
+        """Forget that there were subscriptions that were removed before; how many. By then all have learned it.
+
+        The newest version stays: the next one is counted from it.
+        """
+        newest = select(func.max(_s.version)).scalar_subquery()
+        old = select(_s.id).where(_s.removed, _s.changed_ms < before_ms, _s.version < newest).limit(limit)
+        with self._catalog.writing() as connection:
+            return connection.execute(sa.delete(subscriptions).where(_s.id.in_(old))).rowcount
+
     def end(self, use: Use, without: Callable[[Subscription], Subscription] | None, now_ms: int) -> None:
         """A receiver wants no more of a subscription; `without` takes it out; None: the document is another's."""
         self.key(_RECEIVERS)

@@ -13,11 +13,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import itertools
 import math
 import random
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -55,6 +56,8 @@ STOP_WAIT_S: Final = 2.0
 """How long what is on its way may take when it is time to stop."""
 FORGET_AFTER_S: Final = 60.0
 MAX_TARGETS: Final = 20_000
+FORGET_STEP: Final = 4
+"""Targets that are looked at for each new one beyond those: twice as many would be forgotten as come."""
 
 OUTCOMES: Final = (Accepted, Retry, Refused)
 
@@ -97,6 +100,7 @@ class DeliverySettings:
 class _Target:
     """One target as this worker knows it."""
 
+    name: str
     queue: deque[tuple[Parcel, float]] = field(default_factory=deque)
     """What is leased for it, with the moment until which it may be begun."""
     sends: int = 0
@@ -248,7 +252,10 @@ class _Worker:
         self._settings = delivery.settings
         self._name = name
         self._channel = channel
-        self._targets: dict[str, _Target] = {}
+        self._targets: OrderedDict[str, _Target] = OrderedDict()
+        """In the order of their last use."""
+        self._watched: dict[str, _Target] = {}
+        """Those that may be passed over: with a pause, or much that waits."""
         self._ready: deque[_Target] = deque()
         """Targets that wait for room among all sends."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -338,7 +345,9 @@ class _Worker:
                 continue
             target = touched[parcel.message.target] = self._target(parcel.message.target)
             target.queue.append((parcel, begin_by))
-        for target in touched.values():
+        for name, target in touched.items():
+            if self._is_busy(target):
+                self._watched[name] = target
             while len(target.queue) > self._backlog:  # the last ones, so that the order stays
                 self._give_back(target.queue.pop()[0].of)
             self._pump(target)
@@ -363,24 +372,30 @@ class _Worker:
         return max(1, min(4 * self._settings.target_sends, int(10 * self._settings.target_rate_per_s)))
 
     def _busy(self) -> list[str]:
-        now = time.monotonic()
-        full = self._backlog // 2
-        busy = [name for name, target in self._targets.items() if target.paused_until > now or len(target.queue) > full]
-        return busy[:MAX_BUSY]
+        """Targets that get nothing more now."""
+        self._watched = {name: target for name, target in self._watched.items() if self._is_busy(target)}
+        return list(itertools.islice(self._watched, MAX_BUSY))
+
+    def _is_busy(self, target: _Target) -> bool:
+        return target.paused_until > time.monotonic() or len(target.queue) > self._backlog // 2
 
     def _target(self, name: str) -> _Target:
         target = self._targets.get(name)
         if target is None:
-            if len(self._targets) > MAX_TARGETS:
-                self._forget()
-            target = self._targets[name] = _Target(tokens=max(1.0, self._settings.target_rate_per_s))
+            self._forget()
+            target = self._targets[name] = _Target(name, tokens=max(1.0, self._settings.target_rate_per_s))
+        self._targets.move_to_end(name)
         return target
 
     def _forget(self) -> None:
+        """Make room for one more: those that were not used for longest are looked at, a few at a time."""
         then = time.monotonic() - FORGET_AFTER_S
-        for name, target in list(self._targets.items()):
+        for name in list(itertools.islice(self._targets, FORGET_STEP)) if len(self._targets) > MAX_TARGETS else ():
+            target = self._targets[name]
             if not target.queue and not target.sends and max(target.filled_at, target.paused_until) < then:
                 del self._targets[name]
+            else:
+                self._targets.move_to_end(name)
 
     def _pump(self, target: _Target) -> None:
         """Begin as many of a target's sends as may be begun now."""
@@ -452,6 +467,7 @@ class _Worker:
         asked_s = min(outcome.after_s or 0.0, MAX_ASKED_S)
         pause_s = pause_after(target.failures - FAILURES_BEFORE_PAUSE + 1, PAUSE_FIRST_S, PAUSE_MOST_S)
         target.paused_until = max(target.paused_until, time.monotonic() + max(pause_s, asked_s))
+        self._watched[target.name] = target
 
     def _judge(self, one: Leased, outcome: Outcome) -> Settled:
         """What an outcome makes of a notification."""

@@ -13,6 +13,7 @@ told of each earthquake is held against what it is now, once, and then the feed 
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -66,6 +67,13 @@ DAY_MS: Final = 86_400_000
 TIME_PATIENCE_S: Final = 15.0
 """After the start: the service writes to the log every 10 s."""
 TIME_INTERVAL_S: Final = 0.2
+FEW: Final = 20
+"""Changes that are dealt with in a moment: nobody need overtake."""
+MOST_OVERTAKING: Final = 20
+OVERTAKE_INTERVAL_S: Final = 0.5
+FORGET_INTERVAL_S: Final = 3600.0
+TOMBSTONE_MS: Final = 7 * DAY_MS
+"""How long it is known of a subscription that it was removed: until then all instances have learned it."""
 
 log = structlog.get_logger(__name__)
 
@@ -133,6 +141,10 @@ class AlertFollower(FollowerThread):
         self._parsed: OrderedDict[str, _Known] = OrderedDict()
         self._parsed_bytes = 0
         self._unreadable: set[str] = set()
+        self._ahead: dict[str, int] = {}
+        """By earthquake, up to which change it was dealt with before its turn."""
+        self._overtook_s = -math.inf
+        self._forgot_s = -math.inf
 
     def state(self) -> dict[str, object]:
         """How it is, for the health page."""
@@ -149,6 +161,7 @@ class AlertFollower(FollowerThread):
             self.wake.clear()
             if not self.look():
                 self.follower.done()
+                self._forget()
                 self.wake.wait(LOOK_INTERVAL_S)
         self.follower.leave()
 
@@ -164,12 +177,32 @@ class AlertFollower(FollowerThread):
             return self._catch_up(feed)
         changes = self.follower.read()
         self._learn()
-        for change in changes:
+        for number, change in enumerate(changes):
             if self.stopping.is_set():
                 break
-            self._deal_with(change)
+            if len(changes) - number > FEW and time.monotonic() - self._overtook_s > OVERTAKE_INTERVAL_S:
+                self._overtake(change.seq)
+            if change.seq <= self._ahead.get(change.earthquake_id, 0) and change.type in ("created", "updated"):
+                self.follower.done(change.seq)  # what came of it since is told already
+            else:
+                self._deal_with(change)
+        self._ahead = {id_: seq for id_, seq in self._ahead.items() if not changes or seq > changes[-1].seq}
         self.error = None
         return len(changes)
+
+    def _overtake(self, seq: int) -> None:
+        """Where much is to be dealt with from `seq` on, the strongest that waits goes first, as it stands.
+
+        The cursor stays where it is: cut short, all is read again, and what is in the outbox is known by it.
+        """
+        if self._geofence is not None:
+            for change in self._catalog.waiting(seq - 1, self._now_ms() - self._max_age_ms, MOST_OVERTAKING):
+                if self.stopping.is_set():
+                    return
+                if change.seq > self._ahead.get(change.earthquake_id, 0):
+                    self._deal_with(change, moves=False)
+                    self._ahead[change.earthquake_id] = change.seq
+        self._overtook_s = time.monotonic()
 
     # --- subscriptions ----------------------------------------------------------------------------------------------
 
@@ -184,6 +217,8 @@ class AlertFollower(FollowerThread):
             def compiled() -> Iterable[tuple[str, bytes]]:
                 nonlocal version
                 for stored in self._registry.everything():
+                    if self.stopping.is_set():
+                        raise Fenced("stopped before all subscriptions were known")
                     version = max(version, stored.version)
                     if stored.compiled is None:
                         foreign.append(stored.id)
@@ -251,6 +286,12 @@ class AlertFollower(FollowerThread):
         if known is not None:
             self._parsed_bytes -= known.weight
 
+    def _forget(self) -> None:
+        """Forget subscriptions that were removed long ago, when there is nothing else to do."""
+        if time.monotonic() - self._forgot_s > FORGET_INTERVAL_S:
+            self._forgot_s = time.monotonic()
+            self._registry.forget_removed(self._now_ms() - TOMBSTONE_MS)
+
     # --- another feed -----------------------------------------------------------------------------------------------
 
     def _catch_up(self, feed: Feed) -> int:
@@ -288,7 +329,9 @@ class AlertFollower(FollowerThread):
         unsure_ms = 0 if self._knows_time() else DAY_MS  # each is looked at closely when it is dealt with
         young = self._catalog.newest_since(self._now_ms() - self._max_age_ms - unsure_ms)
         dealt_with = known | home.keys()
-        return [*merged, *stands, *gone, *(change for change in young if change.earthquake_id not in dealt_with)]
+        fresh = [change for change in young if change.earthquake_id not in dealt_with]
+        fresh.sort(key=_magnitude, reverse=True)  # the severe first
+        return [*fresh, *merged, *stands, *gone]
 
     # --- one change -------------------------------------------------------------------------------------------------
 
@@ -433,6 +476,11 @@ class AlertFollower(FollowerThread):
         since_ms = now_ms - subscription.how.digest.within_minutes * 60_000
         told = (_facts.decode(facts).told for facts in told_lately(connection, id_, since_ms))
         return list({one.earthquake_id: one for one in told if one is not None}.values())
+
+
+def _magnitude(change: Change) -> float:
+    magnitude = _document.decode(change.document).get("magnitude")
+    return -math.inf if magnitude is None else float(magnitude)
 
 
 def _chunks(ordered: Sequence[str]) -> list[Sequence[str]]:
