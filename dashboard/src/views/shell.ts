@@ -112,6 +112,10 @@ function banner(app: App): TemplateResult | typeof nothing {
       <a href=${address(app, { asof: null })}>${text("replay.leave")}</a>
     </p>`);
   }
+  if (app.status?.blindSince) {
+    const ago = app.format.ago(app.status.blindSince, app.realNow());
+    parts.push(html`<p class="error" id="blind" role="alert">${text("banner.blind", { ago })}</p>`);
+  }
   if (drills.length > 0) {
     const all = !kinds.has(null);
     const names = drills.map((kind) => text(`mode.${kind}`)).join(" · ");

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quakestream import clock
 from quakestream.api.held import Held
@@ -16,8 +17,10 @@ from quakestream.api.lanes import Lanes
 from quakestream.api.not_found import not_found_page
 from quakestream.catalog import Catalog, Feed
 from quakestream.errors import QuakestreamError
+from quakestream.event import iso_time
 from quakestream.guards import PRIVATE, Guard, Rules
 from quakestream.proxies import Proxied, Proxies
+from quakestream.sight import Sight
 from quakestream.web import Readiness, create_app
 
 KEYED: Final = (
@@ -30,6 +33,8 @@ KEYED: Final = (
     "/alerts/",
 )
 """Paths that need a key, or have one in them: no page of another site reads them."""
+BLIND_HEADER: Final = b"quakestream-blind-since"
+"""Since when no source of what really happens has answered: silence is never safety."""
 FOLLOWERS: Final = ("alerts", "republisher")
 FOLLOWERS_BEHIND_S: Final = 30.0
 """A follower that has not dealt with a change after so long is told of in the health."""
@@ -44,10 +49,12 @@ def consumer_app(
     rules: Rules | None = None,
     proxies: Proxies | None = None,
     now_ms: Callable[[], int] = clock.now_ms,
+    sight: Callable[[], Sight] | None = None,
 ) -> FastAPI:
     """The interface to a catalogue: its parts in order; `state` and `healthy` tell of what fills it.
 
     `rules`: who may ask; None: whoever reaches the app, as within a test. `proxies`: what stands before it.
+    `sight`: whether any source answers: every answer says so where none does.
     """
     own = ThreadPoolExecutor(2, "health")  # whatever else is going on, this is answered
 
@@ -80,11 +87,36 @@ def consumer_app(
         app.include_router(router)
     app.add_middleware(Lanes)
     app.add_middleware(Held, feed=catalog.feed, now_ms=now_ms)
+    if sight is not None:
+        app.add_middleware(Blindness, sight=sight)
     if rules is not None:
         app.add_middleware(Guard, rules=rules, private=KEYED)
     if proxies is not None:
         app.add_middleware(Proxied, proxies=proxies)
     return app
+
+
+class Blindness:
+    """Says in each answer, whatever its format, since when no source answers, where that is long."""
+
+    def __init__(self, app: ASGIApp, sight: Callable[[], Sight]) -> None:
+        self._app = app
+        self._sight = sight
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass it on."""
+        sight = self._sight()
+        if scope["type"] != "http" or not sight.blind:
+            await self._app(scope, receive, send)
+            return
+        header = BLIND_HEADER, iso_time(sight.since_ms).encode()
+
+        async def saying(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), header]
+            await send(message)
+
+        await self._app(scope, receive, saying)
 
 
 def _behind_s(catalog: Catalog, feed: Feed, details: Mapping[str, Any], now_ms: int) -> dict[str, float]:

@@ -264,6 +264,7 @@ class SourceState(Document):
     silent_since: str | None = Field(
         None, description="When it last reported, if that is longer ago than it ever kept still: an alarm."
     )
+    actual: bool | None = Field(None, description="Whether it tells of what really happens; false: of drills.")
     seen_at: int | None = None
 
 
@@ -316,5 +317,10 @@ class StreamStatus(Document):
     seq: int
     earthquakes: int
     events_per_second: float
+    blind_since: int | None = Field(
+        None,
+        description="Since when no source of what really happens has answered, where that is 15 minutes or more: then "
+        "that nothing is listed does not mean that nothing happened.",
+    )
     sources: list[SourceState]
     consumer: ConsumerState

@@ -16,8 +16,10 @@ from quakestream import supervision
 from quakestream.api.documents import StreamStatus
 from quakestream.catalog import Catalog, EarthquakeFilter, Feed
 from quakestream.errors import OffsetLost, QuakestreamError
+from quakestream.event import iso_ms
 from quakestream.log import EventLog
 from quakestream.secrecy import redacted_all
+from quakestream.sight import Sight
 from quakestream.web import problems
 
 INTERVAL_S: Final = 1.0
@@ -52,6 +54,9 @@ class StatusBoard:
         self._consumed = consumed
         self._now_ms = now_ms
         self._sources: dict[str, dict[str, Any]] = {}
+        self._answered: dict[str, int] = {}
+        """By source of what really happens, when it answered last; that it has gone silent is no answer."""
+        self._began_ms = now_ms()
         self._offset: int | None = None
         self._counts: deque[tuple[float, int]] = deque(maxlen=round(RATE_WINDOW_S / INTERVAL_S) + 1)
         self._error: str | None = None
@@ -72,6 +77,12 @@ class StatusBoard:
         found = list(self._sources.values())  # the thread puts whole entries in
         fresh = (one if now_ms - one["seenAt"] < GONE_MS else one | {"state": "gone"} for one in found)
         return sorted(fresh, key=lambda one: str(one["name"]))
+
+    def sight(self) -> Sight:
+        """Whether a source of what really happens answers. Any thread."""
+        now_ms = self._now_ms()
+        answered = max(self._answered.values(), default=self._began_ms)
+        return Sight(now_ms - answered < GONE_MS and bool(self._answered), answered, now_ms)
 
     def events_per_second(self) -> float:
         """Events read a second, over the last 10 s."""
@@ -108,7 +119,8 @@ class StatusBoard:
                 self._offset = self._looked_s = None
                 return
             for message in messages:
-                self._take(message.value, min(message.timestamp_ms, self._now_ms()))  # whose clock may be ahead
+                seen_ms = self._now_ms() if just_now else min(message.timestamp_ms, self._now_ms())  # one may be ahead
+                self._take(message.value, seen_ms)
             if messages and just_now:
                 self._told(messages[-1].timestamp_ms)
             self._offset = messages[-1].offset + 1 if messages else marks.high
@@ -122,6 +134,16 @@ class StatusBoard:
         name = state.get("name")
         if isinstance(name, str) and (name in self._sources or len(self._sources) < MAX_SOURCES):
             self._sources[name] = state | {"seenAt": seen_ms}
+            if state.get("actual", True) is True and state.get("state") == "live":
+                self._answered[name] = _silent_since(state) or seen_ms
+
+
+def _silent_since(state: Mapping[str, Any]) -> int | None:
+    """When it reported last, where it has gone silent, though it answers: ms."""
+    try:
+        return iso_ms(str(state["silentSince"])) if state.get("silentSince") else None
+    except ValueError:
+        return None
 
 
 def status_router(
@@ -157,6 +179,7 @@ def status_router(
             "seq": feed.last_seq,
             "earthquakes": earthquakes(feed),
             "eventsPerSecond": board.events_per_second(),
+            "blindSince": board.sight().since_ms if board.sight().blind else None,
             "sources": redacted_all(board.sources(now_ms())),
             "consumer": redacted_all(state()),
         }

@@ -23,7 +23,7 @@ from msgspec import Struct
 from quakestream.errors import Rejected
 from quakestream.event import Mode
 
-Kind = Literal["alert", "update", "cancellation", "digest", "reminder", "test", "confirmation"]
+Kind = Literal["alert", "update", "cancellation", "digest", "reminder", "test", "confirmation", "blind", "seeing"]
 
 SEND_TIMEOUT_S: Final = 15.0
 MAX_TARGET: Final = 2000

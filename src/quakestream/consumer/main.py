@@ -166,7 +166,7 @@ async def _serve_catalog(
 
         making = partial(made_of.Alerts, settings, catalog, news, instance_id, log_clock.now_ms)
         knows_time = lambda: log_clock.ahead_ms() is not None  # noqa: E731
-        alerts = await program.patiently("what alerts need", partial(making, knows_time), stop)
+        alerts = await program.patiently("what alerts need", partial(making, knows_time, board.sight), stop)
         if alerts is None:
             return 0
         drills = Drills(event_log, topics[0].name)
@@ -216,7 +216,7 @@ async def _serve_catalog(
     )
     rules = Rules.of(settings)
     rules.warn({"ALERTS_TOKEN": ("subscribe over HTTP", settings.alerts_token.get_secret_value())})
-    app = consumer_app(catalog, state, healthy, routers, bodies.PATHS, rules, Proxies.of(settings))
+    app = consumer_app(catalog, state, healthy, routers, bodies.PATHS, rules, Proxies.of(settings), sight=board.sight)
     async with program.listening(
         app,
         name=settings.program,

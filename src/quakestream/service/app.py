@@ -75,6 +75,7 @@ class SourceStatus(_Shape):
     )
     unread: int = Field(0, description="Values that could not be read, and were left out of what was published.")
     lastUnread: str | None = Field(None, description="Which was the last of them, and why.")  # noqa: N815
+    actual: bool = Field(True, description="Whether it tells of what really happens; false: of drills.")
 
 
 class QueueStatus(_Shape):

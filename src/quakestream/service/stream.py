@@ -396,7 +396,8 @@ class _Run:
         silent = {"silentSince": None if since_ms is None else iso_time(since_ms)}
         unread = None if self._source is None else self._source.unread
         left_out = {"unread": unread.count if unread else 0, "lastUnread": unread.last if unread else None}
-        return document | publisher.refusals.state(self.name) | silent | left_out
+        actual = {"actual": self._source is None or self._source.never_ends}
+        return document | publisher.refusals.state(self.name) | silent | left_out | actual
 
     async def _work(self, source: Source) -> None:
         pauses_s = pauses(*RETRY_S)

@@ -154,20 +154,18 @@ class Source(abc.ABC):
             Unreachable: the memory fails; what was not marked is published again by the next call.
         """
         memory, now_ms = self.context.memory, self.context.now_ms
-        # the memory waits for the disk, and for whoever locks its file: not on the loop
-        dated = await asyncio.to_thread(memory.dated, events, now_ms())
+        dated = memory.dated(events, now_ms())
         dated.sort(key=lambda event: (event.updated_ms or 0, event.id))
         for start in range(0, len(dated), CHUNK):
             async with self._turn:
                 chunk = dated[start : start + CHUNK]
-                look = memory.unacknowledged if pushed else memory.unpublished
-                fresh = await asyncio.to_thread(look, chunk)
+                fresh = memory.unacknowledged(chunk) if pushed else memory.unpublished(chunk)
                 if fresh:
                     await outlet.publish(fresh, backfill=backfill)
-                    newest = await asyncio.to_thread(memory.unpublished, fresh) if pushed else fresh
-                    await asyncio.to_thread(memory.mark, newest, now_ms())
+                    newest = memory.unpublished(fresh) if pushed else fresh
+                    memory.mark(newest, now_ms())
                     if late := [event for event in fresh if event not in newest] if pushed else []:
-                        await asyncio.to_thread(memory.acknowledge, late, now_ms())
+                        memory.acknowledge(late, now_ms())
             await asyncio.sleep(0)
 
     def refuse(self, form: str, refused: Sequence[RefusedBytes]) -> None:

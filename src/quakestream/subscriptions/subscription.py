@@ -230,6 +230,8 @@ class Subscription(Strict):
     time_zone: Word = "UTC"
     night: Night = Night()
     how: How
+    silence: bool = False
+    """Whether to hear as well when no source has answered for 15 minutes, and when one does again."""
     snooze_until_ms: Annotated[int, Field(ge=0, le=253_402_300_799_999)] | None = None
     """Nothing but cancellations before this moment, ms since 1970 UTC."""
 

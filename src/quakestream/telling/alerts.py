@@ -19,6 +19,7 @@ from quakestream.config import ConsumerSettings
 from quakestream.errors import ConfigError, Rejected, Retryable
 from quakestream.event import Mode
 from quakestream.fence.compiling import compile_rows
+from quakestream.sight import Sight
 from quakestream.subscriptions import file as subscriptions_file
 from quakestream.subscriptions.addresses import take_unasked
 from quakestream.subscriptions.registry import Registry, Stored
@@ -29,6 +30,7 @@ from quakestream.telling.follower import AlertFollower
 from quakestream.telling.messages import Facts
 from quakestream.telling.outbox import Notification, Outbox, put
 from quakestream.telling.receivers import Receivers
+from quakestream.telling.silence import SilenceTeller
 
 FILE_INTERVAL_S: Final = 5.0
 REFUSED_AGAIN_S: Final = 60.0
@@ -53,8 +55,11 @@ class Alerts:
         owner: str,
         now_ms: Callable[[], int],
         knows_time: Callable[[], bool] = lambda: True,
+        sight: Callable[[], Sight] | None = None,
     ) -> None:
         """`owner`: this instance's name among those that share the catalogue. `knows_time`: as of `AlertFollower`.
+
+        `sight`: whether any source answers; None: nobody is told where none does.
 
         Raises:
             ConfigError: a channel is not known, or the file of subscriptions is at fault.
@@ -77,6 +82,9 @@ class Alerts:
             expects=bool(settings.alerts_token.get_secret_value() or settings.subscriptions_file),
             knows_time=knows_time,
         )
+        self._silence = sight and SilenceTeller(
+            self.registry, self.outbox, sight, self.follower.receivers_of, self.delivery.nudge, now_ms
+        )
         self._now_ms = now_ms
         self._file = Path(settings.subscriptions_file) if settings.subscriptions_file else None
         self._read_at: tuple[int, ...] | None = None
@@ -97,6 +105,8 @@ class Alerts:
         """Begin."""
         self.delivery.start()
         self.follower.start()
+        if self._silence is not None:
+            self._silence.start()
         if self._file is not None:
             self._watcher.start()
 
@@ -105,6 +115,8 @@ class Alerts:
         self._stopping.set()
         stopped = self.follower.stop(timeout_s)
         stopped = self._watcher.join(timeout_s) and stopped
+        if self._silence is not None:
+            stopped = self._silence.stop(timeout_s) and stopped
         return self.delivery.stop(timeout_s) and stopped
 
     def state(self) -> Mapping[str, Any]:

@@ -86,6 +86,8 @@ class Composer:
                 parcels.append(Parcel([one], question, "" if question else "the address is used no more"))
             elif one.target in refused:
                 parcels.append(Parcel([one], None, "the address has not been confirmed"))
+            elif one.kind in ("blind", "seeing"):
+                parcels.append(Parcel([one], self._silence(one, view)))
             else:
                 facts = _facts.decode(one.facts)
                 try:
@@ -159,6 +161,23 @@ class Composer:
         return Parcel(
             [one for one, _, _ in members], msgspec.structs.replace(message, key=key, kind="digest", subject="")
         )
+
+    def _silence(self, one: Leased, view: View) -> Message:
+        facts = _facts.decode(one.facts)
+        links = msgspec.structs.replace(self._links(one), details="", acknowledge="")
+        title, text = messages.silence_words(one.kind, facts, view, links)
+        data = {
+            "kind": one.kind,
+            "mode": one.mode,
+            "subscription": {"id": one.subscription, "name": view.name},
+            "title": title,
+            "text": text,
+            "language": view.how.language,
+            "since": facts.since_ms,
+            "links": links,
+            "notice": messages.notice(view.how.language),
+        }
+        return self._envelope(one, view, title, text, data, links)
 
     def _question(self, one: Leased, view: View, id_: str) -> Message:
         url = f"{self._url}/alerts/confirm/{id_}"

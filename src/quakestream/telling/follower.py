@@ -281,6 +281,14 @@ class AlertFollower(FollowerThread):
         )
         return _Known(subscription, receivers, len(stored.document))
 
+    def receivers_of(self, stored: Stored) -> list[tuple[str, str]]:
+        """Channel and target of all whom a subscription tells at once; of one that can't be read, none. Any thread."""
+        try:
+            known = self._known(stored, stored.subscription())
+        except Rejected:
+            return []
+        return [(one.channel, one.target) for one in known.receivers if one.after_ms is None]
+
     def _drop(self, id_: str) -> None:
         known = self._parsed.pop(id_, None)
         if known is not None:

@@ -45,6 +45,8 @@ class Facts(Struct, frozen=True, omit_defaults=True):
     site: str = ""
     """Of a portfolio, the one that is shaken the most."""
     digest: bool = False
+    since_ms: int = 0
+    """Of what is about no earthquake but about us: since when no source answers."""
     document: msgspec.Raw = msgspec.Raw(b"null")
     """The earthquake itself, where no change of the catalogue has it: of tests and drills."""
 
@@ -165,6 +167,13 @@ def confirmation_words(view: View, url: str) -> tuple[str, str]:
     """Title and text of the question whether an address may be told."""
     w = SENTENCES[view.how.language]
     return _title(w["confirm"]), _text([w["confirming"].format(name=_named(view), url=url), w["ignore"]])
+
+
+def silence_words(kind: Kind, facts: Facts, view: View, links: Links) -> tuple[str, str]:
+    """Title and text of the message that no source answers (`blind`), or that one does again (`seeing`)."""
+    w = SENTENCES[view.how.language]
+    since = f"{_in_utc(facts.since_ms)} UTC"
+    return _wrapped("actual", w[kind], [w[f"{kind}_since"].format(since=since), w[f"{kind}_means"]], links, w)
 
 
 def notice(language: str) -> str:
