@@ -178,9 +178,7 @@ def _notification(kind: Kind, place: _Place, last: _Row | None, sight: Sight, no
         channel=channel,
         target=target,
         priority=PRIORITY,
-        facts=_encode(
-            Facts(reason="no source answers" if kind == "blind" else "a source answers again", since_ms=sight.since_ms)
-        ),
+        facts=_encode(Facts(reason=reason, since_ms=sight.since_ms)),
         next_ms=now_ms,
         expires_ms=now_ms + EXPIRES_MS,
         waits_for=last.notification if last is not None and last.state == "sending" else None,
