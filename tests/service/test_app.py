@@ -130,6 +130,7 @@ def test_the_status_has_the_contracts_fields(ask: Callable[..., None]) -> None:
             "silentSince",
             "unread",
             "lastUnread",
+            "actual",
         }
         assert source["state"] == "live"
         assert source["lastEventAt"] == "1970-01-01T00:00:00.000Z"
