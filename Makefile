@@ -18,7 +18,7 @@ PYTEST := $(BIN)/pytest -n 3 --dist worksteal
 # Without Python's cache of what it compiled, each of the many processes would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help check-machine ready setup run demo kafka test test-page test-long coverage lint lint-python lint-page screenshots dashboard bench bench-association bench-catalog bench-push bench-alerts bench-delivery bench-page format clean
+.PHONY: help check-machine ready setup run demo kafka test test-page test-long coverage lint lint-python lint-page screenshots dashboard bench bench-association bench-catalog bench-push bench-alerts bench-delivery bench-query bench-page format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -127,6 +127,9 @@ bench-delivery: setup ## alerts of one earthquake to 100,000 subscriptions, by w
 
 bench-page: setup ## the page: first sight on a slow line, 50,000 earthquakes, a burst, memory; beside that of before (BEFORE=commit)
 	$(BIN)/python -m benchmarks.page $(if $(BEFORE),--before $(BEFORE))
+
+bench-query: setup ## a million earthquakes on both databases: queries, circles; QuakeML beside ObsPy's; feeds by their tags
+	$(BIN)/python -m benchmarks.query
 
 format: setup ## format the code
 	$(BIN)/ruff check --fix

@@ -123,6 +123,10 @@ class Credits:
             if not key.startswith(source):
                 self._pairs.add((key.partition(":")[0], None))
 
+    def add_pair(self, source: str, agency: str | None) -> None:
+        """Whoever located it, and through whom it came."""
+        self._pairs.add((source, agency))
+
     @property
     def sources(self) -> list[str]:
         """Through whom it came."""

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -219,3 +220,53 @@ def test_numbers_are_written_as_they_are() -> None:
         quake = QUAKE | {"location": {"latitude": 1.0, "longitude": 2.0, "depth": km}}
         assert read("quakeml", written("xml", quake)).location.depth_km == pytest.approx(km, rel=1e-15)
     assert msgspec.json.decode(written("geojson", QUAKE))["features"][0]["geometry"]["coordinates"][2] == 17.005
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_plain_event_is_written_in_half_of_the_time_and_the_same(recorded: bool) -> None:
+    """Of what the catalogue stores: the recorded week; and fields absent, odd or null."""
+    week = Path(formats.__file__).parents[1] / "sources" / "recordings" / "usgs-week.geojson.gz"
+    if recorded:
+        events = (e for e in formats.read_file(week, mode="actual") if isinstance(e, EarthquakeEvent))
+        own = {"id": "eq_1", "revision": 2, "seq": 5, "preferred": "usgs:a/1", "events": ["usgs:a/1"], "region": "Fiji"}
+        quakes = [event.document() | own for event in events]
+    else:
+        quakes = [{name: value for name, value in QUAKE.items() if name != left_out} for left_out in _MAY_BE_ABSENT]
+        quakes += [QUAKE | {name: None} for name in _MAY_BE_ABSENT]
+        quakes += [
+            QUAKE | odd
+            for odd in (
+                {"place": "<b> & \x07 ü", "agency": "a&b", "magnitudeType": "M<w>"},
+                {"timestamp": -1, "updated": 253_402_300_799_999, "location": {"latitude": -0.0, "longitude": 180}},
+                {"location": {"latitude": 1e-05, "longitude": 1.5e-07, "depth": -0.123}, "depthError": 1e-07},
+                {"status": "deleted"},
+                {"mode": "exercise"},
+                {"type": "Quarry_Blast"},
+                {"type": "sneeze"},
+                {"nst": 7.0, "magnitude": 0, "preferred": "usgs:ü b"},
+            )
+        ]
+    plain, longer = (WRITERS["xml"](ANSWER) for _ in range(2))
+    taken = 0
+    for quake in quakes:
+        xml = plain.write_plain(msgspec.json.encode(quake))  # type: ignore[attr-defined] # it is QuakeML's
+        taken += xml is not None
+        if xml is None:
+            plain.write(quake)
+        expected = longer.write(quake)
+        assert xml is None or _numbers(xml) == _numbers(expected)
+    assert taken == len(quakes) if recorded else taken > len(_MAY_BE_ABSENT)
+    assert plain.end() == longer.end()
+
+
+_MAY_BE_ABSENT = ("region", "place", "agency", "magnitude", "magnitudeType", "magError", "magNst", "nst", "rms", "gap")
+_MAY_BE_ABSENT += ("dmin", "depthError", "horizontalError")
+
+
+def _numbers(xml: bytes) -> bytes:
+    """With each value as Python writes it: `1e-7` is `1e-07`."""
+
+    def number(found: re.Match[bytes]) -> bytes:
+        return b">%r<" % float(found[1])
+
+    return re.sub(rb">(-?[0-9.]+(?:e-?[0-9]+)?)<", number, xml)

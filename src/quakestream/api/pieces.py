@@ -18,6 +18,7 @@ from starlette.types import Send
 from quakestream.catalog import Catalog, Selection, visits
 from quakestream.event import Mode
 from quakestream.formats.writing import Writer
+from quakestream.formats.writing.quakeml import QuakeMlWriter
 from quakestream.terms import Credits
 
 AT_ONCE: Final = 2
@@ -68,6 +69,10 @@ def make(catalog: Catalog, selection: Selection, seqs: Sequence[int], writer: Wr
     """
     made = []
     for told in catalog.told(seqs, selection.at_seq, others=bool(others)):
+        plain = writer.write_plain(told.document) if isinstance(writer, QuakeMlWriter) and not told.others else None
+        if plain is not None:
+            made.append(plain)
+            continue
         said = [_document.decode(other) for other in told.others]
         if others == "origins":
             said = [{**one, "magnitude": None, "magnitudes": ()} for one in said]

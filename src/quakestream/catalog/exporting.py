@@ -14,7 +14,8 @@ from typing import Any, Final
 import msgspec
 
 from quakestream.catalog import Account, Catalog, EarthquakeFilter
-from quakestream.formats.writing import WRITERS, About
+from quakestream.formats.writing import WRITERS, About, Writer
+from quakestream.formats.writing.quakeml import QuakeMlWriter
 from quakestream.terms import Credits
 
 PIECE: Final = 500
@@ -52,10 +53,7 @@ def export(
         if writer is None:
             yield from json_lines(map(_whole, accounts))
         else:
-            yield b"".join(
-                writer.write(_document.decode(one.document), [_document.decode(other) for other in one.others])
-                for one in accounts
-            )
+            yield b"".join(_written(writer, one) for one in accounts)
     if writer is not None:
         yield writer.end()
         if on_end is not None:
@@ -68,6 +66,13 @@ def _whole(account: Account) -> bytes:
     terms = msgspec.json.encode(said.document())
     solutions, history = b",".join(account.others), b",".join(account.history)
     return b'%s,"solutions":[%s],"history":[%s],%s' % (account.document[:-1], solutions, history, terms[1:])
+
+
+def _written(writer: Writer, one: Account) -> bytes:
+    plain = writer.write_plain(one.document) if isinstance(writer, QuakeMlWriter) and not one.others else None
+    if plain is not None:
+        return plain
+    return writer.write(_document.decode(one.document), [_document.decode(other) for other in one.others])
 
 
 def json_lines(documents: Iterable[bytes]) -> Iterator[bytes]:

@@ -1,0 +1,567 @@
+"""How fast the catalogue answers: `python -m benchmarks.query`.
+
+A generated catalogue of 1,000,000 earthquakes over 20 years (`benchmarks/catalog.py` says how they are made up), put
+straight into the tables of SQLite and of PostgreSQL. Then, on each:
+
+- 2,000 queries, drawn by lot from a seed, for 100 earthquakes each, beside an ingest of 1,000 events/s by a process of
+  its own: boxes from 1° to the globe, the last hour to all times, the newest or the largest first;
+- circles of 100 to 20,000 km around places drawn by lot: what a list of 100 and a count take of the processor, here and
+  in the database.
+
+And apart from that, in turns, as ratios: QuakeML by our writer and by ObsPy's; QuakeML over HTTP with all origins and
+magnitudes; an unchanged summary feed, and an endpoint of the same framework that answers nothing.
+
+`--rows` takes fewer; `--only` one part. Exit code 1: a goal was missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import itertools
+import math
+import multiprocessing
+import os
+import random
+import resource
+import socket
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from fastapi import FastAPI, Response
+
+from benchmarks.catalog import generated
+from quakestream import program
+from quakestream.api.app import consumer_app
+from quakestream.api.fdsn import fdsn_router
+from quakestream.api.usgs_feeds import usgs_feeds_router
+from quakestream.catalog import EarthquakeFilter, LoggedEvent, LogPartition, Orderby, postgresql, schema
+from quakestream.catalog.documents import Earthquake, Report, earthquake_document, found_by
+from quakestream.catalog.postgresql import PostgresqlCatalog
+from quakestream.catalog.sql import SqlCatalog
+from quakestream.catalog.sqlite import SqliteCatalog
+from quakestream.errors import Unreachable
+from quakestream.event import EarthquakeEvent, encode
+from quakestream.formats.writing.quakeml import QuakeMlWriter
+from quakestream.garbage import collect_seldom
+from quakestream.seismology.origin import origin_of
+from tests.postgres_server import PostgresServer
+
+SEED: Final = 20180207
+DAY_MS: Final = 86_400_000
+CHUNK: Final = 10_000
+QUERIES: Final = 2_000
+P99_GOAL_MS: Final = 30.0
+INGEST_PER_S: Final = 1_000
+BATCH: Final = 100
+CIRCLES_KM: Final = (100, 1_000, 5_000, 10_000, 20_000)
+EACH: Final = 4
+CIRCLE_GOAL_MS: Final = 300.0
+EVENTS: Final = 20_000
+WRITER_GOAL: Final = 20.0
+HTTP_GOAL: Final = 8.0
+FIRST_BYTE_GOAL_MS: Final = 200.0
+FEED_GOAL: Final = 0.5
+TURNS: Final = 3
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--rows", type=int, default=1_000_000)
+    options.add_argument("--only", choices=["sqlite", "postgresql", "writer", "http", "feed"])
+    options.add_argument("--keep", type=Path, help="a folder in which the SQLite file stays, to be used again")
+    asked = options.parse_args()
+    collect_seldom()
+    print(f"{asked.rows:,} earthquakes, load {os.getloadavg()[0]:.1f}", flush=True)
+    good = True
+    with ExitStack() as stack:
+        folder = asked.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        if asked.only in (None, "sqlite", "postgresql"):
+            if asked.only != "postgresql":
+                good &= query("SQLite", lambda: SqliteCatalog(folder / "query.sqlite3"), asked.rows)
+            if asked.only != "sqlite":
+                url = stack.enter_context(PostgresServer()).make_database()
+                good &= query("PostgreSQL", lambda: PostgresqlCatalog(url), asked.rows)
+        if asked.only in (None, "writer"):
+            good &= write()
+        if asked.only in (None, "http", "feed"):
+            with closing(SqliteCatalog(folder / "http.sqlite3")) as catalog:
+                fill(catalog, EVENTS, agencies=2)
+                if asked.only != "feed":
+                    good &= over_http(catalog)
+                if asked.only != "http":
+                    good &= feed(catalog)
+    return 0 if good else 1
+
+
+# --- a catalogue ------------------------------------------------------------------------------------------------------
+
+
+def fill(catalog: SqlCatalog, count: int, agencies: int = 1) -> None:
+    """So many generated earthquakes with so many reports each, into the tables; nothing where there are some."""
+    if catalog.feed().last_seq:
+        return
+    begin = time.perf_counter()
+    made = rows(count, agencies)
+    while chunk := list(itertools.islice(made, CHUNK)):
+        tables = {table: [row for one in chunk for row in one[place]] for place, table in enumerate(_TABLES)}
+        last = chunk[-1][2][0]
+        counters = (last["seq"], tables[schema.reports][-1]["report"], last["earthquake"])
+        _insert(catalog, tables, counters)
+    if isinstance(catalog, PostgresqlCatalog):
+        with catalog._connected() as db:
+            db.execute("VACUUM ANALYZE")
+    print(f"filled in {time.perf_counter() - begin:.0f} s", flush=True)
+
+
+_TABLES: Final = (schema.reports, schema.events, schema.earthquakes, schema.changes)
+_COUNTERS: Final = "UPDATE feed SET last_seq = {0}, last_report = {0}, last_earthquake = {0}"
+
+
+def _insert(catalog: SqlCatalog, tables: dict[Any, list[dict[str, Any]]], counters: tuple[int, int, int]) -> None:
+    if isinstance(catalog, SqliteCatalog):
+        catalog.relax()
+        with catalog._transaction() as db:
+            for table, found in tables.items():
+                names = [column.name for column in table.columns]
+                marks = ",".join("?" * len(names))
+                values = ([row[name] for name in names] for row in found)
+                db.executemany(f"INSERT INTO {table.name} ({','.join(names)}) VALUES ({marks})", values)  # noqa: S608
+            db.execute(_COUNTERS.format("?"), counters)
+        return
+    assert isinstance(catalog, PostgresqlCatalog)
+    with catalog._transaction() as server:
+        for table, found in tables.items():
+            names = [column.name for column in table.columns]
+            postgresql._copy(server, table, [tuple(row[name] for name in names) for row in found])
+        server.execute(_COUNTERS.format("%s"), counters)
+
+
+def rows(count: int, agencies: int) -> Iterator[tuple[list[dict[str, Any]], ...]]:
+    """The rows of each table for one earthquake after another, as ingesting them writes them."""
+    report = 0
+    for number, event in enumerate(itertools.islice(_first_agency(), count), 1):
+        own = msgspec.structs.replace(event, place=event.place or "somewhere")
+        said = [own] + [
+            msgspec.structs.replace(own, source=f"s{n}", agency=f"a{n}", magnitude=(own.magnitude or 0) + n / 10)
+            for n in range(1, agencies)
+        ]
+        reports = {report + n: one for n, one in enumerate(said, 1)}
+        report += len(said)
+        yield _rows_of(number, reports)
+
+
+def _first_agency() -> Iterator[EarthquakeEvent]:
+    return (event for event in generated() if event.source == "first")
+
+
+def _rows_of(number: int, said: dict[int, EarthquakeEvent]) -> tuple[list[dict[str, Any]], ...]:
+    reports = {
+        n: Report(n, number, (one.updated_ms or 0, one.content_hash()), one, origin_of(one), encoded=encode(one))
+        for n, one in said.items()
+    }
+    first = next(iter(reports.values()))
+    event, place, seen_ms = first.event, first.event.location, first.event.timestamp_ms + 60_000
+    quake = Earthquake(number, f"eq_{number:026d}", event.mode, 1, number, seen_ms, reports, first)
+    cell, kind, magnitude_type, agency = found_by(event)
+    return (
+        [
+            {
+                "report": n,
+                "mode": r.event.mode,
+                "source": r.event.source,
+                "id": r.event.id,
+                "earthquake": number,
+                "updated_ms": r.revision[0],
+                "content_hash": r.revision[1],
+                "timestamp_ms": r.event.timestamp_ms,
+            }
+            for n, r in reports.items()
+        ],
+        [
+            {
+                "report": n,
+                "updated_ms": r.revision[0],
+                "content_hash": r.revision[1],
+                "updated_stated": True,
+                "logged_ms": seen_ms,
+                "seq": number,
+                "document": r.encoded,
+            }
+            for n, r in reports.items()
+        ],
+        [
+            {
+                "earthquake": number,
+                "id": quake.id,
+                "mode": quake.mode,
+                "revision": 1,
+                "seq": number,
+                "first_seen_ms": seen_ms,
+                "deleted": False,
+                "merged_into": None,
+                "timestamp_ms": event.timestamp_ms,
+                "magnitude": event.magnitude,
+                "depth_km": place.depth_km,
+                "latitude": place.latitude,
+                "longitude": place.longitude,
+                "largest_magnitude": event.magnitude,
+                "cell": cell,
+                "type": kind,
+                "magnitude_type": magnitude_type,
+                "agency": agency,
+            }
+        ],
+        [
+            {
+                "seq": number,
+                "type": "created",
+                "earthquake": number,
+                "at_ms": seen_ms,
+                "why": "reported",
+                "document": earthquake_document(quake, seen_ms),
+                "from_id": None,
+                "into_id": None,
+                "imported": False,
+            }
+        ],
+    )
+
+
+# --- queries beside an ingest -----------------------------------------------------------------------------------------
+
+
+def query(what: str, opened: Callable[[], SqlCatalog], count: int) -> bool:
+    """Queries beside an ingest, then circles; whether both are as quick as they are to be."""
+    with closing(opened()) as catalog:
+        fill(catalog, count)
+        newest_ms = catalog.span(EarthquakeFilter())
+        assert newest_ms is not None
+        now_ms = newest_ms[1]
+        with _ingesting(catalog, now_ms) as ingested:
+            took_ms = [_timed_ms(lambda one=one: _listed(catalog, *one)) for one in _queries(now_ms)]  # type: ignore[misc]
+        p50, p99 = (sorted(took_ms)[round(part * (len(took_ms) - 1))] for part in (0.5, 0.99))
+        good = p99 <= P99_GOAL_MS
+        print(
+            f"{what:12} {QUERIES:,} queries beside {ingested():,.0f} events/s: p50 {p50:.1f} ms, p99 {p99:.1f} ms, "
+            f"most {max(took_ms):.1f} ms{'' if good else f'  (goal {P99_GOAL_MS:.0f})'}",
+            flush=True,
+        )
+        return good & _circles(what, catalog)
+
+
+def _listed(catalog: SqlCatalog, wanted: EarthquakeFilter, orderby: Orderby) -> None:
+    catalog.earthquakes(wanted, 100, None, orderby)
+
+
+def _queries(now_ms: int) -> Iterator[tuple[EarthquakeFilter, Orderby]]:
+    chance = random.Random(SEED)
+    for _ in range(QUERIES):
+        degrees = math.exp(chance.uniform(0, math.log(360)))
+        hours = math.exp(chance.uniform(0, math.log(20 * 365 * 24)))
+        south = chance.uniform(-90, max(-90.0, 90 - degrees))
+        west = chance.uniform(-180, 180)
+        orders: tuple[Orderby, ...] = ("time", "magnitude")
+        wanted = EarthquakeFilter(
+            mode="actual",
+            starttime_ms=None if chance.random() < 0.1 else now_ms - round(hours * 3_600_000),
+            minlatitude=south,
+            maxlatitude=min(90.0, south + degrees),
+            minlongitude=-180.0 if degrees >= 180 else west,
+            maxlongitude=180.0 if degrees >= 180 else (west + degrees + 180) % 360 - 180,
+        )
+        yield wanted, chance.choice(orders)
+
+
+def _timed_ms(what: Callable[[], None]) -> float:
+    begin = time.perf_counter()
+    what()
+    return (time.perf_counter() - begin) * 1000
+
+
+@contextmanager
+def _ingesting(catalog: SqlCatalog, now_ms: int) -> Iterator[Callable[[], float]]:
+    """1,000 events/s into it, by another process; gives how many a second there were."""
+    context = multiprocessing.get_context("spawn")
+    ends, done = context.Event(), context.Queue()
+    begun = context.Event()
+    where = catalog.path if isinstance(catalog, SqliteCatalog) else catalog._address  # type: ignore[attr-defined]
+    process = context.Process(target=_ingest, args=(where, now_ms, begun, ends, done))
+    process.start()
+    speed: list[float] = []
+    try:
+        begun.wait(60)
+        yield lambda: speed[0]
+    finally:
+        ends.set()
+        speed.append(done.get(timeout=60))
+        process.join()
+
+
+def _ingest(where: Any, now_ms: int, begun: Event, ends: Event, done: Any) -> None:
+    catalog = SqliteCatalog(where) if isinstance(where, Path) else PostgresqlCatalog(where)
+    with closing(catalog):
+        claim = catalog.claim(LogPartition("log", "topic", "topic-id", 0, f"bench-{time.time_ns()}"))
+        number, begin = 0, time.perf_counter()
+        events = _first_agency()
+        begun.set()
+        while not ends.is_set():
+            some = [
+                LoggedEvent(
+                    msgspec.structs.replace(
+                        next(events),
+                        id=f"n{time.time_ns()}-{n}",
+                        timestamp_ms=now_ms + number * 10 + n * 10,
+                        updated_ms=now_ms + number * 10 + n * 10,
+                    ),
+                    now_ms,
+                )
+                for n in range(BATCH)
+            ]
+            try:
+                catalog.ingest(claim, some, number + BATCH, now_ms + number * 10)
+            except Unreachable:
+                claim = catalog.claim(claim.partition)
+                continue
+            number += BATCH
+            ahead_s = number / INGEST_PER_S - (time.perf_counter() - begin)
+            if ahead_s > 0:
+                ends.wait(ahead_s)
+        done.put(number / (time.perf_counter() - begin))
+
+
+def _circles(what: str, catalog: SqlCatalog) -> bool:
+    chance = random.Random(SEED)
+    good = True
+    for radius_km in CIRCLES_KM:
+        lists_ms, counts_ms = [], []
+        for _ in range(EACH):
+            circle = EarthquakeFilter(
+                mode="actual",
+                latitude=math.degrees(math.asin(chance.uniform(-1, 1))),
+                longitude=chance.uniform(-180, 180),
+                maxradius_km=radius_km,
+            )
+            for orderby in ("time", "magnitude"):
+                with _processor_ms(catalog, lists_ms):
+                    catalog.select(circle, limit=100, orderby=orderby)  # type: ignore[arg-type] # it is one
+            with _processor_ms(catalog, counts_ms):
+                catalog.count_selected(circle)
+        quick = max(lists_ms + counts_ms) <= CIRCLE_GOAL_MS
+        good &= quick
+        print(
+            f"{what:12} circle of {radius_km:6,} km: 100 of them {statistics.median(lists_ms):5.1f} ms of processor "
+            f"(most {max(lists_ms):.1f}), counted {statistics.median(counts_ms):5.1f} (most {max(counts_ms):.1f})"
+            + ("" if quick else f"  (goal {CIRCLE_GOAL_MS:.0f})"),
+            flush=True,
+        )
+    return good
+
+
+@contextmanager
+def _processor_ms(catalog: SqlCatalog, into: list[float]) -> Iterator[None]:
+    """What the block takes of the processor: in this thread, and in the database's own process for it."""
+    backends = _backends(catalog)
+    begin = time.thread_time() + sum(map(_used_s, backends))
+    yield
+    into.append((time.thread_time() + sum(map(_used_s, backends)) - begin) * 1000)
+
+
+def _backends(catalog: SqlCatalog) -> list[int]:
+    if isinstance(catalog, SqliteCatalog):
+        return []
+    with catalog.reading() as connection:
+        return [int(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())]
+
+
+def _used_s(pid: int) -> float:
+    """In 1 ns: `/proc/<pid>/stat` counts in hundredths."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+# --- QuakeML ----------------------------------------------------------------------------------------------------------
+
+
+def write() -> bool:
+    """Our writer against ObsPy's, of one origin and one magnitude each, in turns."""
+    from obspy import read_events  # noqa: PLC0415 - it takes seconds
+
+    documents = [made[3][0]["document"] for made in rows(EVENTS, 1)]
+    text = _quakeml(documents)
+    events = read_events(io.BytesIO(text))
+    ours_s, theirs_s = [], []
+    for _ in range(TURNS):
+        ours_s.append(_processor_s(lambda: _quakeml(documents)))
+        theirs_s.append(_processor_s(lambda: events.write(io.BytesIO(), format="QUAKEML")))
+    ratio = min(theirs_s) / min(ours_s)
+    good = ratio >= WRITER_GOAL
+    print(
+        f"QuakeML of {EVENTS:,} events: {min(ours_s) * 1e6 / EVENTS:.1f} µs an event, ObsPy's "
+        f"{min(theirs_s) * 1e6 / EVENTS:.1f}: {ratio:.1f} times{'' if good else f'  (goal {WRITER_GOAL:.0f})'}",
+        flush=True,
+    )
+    return good
+
+
+def _quakeml(documents: Sequence[bytes]) -> bytes:
+    writer = QuakeMlWriter(0)
+    return b"".join([writer.begin(), *(_event(writer, one) for one in documents), writer.end()])
+
+
+def _event(writer: QuakeMlWriter, document: bytes) -> bytes:
+    return writer.write_plain(document) or writer.write(msgspec.json.decode(document))
+
+
+def _processor_s(what: Callable[[], object]) -> float:
+    begin = time.process_time()
+    what()
+    return time.process_time() - begin
+
+
+# --- over HTTP --------------------------------------------------------------------------------------------------------
+
+
+def over_http(catalog: SqlCatalog) -> bool:
+    """All origins and magnitudes, from asking to the last byte, against ObsPy's writer of the same."""
+    from obspy import read_events  # noqa: PLC0415 - it takes seconds
+
+    with _served(
+        consumer_app(catalog, dict, lambda: True, [fdsn_router(catalog, public_url="", cap_sender="a@b")])
+    ) as (
+        port,
+        pid,
+    ):
+        target = "/fdsnws/event/1/query?includeallmagnitudes=true&includeallorigins=true"
+        took_s, firsts_ms, memory_mb = [], [], []
+        for _ in range(TURNS + 1):
+            begun = _used_s_of_threads(pid)
+            body, first_ms = _got(port, target)
+            took_s.append(_used_s_of_threads(pid) - begun)
+            firsts_ms.append(first_ms)
+            memory_mb.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    events = read_events(io.BytesIO(body))
+    assert len(events) == EVENTS, len(events)
+    assert sum(len(event.origins) for event in events) == 2 * EVENTS
+    theirs_s = min(_processor_s(lambda: events.write(io.BytesIO(), format="QUAKEML")) for _ in range(2))
+    ratio = theirs_s / min(took_s)
+    good = ratio >= HTTP_GOAL and min(firsts_ms) <= FIRST_BYTE_GOAL_MS
+    print(
+        f"QuakeML over HTTP, {len(body) / 1e6:.0f} MB: {min(took_s):.2f} s of processor, ObsPy's {theirs_s:.2f}: "
+        f"{ratio:.1f} times (goal {HTTP_GOAL:.0f}); first byte {statistics.median(firsts_ms):.0f} ms "
+        f"(goal {FIRST_BYTE_GOAL_MS:.0f})",
+        flush=True,
+    )
+    return good
+
+
+def feed(catalog: SqlCatalog) -> bool:
+    """An unchanged summary by its tag, against an endpoint of the same framework that answers nothing; in turns."""
+    bare = FastAPI()
+
+    @bare.get("/")
+    async def nothing() -> Response:
+        return Response()
+
+    newest = catalog.span(EarthquakeFilter())
+    assert newest is not None
+    app = consumer_app(catalog, dict, lambda: True, [usgs_feeds_router(catalog, lambda: newest[1], public_url="")])
+    target = "/earthquakes/feed/v1.0/summary/all_month.geojson"
+    with _served(app) as (port, pid), _served(bare) as (bare_port, bare_pid):
+        tag = _tag(port, target)
+        ours, theirs = [], []
+        for _ in range(TURNS):
+            ours.append(_per_processor_s(port, pid, target, f"If-None-Match: {tag}\r\n", b" 304 "))
+            theirs.append(_per_processor_s(bare_port, bare_pid, "/", "", b" 200 "))
+    ratio = max(ours) / max(theirs)
+    good = ratio >= FEED_GOAL
+    print(
+        f"unchanged summary feed: {max(ours):,.0f} a second of processor, an empty endpoint {max(theirs):,.0f}: "
+        f"{ratio:.2f}{'' if good else f'  (goal {FEED_GOAL})'}",
+        flush=True,
+    )
+    return good
+
+
+@contextmanager
+def _served(app: FastAPI) -> Iterator[tuple[int, int]]:
+    """Its port and the process it runs in: one of its own, so that who asks takes nothing from it."""
+    ready, tell = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(ready)
+        try:
+            asyncio.run(_serve(app, tell))
+        finally:
+            os._exit(0)
+    os.close(tell)
+    try:
+        yield int(os.read(ready, 10)), pid
+    finally:
+        os.close(ready)
+        os.kill(pid, 9)
+        os.waitpid(pid, 0)
+
+
+async def _serve(app: FastAPI, tell: int) -> None:
+    async with program.listening(app, name="bench", host="127.0.0.1", port=0) as server:
+        os.write(tell, server.url.rpartition(":")[2].encode())
+        await asyncio.Event().wait()
+
+
+def _used_s_of_threads(pid: int) -> float:
+    stats = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(one.read_text().split()[0]) for one in stats) / 1e9
+
+
+def _got(port: int, target: str) -> tuple[bytes, float]:
+    """The body of an answer, and when its first byte came, ms."""
+    begin = time.perf_counter()
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(f"GET {target} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+        parts = [connection.recv(1 << 16)]
+        first_ms = (time.perf_counter() - begin) * 1000
+        while parts[-1]:
+            parts.append(connection.recv(1 << 16))
+    head, _, body = b"".join(parts).partition(b"\r\n\r\n")
+    assert b" 200 " in head, head
+    return body, first_ms
+
+
+def _tag(port: int, target: str) -> str:
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(f"GET {target} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+        head = connection.makefile("rb").read().partition(b"\r\n\r\n")[0].decode()
+    return next(line.partition(": ")[2] for line in head.split("\r\n") if line.lower().startswith("etag:"))
+
+
+def _per_processor_s(port: int, pid: int, target: str, headers: str, expected: bytes, count: int = 4_000) -> float:
+    """Requests on four connections; how many for each second that the server's process worked."""
+    request = f"GET {target} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode()
+    begun = _used_s_of_threads(pid)
+
+    def ask() -> None:
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            for _ in range(count // 4):
+                connection.sendall(request)
+                assert expected in connection.recv(1 << 16)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return count / (_used_s_of_threads(pid) - begun)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
