@@ -196,7 +196,8 @@ class Guarded(HttpToolsProtocol):
                 return
             if self._run_bytes >= MAX_HEAD_BYTES:
                 self._doors.tell("head too large")
-                self._refuse(431, f"request line and headers have at most {MAX_HEAD_BYTES} bytes together")
+                status = 414 if len(self.url) > MAX_HEAD_BYTES // 2 else 431  # what it is that is too long
+                self._refuse(status, f"request line and headers have at most {MAX_HEAD_BYTES} bytes together")
                 return
             if not self._in_head and self.cycle.response_complete:
                 self._rest_bytes += len(piece)

@@ -193,7 +193,7 @@ async def _posted(request: Request) -> FdsnParameters:
         HTTPException: it is too large, or does not come.
         RequestValidationError: they are wrong.
     """
-    body = await read_body(request)
+    body = await read_body(request, with_nul=True)
     given = parse_qsl(request.url.query, keep_blank_values=True)
     for line in body.decode("utf-8", "replace").replace("\r", "\n").split("\n"):
         name, equals, value = line.partition("=")
@@ -205,6 +205,10 @@ async def _posted(request: Request) -> FdsnParameters:
             fault = {"type": "line", "loc": ("body",), "msg": f"{line.strip()[:40]!r}: a line is key=value"}
             raise RequestValidationError([fault])
     names = [name for name, _ in given]
+    if with_nul := [name for name, value in given if "\0" in name + value]:
+        why = "has a NUL (U+0000): no text here has one"
+        told = ("body", with_nul[0].replace("\0", "?"))
+        raise RequestValidationError([{"type": "nul", "loc": told, "msg": why}])
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         why = "given more than once"
         raise RequestValidationError([{"type": "repeated", "loc": ("body", name), "msg": why} for name in repeated])

@@ -20,7 +20,7 @@ from quakestream.event import MODES, NO_EARTHQUAKES, iso_time, plain_type
 from quakestream.formats.cap import xml_line
 from quakestream.formats.writing.quakeml_further import further, horizontal, part_of_name, quality
 from quakestream.formats.writing.quakeml_further import metres as _metres
-from quakestream.formats.writing.quakeml_plain import Words, plain_event
+from quakestream.formats.writing.quakeml_plain import PlainWords, plain_event
 from quakestream.formats.writing.words import agency
 from quakestream.further import origin_quality
 from quakestream.terms import Credits
@@ -281,7 +281,7 @@ def _plain_kind(kind: str) -> bytes | None:
     return name.encode() if said is None else None
 
 
-_WORDS: Final = Words(
+_WORDS: Final = PlainWords(
     evaluations={status: xml.encode() for status, xml in _EVALUATION.items()},
     kind=functools.lru_cache(256)(_plain_kind),
     name=lambda source, id_: f"{_escaped(source)}/{_escaped(id_)}".encode(),

@@ -77,7 +77,7 @@ _MAGNITUDE: Final = (
 )
 
 
-class Words(Struct, frozen=True):
+class PlainWords(Struct, frozen=True):
     """How texts are written, as bytes; `kind`: None where it is not one of QuakeML's types."""
 
     evaluations: dict[str, bytes]
@@ -89,7 +89,7 @@ class Words(Struct, frozen=True):
     region: Callable[[str], bytes]
 
 
-def plain_event(document: bytes, words: Words, told: Credits) -> bytes | None:
+def plain_event(document: bytes, words: PlainWords, told: Credits) -> bytes | None:
     """The event's element; None: it is not so plain."""
     if _NULL in document:
         return None
