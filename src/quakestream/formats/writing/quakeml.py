@@ -284,7 +284,7 @@ def _plain_kind(kind: str) -> bytes | None:
 _WORDS: Final = PlainWords(
     evaluations={status: xml.encode() for status, xml in _EVALUATION.items()},
     kind=functools.lru_cache(256)(_plain_kind),
-    name=lambda source, id_: f"{_escaped(source)}/{_escaped(id_)}".encode(),
+    name=lambda source, id_: f"{part_of_name(source)}/{part_of_name(id_)}".encode(),
     agency=functools.lru_cache(1024)(lambda name: _agency(name).encode()),
     magnitude_type=functools.lru_cache(256)(lambda kind: f"<type>{_short(kind, 32)}</type>".encode()),
     place=lambda text: f"<description><text>{_text(text)}</text><type>region name</type></description>".encode(),

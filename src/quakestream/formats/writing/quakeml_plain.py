@@ -70,7 +70,8 @@ _EVENT: Final = (
     b"<longitude><value>%b</value></longitude>%b%b%b%b</origin>%b</event>\n"
 )
 _CREATION: Final = (
-    b"<creationInfo><agencyID>%b</agencyID><creationTime>%b</creationTime><version>%d</version></creationInfo>"
+    b"<creationInfo><agencyID>%b</agencyID><author>%b</author><creationTime>%b</creationTime><version>%d</version>"
+    b"</creationInfo>"
 )
 _MAGNITUDE: Final = (
     b'<magnitude publicID="%b"><mag><value>%b</value>%b</mag>%b<originID>%b</originID>%b%b%b</magnitude>'
@@ -116,7 +117,7 @@ def plain_event(document: bytes, words: PlainWords, told: Credits) -> bytes | No
     origin_id = b"quakeml:quakestream/origin/" + name
     updated_ms, place = said.updated, said.location
     updated, who = _time(updated_ms), words.agency(said.agency or said.source)
-    creation = _CREATION % (who, updated, updated_ms)
+    creation = _CREATION % (who, who, updated, updated_ms)
     status, magnitude, depth = words.evaluations[said.status], said.magnitude, place.depth
     named = of_magnitude = b""
     if magnitude:
@@ -141,7 +142,7 @@ def plain_event(document: bytes, words: PlainWords, told: Credits) -> bytes | No
         who,
         updated,
         said.revision,
-        (words.place(said.place) if said.place else b"") + (words.region(said.region) if said.region else b""),
+        words.place(said.place) if said.place else words.region(said.region) if said.region else b"",
         origin_id,
         _time(said.timestamp),
         place.latitude,
