@@ -15,7 +15,7 @@ function precompressed(): Plugin {
     apply: "build",
     closeBundle() {
       for (const entry of readdirSync(OUT, { recursive: true, withFileTypes: true })) {
-        if (!entry.isFile() || !/\.(m?js|css|json|svg|webmanifest)$/.test(entry.name)) continue;
+        if (!entry.isFile() || !/\.(m?js|css|json|svg|webmanifest|woff2)$/.test(entry.name)) continue;
         const path = join(entry.parentPath, entry.name);
         const whole = readFileSync(path);
         const best = {

@@ -11,6 +11,11 @@ export class Answers<T> {
   /** `come`: called whenever an answer is here. */
   constructor(private readonly come: () => void) {}
 
+  /** Whether the answer of this name is here. */
+  has(name: string): boolean {
+    return (this.#known.get(name) ?? null) !== null;
+  }
+
   /** The answer of this name; null until it is here. */
   look(name: string, ask: () => Promise<T>): T | null {
     const answer = this.#known.get(name);

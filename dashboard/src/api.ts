@@ -1,7 +1,7 @@
 // Questions to the consumer. Every answer is waited for with a limit.
 
 import type { components } from "../generated/openapi.d.ts";
-import type { EarthquakeDetail } from "./earthquake.ts";
+import type { Earthquake, EarthquakeDetail, Mode } from "./earthquake.ts";
 import type { Point } from "./sphere.ts";
 import type { TravelTimes } from "./waves.ts";
 
@@ -83,6 +83,39 @@ export const askExposure = (id: string, signal: AbortSignal): Promise<Exposure> 
 
 /** Of a made-up earthquake: nothing is stored. */
 export const askScenario = (parameters: Record<string, number>): Promise<Exposure> => ask("scenario", parameters);
+/** An earthquake by who is shaken by it; `priority` orders them. */
+export interface Ranked {
+  id: string;
+  priority: number;
+  magnitude: number | null;
+  place: string | null;
+  timestamp: number;
+  mode: Mode;
+  status: string | null;
+  classes: { class: number; people: number }[];
+}
+
+const MOST_RANKED = 200;
+
+/** Those that shake anybody, the most pressing first. */
+export const askRanked = async (mode: Mode, starttime: number, minmagnitude: number): Promise<Ranked[]> => {
+  const wanted = { mode, starttime, minmagnitude, limit: MOST_RANKED };
+  return (await ask<{ earthquakes: Ranked[] }>("exposure", wanted)).earthquakes;
+};
+
+/** From M 6 on, whether there is an estimate of who is shaken or none. */
+export const askLarge = async (mode: Mode, starttime: number): Promise<Earthquake[]> => {
+  const wanted = { mode, starttime, minmagnitude: 6, limit: MOST_RANKED };
+  return (await ask<Documents["EarthquakeList"]>("earthquakes", wanted)).earthquakes;
+};
+
+/** Who bears this name: a country, and cities, the best known first. */
+export interface Names {
+  country: { code: string; name: string; others: string[] } | null;
+  cities: { name: string; within: string; latitude: number; longitude: number }[];
+}
+
+export const askNames = (name: string): Promise<Names> => ask("places/named", { name });
 
 /** What to load: FDSN's parameters. */
 export type Scope = Record<string, string | number>;

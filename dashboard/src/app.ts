@@ -4,24 +4,45 @@
 
 import { Announcer } from "./announce.ts";
 import { Answers } from "./answers.ts";
-import { askShaking, askStatus, askTravelTimes, MOST, type Shaking, type Status } from "./api.ts";
+import {
+  askEarthquake,
+  askNames,
+  askShaking,
+  askStatus,
+  askTravelTimes,
+  MOST,
+  type Names,
+  type Shaking,
+  type Status,
+} from "./api.ts";
+import { type Area, areaOf, countryCode, read } from "./area.ts";
+import { filledIn, RUNGS, rungFor } from "./auto.ts";
 import { Catalogue } from "./catalogue.ts";
 import { Clock } from "./clock.ts";
-import { type Change, type Drill, drillOf, type Earthquake } from "./earthquake.ts";
+import { type Change, type Drill, drillOf, type Earthquake, type EarthquakeDetail } from "./earthquake.ts";
 import { matches, scopeOf, type Window, windowOf } from "./filter.ts";
 import { type Format, formatter } from "./format.ts";
+import { Impact, type Told } from "./impact.ts";
 import { Inspector } from "./inspector.ts";
 import { openLine } from "./line.ts";
 import { Listing } from "./listing.ts";
 import { Live } from "./live.ts";
 import type { Look, MapView, Marked, ShakingOnMap, WaveFront } from "./map/map.ts";
 import { lookOf, Scene } from "./map/scene.ts";
-import { darkMedia, lowMedia, motionMedia } from "./media.ts";
+import { darkMedia, motionMedia, smallMedia } from "./media.ts";
 import { isArrival, isPlayed, newsOf } from "./news.ts";
 import { Past } from "./past.ts";
 import { shakingOf } from "./shaken.ts";
 import type { Point, Position } from "./sphere.ts";
-import { type Preferences, readPreferences, readState, type State, writeQuery } from "./state.ts";
+import {
+  type Asked,
+  LANGUAGES,
+  type Preferences,
+  readPreferences,
+  readState,
+  type State,
+  writeQuery,
+} from "./state.ts";
 import { keepPlace, keepPreferences, keptPlace, keptPreferences } from "./storage.ts";
 import type { Ink, Theme } from "./symbols.ts";
 import { preferredLanguage, speak } from "./texts.ts";
@@ -42,6 +63,9 @@ const MAP_AT_LEAST_MS = 4_000;
 /** Wave fronts move on with the clock, not with each change. */
 const FRONTS_EVERY_MS = 250;
 const YOUNG_MS = 30_000;
+const DETAIL_MS = 15_000;
+/** How often it is looked whether the page has to look wider. */
+const WIDEN_EVERY_MS = 1_000;
 /** How many more than it shows the page may hold for a while, so that the oldest go in one sweep and not one by one. */
 const SLACK = 1.2;
 
@@ -58,6 +82,10 @@ export class App {
   readonly inspector = new Inspector(
     () => this.invalidate(),
     (asked, id) => this.#rename(asked, id),
+  );
+  readonly impact = new Impact(
+    () => this.realNow(),
+    () => this.invalidate(),
   );
   readonly live = new Live(
     {
@@ -112,6 +140,11 @@ export class App {
   readonly #scene = new Scene();
   readonly #waves = new Waves(askTravelTimes, () => this.invalidate());
   readonly #shaking = new Answers<Shaking>(() => this.invalidate());
+  readonly #details = new Answers<EarthquakeDetail>(() => this.invalidate());
+  readonly #names = new Answers<Names>(() => this.invalidate());
+  /** How wide the page looks where nobody has said it; and when that was last asked. */
+  #rung = 0;
+  #widenedAtMs = Number.NEGATIVE_INFINITY;
   /** What an alert is asked for. */
   #outline: Position[][] = [];
   /** A drawing is on its way. */
@@ -136,6 +169,9 @@ export class App {
 
   async start(): Promise<void> {
     await speak(this.preferences.language);
+    // What makes no sense in the address goes, so that nobody sends it on.
+    const address = writeQuery(this.state, this.preferences, this.defaults);
+    if (address !== location.search) history.replaceState(null, "", location.pathname + address + location.hash);
     addEventListener("popstate", () => {
       const before = this.state;
       this.state = readState(new URLSearchParams(location.search));
@@ -150,7 +186,7 @@ export class App {
       if (!document.hidden) this.live.look();
       this.invalidate();
     });
-    for (const media of [darkMedia, lowMedia, motionMedia]) media.addEventListener("change", () => this.invalidate());
+    for (const media of [darkMedia, smallMedia, motionMedia]) media.addEventListener("change", () => this.invalidate());
     setInterval(() => this.invalidate(), 1000); // ages and wave fronts move on by themselves
     setInterval(() => void this.#askStatus(), STATUS_EVERY_MS);
     this.#follow();
@@ -177,7 +213,53 @@ export class App {
   }
 
   get window(): Window {
-    return windowOf(this.state, this.#shownNow);
+    return windowOf(this.asked, this.#shownNow);
+  }
+
+  /** What is asked for, with what the page has chosen where nobody did. */
+  get asked(): Asked {
+    // Charts are of many, or they say nothing; and what was is no news.
+    const wide = this.state.view === "charts" || this.state.asof !== null;
+    return filledIn(this.state, wide ? RUNGS.length - 1 : this.#rung);
+  }
+
+  /** What the place means that is asked for by name; null: any place. */
+  get area(): Area | null {
+    const { where } = this.state;
+    if (where === null) return null;
+    const written = read(where);
+    // The server knows countries by their English names and codes; the reader's language is the browser's to know.
+    const wanted = (written.radiusKm === null && countryCode(written.name, LANGUAGES)) || written.name;
+    const names = wanted.length < 2 ? null : this.#names.look(where, () => askNames(wanted));
+    return areaOf(written, names?.country ?? null, names?.cities[0] ?? null);
+  }
+
+  /** Whether the server has said what the place's name means. */
+  get namesKnown(): boolean {
+    const { where } = this.state;
+    return where !== null && this.#names.has(where);
+  }
+
+  /** Whether what is looked at is an exercise's: then it has a headline of its own, which says so. */
+  get #isExercise(): boolean {
+    const { mode } = this.state;
+    if (mode !== "all") return mode !== "actual";
+    const { kinds } = this;
+    return kinds.size > 0 && !kinds.has(null);
+  }
+
+  /** The earthquake that matters most at this moment; null: none does, or the page shows another time. */
+  get headline(): Told | null {
+    if (this.state.replay !== null || this.state.asof !== null) return null;
+    return this.impact.theOne(this.realNow(), (id) => this.catalogue.get(id));
+  }
+
+  /** What its agencies say of it, and how often it was revised; null until it is here. */
+  get headlineDetail(): EarthquakeDetail | null {
+    const told = this.headline;
+    if (told === null) return null;
+    const seq = this.catalogue.get(told.id)?.seq ?? this.impact.version;
+    return this.#details.look(`${told.id}|${seq}`, () => askEarthquake(told.id, AbortSignal.timeout(DETAIL_MS)));
   }
 
   get map(): MapView | null {
@@ -336,9 +418,36 @@ export class App {
   }
 
   #follow(): void {
-    const scope = scopeOf(this.state, this.#shownNow);
+    const scope = scopeOf(this.asked, this.#shownNow);
     if (this.state.asof === null) this.live.follow(scope);
     else this.past.read(scope);
+  }
+
+  /** Where nobody has said how far to look: as far as it takes to see something. */
+  #widen(): void {
+    const sinceMs = performance.now() - this.#widenedAtMs;
+    if (
+      this.state.period !== "auto" ||
+      this.state.asof !== null ||
+      this.live.loading !== null ||
+      sinceMs < WIDEN_EVERY_MS
+    )
+      return;
+    this.#widenedAtMs = performance.now();
+    const { state, area } = this;
+    const counts = RUNGS.map((_, rung) => {
+      if (rung > this.#rung || (rung === this.#rung && this.live.loading !== null)) return null;
+      const asked = filledIn(state, rung);
+      const window = windowOf(asked, this.realNow());
+      let count = 0;
+      for (const one of this.catalogue.all()) if (matches(one, asked, window, area)) count++;
+      return count;
+    });
+    const rung = rungFor(this.#rung, counts);
+    if (rung === this.#rung) return;
+    this.#rung = rung;
+    this.#widenedAtMs = Number.NEGATIVE_INFINITY; // as soon as that is here it may be too little still
+    this.#follow();
   }
 
   // What the server says.
@@ -354,6 +463,7 @@ export class App {
 
   #whole(ids: ReadonlySet<string>, seq: number): void {
     this.catalogue.retain(ids, seq);
+    this.impact.refresh();
     this.#compute(); // at once: the map begins where the largest of them is
     this.#isWhole();
     this.invalidate();
@@ -365,13 +475,16 @@ export class App {
   }
 
   #changed(changes: Change[]): void {
-    const isWanted = (one: Earthquake | null): boolean => one !== null && matches(one, this.state, this.window);
+    const { asked, area, window } = this;
+    const isWanted = (one: Earthquake | null): boolean => one !== null && matches(one, asked, window, area);
     const many = this.#isBurst(changes.length);
     for (const change of changes) {
       const { earthquake } = change;
       const was = this.catalogue.get(earthquake.id) ?? null;
       const effect = this.catalogue.apply(change);
+      if (effect === "gone") this.impact.drop(earthquake.id);
       if (effect === "none") continue;
+      this.impact.changed(earthquake);
       const news = newsOf(change, was, this.realNow());
       if (effect !== "gone" && isWanted(earthquake)) {
         if (effect === "new") this.listing.count();
@@ -417,6 +530,7 @@ export class App {
   #stands(status: Status): void {
     this.status = status;
     this.#clock.set(status.now);
+    this.#follow(); // a period begins by the server's clock
     this.invalidate();
   }
 
@@ -449,7 +563,20 @@ export class App {
     const { state, place, theme, map } = this;
     this.inspector.look(state.id, this.catalogue.get(state.id ?? "")?.seq ?? 0, place);
     this.#scene.turn(this.selected);
-    const filtered = this.listing.look({ state, nowMs: this.#shownNow, place, theme, map });
+    this.#widen();
+    const { asked, area, impact } = this;
+    const { priorities, version } = impact;
+    const filtered = this.listing.look({
+      state: asked,
+      nowMs: this.#shownNow,
+      place,
+      area,
+      priorities,
+      impact: version,
+      theme,
+      map,
+    });
+    if (this.live.loaded) impact.look(this.#isExercise ? (state.mode === "test" ? "test" : "exercise") : "actual");
     if (filtered) this.#showSoon();
     if (performance.now() - this.#frontsAtMs > FRONTS_EVERY_MS || !state.waves) {
       this.#frontsAtMs = performance.now();

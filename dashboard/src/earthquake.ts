@@ -27,11 +27,15 @@ export const isRecording = (event: { mode: Mode; recordedTimestamp?: number | nu
 
 /** Its name for people: the source's words, else the region, else nothing. */
 export const placeOf = (event: { place?: string | null; region?: string | null }): string | null =>
-  event.place || event.region || null;
+  (event.place || event.region)?.replace(/\b(\d+) ?(km|mi)\b/g, "$1 $2") ?? null;
 
-/** How its size was measured; nothing where the size is not known. */
-export const sizeTypeOf = (event: { magnitude: number | null; magnitudeType?: string | null }): string =>
-  event.magnitude === null ? "" : (event.magnitudeType ?? "");
+/** How its size was measured, as `ml`; "mww" and "mwr" are kinds of "mw". */
+export const sizeTypeOf = (event: { magnitude: number | null; magnitudeType?: string | null }): string => {
+  const type = event.magnitude === null ? "" : (event.magnitudeType ?? "").toLowerCase();
+  if (/^m_?w/.test(type)) return "mw";
+  if (/^mb?_?lg/.test(type)) return "mlg";
+  return type.replace(/^(m[bs])_?\w*$/, "$1").replace(/^ml\w?$/, "ml");
+};
 
 /** Who says so: the source, and the agency behind it where that is another one. */
 export const agencyName = (one: EarthquakeEvent): string =>

@@ -1,9 +1,10 @@
 // Which earthquakes are shown, and in what order. Pure.
 
 import type { Scope } from "./api.ts";
+import { type Area, isWithin } from "./area.ts";
 import type { Earthquake } from "./earthquake.ts";
 import { distanceKm, type Point } from "./sphere.ts";
-import type { Period, Sort, State } from "./state.ts";
+import type { Asked, Period, Sort, State } from "./state.ts";
 
 const HOUR_MS = 3_600_000;
 const PERIOD_MS: Record<Period, number> = {
@@ -20,34 +21,42 @@ export interface Window {
 }
 
 /** The window of origin times that is asked for, as seen at `nowMs`. */
-export function windowOf(state: Pick<State, "period" | "starttime" | "endtime">, nowMs: number): Window {
+export function windowOf(state: Pick<Asked, "period" | "starttime" | "endtime">, nowMs: number): Window {
   if (state.starttime !== null || state.endtime !== null) {
     return { startMs: state.starttime ?? Number.NEGATIVE_INFINITY, endMs: state.endtime ?? Number.POSITIVE_INFINITY };
   }
   return { startMs: nowMs - PERIOD_MS[state.period], endMs: Number.POSITIVE_INFINITY };
 }
 
+/** From this magnitude on the page knows every one of its time, whatever is asked for: one may be the one that matters. */
+export const ALWAYS_FROM_MAGNITUDE = 4.5;
+/** A period begins a little earlier than asked for, so that a clock that is seconds off costs no second list. */
+const EARLIER_MS = 60_000;
+
 /** What has to be loaded for it: the bounds that the server can set, in FDSN's words. */
 export function scopeOf(
-  state: Pick<State, "period" | "starttime" | "endtime" | "minmagnitude" | "asof">,
+  state: Pick<Asked, "period" | "starttime" | "endtime" | "minmagnitude" | "asof">,
   nowMs: number,
 ): Scope {
   const { startMs, endMs } = windowOf(state, nowMs);
+  const early = state.starttime === null ? Math.floor(startMs / EARLIER_MS - 1) * EARLIER_MS : startMs;
   const scope: Scope = {};
-  if (Number.isFinite(startMs)) scope["starttime"] = Math.round(startMs);
+  if (Number.isFinite(startMs)) scope["starttime"] = Math.round(early);
   if (Number.isFinite(endMs)) scope["endtime"] = Math.round(endMs);
-  if (state.minmagnitude !== null) scope["minmagnitude"] = state.minmagnitude;
+  if (state.minmagnitude !== null) scope["minmagnitude"] = Math.min(state.minmagnitude, ALWAYS_FROM_MAGNITUDE);
   if (state.asof !== null) scope["asof"] = new Date(state.asof).toISOString();
   return scope;
 }
 
 export type Wanted = Pick<State, "minmagnitude" | "maxmagnitude" | "mindepth" | "maxdepth" | "mode">;
 
-/** Whether an earthquake is within the bounds. One without a magnitude or depth meets no bound on it, as in FDSN. */
-export function matches(earthquake: Earthquake, wanted: Wanted, window: Window): boolean {
+/** Whether an earthquake is within the bounds. One without a magnitude or depth meets no bound on it, as in FDSN.
+ * `area`: what the place's name means; null: any. */
+export function matches(earthquake: Earthquake, wanted: Wanted, window: Window, area: Area | null = null): boolean {
   const { magnitude, timestamp, mode } = earthquake;
   if (timestamp < window.startMs || timestamp > window.endMs) return false;
   if (wanted.mode !== "all" && wanted.mode !== mode) return false;
+  if (area !== null && !isWithin(earthquake, area)) return false;
   return (
     within(magnitude, wanted.minmagnitude, wanted.maxmagnitude) &&
     within(earthquake.location.depth, wanted.mindepth, wanted.maxdepth)
@@ -60,10 +69,22 @@ function within(value: number | null | undefined, least: number | null, most: nu
   return (least === null || value >= least) && (most === null || value <= most);
 }
 
+const NONE: ReadonlyMap<string, number> = new Map();
+
 /** The order of a list; ties by time, then by id, so that it never wavers. What it takes is kept as long as it is. */
-export function comparing(sort: Sort, place: Point | null): (a: Earthquake, b: Earthquake) => number {
+export function comparing(
+  sort: Sort,
+  place: Point | null,
+  priorities: ReadonlyMap<string, number> = NONE,
+): (a: Earthquake, b: Earthquake) => number {
   const byTime = (a: Earthquake, b: Earthquake): number => b.timestamp - a.timestamp || (a.id < b.id ? 1 : -1);
-  if (sort === "largest") return (a, b) => (b.magnitude ?? -99) - (a.magnitude ?? -99) || byTime(a, b);
+  const bySize = (a: Earthquake, b: Earthquake): number => (b.magnitude ?? -99) - (a.magnitude ?? -99) || byTime(a, b);
+  if (sort === "largest") return bySize;
+  if (sort === "impact") {
+    const known = new Map(priorities); // an order that changed while it holds would be none
+    const shakes = (one: Earthquake): number => known.get(one.id) ?? -1;
+    return (a, b) => shakes(b) - shakes(a) || bySize(a, b);
+  }
   if (sort === "nearest" && place) {
     const far = new WeakMap<Earthquake, number>();
     const distance = (one: Earthquake): number => {
@@ -77,5 +98,9 @@ export function comparing(sort: Sort, place: Point | null): (a: Earthquake, b: E
 }
 
 /** In place. */
-export const sortBy = (list: Earthquake[], sort: Sort, place: Point | null): Earthquake[] =>
-  list.sort(comparing(sort, place));
+export const sortBy = (
+  list: Earthquake[],
+  sort: Sort,
+  place: Point | null,
+  priorities: ReadonlyMap<string, number> = NONE,
+): Earthquake[] => list.sort(comparing(sort, place, priorities));

@@ -5,8 +5,6 @@ import { KM_PER_MILE } from "./sphere.ts";
 import type { Preferences } from "./state.ts";
 import { counted, text } from "./texts.ts";
 
-const HOUR_MS = 3_600_000;
-
 type Liking = Pick<Preferences, "language" | "zone" | "units">;
 
 export interface Format {
@@ -21,8 +19,10 @@ export interface Format {
   zone(ms: number): string;
   /** "3 min ago"; in the future "in 10 s". */
   ago(ms: number, nowMs: number): string;
-  /** For lists: "3 min ago" of the past hour, before that the clock's time as well: "7 Feb, 01:12 UTC · 2 days ago". */
+  /** For lists, the clock's time and the age: "14:03 UTC · 3 min ago"; of another day "7 Feb, 01:12 UTC · 2 days ago". */
   when(ms: number, nowMs: number): string;
+  /** Day, hour and minute in a time zone of IANA. */
+  there(ms: number, timeZone: string): string;
   duration(ms: number): string;
   distance(km: number): string;
   depth(km: number | null | undefined): string;
@@ -45,6 +45,7 @@ export function formatter({ language, zone, units }: Liking): Format {
     hour: "2-digit",
     minute: "2-digit",
   });
+  const hour = new Intl.DateTimeFormat(locale, { timeZone, hour: "2-digit", minute: "2-digit" });
   const named = new Intl.DateTimeFormat(locale, { timeZoneName: "short" });
   const number = (value: number, digits = 0): string =>
     value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
@@ -69,8 +70,14 @@ export function formatter({ language, zone, units }: Liking): Format {
     magnitude: (value) => (value === null ? "–" : number(value, 1)),
     moment: (ms) => `${day.format(ms)}, ${clock(ms)}`,
     ago,
-    when: (ms, nowMs) =>
-      nowMs - ms < HOUR_MS ? ago(ms, nowMs) : `${minute.format(ms)} ${zoneOf(ms)} · ${ago(ms, nowMs)}`,
+    when: (ms, nowMs) => {
+      const today = day.format(ms) === day.format(nowMs);
+      return `${(today ? hour : minute).format(ms)} ${zoneOf(ms)} · ${ago(ms, nowMs)}`;
+    },
+    there: (ms, timeZone) => {
+      const style = { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" } as const;
+      return new Intl.DateTimeFormat(locale, { ...style, timeZone }).format(ms);
+    },
     duration: span,
     distance: (km) => length(km, km < 10 ? 1 : 0),
     depth: (km) => (km === null || km === undefined ? text("depth.unknown") : length(km, km < 10 ? 1 : 0)),

@@ -1,12 +1,13 @@
 // What the filters let through, and what of it is in the list. Pausing holds the earthquakes as they are: filters then
 // act on what was there.
 
+import type { Area } from "./area.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { type Drill, drillOf, type Earthquake } from "./earthquake.ts";
 import { comparing, matches, windowOf } from "./filter.ts";
 import type { MapView } from "./map/map.ts";
 import type { Point } from "./sphere.ts";
-import type { State } from "./state.ts";
+import type { Asked as State } from "./state.ts";
 import type { Theme } from "./symbols.ts";
 
 /** So many take long enough to filter that a burst of changes is gathered. */
@@ -20,6 +21,11 @@ export interface Asked {
   state: State;
   nowMs: number;
   place: Point | null;
+  /** What the place's name means that is asked for. */
+  area: Area | null;
+  /** Who is shaken, by id; `impact`: how often that was told. */
+  priorities: ReadonlyMap<string, number>;
+  impact: number;
   theme: Theme;
   map: Pick<MapView, "kind" | "contains"> | null;
 }
@@ -79,20 +85,20 @@ export class Listing {
     return true;
   }
 
-  #filter({ state, nowMs, place, map }: Asked): void {
-    this.#arrange(state, place);
+  #filter({ state, nowMs, place, area, priorities, impact, map }: Asked): void {
+    this.#arrange(state, place, priorities, impact);
     const window = windowOf(state, nowMs);
     const until = state.replay ?? Number.POSITIVE_INFINITY;
-    this.shown = this.#ordered.filter((one) => one.timestamp <= until && matches(one, state, window));
+    this.shown = this.#ordered.filter((one) => one.timestamp <= until && matches(one, state, window, area));
     this.listed = state.onmap && map ? this.shown.filter((one) => map.contains(one.location)) : this.shown;
     this.kinds = new Set(this.shown.map(drillOf));
   }
 
   /** Put all in order: what has come is put between what is there, for to sort 50,000 anew takes some frames. */
-  #arrange({ sort }: State, place: Point | null): void {
-    const name = `${sort}|${place?.latitude},${place?.longitude}`;
+  #arrange({ sort }: State, place: Point | null, priorities: ReadonlyMap<string, number>, impact: number): void {
+    const name = `${sort}|${place?.latitude},${place?.longitude}|${sort === "impact" ? impact : 0}`;
     if (name !== this.#order.name) {
-      this.#order = { name, compare: comparing(sort, place) };
+      this.#order = { name, compare: comparing(sort, place, priorities) };
       this.#ordered = [...this.#ordered].sort(this.#order.compare);
     }
     if (this.paused) return;
@@ -124,7 +130,7 @@ function merged<T>(a: T[], b: T[], compare: (a: T, b: T) => number): T[] {
 }
 
 /** All that the result hangs on but the earthquakes themselves: the same name, the same result. */
-function nameOf({ state, nowMs, place, theme, map }: Asked): string {
+function nameOf({ state, nowMs, place, area, impact, theme, map }: Asked): string {
   const { latitude, longitude, zoom } = state.camera ?? { latitude: 0, longitude: 0, zoom: 0 };
   return [
     state.period,
@@ -135,6 +141,10 @@ function nameOf({ state, nowMs, place, theme, map }: Asked): string {
     state.mindepth,
     state.maxdepth,
     state.mode,
+    state.where,
+    area?.country,
+    area?.circle?.name,
+    state.sort === "impact" ? impact : 0,
     state.sort,
     state.colour,
     theme,

@@ -19,6 +19,8 @@ const PROBE_EVERY_MS = 1_000;
 const STALE_AFTER_MS = 5_000;
 /** As many as fill a window are here soon, over a slow line too. */
 const FIRST_PAGE = 100;
+/** A place in the feed may be so old when a list is read. */
+const PLACE_HOLDS_MS = 5_000;
 /** So many are read within a frame or two. */
 const PAGE = 5_000;
 
@@ -171,6 +173,7 @@ export class Live {
         if (signal.aborted) return;
         if (error instanceof Refused) longer = (error.retryAfterS ?? 0) * 1000;
       }
+      this.#told = null;
       this.#turn(() => {
         this.#refused = true;
       });
@@ -180,9 +183,7 @@ export class Live {
   }
 
   async #load(signal: AbortSignal, scope: Scope): Promise<void> {
-    const status = await askStatus(signal);
-    const { epoch, seq } = status;
-    this.listener.status(status);
+    const { epoch, seq } = await this.#place(signal);
     const ids = new Set<string>();
     let cursor: string | null = null;
     do {
@@ -208,6 +209,16 @@ export class Live {
     this.listener.whole(ids, seq);
   }
 
+  /** Where the feed stood before a list is read. One that was told just now serves: from an older place more is told, none less. */
+  async #place(signal: AbortSignal): Promise<{ epoch: string; seq: number }> {
+    if (this.#told !== null && performance.now() - this.#told.atMs < PLACE_HOLDS_MS) return this.#told;
+    const status = await askStatus(signal);
+    this.#told = { epoch: status.epoch, seq: status.seq, atMs: performance.now() };
+    this.listener.status(status);
+    return this.#told;
+  }
+  #told: { epoch: string; seq: number; atMs: number } | null = null;
+
   /** How many there are to come, for who waits. */
   async #count(scope: Scope, signal: AbortSignal): Promise<void> {
     try {
@@ -230,6 +241,7 @@ export class Live {
 
   #hear(word: Word): void {
     if (word.what === "gap") {
+      this.#told = null;
       this.#begin(); // what was missed can't be told: read the list anew
       return;
     }

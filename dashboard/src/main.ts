@@ -7,7 +7,7 @@ import { settleFocus } from "./focus.ts";
 import { listenToKeys } from "./keys.ts";
 import { globeZoom, hasWebGL, type MapListener, openZoom } from "./map/map.ts";
 import type { Camera } from "./state.ts";
-import { measureList } from "./views/list.ts";
+import { measureList, printWhole } from "./views/list.ts";
 import { shell, title } from "./views/shell.ts";
 
 /** So long the map waits for the whole list, to begin where the largest is. */
@@ -42,6 +42,7 @@ root.addEventListener("click", (event) => {
 });
 
 listenToKeys(app);
+printWhole(app);
 // A click on a notification opens its earthquake here, where the page is open already.
 navigator.serviceWorker?.addEventListener("message", ({ data }: MessageEvent<{ go: string }>) => app.go(data.go));
 await app.start();

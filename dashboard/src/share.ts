@@ -2,7 +2,7 @@
 
 import { type Earthquake, type EarthquakeEvent, type Mode, placeOf } from "./earthquake.ts";
 import type { Window } from "./filter.ts";
-import type { State } from "./state.ts";
+import type { State, Asked as Whole } from "./state.ts";
 
 /** What the server gives, by FDSN's names, and how a file of it ends. */
 export const FILES = {
@@ -26,7 +26,7 @@ export interface Box {
 }
 
 type Asked = Pick<
-  State,
+  Whole,
   | "minmagnitude"
   | "maxmagnitude"
   | "mindepth"

@@ -1,7 +1,7 @@
 // What the page shows, as the address says it: reading the URL and writing it. Pure.
 
 export const VIEWS = ["map", "list", "charts", "status", "alerts", "replay"] as const;
-export const SORTS = ["newest", "largest", "nearest"] as const;
+export const SORTS = ["newest", "largest", "impact", "nearest"] as const;
 export const PERIODS = ["hour", "day", "week", "month", "all"] as const;
 export const COLOURS = ["age", "depth"] as const;
 export const PROJECTIONS = ["globe", "flat"] as const;
@@ -34,7 +34,8 @@ export interface State {
   sort: Sort;
   /** Only what the map shows. */
   onmap: boolean;
-  period: Period;
+  /** `auto`: nobody has said how far back, nor from which magnitude on; see auto.ts. */
+  period: Period | "auto";
   /** A window of origin times, ms; it takes the period's place. */
   starttime: number | null;
   endtime: number | null;
@@ -43,6 +44,8 @@ export interface State {
   mindepth: number | null;
   maxdepth: number | null;
   mode: (typeof MODES)[number];
+  /** A place by name, as "Japan" or "Athens 200 km"; see area.ts. */
+  where: string | null;
   camera: Camera | null;
   projection: (typeof PROJECTIONS)[number];
   colour: Colour;
@@ -56,6 +59,9 @@ export interface State {
   /** The catalogue as it was at this moment, ms; null: as it is, live. */
   asof: number | null;
 }
+
+/** What is asked for once it is known how far back, and from which magnitude on. */
+export type Asked = State & { period: Period };
 
 /** What somebody likes; kept in the browser as well, so that a plain address opens the same way. */
 export interface Preferences {
@@ -75,7 +81,7 @@ export const INITIAL: State = {
   alert: null,
   sort: "newest",
   onmap: false,
-  period: "week",
+  period: "auto",
   starttime: null,
   endtime: null,
   minmagnitude: null,
@@ -83,6 +89,7 @@ export const INITIAL: State = {
   mindepth: null,
   maxdepth: null,
   mode: "all",
+  where: null,
   camera: null,
   projection: "globe",
   colour: "age",
@@ -93,6 +100,9 @@ export const INITIAL: State = {
   speed: null,
   asof: null,
 };
+
+/** Of a place's name; what is longer is cut. */
+const MOST_LETTERS = 100;
 
 /** How one field stands in the URL. `read` gives undefined for what makes no sense: the default then stays. */
 interface Codec<T> {
@@ -139,6 +149,11 @@ const id: Codec<string> = {
   write: (value) => value,
 };
 
+const words: Codec<string> = {
+  read: (text) => text.trim().slice(0, MOST_LETTERS) || undefined,
+  write: (value) => value,
+};
+
 /** `latitude,longitude,zoom` */
 const camera: Codec<Camera> = {
   read: (text) => {
@@ -157,7 +172,7 @@ const STATE_CODECS: { [K in keyof State]: Codec<State[K]> } = {
   alert: orNull(id),
   sort: oneOf(...SORTS),
   onmap: flag,
-  period: oneOf(...PERIODS),
+  period: { read: oneOf(...PERIODS).read, write: (value) => (value === "auto" ? "" : value) },
   starttime: orNull(time),
   endtime: orNull(time),
   minmagnitude: orNull(number(-10, 12)),
@@ -165,6 +180,7 @@ const STATE_CODECS: { [K in keyof State]: Codec<State[K]> } = {
   mindepth: orNull(number(-100, 6371)),
   maxdepth: orNull(number(-100, 6371)),
   mode: oneOf(...MODES),
+  where: orNull(words),
   camera: orNull(camera),
   projection: oneOf(...PROJECTIONS),
   colour: oneOf(...COLOURS),
@@ -188,6 +204,9 @@ const PREFERENCE_CODECS: { [K in keyof Preferences]: Codec<Preferences[K]> } = {
 
 export function readState(query: URLSearchParams): State {
   const state = read(query, STATE_CODECS, INITIAL);
+  // A bound on size or time that somebody has set is kept as it is: then nothing is chosen for them.
+  const bounds = [state.starttime, state.endtime, state.minmagnitude, state.maxmagnitude];
+  if (state.period === "auto" && bounds.some((one) => one !== null)) state.period = "week";
   if (state.starttime !== null && state.endtime !== null && state.starttime >= state.endtime) state.endtime = null;
   if (state.starttime === null || state.endtime === null) state.replay = null;
   return state;

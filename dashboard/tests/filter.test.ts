@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Earthquake } from "../src/earthquake.ts";
-import { matches, sortBy, windowOf } from "../src/filter.ts";
+import { matches, scopeOf, sortBy, windowOf } from "../src/filter.ts";
 import { covers } from "../src/live.ts";
 import { INITIAL } from "../src/state.ts";
 
@@ -27,10 +27,23 @@ test("bounds are inclusive, and what has no number meets none", () => {
 
 test("modes and windows keep apart", () => {
   expect(matches(quake("a", { mode: "test" }), { ...INITIAL, mode: "actual" }, ALWAYS)).toBe(false);
-  const week = windowOf(INITIAL, 8 * 86_400_000);
+  const asked = { ...INITIAL, period: "week" } as const;
+  const week = windowOf(asked, 8 * 86_400_000);
   expect(matches(quake("a", { timestamp: 86_400_000 }), INITIAL, week)).toBe(true);
   expect(matches(quake("a", { timestamp: 86_399_999 }), INITIAL, week)).toBe(false);
-  expect(windowOf({ ...INITIAL, starttime: 5 }, 0)).toEqual({ startMs: 5, endMs: Number.POSITIVE_INFINITY });
+  expect(windowOf({ ...asked, starttime: 5 }, 0)).toEqual({ startMs: 5, endMs: Number.POSITIVE_INFINITY });
+});
+
+test("a period is loaded from a little earlier, and what may matter whatever is asked for", () => {
+  const asked = { ...INITIAL, period: "day", minmagnitude: 7 } as const;
+  const nowMs = 20_000 * 86_400_000 + 12_345;
+  const { starttime, minmagnitude } = scopeOf(asked, nowMs);
+  expect(nowMs - 86_400_000 - Number(starttime)).toBeGreaterThan(60_000 - 1);
+  expect(nowMs - 86_400_000 - Number(starttime)).toBeLessThan(120_001);
+  expect(minmagnitude).toBe(4.5);
+  expect(scopeOf({ ...asked, minmagnitude: 1 }, nowMs)["minmagnitude"]).toBe(1);
+  expect(scopeOf({ ...asked, minmagnitude: null }, nowMs)["minmagnitude"]).toBeUndefined();
+  expect(scopeOf({ ...asked, starttime: 5 }, nowMs)["starttime"]).toBe(5);
 });
 
 test("orders", () => {
@@ -42,6 +55,8 @@ test("orders", () => {
   const ids = (sorted: Earthquake[]): string => sorted.map((one) => one.id).join("");
   expect(ids(sortBy(list(), "newest", null))).toBe("bca");
   expect(ids(sortBy(list(), "largest", null))).toBe("cab");
+  expect(ids(sortBy(list(), "impact", null, new Map([["b", 2.5]])))).toBe("bca");
+  expect(ids(sortBy(list(), "impact", null))).toBe("cab");
   expect(ids(sortBy(list(), "nearest", { latitude: 0, longitude: 0 }))).toBe("bca");
   expect(ids(sortBy(list(), "nearest", { latitude: 45, longitude: 0 }))).toBe("acb");
 });

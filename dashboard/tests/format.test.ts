@@ -36,8 +36,9 @@ test("times for people", () => {
   ]);
   expect(ago(-30)).toBe("in 30 s");
   const when = (s: number): string => english.when(noon - s * 1000, noon);
-  expect(when(3_540)).toBe("59 min ago");
-  expect(when(3_600)).toBe("1 Jul, 11:00 UTC · 1 h ago");
+  expect(when(3_540)).toBe("11:01 UTC · 59 min ago");
+  expect(when(3_600)).toBe("11:00 UTC · 1 h ago");
+  expect(when(13 * 3_600)).toBe("30 Jun, 23:00 UTC · 13 h ago");
   expect(when(6 * 86_400)).toBe("25 Jun, 12:00 UTC · 6 days ago");
 });
 

@@ -37,9 +37,16 @@ function fixture(...ids: string[]): {
   const listing = new Listing(catalogue, (waitMs) => waits.push(waitMs));
   const look = (state: Partial<State> = {}, more: Partial<Asked> = {}): boolean =>
     listing.look({
-      state: { ...INITIAL, ...state },
+      state: {
+        ...INITIAL,
+        ...state,
+        period: state.period === undefined || state.period === "auto" ? "week" : state.period,
+      },
       nowMs: Date.now(),
       place: null,
+      area: null,
+      priorities: new Map(),
+      impact: 0,
       theme: "light",
       map: null,
       ...more,

@@ -30,8 +30,10 @@ const one = (fields: Partial<EarthquakeEvent> & Record<string, unknown> = {}): E
   ...fields,
 });
 
+const ASKED = { ...INITIAL, period: "week" } as const;
+
 test("the filters stand in the address in FDSN's words", () => {
-  const state = { ...INITIAL, minmagnitude: 4.5, maxdepth: 70, sort: "largest" as const };
+  const state = { ...ASKED, minmagnitude: 4.5, maxdepth: 70, sort: "largest" as const };
   const window = { startMs: NOW - 1000, endMs: Number.POSITIVE_INFINITY };
   const box = { minlatitude: -10, maxlatitude: 10, minlongitude: 170, maxlongitude: -170 };
   const query = new URLSearchParams(listAddress(state, window, "actual", "csv", box).split("?")[1]);
@@ -50,7 +52,7 @@ test("the filters stand in the address in FDSN's words", () => {
 
 test("a file is of what was, where that is what is shown", () => {
   const whole = { startMs: Number.NEGATIVE_INFINITY, endMs: NOW };
-  expect(listAddress({ ...INITIAL, asof: NOW, replay: NOW - 5000 }, whole, "exercise", "xml", null)).toBe(
+  expect(listAddress({ ...ASKED, asof: NOW, replay: NOW - 5000 }, whole, "exercise", "xml", null)).toBe(
     "fdsnws/event/1/query?format=xml&endtime=2017-07-14T02:39:55Z&mode=exercise&asof=2017-07-14T02:40:00Z",
   );
 });
@@ -63,7 +65,7 @@ test("a file is of one mode: of what is real where there is any", () => {
 });
 
 test("a frame's period moves on with the clock", () => {
-  expect(listFrame({ ...INITIAL, minmagnitude: 5 }, "actual", null, "de")).toBe(
+  expect(listFrame({ ...ASKED, minmagnitude: 5 }, "actual", null, "de")).toBe(
     "embed?period=week&minmagnitude=5&language=de",
   );
 });

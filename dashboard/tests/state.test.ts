@@ -42,6 +42,7 @@ test("everything survives the way to the address and back", () => {
     replay: 1_500_000_050_000,
     speed: 3600,
     asof: 1_500_000_200_000,
+    where: "Athens 200 km",
   };
   expect(read(write(state))).toEqual(state);
   const liked: Preferences = {
@@ -85,4 +86,19 @@ test.each([
 
 test("a window that ends before it begins has no end", () => {
   expect(read("starttime=2000&endtime=1000")).toMatchObject({ starttime: 2000, endtime: null });
+});
+
+test("who sets a bound on size or time gets a week of it, as ever; who sets none gets what the page chooses", () => {
+  expect(read("").period).toBe("auto");
+  expect(read("?mindepth=10&where=Japan&sort=largest").period).toBe("auto");
+  for (const bound of ["minmagnitude=1", "maxmagnitude=4", "starttime=2020-01-01"])
+    expect(read(`?${bound}`).period).toBe("week");
+  expect(read("?period=day").period).toBe("day");
+  expect(write({ ...INITIAL, period: "week" })).toBe("?period=week");
+  expect(write(INITIAL)).toBe("");
+});
+
+test("garbage in the address is nothing", () => {
+  const garbage = "?view=nowhere&period=auto&minmagnitude=big&sort=%00&camera=1,2&where=%20%20&id=a%20b&nonsense=1";
+  expect(write(read(garbage))).toBe("");
 });

@@ -142,7 +142,7 @@ def test_from_the_form_to_the_receiver(
     eventually(lambda: "Alert" in told_list.inner_text() and "arrived" in told_list.inner_text())
     page.page.locator("#back").click()
     eventually(lambda: "active" in page.page.locator(".card").inner_text())
-    assert "shaking ≥ 4" in page.page.locator(".card").inner_text()
+    assert "shaking IV or more" in page.page.locator(".card").inner_text()
 
 
 def test_what_is_wrong_stands_beside_its_field(page: Dashboard) -> None:
@@ -154,16 +154,17 @@ def test_what_is_wrong_stands_beside_its_field(page: Dashboard) -> None:
     page.page.get_by_role("button", name="Save alert").click()
     latitude = labelled(page, "Latitude")
     eventually(lambda: latitude.get_attribute("aria-invalid") == "true")
-    assert "less than or equal to 90" in page.page.locator("#f-where-latitude-fault").inner_text()
-    assert "valid number" in page.page.locator("#f-where-longitude-fault").inner_text()
+    assert "−90 to 90" in page.page.locator("#f-where-latitude-fault").inner_text()
+    assert "−180 to 180" in page.page.locator("#f-where-longitude-fault").inner_text()
     assert latitude.get_attribute("aria-describedby") == "f-where-latitude-fault"
     eventually(lambda: latitude.evaluate("(one) => one === document.activeElement"))
     fill(page, Latitude="10", Longitude="20,5")  # as half of the world writes it
+    assert latitude.get_attribute("aria-invalid") is None  # what is mended is said no more
     page.page.get_by_role("button", name="Save alert").click()
-    eventually(lambda: "is needed" in page.page.locator("#f-where-radius_km-fault").inner_text())
+    eventually(lambda: "as 100" in page.page.locator("#f-where-radius_km-fault").inner_text())
     fill(page, Only_epicentres_within="300")
     page.page.get_by_role("button", name="Save alert").click()
-    eventually(lambda: "https://host" in page.page.locator(".channel .fault").inner_text())
+    eventually(lambda: "begins with https://" in page.page.locator(".channel .fault").inner_text())
     assert page.violations() == []
 
 

@@ -49,7 +49,7 @@ def test_in_a_low_window_the_list_can_be_reached(
 ) -> None:
     with chromium.new_context(viewport={"width": width, "height": height}) as context:
         dashboard = Dashboard(context.new_page(), shared_system.url)
-        dashboard.open("?projection=flat")
+        dashboard.open("?projection=flat&period=week")
         assert measure(dashboard, "document.documentElement.scrollWidth") == width
         assert measure(dashboard, "document.querySelector('#rows').clientHeight") >= 140
         first, last = dashboard.row("Place 0"), dashboard.row("Place 29")
@@ -72,10 +72,10 @@ def test_in_a_low_window_the_list_can_be_reached(
 
 
 def test_on_a_wall_rows_stand_apart_and_symbols_grow(chromium: Browser, shared_system: System) -> None:
-    symbol = "document.querySelector('.row .symbol').getBoundingClientRect().width"
+    symbol = "document.querySelector('.row .chip').getBoundingClientRect().width"
     with chromium.new_context(viewport=WALL) as context:
         dashboard = Dashboard(context.new_page(), shared_system.url)
-        dashboard.open("?projection=flat&sort=largest")
+        dashboard.open("?projection=flat&period=week&sort=largest")
         boxes = measure(
             dashboard,
             """[...document.querySelectorAll('.row')].map((row) => {

@@ -99,6 +99,7 @@ open    GET /feeds/atom
 open    GET /feeds/cap.atom
 open    GET /feeds/cap/{earthquake_id}.xml
 open    GET /api/v1/places
+open    GET /api/v1/places/named
 """
 UNDESCRIBED: Final = {
     SERVICE: {("GET", "/docs"): "open", ("GET", "/openapi.json"): "open"},

@@ -282,3 +282,34 @@ def test_near_a_coast_the_clock_is_the_coasts(latitude: float, longitude: float,
 def test_a_zone_that_no_clock_knows_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places.time_zones, "spelled", lambda _: None)
     assert places.timezone(52.5, 13.4) == "UTC"
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("athens", ("Athens", "Greece")),  # the largest of them
+        ("SAN JOSE", ("San Jose", "California")),
+        ("nurdagi", ("Nurdağı", "Turkey")),
+        (" İzmir ", ("İzmir", "Turkey")),
+        ("saint johns", ("Saint John’s", "Antigua and Barbuda")),
+        ("Nurda", ("Nurdağı", "Turkey")),  # nobody is so called: whose name begins so
+    ],
+)
+def test_cities_are_found_by_their_names(name: str, found: tuple[str, str]) -> None:
+    (first, *_) = places.cities_named(name, 3)
+    assert (first.name, first.within) == found
+
+
+@pytest.mark.parametrize("name", ["", " ", "\n", "’", "zzzzz", "a\nb"])
+def test_a_name_of_none_finds_none(name: str) -> None:
+    assert places.cities_named(name, 3) == []
+
+
+def test_every_city_is_found_where_it_is() -> None:
+    rng = random.Random(3)
+    cities = places._cities()
+    for number in rng.sample(range(len(cities.population)), size(50, 1000)):
+        found = places.cities_named(cities.name(number), places._MOST_NAMESAKES)
+        where = (cities.latitude.item(number) / 1000, cities.longitude.item(number) / 1000)
+        assert where in [(one.latitude, one.longitude) for one in found]
+        assert [one.population for one in found] == sorted((one.population for one in found), reverse=True)

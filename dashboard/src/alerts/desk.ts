@@ -3,6 +3,7 @@
 import type { App } from "../app.ts";
 import { circle, KM_PER_DEGREE, type Point } from "../sphere.ts";
 import { type Key, text } from "../texts.ts";
+import { inWords, leftOf } from "./faults.ts";
 import { hindrance, ownEndpoint, subscribe, unsubscribe } from "./push.ts";
 import * as server from "./server.ts";
 import {
@@ -117,6 +118,8 @@ export class Desk {
 
   /** The draft is now this: shown on the map, and tried. */
   edit(change: Partial<Draft> | Draft): void {
+    this.faults = leftOf(this.faults, this.draft, change);
+    if (this.faults.size === 0 && this.said?.bad) this.said = null;
     this.draft = { ...(this.draft as Draft), ...change };
     this.app.outline(outlineOf(this.draft));
     clearTimeout(this.#timer);
@@ -266,7 +269,8 @@ export class Desk {
     } catch (error) {
       if (asking.signal.aborted) return;
       this.preview = null;
-      this.unclear = error instanceof server.Refused ? faultsByField(error.faults, error.message) : null;
+      const refused = error instanceof server.Refused && error.status >= 400 && error.status < 500;
+      this.unclear = refused ? inWords(faultsByField(error.faults, error.message)) : null;
     }
     this.app.invalidate();
   }
@@ -329,8 +333,12 @@ export class Desk {
     else if (status === 404 && this.access !== "open") this.access = "off";
     else if (this.access !== "open") this.access = "away";
     else if (!this.missing) {
-      this.faults = faultsByField(faults, message);
-      this.said = { text: message, bad: true };
+      const isFault = status === 400 || status === 422;
+      this.faults = isFault ? inWords(faultsByField(faults, message)) : new Map();
+      this.said = {
+        text: text(isFault ? "fault.some" : status === 0 ? "alerts.access.away" : "fault.general"),
+        bad: true,
+      };
     }
     if (status === 401 || status === 403) {
       sessionStorage.removeItem(KEY);

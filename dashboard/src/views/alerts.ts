@@ -6,7 +6,7 @@ import { combined, type Draft, draftOf, pointOf, type Subscription, type Told } 
 import type { App } from "../app.ts";
 import { counted, type Key, text, textIfKnown } from "../texts.ts";
 import { address, icon } from "./parts.ts";
-import { subscriptionForm } from "./subscription.ts";
+import { romanOf, subscriptionForm } from "./subscription.ts";
 
 const SNOOZES_H = [1, 8, 24, 168] as const;
 
@@ -109,7 +109,9 @@ function whatWords(app: App, subscription: Subscription): string {
   const { format } = app;
   const words = [
     intensity &&
-      text("alerts.shaking-from", { mmi: format.number(Number(intensity), intensity.includes(".") ? 1 : 0) }),
+      text("alerts.shaking-from", {
+        roman: Number.isInteger(Number(intensity)) ? romanOf(Number(intensity)) : format.number(Number(intensity), 1),
+      }),
     minMagnitude && `M ≥ ${format.number(Number(minMagnitude), 1)}`,
     maxMagnitude && `M ≤ ${format.number(Number(maxMagnitude), 1)}`,
   ].filter(Boolean);

@@ -49,7 +49,7 @@ export function chartsView(app: App): TemplateResult {
       ${left > 0 ? html`<p class="note">${counted("charts.left-out", left)}</p>` : nothing}
       ${
         counts.length === 0
-          ? html`<p class="empty">${text(app.live.loaded ? "list.none-match" : "list.loading")}</p>`
+          ? html`<p class="empty">${text(app.live.loaded ? "charts.none" : "list.loading")}</p>`
           : charts(app, counts).map((chart) => figure(app, chart, drillsOf(counts)))
       }
     </div>

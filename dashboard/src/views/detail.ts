@@ -39,6 +39,7 @@ export function detailView(app: App, id: string): TemplateResult {
     </div>
     <article class="scroll detail" tabindex="-1" id="rows">
       ${known ? head(app, known) : asof !== null && detail ? html`<h1 class="empty" tabindex="-1">${text("asof.missing")}</h1>` : unknown(trouble)}
+      ${known?.id === undefined ? nothing : printedMap(known.id)}
       ${asof === null ? nothing : html`<p class="note">${text("asof.detail", { time: whole(app.format, asof) })} <a href=${address(app, { asof: null })}>${text("asof.today")}</a></p>`}
       ${detail && known ? (asof === null ? today(app, detail) : [agencies(app, detail), mechanisms(app, detail), history(app, detail)]) : nothing}
     </article>
@@ -54,6 +55,9 @@ const today = (app: App, detail: EarthquakeDetail): unknown[] => [
   shareView(app, detail),
   history(app, detail),
 ];
+/** On paper alone, where the map on the screen can't go; a browser fetches it when it prints. */
+const printedMap = (id: string): TemplateResult =>
+  html`<img class="print-map print-only" loading="lazy" alt="" src=${`api/v1/earthquakes/${encodeURIComponent(id)}/map.png`} />`;
 
 function unknown(trouble: App["inspector"]["trouble"]): TemplateResult {
   if (trouble === "missing") return html`<h1 class="empty" tabindex="-1">${text("detail.missing")}</h1>`;
@@ -73,7 +77,7 @@ function head(app: App, earthquake: EarthquakeEvent & Partial<EarthquakeDetail>)
   return html`<header class="hero">
       <div class="size">
         <b>${format.magnitude(earthquake.magnitude)}</b>
-        <span>${earthquake.magnitude === null ? text("detail.no-magnitude") : (earthquake.magnitudeType ?? text("magnitude"))}</span>
+        <span>${earthquake.magnitude === null ? text("detail.no-magnitude") : sizeTypeWords(earthquake)}</span>
       </div>
       <div>
         <h1 tabindex="-1">${place ?? format.position(location)}</h1>
@@ -94,6 +98,13 @@ function head(app: App, earthquake: EarthquakeEvent & Partial<EarthquakeDetail>)
       ${fact(text("detail.epicentre"), format.position(location))} ${region && region !== place ? fact(text("detail.region"), region) : nothing}
       ${earthquake.felt ? fact(text("detail.felt"), counted("detail.people", earthquake.felt)) : nothing}
     </dl>`;
+}
+
+/** "local magnitude (ml)"; a kind that has no words here by its sign alone. */
+function sizeTypeWords(event: Pick<EarthquakeEvent, "magnitude" | "magnitudeType">): string {
+  const words = textIfKnown(`size.${sizeTypeOf(event)}`);
+  if (words === null) return `${text("magnitude")} ${event.magnitudeType ?? ""}`.trim();
+  return `${words} (${event.magnitudeType})`;
 }
 
 const plusMinus = (app: App, km: number | null | undefined): string => (km ? ` ± ${app.format.distance(km)}` : "");
@@ -166,7 +177,11 @@ function agencies(app: App, detail: EarthquakeDetail): TemplateResult {
     return `${seconds < 0 ? "−" : "+"}${format.number(Math.abs(seconds), 1)} s`;
   };
   const rows: [Key, (one: EarthquakeEvent) => unknown][] = [
-    ["agencies.magnitude", (one) => html`<b>${format.magnitude(one.magnitude)}</b> ${sizeTypeOf(one)}`],
+    [
+      "agencies.magnitude",
+      (one) =>
+        html`<b>${format.magnitude(one.magnitude)}</b> <small>${one.magnitude === null ? nothing : sizeTypeWords(one)}</small>`,
+    ],
     ["agencies.depth", (one) => html`${format.depth(one.location.depth)}${plusMinus(app, one.depthError)}`],
     ["agencies.time", (one) => (preferred(one) ? format.clock(one.timestamp) : later(one))],
     [

@@ -3,9 +3,9 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { MOST } from "../api.ts";
 import type { App } from "../app.ts";
-import { lowMedia } from "../media.ts";
-import { MODES, PERIODS, SORTS, type State } from "../state.ts";
-import { counted, text } from "../texts.ts";
+import { smallMedia } from "../media.ts";
+import { type Asked, MODES, PERIODS, SORTS, type State } from "../state.ts";
+import { counted, type Key, text } from "../texts.ts";
 import { choice, icon, toggle } from "./parts.ts";
 
 const MAGNITUDES = [null, 1, 2.5, 4.5, 6] as const;
@@ -13,13 +13,14 @@ const MAGNITUDES = [null, 1, 2.5, 4.5, 6] as const;
 /** `ordered`: what is shown has an order; charts have none. */
 export function filters(app: App, ordered = true): TemplateResult {
   const { state, format } = app;
-  const set = (change: Partial<State>): void => app.set(change, false);
-  const period = state.starttime === null && state.endtime === null ? state.period : null;
-  const magnitudes = [...new Set([...MAGNITUDES, state.minmagnitude])].sort((a, b) => (a ?? -99) - (b ?? -99));
+  const { asked } = app;
+  const set = (change: Partial<State>): void => app.set({ ...settled(app, change), ...change }, false);
+  const period = state.starttime === null && state.endtime === null ? asked.period : null;
+  const magnitudes = [...new Set([...MAGNITUDES, asked.minmagnitude])].sort((a, b) => (a ?? -99) - (b ?? -99));
   const count = countLine(app);
   return html`
     <form class="filters" aria-label=${text("filters.label")} @submit=${(event: Event) => event.preventDefault()}>
-      <details class="choices" ?open=${!lowMedia.matches}>
+      <details class="choices" ?open=${!smallMedia.matches}>
       <summary>${text("filters.label")}</summary>
       <div class="line">
         ${choice(
@@ -38,7 +39,7 @@ export function filters(app: App, ordered = true): TemplateResult {
             }}
           >
             ${magnitudes.map(
-              (value) => html`<option value=${value ?? ""} ?selected=${value === state.minmagnitude}>
+              (value) => html`<option value=${value ?? ""} ?selected=${value === asked.minmagnitude}>
                 ${value === null ? text("filters.all-magnitudes") : text("filters.from-magnitude", { magnitude: format.number(value, 1) })}
               </option>`,
             )}
@@ -49,12 +50,18 @@ export function filters(app: App, ordered = true): TemplateResult {
         ${ordered ? order(app, set) : nothing}
         ${toggle(text("filters.onmap"), state.onmap, (onmap) => set({ onmap }))}
       </div>
-      ${chips(app, set)}
+      ${place(app, set)} ${chips(app, set)}
       </details>
       <div class="line foot">
         <p class="count" id="count">${count}${app.live.cut ? html` <em>${text("list.cut", { most: format.number(MOST) })}</em>` : nothing}</p>
+        ${
+          asked.minmagnitude !== null && ordered
+            ? html`<button type="button" class="quiet" id="smaller" @click=${() => set({ minmagnitude: null })}>${text("list.smaller")}</button>`
+            : nothing
+        }
         ${more(app, set)}
       </div>
+      ${state.period === "auto" && ordered ? html`<p class="chosen small" id="chosen">${text(chosenOf(asked))}</p>` : nothing}
     </form>
   `;
 }
@@ -66,6 +73,43 @@ function countLine({ live, listing, format }: App): string {
     return counted("list.count", listing.listed.length, { count: format.number(listing.listed.length) });
   if (loading.have === 0 || loading.of === null) return text("list.loading");
   return text("list.loading-of", { n: format.number(loading.have), of: format.number(loading.of) });
+}
+
+/** Once somebody sets a bound on size or time, what the page had chosen for the others stays. */
+function settled(app: App, change: Partial<State>): Partial<State> {
+  const { state, asked } = app;
+  const names = ["period", "starttime", "endtime", "minmagnitude", "maxmagnitude"];
+  if (state.period !== "auto" || !names.some((name) => name in change)) return {};
+  return { period: asked.period, minmagnitude: asked.minmagnitude };
+}
+
+const chosenOf = ({ period, minmagnitude }: Asked): Key =>
+  minmagnitude === null ? "list.chosen.any" : period === "week" ? "list.chosen.week" : "list.chosen";
+
+/** A place by its name, and what it was taken for. */
+function place(app: App, set: (change: Partial<State>) => void): TemplateResult {
+  const { state, area, format } = app;
+  const around = area?.circle;
+  const unknown = area !== null && area.country === null && around === null && app.namesKnown;
+  return html`<label class="where"
+    ><span>${text("filters.where")}</span
+    ><input
+      id="where"
+      type="search"
+      maxlength="100"
+      autocomplete="off"
+      placeholder=${text("filters.where.hint")}
+      .value=${state.where ?? ""}
+      @change=${(event: Event) => set({ where: (event.target as HTMLInputElement).value.trim() || null })}
+      @search=${(event: Event) => set({ where: (event.target as HTMLInputElement).value.trim() || null })}
+    />${
+      around
+        ? html`<small>${text("filters.where.around", { name: around.name, distance: format.distance(around.radiusKm) })}</small>`
+        : unknown
+          ? html`<small>${text("filters.where.unknown")}</small>`
+          : nothing
+    }</label
+  >`;
 }
 
 function order(app: App, set: (change: Partial<State>) => void): TemplateResult {

@@ -3,16 +3,34 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import type { App } from "../app.ts";
-import { type Earthquake, placeOf, sizeTypeOf } from "../earthquake.ts";
+import { type Earthquake, placeOf } from "../earthquake.ts";
+import { printMedia } from "../media.ts";
+import { reasonOf, wordsOf } from "../nothing.ts";
 import { distanceKm } from "../sphere.ts";
-import { remPx, symbolOf } from "../symbols.ts";
+import { remPx } from "../symbols.ts";
 import { counted, text } from "../texts.ts";
 import { filters } from "./filters.ts";
-import { address, modeTag, picture } from "./parts.ts";
+import { address, chip, modeTag, weightOf } from "./parts.ts";
 import { downloads } from "./share.ts";
 
 const ROW_REM = 4.875;
 const BEYOND = 6;
+/** On paper there are all, up to so many: 200 sheets. */
+const MOST_PRINTED = 5_000;
+/** Whether the page is being printed. */
+let printed = false;
+
+/** Draw all rows while the page is printed. */
+export function printWhole(app: App): void {
+  const set = (on: boolean): void => {
+    if (printed === on) return;
+    printed = on;
+    app.redraw(); // at once: the picture is taken as soon as this returns
+  };
+  addEventListener("beforeprint", () => set(true));
+  addEventListener("afterprint", () => set(false));
+  printMedia.addEventListener("change", ({ matches }) => set(matches));
+}
 
 /** A row's height, px: letters are larger on a wall. */
 const rowPx = (): number => ROW_REM * remPx();
@@ -23,8 +41,10 @@ let scrolled = { top: 0, height: 800 };
 export function listView(app: App): TemplateResult {
   const { listed } = app.listing;
   const height = rowPx();
-  const first = Math.max(0, Math.floor(scrolled.top / height) - BEYOND);
-  const last = Math.min(listed.length, Math.ceil((scrolled.top + scrolled.height) / height) + BEYOND);
+  const first = printed ? 0 : Math.max(0, Math.floor(scrolled.top / height) - BEYOND);
+  const last = printed
+    ? Math.min(listed.length, MOST_PRINTED)
+    : Math.min(listed.length, Math.ceil((scrolled.top + scrolled.height) / height) + BEYOND);
   const focused = focusedIndex(listed);
   const indices = Array.from({ length: Math.max(0, last - first) }, (_, n) => first + n);
   // The row that has the focus stays in the page wherever one scrolls, or the focus would be lost.
@@ -32,7 +52,7 @@ export function listView(app: App): TemplateResult {
   const entry = focused ?? Math.min(first === 0 ? 0 : first + BEYOND, listed.length - 1);
   return html`
     <h1 class="hidden" tabindex="-1">${text("list.label")}</h1>
-    ${filters(app)} ${downloads(app)}
+    ${printed ? heading(app, last) : nothing} ${filters(app)} ${downloads(app)}
     <div class="scroll" id="rows" tabindex="-1" @scroll=${(event: Event) => onScroll(app, event)}>
       ${
         listed.length === 0
@@ -54,6 +74,16 @@ export function listView(app: App): TemplateResult {
   `;
 }
 
+/** What stands above the rows on paper: which these are, and when that was. */
+function heading(app: App, rows: number): TemplateResult {
+  const { format, listing } = app;
+  const cut = listing.listed.length > rows;
+  return html`<p class="print-only">
+    ${text("print.as-of", { time: `${format.moment(app.now())} ${format.zone(app.now())}` })} ${wordsOf(app.asked, format)}
+    ${cut ? text("print.cut", { n: format.number(rows), of: format.number(listing.listed.length) }) : nothing}
+  </p>`;
+}
+
 function row(app: App, earthquake: Earthquake, index: number, reachable: boolean): TemplateResult {
   const { format } = app;
   const { depth } = earthquake.location;
@@ -66,7 +96,7 @@ function row(app: App, earthquake: Earthquake, index: number, reachable: boolean
     ...(earthquake.events.length > 1 ? [counted("list.reports", earthquake.events.length)] : []),
   ];
   return html`<li
-    class="row"
+    class="row w${weightOf(earthquake.magnitude)}"
     aria-setsize=${app.listing.listed.length}
     aria-posinset=${index + 1}
     .style=${`top: ${index * ROW_REM}rem; height: ${ROW_REM}rem`}
@@ -79,20 +109,16 @@ function row(app: App, earthquake: Earthquake, index: number, reachable: boolean
       tabindex=${reachable ? 0 : -1}
       aria-current=${earthquake.id === app.state.id ? "true" : nothing}
     >
-      <span class="magnitude"
-        ><span class="hidden">${text("magnitude")} </span><b>${format.magnitude(earthquake.magnitude)}</b
-        ><small>${sizeTypeOf(earthquake)}</small></span
-      >
+      ${chip(app, earthquake)}
       <span class="what">
         <span class="place">${placeOf(earthquake) ?? format.position(earthquake.location)}</span>
         <span class="facts"
-          >${modeTag(earthquake)}<time datetime=${new Date(earthquake.timestamp).toISOString()}
+          ><time datetime=${new Date(earthquake.timestamp).toISOString()}
             >${format.when(earthquake.timestamp, app.now())}</time
           ></span
         >
-        <span class="facts"><span>${facts.join(" · ")}</span></span>
+        <span class="facts">${modeTag(earthquake)}<span>${facts.join(" · ")}</span></span>
       </span>
-      ${picture(symbolOf(earthquake, app.now(), app.state.colour, app.theme), 14)}
     </a>
   </li>`;
 }
@@ -103,15 +129,14 @@ function emptyNote(app: App): TemplateResult {
     const waiting = app.live.connection.state === "resuming" ? "list.no-answer" : "list.loading";
     return html`<p class="empty">${text(waiting)}</p>`;
   }
-  const { catalogue, state } = app;
+  const { asked, area, catalogue, state, format } = app;
   if (state.asof !== null && catalogue.size === 0) return html`<p class="empty">${text("asof.none")}</p>`;
-  const key =
-    state.onmap && app.listing.shown.length > 0
-      ? "list.none-on-map"
-      : catalogue.size > 0
-        ? "list.none-match"
-        : "list.none";
-  return html`<p class="empty">${text(key)}</p>`;
+  const beyond = state.onmap && app.listing.shown.length > 0;
+  const { says, way } = reasonOf(asked, area, catalogue.all(), beyond, app.realNow(), format);
+  return html`<div class="empty">
+    <p>${says}</p>
+    ${way ? html`<button type="button" id="widen" @click=${() => app.set(way.change, false)}>${way.label}</button>` : nothing}
+  </div>`;
 }
 
 function onScroll(app: App, event: Event): void {

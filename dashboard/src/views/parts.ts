@@ -3,9 +3,9 @@
 import { html, nothing, type SVGTemplateResult, svg, type TemplateResult } from "lit-html";
 import { ref } from "lit-html/directives/ref.js";
 import type { App } from "../app.ts";
-import { drillOf, type EarthquakeEvent } from "../earthquake.ts";
+import { drillOf, type Earthquake, type EarthquakeEvent, isDrill } from "../earthquake.ts";
 import { type State, writeQuery } from "../state.ts";
-import { draw, type Glyph, reach, symbolScale } from "../symbols.ts";
+import { draw, type Glyph, reach, symbolOf, symbolScale } from "../symbols.ts";
 import { text } from "../texts.ts";
 
 /** The address that shows something else: links are real, so that they open in another tab too. */
@@ -28,6 +28,20 @@ export function picture(symbol: Glyph, most = 15): TemplateResult {
     draw(context, small, side / 2, side / 2);
   };
   return html`<canvas class="symbol" aria-hidden="true" ${ref(paint)}></canvas>`;
+}
+
+/** From these magnitudes on a chip weighs more: 0 is quiet, 4 is seen from afar. */
+const WEIGHTS = [2.5, 4.5, 6, 7] as const;
+export const weightOf = (magnitude: number | null): number =>
+  WEIGHTS.filter((least) => (magnitude ?? 0) >= least).length;
+
+/** The magnitude: weight and size by itself, colour by age or depth; an outline alone for what is not real. */
+export function chip(app: App, earthquake: Earthquake): TemplateResult {
+  const { colour } = symbolOf(earthquake, app.now(), app.state.colour, app.theme);
+  const { magnitude } = earthquake;
+  return html`<span class="chip w${weightOf(magnitude)} ${isDrill(earthquake) ? "unreal" : ""}" .style=${`--hue: ${colour}`}
+    ><span class="hidden">${text("magnitude")} </span><b>${app.format.magnitude(magnitude)}</b></span
+  >`;
 }
 
 /** EXERCISE or TEST; nothing for what is real. */

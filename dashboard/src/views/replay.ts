@@ -125,11 +125,11 @@ function pausePlay(app: App): void {
 
 /** To the moment of the next earthquake that the filters let through. */
 function toNext(app: App): void {
-  const { state } = app;
-  const window = windowOf(state, app.now());
+  const { asked, state, area } = app;
+  const window = windowOf(asked, app.now());
   let next = Number.POSITIVE_INFINITY;
   for (const one of app.catalogue.all()) {
-    if (one.timestamp > (state.replay ?? 0) && one.timestamp < next && matches(one, state, window))
+    if (one.timestamp > (state.replay ?? 0) && one.timestamp < next && matches(one, asked, window, area))
       next = one.timestamp;
   }
   if (Number.isFinite(next)) app.set({ replay: next }, false);

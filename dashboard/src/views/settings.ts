@@ -3,7 +3,7 @@
 import { html, type TemplateResult } from "lit-html";
 import type { App } from "../app.ts";
 import { LANGUAGES, THEMES, UNITS, ZONES } from "../state.ts";
-import { text } from "../texts.ts";
+import { type Key, text } from "../texts.ts";
 import { choice, icon, toggle } from "./parts.ts";
 
 const ANNOUNCED = [2.5, 3.5, 4.5, 5.5, 6.5, 7.5] as const;
@@ -85,6 +85,17 @@ export function settings(app: App): TemplateResult {
   </dialog>`;
 }
 
+const LOCATE_MS = 20_000;
+/** Why the browser does not say where it is, by the codes of GeolocationPositionError. */
+const WHY: Record<number, Key> = { 1: "place.locate.denied", 2: "place.locate.unknown", 3: "place.locate.late" };
+/** How the last question ended. */
+let located: Key | null = null;
+
+function say(app: App, what: Key): void {
+  located = what;
+  app.invalidate();
+}
+
 function place(app: App): TemplateResult {
   const save = (event: Event): void => {
     event.preventDefault();
@@ -92,11 +103,18 @@ function place(app: App): TemplateResult {
     const [latitude, longitude] = [Number(form.get("latitude")), Number(form.get("longitude"))];
     app.setPlace({ latitude, longitude });
   };
-  const locate = (): void =>
-    navigator.geolocation.getCurrentPosition(({ coords }) => {
-      const round = (value: number): number => Math.round(value * 100) / 100;
-      app.setPlace({ latitude: round(coords.latitude), longitude: round(coords.longitude) });
-    });
+  const locate = (): void => {
+    say(app, "place.locate.asking");
+    navigator.geolocation.getCurrentPosition(
+      ({ coords }) => {
+        const round = (value: number): number => Math.round(value * 100) / 100;
+        located = "place.locate.found";
+        app.setPlace({ latitude: round(coords.latitude), longitude: round(coords.longitude) });
+      },
+      ({ code }) => say(app, WHY[code] ?? "place.locate.unknown"),
+      { timeout: LOCATE_MS, maximumAge: LOCATE_MS },
+    );
+  };
   return html`<form class="place-form" @submit=${save}>
     <h3>${icon("place")} ${text("place")}</h3>
     <p>${text("place.privacy")}</p>
@@ -115,5 +133,6 @@ function place(app: App): TemplateResult {
       ${"geolocation" in navigator && isSecureContext ? html`<button type="button" @click=${locate}>${text("place.locate")}</button>` : ""}
       ${app.place ? html`<button type="button" @click=${() => app.setPlace(null)}>${text("place.forget")}</button>` : ""}
     </div>
+    <p role="status" id="located">${located === null ? "" : text(located)}</p>
   </form>`;
 }

@@ -111,7 +111,7 @@ function embedding(app: App, where: string, code: string): TemplateResult {
 
 /** Above a list or charts: what is shown as files, and where programs get the same. */
 export function downloads(app: App): TemplateResult {
-  const { state, window, listing } = app;
+  const { asked: state, window, listing } = app;
   const { listed } = listing;
   const mode = modeOfFile(state, listed);
   const others = listed.filter((one) => one.mode !== mode).length;
@@ -130,6 +130,7 @@ export function downloads(app: App): TemplateResult {
             ${many().map((format) => html`<a class="button" href=${href(format)} download=${name(format)}>${icon("download")}${text(`format.${format}`)}</a>`)}
           </p>`
     }
+    ${state.where === null ? nothing : html`<p class="soft small">${text("downloads.where", { where: state.where })}</p>`}
     ${notes(app, others, listed.length - others, box !== null)}
     ${copied(app, "list", text("downloads.address"), absolute(href("geojson")))}
     <p class="buttons">

@@ -2,11 +2,12 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { App } from "../app.ts";
-import { drillOf } from "../earthquake.ts";
+import { type Drill, drillOf, placeOf } from "../earthquake.ts";
 import { VIEWS } from "../state.ts";
 import { counted, text } from "../texts.ts";
 import { connectionBadge, whole } from "./connection.ts";
 import { detailView } from "./detail.ts";
+import { headline } from "./headline.ts";
 import { listView } from "./list.ts";
 import { mapControls } from "./mapcontrols.ts";
 import { address, icon } from "./parts.ts";
@@ -27,6 +28,7 @@ export function shell(app: App): TemplateResult {
   return html`
     <a class="skip" href="#rows">${text("skip")}</a>
     <header class="top">${banner(app)} ${bar(app)}</header>
+    ${headline(app)}
     <main class="layout" data-view=${state.id !== null ? "detail" : state.view === "alerts" && state.alert ? "alert" : state.view}>
       <section class="stage" aria-label=${text("map.label")}>
         <div id="map"></div>
@@ -118,7 +120,7 @@ function banner(app: App): TemplateResult | typeof nothing {
   }
   if (drills.length > 0) {
     const all = !kinds.has(null);
-    const names = drills.map((kind) => text(`mode.${kind}`)).join(" · ");
+    const names = named(drills).join(" · ");
     parts.push(
       html`<p class="drills" id="drills" role="note"><b>${names}</b> <span>${text("banner.drill")} ${all ? nothing : text("banner.some")}</span></p>`,
     );
@@ -126,11 +128,16 @@ function banner(app: App): TemplateResult | typeof nothing {
   return parts.length > 0 ? html`${parts}` : nothing;
 }
 
-/** "[EXERCISE] M 5.2 Fiji – Quakestream". With one open, the mark is its own and no other's. */
+/** What kinds are called, each name once: a recording is an exercise. */
+const named = (kinds: readonly Drill[]): string[] => [...new Set(kinds.map((kind) => text(`mode.${kind}`)))];
+
+/** "[EXERCISE] M 5.2 Fiji – Quakestream": of the one that is open, else of the one that matters. The mark is that one's
+ * own; with none, it is there where nothing that is shown is real. */
 export function title(app: App): string {
-  const { selected } = app;
-  const kinds = selected ? [drillOf(selected)] : [...app.kinds];
-  const marks = kinds.map((kind) => (kind === null ? "" : `[${text(`mode.${kind}`)}] `)).join("");
+  const told = app.selected ?? app.headline;
+  const kinds = told ? [drillOf(told)] : [...app.kinds];
+  const unreal = kinds.filter((kind) => kind !== null);
+  const marks = unreal.length < kinds.length ? [] : named(unreal).map((name) => `[${name}] `);
   const { asof, replay } = app.state;
   const then =
     asof !== null
@@ -138,9 +145,7 @@ export function title(app: App): string {
       : replay !== null
         ? `${text("replay.of", { time: whole(app.format, replay) })} – `
         : "";
-  const what = selected
-    ? `M ${app.format.magnitude(selected.magnitude)} ${selected.place ?? selected.region ?? ""} – `
-    : "";
+  const what = told ? `M ${app.format.magnitude(told.magnitude)} ${placeOf(told) ?? ""} – ` : "";
   const waiting = app.listing.paused && app.listing.waiting > 0 ? `(${app.listing.waiting}) ` : "";
-  return `${marks}${then}${waiting}${what}Quakestream`;
+  return `${marks.join("")}${then}${waiting}${what}Quakestream`;
 }

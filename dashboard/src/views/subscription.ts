@@ -22,6 +22,9 @@ import { address, choice, icon, toggle } from "./parts.ts";
 import { LANGUAGE_NAMES } from "./settings.ts";
 
 const ROMAN = ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X"] as const;
+/** As everywhere on the page: classes are rounded to the nearest. */
+export const romanOf = (mmi: number): string => ROMAN[Math.min(ROMAN.length, Math.max(1, Math.round(mmi))) - 1] ?? "I";
+
 const INTENSITIES = [2, 3, 4, 5, 6, 7, 8, 9] as const;
 const SEVERE = [4, 5, 6, 7, 8, 9, 10] as const;
 
@@ -135,7 +138,7 @@ function what(desk: Desk, draft: Draft): TemplateResult {
       },
       [...shaking, { value: "", label: text("alerts.intensity.any") }],
     )}
-    <div class="fields">${bound("min_magnitude", "filters.minmagnitude", "minMagnitude")} ${bound("max_magnitude", "filters.maxmagnitude", "maxMagnitude")} ${bound("min_depth_km", "filters.mindepth", "minDepth")} ${bound("max_depth_km", "filters.maxdepth", "maxDepth")}</div>
+    <div class="fields">${bound("min_magnitude", "filters.minmagnitude", "minMagnitude")} ${bound("max_magnitude", "filters.maxmagnitude", "maxMagnitude")} ${bound("min_depth_km", "alerts.least-depth", "minDepth")} ${bound("max_depth_km", "alerts.most-depth", "maxDepth")}</div>
     <p class="soft small">${text("alerts.what.all")}</p>
     ${faultOf(new Map([...faults].filter(([at]) => at === "what")), "what")}
     <div class="line">
@@ -324,13 +327,12 @@ function preview(app: App, desk: Desk): TemplateResult {
   const { preview, unclear } = desk;
   const { format } = app;
   if (preview === null) {
-    const [first] = unclear ?? [];
-    const why = first ? `${first[0]}${first[0] === "" ? "" : ": "}${first[1]}` : "";
+    const [, why = ""] = [...(unclear ?? [])][0] ?? [];
     return html`<p class="preview soft" role="status" id="preview">${text(unclear ? "alerts.preview.unclear" : "alerts.preview.asking")} <small>${why}</small></p>`;
   }
   const size = (m: number | null): string => format.magnitude(m);
   return html`<div class="preview" id="preview">
-    <p role="status"><b>${counted("alerts.preview", preview.fired, { count: format.number(preview.fired) })}</b> <small>${text("alerts.preview.of", { count: format.number(preview.of) })}</small></p>
+    <p role="status"><b>${counted("alerts.preview", preview.fired, { count: format.number(preview.fired) })}</b> <small>${counted("alerts.preview.of", preview.of, { count: format.number(preview.of) })}</small></p>
     ${
       preview.earthquakes.length > 0
         ? html`<details>
@@ -339,7 +341,7 @@ function preview(app: App, desk: Desk): TemplateResult {
               ${preview.earthquakes.map(
                 (one) => html`<li>
                   <a href=${address(app, { id: one.id })}>M ${size(one.magnitude)} ${one.place ?? ""}</a>
-                  <small>${format.moment(one.timestamp)} · ${text("exposure.away", { distance: format.distance(one.distance_km) })}${one.expected_mmi === null ? nothing : html` · ${text("alerts.preview.expected", { mmi: format.number(one.expected_mmi, 1) })}`}</small>
+                  <small>${format.moment(one.timestamp)} · ${text("exposure.away", { distance: format.distance(one.distance_km) })}${one.expected_mmi === null ? nothing : html` · ${text("alerts.preview.expected", { roman: romanOf(one.expected_mmi) })}`}</small>
                 </li>`,
               )}
             </ul>

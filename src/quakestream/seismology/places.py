@@ -25,6 +25,9 @@ import functools
 import importlib.resources
 import itertools
 import math
+import re
+import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -63,6 +66,9 @@ _BORDER_UNITS: Final = 100.0
 _MIXED: Final = 254
 _NONE: Final = 255
 _NAUTICAL: Final = "Etc/"
+_MARKS: Final = re.compile("[\u0300-\u036f\u2018\u2019\u02bb'`]")
+"""Accents that stand by themselves, and what is written as an apostrophe."""
+_MOST_NAMESAKES: Final = 1_000
 _XINJIANG: Final = "Asia/Urumqi"
 _QUADRANT_ROWS: Final = 90
 _QUADRANT_COLUMNS: Final = 180
@@ -80,6 +86,19 @@ class City(NamedTuple):
     population: int
     distance_km: float
     """From the point that was asked about."""
+
+
+class NamedCity(NamedTuple):
+    """A city that was asked for by its name."""
+
+    name: str
+    within: str
+    """The US state, else the country."""
+    country: str
+    """ISO 3166-1 alpha-2."""
+    population: int
+    latitude: float
+    longitude: float
 
 
 class CountryEntry(NamedTuple):
@@ -187,6 +206,38 @@ def cities_within(
         )
         for number, km in zip(numbers[order].tolist(), distances[order].tolist(), strict=True)
     ]
+
+
+def cities_named(name: str, most: int) -> list[NamedCity]:
+    """At most `most` cities of this name, the largest first; where none is so called, those whose names begin with it.
+
+    Capitals, accents and apostrophes make no difference.
+    """
+    wanted = folded_name(name)
+    if not wanted:
+        return []
+    cities = _cities()
+    names, starts = _folded_names()
+    numbers = list(itertools.islice(_numbers_of(f"\n{wanted}\n", names, starts), _MOST_NAMESAKES))
+    numbers = numbers or list(itertools.islice(_numbers_of(f"\n{wanted}", names, starts), _MOST_NAMESAKES))
+    numbers.sort(key=lambda number: -cities.population.item(number))
+    return [
+        NamedCity(
+            cities.name(number),
+            cities.within(number),
+            _country(cities, cities.country.item(number)).code,
+            cities.population.item(number),
+            cities.latitude.item(number) / _MILLI,
+            cities.longitude.item(number) / _MILLI,
+        )
+        for number in numbers[:most]
+    ]
+
+
+def folded_name(name: str) -> str:
+    """Without capitals, accents and apostrophes: "Nurdağı" is "nurdagi"."""
+    letters = _MARKS.sub("", unicodedata.normalize("NFD", name)).casefold().replace("ı", "i")
+    return " ".join(letters.split(" ")).strip()
 
 
 def land_within(latitude: float, longitude: float, radius_km: float) -> list[shapely.Polygon]:
@@ -516,6 +567,22 @@ def _cities() -> _Cities:
         np.concatenate(([0], ends, [len(names) + 1])).astype(np.int32),
         *map(_texts, _tables("country_codes", "country_names", "state_names")),
     )
+
+
+def _numbers_of(sought: str, names: str, starts: NDArray[np.int64]) -> Iterator[int]:
+    """The numbers of the cities in whose lines of `names` this stands."""
+    at = names.find(sought)
+    while at >= 0:
+        yield int(np.searchsorted(starts, at + 1, side="right")) - 1
+        at = names.find(sought, at + 1)
+
+
+@functools.cache
+def _folded_names() -> tuple[str, NDArray[np.int64]]:
+    """All names, folded, a line each with one before the first; and where each begins: 4 MB, made when first asked."""
+    names = "\n" + folded_name(_cities().names.decode()) + "\n"
+    ends = np.flatnonzero(np.frombuffer(names.encode("utf-32-le"), dtype=np.uint32) == ord("\n"))
+    return names, ends[:-1] + 1
 
 
 @functools.cache
