@@ -49,19 +49,24 @@ TOLD = {"sent", "accepted", "acknowledged"}
 OPEN = {"queued", "sending"}
 
 _real_ns = time.time_ns
+_real_clock_ns = time.clock_gettime_ns
 
 
 class Clock:
-    """The machine's clock, set to another moment."""
+    """The machine's clocks, set to another moment: what time it is, and how long it has been on."""
 
     def __init__(self, now_ms: int) -> None:
-        self._ahead_ns = now_ms * 1_000_000 - _real_ns()
+        self._ahead_ns = self._began_ahead_ns = now_ms * 1_000_000 - _real_ns()
 
     def ns(self) -> int:
         return _real_ns() + self._ahead_ns
 
     def s(self) -> float:
         return self.ns() / 1e9
+
+    def of(self, clock: int) -> int:
+        """In place of `time.clock_gettime_ns`."""
+        return _real_clock_ns(clock) + self._ahead_ns - self._began_ahead_ns
 
     def now_ms(self) -> int:
         return self.ns() // 1_000_000
@@ -243,6 +248,7 @@ def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         patch.chdir(place.data_dir)
         patch.setattr(time, "time_ns", clock.ns)
         patch.setattr(time, "time", clock.s)
+        patch.setattr(time, "clock_gettime_ns", clock.of)
         patch.setattr("quakestream.telemetry.configure_logging", lambda *_: None)  # it is the test's own
         patch.setattr(pycurl, "Curl", _directed(receiver.port))
         urls = [one["url"] for one in place.left["sources"] if "url" in one]
