@@ -300,6 +300,8 @@ ELSEWHERE = {
     ("push/snapshots.py", "ThreadPoolExecutor"): "likewise",
     ("api/app.py", "ThreadPoolExecutor"): "whoever asks for the health gets the error",
     ("api/lanes.py", "create_task"): "of one request, which waits for both",
+    ("api/held.py", "ThreadPoolExecutor"): "whoever asks for the answer gets the error",
+    ("api/page.py", "ThreadPoolExecutor"): "whoever asks for the page gets it without a title of the earthquake",
     ("push/hub.py", "ThreadPoolExecutor"): "whoever reads in it gets the error",
     ("telling/delivery.py", "ThreadPoolExecutor"): "whoever asks the outbox gets the error",
     ("output.py", "Thread"): "the supervisor's own lines go through it; whoever writes next starts another",

@@ -12,6 +12,8 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from quakestream.plain import one_line
+
 UNKNOWN: Final = "unknown"
 _ASK: Final = "see its site for the terms; name"
 MAX_NAME: Final = 64
@@ -135,7 +137,8 @@ class Credits:
     @property
     def agencies(self) -> list[str]:
         """Who located it; a source where nobody says."""
-        return sorted(self._names[1] | {agency or source for source, agency in self._pairs})
+        found = self._names[1] | {agency or source for source, agency in self._pairs}
+        return sorted({one_line(agency) for agency in found})
 
     def terms(self) -> list[dict[str, str]]:
         """Of each source, and of each agency whose own are known: `source` or `agency`, `name`, `terms`, `url`."""

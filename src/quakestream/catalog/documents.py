@@ -14,6 +14,7 @@ from quakestream import clock
 from quakestream.catalog.cells import cell_of
 from quakestream.catalog.judgements import Judgement
 from quakestream.event import EarthquakeEvent, Mode, encode, plain_type
+from quakestream.plain import one_line
 from quakestream.seismology.origin import Origin
 from quakestream.seismology.places import describe, flinn_engdahl
 from quakestream.seismology.preference import preferred
@@ -131,13 +132,16 @@ def earthquake_document(quake: Earthquake, changed_ms: int) -> bytes:
 
 
 def found_by(event: EarthquakeEvent) -> tuple[int, str, str | None, str]:
-    """By what its earthquake is looked for: the cell, the type, the kind of magnitude, the agency."""
-    place, kind = event.location, event.magnitude_type
+    """By what its earthquake is looked for: the cell, the type, the kind of magnitude, the agency.
+
+    Words are plain lines, as an earlier version's events are when they are read.
+    """
+    place, kind = event.location, one_line(event.magnitude_type or "")
     return (
         cell_of(place.latitude, place.longitude),
-        searched(plain_type(event.type)),
-        None if kind is None else searched(kind),
-        searched(event.agency or event.source),
+        searched(plain_type(one_line(event.type) or "earthquake")),
+        searched(kind) if kind else None,
+        searched(one_line(event.agency or "") or event.source),
     )
 
 
