@@ -237,6 +237,7 @@ def check_page(program: Program, path: str, name: str) -> None:
     assert "unsafe" not in answer.headers["content-security-policy"]
     assert re.search(r"<script(?![^>]*\bsrc=)", answer.text) is None
     assert re.search(r"\son\w+\s*=|\sstyle\s*=|javascript:", answer.text) is None
+    kinds = {"text/javascript", "text/css", "image/svg+xml", "image/png", "application/manifest+json", "font/woff2"}
     loaded = re.findall(r"<(?:script|img)[^>]*\bsrc=\"([^\"]+)|<link[^>]*\bhref=\"([^\"]+)", answer.text)
     for address in filter(None, (first or second for first, second in loaded)):
         if address == "data:,":
@@ -244,7 +245,7 @@ def check_page(program: Program, path: str, name: str) -> None:
         part = httpx.get(urljoin(str(answer.url), address))
         assert part.status_code == 200
         assert part.url.netloc == answer.url.netloc
-        assert part.headers["content-type"].partition(";")[0] in {"text/javascript", "text/css", "image/svg+xml"}
+        assert part.headers["content-type"].partition(";")[0] in kinds
 
 
 def test_where_no_live_source_answers_up_shows_a_recording_marked_as_such_until_one_does(bare_site: Site) -> None:

@@ -31,6 +31,8 @@ REPORTS: Final = {
 SEEDS: Final = size(10, 50)
 ARRIVAL: Final = ("id", "seq", "revision", "firstSeen", "changed")
 """What tells of when and in which order something came, and may differ."""
+TOLD_BESIDES: Final = ("agencies", "terms", "beachBall")
+"""What HTTP says beside what is stored."""
 PARTITION: Final = LogPartition("log", "topic", "topic-id", 0, "group")
 
 
@@ -141,9 +143,9 @@ def told(catalog: Catalog) -> dict[str, Any]:
 
 
 def comparable(earthquake: dict[str, Any]) -> dict[str, Any]:
-    """All but what tells of its arrival; the history as what the sources said, in their order."""
+    """All that is stored but what tells of its arrival; the history as what the sources said, in their order."""
     said = [step["event"] for step in earthquake["history"] if step["event"] is not None]
-    return {name: value for name, value in earthquake.items() if name not in ARRIVAL} | {
+    return {name: value for name, value in earthquake.items() if name not in ARRIVAL + TOLD_BESIDES} | {
         "events": sorted(earthquake["events"]),
         "solutions": sorted(earthquake["solutions"], key=lambda event: f"{event['source']}:{event['id']}"),
         "history": sorted(said, key=lambda event: event["updated"]),

@@ -311,6 +311,7 @@ def test_a_stop_does_not_wait_for_a_log_that_is_away(tmp_path: Path) -> None:
                 "sources": [
                     {
                         "name": "simulator",
+                        "actual": False,
                         "state": "stopped",
                         "published": 0,
                         "acknowledged": 0,
@@ -348,7 +349,7 @@ def test_states_are_told_on_change(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             await stream.stop()
             await until(lambda: told()[-1]["state"] == "stopped")
             assert set(told()[-1]) == {
-                "name", "state", "published", "acknowledged", "lastEventAt", "lagMs", "lastError", "at",
+                "name", "actual", "state", "published", "acknowledged", "lastEventAt", "lagMs", "lastError", "at",
                 "refused", "lastRefused", "silentSince",
                 "unread", "lastUnread",
             }  # fmt: skip
