@@ -194,12 +194,12 @@ def test_its_buttons(page: Dashboard, receiver: Receiver) -> None:
     page.page.get_by_role("button", name="End snoozing").click()
     said(page, "Awake again")
 
-    page.page.get_by_text("Drill: an earthquake that never was").click()
+    page.page.get_by_text("Exercise: an earthquake that never was").click()
     assert "does not ask for exercises" in page.page.locator("details.drill").inner_text()
     page.page.get_by_label("Exercises too").check()
     page.page.get_by_role("button", name="Save changes").click()
     said(page, "Saved.")
-    page.page.get_by_role("button", name="Play the drill").click()
+    page.page.get_by_role("button", name="Play the exercise").click()
     eventually(lambda: len(receiver.accepted) == 2)
     titles = [json.loads(one.body)["data"]["title"] for one in receiver.accepted.values()]
     assert titles[-1].startswith("EXERCISE EXERCISE EXERCISE")

@@ -77,10 +77,15 @@ def plot(dashboard: Dashboard, number: int) -> Locator:
 
 def readout(dashboard: Dashboard, number: int, x: float, y: float = 0.5) -> str:
     over = plot(dashboard, number)
-    box = over.bounding_box()
-    assert box is not None
-    dashboard.page.mouse.move(box["x"] + box["width"] * x, box["y"] + box["height"] * y)
-    eventually(lambda: over.locator(".readout").is_visible())
+
+    def pointed() -> bool:  # what heads the page may come meanwhile, and move the rest
+        box = over.bounding_box()
+        assert box is not None
+        dashboard.page.mouse.move(box["x"] + box["width"] * x - 2, box["y"] + box["height"] * y)
+        dashboard.page.mouse.move(box["x"] + box["width"] * x, box["y"] + box["height"] * y)
+        return over.locator(".readout").is_visible()
+
+    eventually(pointed)
     return over.locator(".readout").inner_text()
 
 

@@ -60,8 +60,8 @@ def test_pages_control_the_stream_only_from_ups_own_origin_and_with_the_token(
         assert posted(page, start, token=TOKEN[:-1] + "x") == 401
         assert posted(page, start) == 401
 
-        page.goto(f"http://localhost:{port}/alerts/confirm/x")  # a page of ours with a form, as the link's is
-        form = "document.body.innerHTML = '<form method=post><button>ok</button></form>'"
+        page.goto(f"http://localhost:{port}/health/live")  # of our origin, and a form as the link's page has it
+        form = "document.body.innerHTML = '<form method=post action=/alerts/confirm/x><button>ok</button></form>'"
         page.evaluate(form)
         with page.expect_response("**/alerts/confirm/x") as answered:
             page.get_by_role("button").click()
