@@ -121,6 +121,7 @@ function plot(app: App, chart: Chart, element: Element | undefined): void {
     const known = plots.get(chart.name);
     if (known && known.element === element && known.look === look) {
       if (JSON.stringify(known.data) !== JSON.stringify(chart.data)) {
+        Object.assign(known.plot.hooks, chart.options.hooks); // they read off what they were made with
         known.plot.setData(chart.data);
         known.data = chart.data;
       }
