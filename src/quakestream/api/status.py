@@ -172,12 +172,13 @@ def status_router(
 
         `sources` are as earthquake-service told last, at `seenAt`; `state` is `gone` when it told nothing for a minute.
         """
-        feed = catalog.feed()
+        known = earthquakes(catalog.feed())
+        feed = catalog.feed()  # read last: there are never more earthquakes than changes
         return {
             "now": now_ms(),
             "epoch": feed.epoch,
             "seq": feed.last_seq,
-            "earthquakes": earthquakes(feed),
+            "earthquakes": known,
             "eventsPerSecond": board.events_per_second(),
             "blindSince": board.sight().since_ms if board.sight().blind else None,
             "sources": redacted_all(board.sources(now_ms())),
