@@ -74,3 +74,11 @@ def let_go(element: Any) -> None:
     for one in (element, *element.iterancestors()):
         while one.getprevious() is not None:
             del one.getparent()[0]
+
+
+def text_at(element: Any, path: str) -> str | None:
+    """The text at `path`; None where there is none, or no element."""
+    if element is None:
+        return None
+    text = element.findtext("/".join(f"{{*}}{name}" for name in path.split("/")))
+    return (text or "").strip() or None

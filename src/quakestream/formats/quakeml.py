@@ -19,7 +19,7 @@ from lxml import etree
 from quakestream.errors import Rejected
 from quakestream.event import DEFAULT_TYPE, Mode, Status
 from quakestream.formats import Entry, Problem, with_raw
-from quakestream.formats.bounded_xml import BoundedStream, elements, let_go, local_name
+from quakestream.formats.bounded_xml import BoundedStream, elements, let_go, local_name, text_at
 from quakestream.formats.fields import coordinate, decimal, epoch_ms, lenient, number, public_id, report, whole_resource
 from quakestream.formats.quakeml_further import further, further_of
 from quakestream.formats.writing.quakeml import drill_of, mechanism_name, named, names_of
@@ -185,7 +185,7 @@ def _entries(
     element: Any, ids: Mapping[str, str], more_mechanisms: int, *, mode: Mode, now_ms: int | None
 ) -> Iterator[Entry]:
     where = f"event {element.get('publicID')}"
-    drill = drill_of(_text(element, "preferredOriginID") or "")
+    drill = drill_of(text_at(element, "preferredOriginID") or "")
     if drill is not None and mode == "actual":
         yield Problem(where, f"is {drill!r}, and can't become `actual`")
         return
@@ -205,7 +205,7 @@ def _entries(
 
 def _others_of_ours(element: Any) -> list[Any]:
     """Of an event that this catalogue wrote, the origins of the reports that did not speak for it."""
-    preferred = _text(element, "preferredOriginID") or ""
+    preferred = text_at(element, "preferredOriginID") or ""
     if named(preferred) is None:
         return []
     return [
@@ -243,7 +243,7 @@ def _further_of_ours(element: Any, origin: Any, magnitude: Any, faults: list[str
 def _from_event(element: Any, faults: list[str]) -> dict[str, Any]:
     source, id_ = _identity(element)
     origin = _preferred(element, "origin", "preferredOriginID", _located)
-    ours = origin is not None and named(_text(element, "preferredOriginID") or "") is not None
+    ours = origin is not None and named(text_at(element, "preferredOriginID") or "") is not None
     magnitude = (
         _magnitude_of_ours(element, origin.get("publicID"))
         if ours
@@ -256,38 +256,38 @@ def _from_event(element: Any, faults: list[str]) -> dict[str, Any]:
 
 def _from_parts(element: Any, origin: Any, magnitude: Any, dated: tuple[Any, ...], faults: list[str]) -> dict[str, Any]:
     """All but whose it is and where; `updated` is the newest time of what is `dated`."""
-    kind = (_text(element, "type") or DEFAULT_TYPE).replace("_", " ")
-    times = [_text(part, "creationInfo/creationTime") for part in dated if part is not None]
+    kind = (text_at(element, "type") or DEFAULT_TYPE).replace("_", " ")
+    times = [text_at(part, "creationInfo/creationTime") for part in dated if part is not None]
     updated = [lenient(faults, "creationTime", epoch_ms, time) for time in times if time]
-    time = _text(origin, "time/value")
-    of_centroid = {"originType": "centroid"} if _text(origin, "type") == "centroid" else {}
+    time = text_at(origin, "time/value")
+    of_centroid = {"originType": "centroid"} if text_at(origin, "type") == "centroid" else {}
 
     def number_(name: str, part: Any, path: str) -> float | int | None:
-        return lenient(faults, name, number, _text(part, path))
+        return lenient(faults, name, number, text_at(part, path))
 
     return {
         **of_centroid,
-        "magnitude": lenient(faults, "magnitude", decimal, _text(magnitude, "mag/value")),
-        "magnitudeType": _text(magnitude, "type"),
+        "magnitude": lenient(faults, "magnitude", decimal, text_at(magnitude, "mag/value")),
+        "magnitudeType": text_at(magnitude, "type"),
         "location": {
-            "latitude": lenient(faults, "latitude", coordinate, _text(origin, "latitude/value")),
-            "longitude": lenient(faults, "longitude", coordinate, _text(origin, "longitude/value")),
-            "depth": lenient(faults, "depth", _km, _text(origin, "depth/value")),
+            "latitude": lenient(faults, "latitude", coordinate, text_at(origin, "latitude/value")),
+            "longitude": lenient(faults, "longitude", coordinate, text_at(origin, "longitude/value")),
+            "depth": lenient(faults, "depth", _km, text_at(origin, "depth/value")),
         },
         "timestamp": lenient(faults, "time", epoch_ms, time) if time else None,
         "updated": max((time for time in updated if time is not None), default=None),
         "status": "automatic" if origin is None else _status(origin),
         "type": kind,
-        "agency": _text(origin, "creationInfo/agencyID") or _text(element, "creationInfo/agencyID"),
+        "agency": text_at(origin, "creationInfo/agencyID") or text_at(element, "creationInfo/agencyID"),
         "nst": number_("usedStationCount", origin, "quality/usedStationCount"),
         "gap": number_("azimuthalGap", origin, "quality/azimuthalGap"),
         "dmin": number_("minimumDistance", origin, "quality/minimumDistance"),
         "rms": number_("standardError", origin, "quality/standardError"),
         "magNst": number_("stationCount", magnitude, "stationCount"),
         "magError": number_("uncertainty of the magnitude", magnitude, "mag/uncertainty"),
-        "depthError": lenient(faults, "uncertainty of the depth", _km, _text(origin, "depth/uncertainty")),
+        "depthError": lenient(faults, "uncertainty of the depth", _km, text_at(origin, "depth/uncertainty")),
         "horizontalError": lenient(
-            faults, "horizontalUncertainty", _km, _text(origin, "originUncertainty/horizontalUncertainty")
+            faults, "horizontalUncertainty", _km, text_at(origin, "originUncertainty/horizontalUncertainty")
         ),
     }
 
@@ -298,7 +298,7 @@ def _identity(element: Any) -> tuple[str, str]:
     One that is no resource identifier is the id as it stands, of the agency that the event names. What this catalogue
     wrote has the names of the report that spoke for it.
     """
-    if ours := named(_text(element, "preferredOriginID") or ""):
+    if ours := named(text_at(element, "preferredOriginID") or ""):
         return ours
     network, code = element.get(f"{_ANSS}eventsource"), element.get(f"{_ANSS}eventid")
     if network and code:
@@ -308,15 +308,15 @@ def _identity(element: Any) -> tuple[str, str]:
         return identity
     if not called:
         raise ValueError("no publicID")
-    agency = _text(element, "creationInfo/agencyID") or SOURCE
+    agency = text_at(element, "creationInfo/agencyID") or SOURCE
     return re.sub(r"[\s:/]+", "-", agency.lower())[:64], called
 
 
 def _preferred(element: Any, name: str, reference: str, good: Callable[[Any], bool] = lambda _: True) -> Any:
     """The one that the event names, else the first that was not rejected; before these, those that are good."""
     candidates = element.findall(f"{{*}}{name}")
-    wanted = _text(element, reference)
-    standing = [c for c in candidates if _text(c, "evaluationStatus") != "rejected"]
+    wanted = text_at(element, reference)
+    standing = [c for c in candidates if text_at(c, "evaluationStatus") != "rejected"]
     named = [c for c in candidates if wanted is not None and c.get("publicID") == wanted]
     in_order = [*named, *standing, *candidates]
     return next(iter([c for c in in_order if good(c)] or in_order), None)
@@ -325,31 +325,23 @@ def _preferred(element: Any, name: str, reference: str, good: Callable[[Any], bo
 def _located(origin: Any) -> bool:
     """Whether its time and place can be read."""
     unread: list[str] = []
-    found = [lenient(unread, name, coordinate, _text(origin, f"{name}/value")) for name in ("latitude", "longitude")]
-    time = _text(origin, "time/value")
+    found = [lenient(unread, name, coordinate, text_at(origin, f"{name}/value")) for name in ("latitude", "longitude")]
+    time = text_at(origin, "time/value")
     return None not in found and time is not None and lenient(unread, "time", epoch_ms, time) is not None
 
 
 def _status(origin: Any) -> Status:
-    status = _text(origin, "evaluationStatus")
+    status = text_at(origin, "evaluationStatus")
     if status == "rejected":
         return "deleted"
-    return "reviewed" if status in _REVIEWED or _text(origin, "evaluationMode") == "manual" else "automatic"
+    return "reviewed" if status in _REVIEWED or text_at(origin, "evaluationMode") == "manual" else "automatic"
 
 
 def _place(element: Any) -> str | None:
-    texts = {_text(d, "type"): _text(d, "text") for d in reversed(element.findall("{*}description"))}
+    texts = {text_at(d, "type"): text_at(d, "text") for d in reversed(element.findall("{*}description"))}
     return next((texts[kind] for kind in (*_PLACES, None) if texts.get(kind)), None)
 
 
 def _km(metres: str | None) -> float | None:
     value = decimal(metres)
     return None if value is None else value / 1000
-
-
-def _text(element: Any, path: str) -> str | None:
-    """The text at `path`; None where there is none, or no element."""
-    if element is None:
-        return None
-    text = element.findtext("/".join(f"{{*}}{name}" for name in path.split("/")))
-    return (text or "").strip() or None

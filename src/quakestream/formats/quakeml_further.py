@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from quakestream.event import wrap_longitude
+from quakestream.formats.bounded_xml import text_at
 from quakestream.formats.fields import coordinate, decimal, epoch_ms, lenient, number
 from quakestream.further import (
     MAX_DATA_USED,
@@ -76,7 +77,7 @@ class _Event:
 
     def in_order(self, kind: str, reference: str) -> list[Any]:
         """All of a kind, the preferred one first."""
-        wanted = _text(self._element, reference)
+        wanted = text_at(self._element, reference)
         return sorted(self._element.findall(f"{{*}}{kind}"), key=lambda one: one.get("publicID") != wanted)
 
     def is_left(self, part: Any) -> bool:
@@ -121,7 +122,7 @@ class _Event:
             return None
         faults = self._faults
         said = _numbers(part, faults, where, "doubleCouple", "clvd", "iso", "variance", "varianceReduction")
-        said |= {name: _text(part, name) for name in ("category", "inversionType")}
+        said |= {name: text_at(part, name) for name in ("category", "inversionType")}
         said |= _quantity(part, "scalarMoment", faults, where)
         tensor: dict[str, Any] = {}
         for name in _TENSOR:
@@ -130,14 +131,15 @@ class _Event:
         function = _child(part, "sourceTimeFunction")
         said["sourceTimeFunction"] = built(
             SourceTimeFunction,
-            _numbers(function, faults, where, "duration", "riseTime", "decayTime") | {"type": _text(function, "type")},
+            _numbers(function, faults, where, "duration", "riseTime", "decayTime")
+            | {"type": text_at(function, "type")},
             where,
             faults,
         )
         used = [_data(one, faults, where) for one in part.findall("{*}dataUsed")]
         said["dataUsed"] = limited(used, MAX_DATA_USED, "dataUsed", faults)
-        said["derivedOrigin"] = self._derived_origin(_text(part, "derivedOriginID"))
-        said["momentMagnitude"] = self._moment_magnitude(_text(part, "momentMagnitudeID"))
+        said["derivedOrigin"] = self._derived_origin(text_at(part, "derivedOriginID"))
+        said["momentMagnitude"] = self._moment_magnitude(text_at(part, "momentMagnitudeID"))
         return built(MomentTensor, said, where, faults)
 
     def _derived_origin(self, called: str | None) -> FurtherOrigin | None:
@@ -175,22 +177,22 @@ class _Event:
 def origin_of(part: Any, faults: list[str]) -> FurtherOrigin | None:
     """An `origin`; nothing without a place or a time."""
     where = f"origin {part.get('publicID')}"
-    time = _text(part, "time/value")
-    longitude = lenient(faults, f"{where} longitude", coordinate, _text(part, "longitude/value"))
+    time = text_at(part, "time/value")
+    longitude = lenient(faults, f"{where} longitude", coordinate, text_at(part, "longitude/value"))
     said = _made(part, faults) | {
         "time": lenient(faults, f"{where} time", epoch_ms, time) if time else None,
-        "latitude": lenient(faults, f"{where} latitude", coordinate, _text(part, "latitude/value")),
+        "latitude": lenient(faults, f"{where} latitude", coordinate, text_at(part, "latitude/value")),
         "longitude": None if longitude is None else wrap_longitude(longitude),
-        "depth": lenient(faults, f"{where} depth", _km, _text(part, "depth/value")),
-        "depthUncertainty": lenient(faults, f"{where} depth", _km, _text(part, "depth/uncertainty")),
+        "depth": lenient(faults, f"{where} depth", _km, text_at(part, "depth/value")),
+        "depthUncertainty": lenient(faults, f"{where} depth", _km, text_at(part, "depth/uncertainty")),
         "horizontalUncertainty": lenient(
-            faults, f"{where} horizontalUncertainty", _km, _text(part, "originUncertainty/horizontalUncertainty")
+            faults, f"{where} horizontalUncertainty", _km, text_at(part, "originUncertainty/horizontalUncertainty")
         ),
-        "type": _text(part, "type"),
+        "type": text_at(part, "type"),
         "quality": _quality(part, faults),
     }
     for name in ("time", "latitude", "longitude"):
-        said[f"{name}Uncertainty"] = lenient(faults, f"{where} {name}", decimal, _text(part, f"{name}/uncertainty"))
+        said[f"{name}Uncertainty"] = lenient(faults, f"{where} {name}", decimal, text_at(part, f"{name}/uncertainty"))
     found = built(FurtherOrigin, said, where, faults)
     return None if found is None or None in (found.time, found.latitude, found.longitude) else found
 
@@ -199,9 +201,9 @@ def _magnitude(part: Any, faults: list[str]) -> FurtherMagnitude | None:
     where = f"magnitude {part.get('publicID')}"
     said = _made(part, faults) | _numbers(part, faults, where, "azimuthalGap", counts=("stationCount",))
     said |= {
-        "mag": lenient(faults, where, decimal, _text(part, "mag/value")),
-        "uncertainty": lenient(faults, f"{where} uncertainty", decimal, _text(part, "mag/uncertainty")),
-        "type": _text(part, "type"),
+        "mag": lenient(faults, where, decimal, text_at(part, "mag/value")),
+        "uncertainty": lenient(faults, f"{where} uncertainty", decimal, text_at(part, "mag/uncertainty")),
+        "type": text_at(part, "type"),
     }
     return None if said["mag"] is None else built(FurtherMagnitude, said, where, faults)
 
@@ -213,7 +215,7 @@ def _quality(origin: Any, faults: list[str], without: frozenset[str] = frozenset
     numbers = [name for name in _QUALITY_NUMBERS if name not in without]
     counts = [name for name in _COUNTS if name not in without]
     said = _numbers(part, faults, "quality", *numbers, counts=counts)
-    said["groundTruthLevel"] = _text(part, "groundTruthLevel")
+    said["groundTruthLevel"] = text_at(part, "groundTruthLevel")
     return built(OriginQuality, said, "quality", faults)
 
 
@@ -235,7 +237,7 @@ def _planes(part: Any, faults: list[str]) -> NodalPlanes | None:
 
 def _axis(part: Any, faults: list[str], where: str) -> PrincipalAxis | None:
     said = {
-        name: lenient(faults, f"{where} {name}", decimal, _text(part, f"{name}/value"))
+        name: lenient(faults, f"{where} {name}", decimal, text_at(part, f"{name}/value"))
         for name in ("azimuth", "plunge", "length")
     }
     return built(PrincipalAxis, said, where, faults)
@@ -244,32 +246,32 @@ def _axis(part: Any, faults: list[str], where: str) -> PrincipalAxis | None:
 def _data(part: Any, faults: list[str], where: str) -> DataUsed | None:
     counts = ("stationCount", "componentCount")
     said = _numbers(part, faults, where, "shortestPeriod", "longestPeriod", counts=counts)
-    return built(DataUsed, said | {"waveType": _text(part, "waveType")}, f"{where} dataUsed", faults)
+    return built(DataUsed, said | {"waveType": text_at(part, "waveType")}, f"{where} dataUsed", faults)
 
 
 def _made(part: Any, faults: list[str]) -> dict[str, Any]:
     """Who made it, when, and whether a person has looked."""
-    time = _text(part, "creationInfo/creationTime")
+    time = text_at(part, "creationInfo/creationTime")
     return {
-        "agency": _text(part, "creationInfo/agencyID"),
-        "author": _text(part, "creationInfo/author"),
+        "agency": text_at(part, "creationInfo/agencyID"),
+        "author": text_at(part, "creationInfo/author"),
         "creationTime": lenient(faults, "creationTime", epoch_ms, time) if time else None,
-        "evaluationMode": _text(part, "evaluationMode"),
-        "evaluationStatus": _text(part, "evaluationStatus"),
+        "evaluationMode": text_at(part, "evaluationMode"),
+        "evaluationStatus": text_at(part, "evaluationStatus"),
     }
 
 
 def _numbers(part: Any, faults: list[str], where: str, *names: str, counts: Sequence[str] = ()) -> dict[str, Any]:
-    said: dict[str, Any] = {name: lenient(faults, f"{where} {name}", decimal, _text(part, name)) for name in names}
-    return said | {name: lenient(faults, f"{where} {name}", count, _text(part, name)) for name in counts}
+    said: dict[str, Any] = {name: lenient(faults, f"{where} {name}", decimal, text_at(part, name)) for name in names}
+    return said | {name: lenient(faults, f"{where} {name}", count, text_at(part, name)) for name in counts}
 
 
 def _quantity(part: Any, path: str, faults: list[str], where: str) -> dict[str, float | None]:
     """A value, and its uncertainty."""
     name = path.rpartition("/")[2]
     return {
-        name: lenient(faults, f"{where} {name}", decimal, _text(part, f"{path}/value")),
-        f"{name}Uncertainty": lenient(faults, f"{where} {name}", decimal, _text(part, f"{path}/uncertainty")),
+        name: lenient(faults, f"{where} {name}", decimal, text_at(part, f"{path}/value")),
+        f"{name}Uncertainty": lenient(faults, f"{where} {name}", decimal, text_at(part, f"{path}/uncertainty")),
     }
 
 
@@ -294,10 +296,3 @@ def _km(metres: str | None) -> float | None:
 
 def _child(element: Any, name: str) -> Any:
     return None if element is None else element.find(f"{{*}}{name}")
-
-
-def _text(element: Any, path: str) -> str | None:
-    if element is None:
-        return None
-    text = element.findtext("/".join(f"{{*}}{name}" for name in path.split("/")))
-    return (text or "").strip() or None
