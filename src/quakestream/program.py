@@ -26,7 +26,7 @@ import structlog
 import uvicorn
 import uvloop
 
-from quakestream import doors, output
+from quakestream import doors, output, waits
 from quakestream.errors import ConfigError, Fatal, Retryable
 from quakestream.garbage import collect_seldom
 
@@ -86,8 +86,7 @@ async def patiently(what: str, opening: Callable[[], T], stop: asyncio.Event) ->
             return await asyncio.to_thread(opening)
         except Retryable as error:
             log.warning(f"waiting for {what}", reason=str(error))  # noqa: G004 - the sentence that people look for
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), PATIENCE_PAUSE_S)
+        await waits.is_set(stop, PATIENCE_PAUSE_S)
     return None
 
 

@@ -109,9 +109,11 @@ async def _retry(settings: ServiceSettings, log: EventLog, source: str | None, s
 
 async def _each(again: _Again, store: RefusedStore, source: str | None, outcome: _Outcome) -> None:
     try:
-        await asyncio.wait_for(again.publisher.topics_made(), LOG_WITHIN_S)
+        async with asyncio.timeout(LOG_WITHIN_S):
+            await again.publisher.topics_made()
         for kept in store.oldest_first(source):
-            events = await asyncio.wait_for(again.publish(kept), LOG_WITHIN_S)
+            async with asyncio.timeout(LOG_WITHIN_S):
+                events = await again.publish(kept)
             if events is None:
                 outcome.left += 1
             else:

@@ -22,7 +22,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from quakestream import telemetry
+from quakestream import telemetry, waits
 from quakestream.backoff import pause_after
 from quakestream.errors import Fatal, QuakestreamError
 
@@ -295,8 +295,7 @@ async def _keep_up(
             pause_s = worker.ended_unasked(error)
             if pause_s is None:
                 raise error if isinstance(error, Exception) else Fatal(f"{name} ended unasked") from error
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), pause_s)
+            if await waits.is_set(stopping, pause_s):
                 return
             worker.begun()
     finally:

@@ -60,13 +60,15 @@ def consumer_app(
 
     async def ready() -> Readiness:
         try:
-            feed = await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(own, catalog.feed), timeout=2)
+            async with asyncio.timeout(2):
+                feed = await asyncio.get_running_loop().run_in_executor(own, catalog.feed)
         except (QuakestreamError, TimeoutError) as error:
             return Readiness("unavailable", {"database": str(error) or "no answer", **state()})
         details = {"seq": feed.last_seq, "epoch": feed.epoch, **state()}
         try:
             look = asyncio.get_running_loop().run_in_executor(own, _behind_s, catalog, feed, details, now_ms())
-            behind_s = await asyncio.wait_for(look, timeout=2)
+            async with asyncio.timeout(2):
+                behind_s = await look
         except (QuakestreamError, TimeoutError):
             behind_s = {}
         for name, seconds in behind_s.items():

@@ -123,7 +123,8 @@ class Held:
                 began_s = time.monotonic()
                 try:
                     look = asyncio.get_running_loop().run_in_executor(self._own, self._feed)
-                    feed = await asyncio.wait_for(look, LOOK_S)
+                    async with asyncio.timeout(LOOK_S):
+                        feed = await look
                 except (QuakestreamError, TimeoutError):
                     return None
                 self._looked = began_s, (feed.epoch, feed.last_seq)

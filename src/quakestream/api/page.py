@@ -138,7 +138,8 @@ class _Shared:
         self._waiting += 1
         try:
             looked = asyncio.get_running_loop().run_in_executor(self._own, _found, self._catalog, name)
-            return await asyncio.wait_for(looked, SHARED_WITHIN_S)
+            async with asyncio.timeout(SHARED_WITHIN_S):
+                return await looked
         except (QuakestreamError, TimeoutError) as error:
             log.warning("a shared link is shown without its earthquake", reason=str(error) or "no answer in time")
             return None

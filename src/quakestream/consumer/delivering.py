@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from quakestream import program
+from quakestream import program, waits
 from quakestream.catalog.opening import file_of, wait_for_catalog
 from quakestream.clock import now_ms
 from quakestream.clocks import ClockWatch
@@ -38,7 +38,7 @@ async def _deliver(settings: ConsumerSettings, stop: program.Stop) -> int:
         raise ConfigError("Config validation error: ALERTS is off: there is nothing to deliver")
     while not settings.on_postgresql() and not file_of(settings).is_file() and not stop.is_set():
         log.warning("waiting for earthquake-consumer to create the catalogue", file=str(file_of(settings)))
-        await _a_while(stop)
+        await waits.is_set(stop, LOOK_INTERVAL_S)
     if stop.is_set():
         return 0
     opened = await wait_for_catalog(settings, stop)
@@ -55,15 +55,10 @@ async def _deliver(settings: ConsumerSettings, stop: program.Stop) -> int:
         clocks.start()
         log.info("delivering", channels=sorted(delivery.channels), owner=owner)
         while not stop.is_set() and delivery.working:
-            await _a_while(stop)
+            await waits.is_set(stop, LOOK_INTERVAL_S)
         if not stop.is_set():
             raise Fatal("delivery ended by itself; its trace stands above")
         await asyncio.to_thread(clocks.stop, settings.shutdown_timeout_s)
         if not await asyncio.to_thread(delivery.stop, settings.shutdown_timeout_s):
             raise Fatal(f"delivery did not stop within {settings.shutdown_timeout_s:g} s")
     return 0
-
-
-async def _a_while(stop: program.Stop) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), LOOK_INTERVAL_S)

@@ -21,7 +21,7 @@ from typing import Final, TypeVar
 import structlog
 from msgspec import Struct, field
 
-from quakestream import clock, supervision, telemetry
+from quakestream import clock, supervision, telemetry, waits
 from quakestream.catalog import Catalog, EarthquakeFilter, Feed
 from quakestream.catalog.followers import LOOK_INTERVAL_S, Bell
 from quakestream.errors import Backpressure, Gap, Retryable, Unreachable
@@ -302,8 +302,7 @@ class Hub:
     async def _look_soon(self) -> None:
         """Wait until there may be something new, then send it."""
         if not self._asleep:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._look_s)
+            await waits.is_set(self._wake, self._look_s)
             # one write for what comes close together: in a burst each change would wake every client by itself
             if (early_s := self._wrote_s + GATHER_S - self._loop.time()) > 0:
                 await asyncio.sleep(early_s)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import structlog
 
-from quakestream import config, program, sources, supervision
+from quakestream import config, program, sources, supervision, waits
 from quakestream.addresses import listed
 from quakestream.clock import now_ms
 from quakestream.clocks import ClockWatch, ahead_of_newest
@@ -220,7 +220,8 @@ async def _drain(stream: Stream, publisher: Publisher, states_topic: str, deadli
         await stream.suspend()
         with contextlib.suppress(TimeoutError):
             last_states = status.states(stream, states_topic, now_ms)
-            await asyncio.wait_for(publisher.announce(last_states), ANNOUNCEMENT_S)
+            async with asyncio.timeout(ANNOUNCEMENT_S):
+                await publisher.announce(last_states)
     finally:
         left = await publisher.close(max(deadline - time.monotonic(), 0.0))
         _say_left(left)
@@ -251,8 +252,7 @@ async def _resume(stream: Stream, stop: program.Stop) -> None:
             log.warning("waiting for the sources' memory", reason=str(error))
         else:
             return
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), RETRY_S)
+        await waits.is_set(stop, RETRY_S)
 
 
 def stream_name(settings: ServiceSettings) -> str:

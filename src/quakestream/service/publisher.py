@@ -323,7 +323,8 @@ class Publisher:
             except Backpressure:  # the log's own bound, in bytes
                 self._complain()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._room_freed(), RETRY_S[0])
+                    async with asyncio.timeout(RETRY_S[0]):
+                        await self._room_freed()
             except Fatal as error:
                 self._fatal = error
                 raise

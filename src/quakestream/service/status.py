@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Callable
 from typing import Final
 
+from quakestream import waits
 from quakestream.event import iso_time
 from quakestream.log import Record
 from quakestream.service.publisher import Publisher
@@ -25,8 +25,7 @@ async def tell(stream: Stream, publisher: Publisher, topic: str, now_ms: Callabl
         stream.changed.clear()
         await publisher.announce(states(stream, topic, now_ms))
         await asyncio.sleep(LEAST_INTERVAL_S)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stream.changed.wait(), INTERVAL_S)
+        await waits.is_set(stream.changed, INTERVAL_S)
 
 
 def states(stream: Stream, topic: str, now_ms: Callable[[], int]) -> list[Record]:

@@ -11,14 +11,13 @@ service on another machine: with Kafka, too, run one earthquake-service.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 import structlog
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
-from quakestream import supervision, telemetry
+from quakestream import supervision, telemetry, waits
 from quakestream.backoff import pauses
 from quakestream.config import LEAST_INTERVAL_MS
 from quakestream.errors import Fatal, Rejected, Retryable
@@ -380,8 +379,7 @@ class _Run:
         if self._task is None or self._task.done():
             return
         self._stopping = True
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), GRACE_S)
+        await waits.is_set(self._idle, GRACE_S)
         self._task.cancel()
         _, pending = await asyncio.wait([self._task], timeout=STOP_LIMIT_S)
         if pending:

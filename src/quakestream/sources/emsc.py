@@ -8,7 +8,6 @@ what has changed, while the frames come in already.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from functools import partial
 from typing import Final
 
@@ -18,6 +17,7 @@ import websockets
 from pydantic import Field
 from websockets.asyncio.client import connect
 
+from quakestream import waits
 from quakestream.errors import Rejected, Retryable, Unreachable
 from quakestream.formats import emsc as emsc_format
 from quakestream.plain import read_json
@@ -171,7 +171,7 @@ class EmscSource(Source):
             by_update=True,
         )
         pace = Pace(self._options.lost_interval_s)
-        await self._connection_or(FIRST_WAIT_S)
+        await waits.is_set(self._connections, FIRST_WAIT_S)
         while True:
             self._connections.clear()
             try:
@@ -193,13 +193,7 @@ class EmscSource(Source):
                 continue  # a look that began before the connection, now or before a restart, leaves a gap up to it
             self._forget()
             pause_s = self._options.check_interval_s if self._connected else pace.pause_s()
-            await self._connection_or(pause_s)
-
-    async def _connection_or(self, limit_s: float) -> None:
-        # Not `asyncio.wait_for`: before Python 3.12 it may swallow that it is cancelled.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(limit_s):
-                await self._connections.wait()
+            await waits.is_set(self._connections, pause_s)
 
     def _forget(self) -> None:
         before_ms = self.context.now_ms() - FORGET_AFTER_MS

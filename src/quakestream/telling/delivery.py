@@ -27,7 +27,7 @@ from typing import Final, Literal, TypeVar
 import structlog
 import uvloop
 
-from quakestream import supervision, telemetry
+from quakestream import supervision, telemetry, waits
 from quakestream.backoff import pause_after
 from quakestream.channels import Accepted, Channel, Message, Outcome, Refused, Retry
 from quakestream.errors import Retryable
@@ -204,8 +204,7 @@ class Delivery:
                 self._begin()  # the leases of an earlier life run out by themselves
                 raise
             pause_s = MAINTAIN_INTERVAL_S if self._mine is None else LOOK_INTERVAL_S
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.stopping.wait(), pause_s)
+            await waits.is_set(self.stopping, pause_s)
 
     def _begin(self) -> None:
         """Let the workers lease: from now on what this owner has is of this life."""
@@ -234,8 +233,7 @@ class Delivery:
         before_ms = now_ms - round(self.settings.keep_days * DAY_MS)
         step = functools.partial(self.outbox.prune, before_ms, PRUNE_STEP, now_ms=now_ms)
         while await self.database(step) == PRUNE_STEP:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.stopping.wait(), PRUNE_PAUSE_S)
+            if await waits.is_set(self.stopping, PRUNE_PAUSE_S):
                 return
         self._forgot_s = time.monotonic()
 
@@ -303,8 +301,7 @@ class _Worker:
         if len(leased) == limit > 0:  # there may be more: look again at once, after the sends have had a turn
             await asyncio.sleep(0)
             return
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.wake.wait(), FLUSH_INTERVAL_S if self._held else LOOK_INTERVAL_S)
+        await waits.is_set(self.wake, FLUSH_INTERVAL_S if self._held else LOOK_INTERVAL_S)
 
     async def _exchange(self, limit: int) -> Sequence[Leased]:
         """One transaction with the outbox, and the messages of what it gave."""
