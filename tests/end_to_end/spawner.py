@@ -4,6 +4,8 @@ Importing what the programs are made of takes 1.5 s of processor, which is most 
 start them. So each test process has one spawner, which imports once; each program is a fork of it, with its own
 session, folder, environment, standard output and error, and the same `main` as its console script. What an
 interpreter reads at its own start (`PYTHON…`) can't be set this way: such a test starts the program anew.
+
+When the test process is gone, killed or not, so are the spawner and all that it started.
 """
 
 # ruff: noqa: PLC0415 - what the programs are made of, only the spawner itself imports
@@ -13,6 +15,7 @@ from __future__ import annotations
 import array
 import atexit
 import contextlib
+import ctypes
 import gc
 import json
 import os
@@ -30,7 +33,9 @@ from pathlib import Path
 from typing import Any, Final
 
 MOST_BYTES: Final = 1 << 20
+PARENT_LOOK_S: Final = 1.0
 _SPAWNER: Final = "tests.end_to_end.spawner"
+_PR_SET_PDEATHSIG: Final = 1
 
 
 class Spawned:
@@ -181,23 +186,31 @@ def _serve(orders: socket.socket, programs: Mapping[str, Callable[[], Any]]) -> 
     signal.set_wakeup_fd(said.fileno(), warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     running: set[int] = set()
+    spawner, tests = os.getpid(), os.getppid()
     with selectors.DefaultSelector() as selector:
         selector.register(orders, selectors.EVENT_READ)
         selector.register(heard, selectors.EVENT_READ)
         while True:
-            for key, _ in selector.select():
+            ready = selector.select(PARENT_LOOK_S)
+            if os.getppid() != tests:  # another process of theirs may hold the other end still
+                return _end(running)
+            for key, _ in ready:
                 if key.fileobj is heard:
                     heard.recv(4096)
-                    _report_ends(orders, running)
+                    with contextlib.suppress(ConnectionError):  # nobody hears it: that is seen below
+                        _report_ends(orders, running)
                     continue
-                order, descriptors, _, _ = socket.recv_fds(orders, MOST_BYTES, 2)
+                try:
+                    order, descriptors, _, _ = socket.recv_fds(orders, MOST_BYTES, 2)
+                except ConnectionError:  # they left reports unread
+                    order = b""
                 if not order:  # the tests are gone, perhaps without a word
-                    for pid in running:
-                        with contextlib.suppress(ProcessLookupError):
-                            os.killpg(pid, signal.SIGKILL)
-                    return None
+                    return _end(running)
                 pid = os.fork()
                 if pid == 0:
+                    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+                    if os.getppid() != spawner:
+                        os._exit(1)
                     signal.set_wakeup_fd(-1)
                     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                     for inherited in (orders, heard, said):
@@ -206,7 +219,15 @@ def _serve(orders: socket.socket, programs: Mapping[str, Callable[[], Any]]) -> 
                 for descriptor in descriptors:
                     os.close(descriptor)
                 running.add(pid)
-                orders.send(json.dumps({"started": pid}).encode())
+                with contextlib.suppress(ConnectionError):
+                    orders.send(json.dumps({"started": pid}).encode())
+
+
+def _end(running: set[int]) -> None:
+    """End every program, and whatever it started."""
+    for pid in running:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
 
 
 def _report_ends(orders: socket.socket, running: set[int]) -> None:
