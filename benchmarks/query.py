@@ -38,7 +38,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from fastapi import FastAPI, Response
+from fastapi import APIRouter, FastAPI, Response
 
 from benchmarks.catalog import generated
 from quakestream import program
@@ -50,11 +50,15 @@ from quakestream.catalog.documents import Earthquake, Report, earthquake_documen
 from quakestream.catalog.postgresql import PostgresqlCatalog
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
+from quakestream.config import ConsumerSettings
 from quakestream.errors import Unreachable
 from quakestream.event import EarthquakeEvent, encode
 from quakestream.formats.writing.quakeml import QuakeMlWriter
 from quakestream.garbage import collect_seldom
+from quakestream.guards import Rules
+from quakestream.proxies import Proxies
 from quakestream.seismology.origin import origin_of
+from quakestream.sight import Sight
 from tests.postgres_server import PostgresServer
 
 SEED: Final = 20180207
@@ -435,12 +439,7 @@ def over_http(catalog: SqlCatalog) -> bool:
     """All origins and magnitudes, from asking to the last byte, against ObsPy's writer of the same."""
     from obspy import read_events  # noqa: PLC0415 - it takes seconds
 
-    with _served(
-        consumer_app(catalog, dict, lambda: True, [fdsn_router(catalog, public_url="", cap_sender="a@b")])
-    ) as (
-        port,
-        pid,
-    ):
+    with _served(_as_the_program(catalog, [fdsn_router(catalog, public_url="", cap_sender="a@b")])) as (port, pid):
         target = "/fdsnws/event/1/query?includeallmagnitudes=true&includeallorigins=true"
         took_s, firsts_ms, memory_mb = [], [], []
         for _ in range(TURNS + 1):
@@ -474,7 +473,7 @@ def feed(catalog: SqlCatalog) -> bool:
 
     newest = catalog.span(EarthquakeFilter())
     assert newest is not None
-    app = consumer_app(catalog, dict, lambda: True, [usgs_feeds_router(catalog, lambda: newest[1], public_url="")])
+    app = _as_the_program(catalog, [usgs_feeds_router(catalog, lambda: newest[1], public_url="")])
     target = "/earthquakes/feed/v1.0/summary/all_month.geojson"
     with _served(app) as (port, pid), _served(bare) as (bare_port, bare_pid):
         tag = _tag(port, target)
@@ -490,6 +489,14 @@ def feed(catalog: SqlCatalog) -> bool:
         flush=True,
     )
     return good
+
+
+def _as_the_program(catalog: SqlCatalog, routers: list[APIRouter]) -> FastAPI:
+    """With all that stands before its routes: proxies, who may ask, whether a source answers."""
+    settings = ConsumerSettings()
+    sight = Sight(answers=True, since_ms=0, now_ms=0)
+    rules, proxies = Rules.of(settings), Proxies.of(settings)
+    return consumer_app(catalog, dict, lambda: True, routers, rules=rules, proxies=proxies, sight=lambda: sight)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gzip
 import io
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,9 +22,14 @@ from aio_quakeml_client.feed_entry import FeedEntry
 
 from quakestream import formats
 from quakestream.api import usgs_feeds
-from quakestream.api.usgs_feeds import NAMES, Summaries, significance
+from quakestream.api.app import consumer_app
+from quakestream.api.usgs_feeds import NAMES, Summaries, significance, usgs_feeds_router
 from quakestream.catalog.sqlite import SqliteCatalog
-from quakestream.event import EarthquakeEvent
+from quakestream.config import ConsumerSettings
+from quakestream.event import EarthquakeEvent, Mode
+from quakestream.guards import Rules
+from quakestream.proxies import Proxies
+from quakestream.sight import Sight
 from tests.api.serving import Consumer
 from tests.contracts.catalog import FAR, NOW_MS, TIME_MS, UPDATED_MS, Writer, event, shock
 from tests.waiting import eventually
@@ -108,6 +114,74 @@ def test_it_is_compressed_for_who_takes_it(consumer: Consumer) -> None:
     assert packed.headers["content-encoding"] == "gzip"
     assert packed.json() == plain.json()
     assert "Accept-Encoding" in plain.headers["vary"]
+
+
+ASKED: Final[list[dict[str, str]]] = [
+    {},
+    {"If-None-Match": "TAG"},
+    {"If-None-Match": '"x", TAG'},
+    {"If-None-Match": "*"},
+    {"If-None-Match": '"x"'},
+    {"If-Modified-Since": "Fri, 31 Dec 2100 23:59:59 GMT"},
+    {"If-Modified-Since": "Fri, 31 Dec 2100 23:59:59 GMT", "If-None-Match": '"x"'},
+    {"If-None-Match": "TAG", "Origin": "https://other.example"},
+    {"If-None-Match": "TAG", "Host": "elsewhere.example"},
+    {"If-None-Match": "TAG", "Authorization": "Bearer x"},
+    {"If-None-Match": "TAG", "Content-Length": "70000"},
+    {"If-None-Match": "TAG", "Content-Encoding": "gzip"},
+    {"If-None-Match": "TAG", "Range": "bytes=0-1"},
+    {"If-None-Match": "TAG", "Sec-Fetch-Site": "cross-site"},
+    *({"Accept-Encoding": coding} for coding in ("identity", "gzip", "br", "zstd", "gzip;q=0", "*", "br;q=0.1, gzip")),
+]
+
+
+@pytest.mark.parametrize("settings", [{}, {"cors_origins": "*", "trusted_proxies": "127.0.0.0/8"}])
+def test_what_is_at_hand_is_what_the_route_gives(
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
+) -> None:
+    """The parameter says nothing new, but what has one goes the long way, through the framework's route."""
+    monkeypatch.setattr(usgs_feeds, "LOOK_S", 600.0)
+    ways: list[str] = []
+    get = Summaries.get
+
+    async def counted(self: Summaries, name: str, mode: Mode, home: str) -> usgs_feeds.Summary:
+        ways.append(home)
+        return await get(self, name, mode, home)
+
+    monkeypatch.setattr(Summaries, "get", counted)
+    given = ConsumerSettings.model_validate({"data_dir": consumer.settings.data_dir} | settings)
+    blind = Sight(answers=False, since_ms=0, now_ms=NOW_MS)
+    app = consumer_app(
+        consumer.catalog,
+        dict,
+        lambda: True,
+        [usgs_feeds_router(consumer.catalog, lambda: NOW_MS, public_url="")],
+        rules=Rules.of(given),
+        proxies=Proxies.of(given),
+        sight=lambda: blind,
+    )
+
+    async def ask() -> None:
+        path = "/earthquakes/feed/v1.0/summary/all_month.geojson"
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+            for home in ({}, {"X-Forwarded-Prefix": "/quakes", "X-Forwarded-Host": "localhost"}):
+                tag = (await client.get(path, headers=home)).headers["etag"]
+                for asked, method in itertools.product(ASKED, ("GET", "HEAD")):
+                    headers = home | {name: value.replace("TAG", tag) for name, value in asked.items()}
+                    ways.clear()
+                    short = await client.request(method, path, headers=headers)
+                    passed = short.status_code in (200, 304) and "Content-Length" not in asked
+                    assert ways == [], (method, asked)
+                    long = await client.request(method, f"{path}?mode=actual", headers=headers)
+                    assert len(ways) == passed, (method, asked)
+                    told = (short.status_code, short.content, dict(short.headers))
+                    assert told == (long.status_code, long.content, dict(long.headers)), (method, asked)
+                    assert "quakestream-blind-since" in short.headers or not passed
+                    if short.status_code == 200 and method == "GET" and "content-encoding" not in short.headers:
+                        behind = "/quakes/" in short.json()["metadata"]["url"]
+                        assert behind is bool(home and settings)
+
+    asyncio.run(ask())
 
 
 class Clock:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quakestream import clock
-from quakestream.api.held import Held
+from quakestream.api.held import HavingRouter, Held
 from quakestream.api.lanes import Lanes
 from quakestream.api.not_found import not_found_page
 from quakestream.catalog import Catalog, Feed
@@ -85,10 +85,13 @@ def consumer_app(
         larger_bodies=larger_bodies,
         not_found=not_found_page,
     )
+    at_hand = []
     for router in routers:
         app.include_router(router)
+        if isinstance(router, HavingRouter):
+            at_hand.append(router.at_hand)
     app.add_middleware(Lanes)
-    app.add_middleware(Held, feed=catalog.feed, now_ms=now_ms)
+    app.add_middleware(Held, feed=catalog.feed, now_ms=now_ms, at_hand=at_hand)
     if sight is not None:
         app.add_middleware(Blindness, sight=sight)
     if rules is not None:

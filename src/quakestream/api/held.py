@@ -7,6 +7,8 @@ many ask, it is made twice at most.
 
 Small answers are held, packed as they were asked for; long ones are made piece by piece for each who asks. `ETag`,
 `Last-Modified` and 304 (RFC 9110, 13) are those of their content.
+
+A router may have answers at hand itself (`HavingRouter`): they are given here, before what other requests need.
 """
 
 from __future__ import annotations
@@ -16,11 +18,12 @@ import hashlib
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
-from typing import Final
+from typing import Any, Final
 
+from fastapi import APIRouter
 from msgspec import Struct
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -51,6 +54,17 @@ _CONDITIONS: Final = frozenset({b"if-none-match", b"if-modified-since"})
 Mark = tuple[str, int]
 """Epoch and number of the feed's last change."""
 Key = tuple[str, bytes, str, str | None]
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+"""Status, headers with small letters, body."""
+AtHand = Callable[[Scope], Answer | None]
+
+
+class HavingRouter(APIRouter):
+    """A router that has answers in memory: what `at_hand` gives for a GET is what its route would; None: ask that."""
+
+    def __init__(self, at_hand: AtHand, **options: Any) -> None:
+        super().__init__(**options)
+        self.at_hand = at_hand
 
 
 class HeldAnswer(Struct, frozen=True):
@@ -75,10 +89,13 @@ class _Place:
 
 
 class Held:
-    """The middleware; `feed` says where the catalogue's feed stands, `now_ms` the time."""
+    """The middleware; `feed` says where the catalogue's feed stands, `now_ms` the time, `at_hand` what routers have."""
 
-    def __init__(self, app: ASGIApp, feed: Callable[[], Feed], now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, app: ASGIApp, feed: Callable[[], Feed], now_ms: Callable[[], int], at_hand: Sequence[AtHand] = ()
+    ) -> None:
         self._app = app
+        self._at_hand = tuple(at_hand)
         self._feed = feed
         self._now_ms = now_ms
         self._answers: OrderedDict[Key, HeldAnswer] = OrderedDict()
@@ -90,7 +107,16 @@ class Held:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Give what is held, or make it."""
-        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or not _PATHS.fullmatch(scope["path"]):
+        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+            await self._app(scope, receive, send)
+            return
+        for at_hand in self._at_hand:
+            if (answer := at_hand(scope)) is not None:
+                status, raw, body = answer
+                await send({"type": "http.response.start", "status": status, "headers": raw})
+                await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+                return
+        if not _PATHS.fullmatch(scope["path"]):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)

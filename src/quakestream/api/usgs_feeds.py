@@ -1,8 +1,9 @@
 """The feeds of the USGS at its own paths: 20 summaries, and an event's detail. `actual` only, unless `mode=` asks.
 
 A summary is built when somebody asks for it after a change, and held in memory: after a large earthquake everyone asks
-at once, and all but the first get bytes that are there. It is built anew no sooner than after `REST` times what
-building took, so that a swarm of changes does not take a processor; a feed of an hour takes some milliseconds.
+at once, and all but the first get bytes that are there, past all that a route needs (`held.HavingRouter`). It is built
+anew no sooner than after `REST` times what building took, so that a swarm of changes does not take a processor; a feed
+of an hour takes some milliseconds.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ import msgspec
 from fastapi import APIRouter, HTTPException, Path, Request
 from fastapi.responses import Response
 from msgspec import Struct
+from starlette.datastructures import Headers
+from starlette.types import Scope
 
 from quakestream import packing
+from quakestream.api.held import Answer, HavingRouter
 from quakestream.catalog import Catalog, EarthquakeFilter, visits
 from quakestream.event import Mode
 from quakestream.formats.writing import geojson
@@ -47,6 +51,8 @@ BUILD_S: Final = 20.0
 MAX_AGE_S: Final = 5
 LARGE_BYTES: Final = 1_000_000
 """More is compressed in half the time, by a tenth less."""
+_NAMES_BY_PATH: Final = {f"{PATH}/summary/{name}.geojson": name for name in NAMES}
+_OF_A_BODY: Final = frozenset({b"content-length", b"content-encoding", b"transfer-encoding"})
 _document = msgspec.json.Decoder(dict[str, Any])
 _encode = msgspec.json.Encoder().encode
 
@@ -94,7 +100,7 @@ class Summaries:
     async def get(self, name: str, mode: Mode, home: str) -> Summary:
         """The file as it is now, or was a moment ago."""
         key = name, mode, home
-        if (held := self._held.get(key)) is not None and self._is_new(held):
+        if (held := self.at_hand(name, mode, home)) is not None:
             return held
         async with self._building:  # whoever waited here finds it built
             if time.monotonic() - self._looked_s > LOOK_S:
@@ -109,6 +115,11 @@ class Summaries:
             while len(self._held) > MAX_HELD:
                 self._held.popitem(last=False)
             return built
+
+    def at_hand(self, name: str, mode: Mode, home: str) -> Summary | None:
+        """The file, where nothing need be looked up for it."""
+        held = self._held.get((name, mode, home))
+        return held if held is not None and self._is_new(held) else None
 
     def _is_new(self, held: Summary) -> bool:
         now_s = time.monotonic()
@@ -202,17 +213,24 @@ def title_of(name: str, mode: Mode) -> str:
     return f"{'' if mode == 'actual' else f'{mode.upper()}: '}{kind}, Past {window.title()}"
 
 
-class _GeoJson(Response):
-    media_type = geojson.MEDIA_TYPE
-
-
 _OBJECT: Final = {"description": "GeoJSON", "content": {geojson.MEDIA_TYPE: {"schema": {"type": "object"}}}}
 
 
 def usgs_feeds_router(catalog: Catalog, now_ms: Callable[[], int], *, public_url: str) -> APIRouter:
     """`/earthquakes/feed/v1.0/…`. Links lead to `public_url`, or where a request went."""
-    router = APIRouter(prefix=PATH, tags=["feeds"])
     summaries = Summaries(catalog, now_ms)
+
+    def at_hand(scope: Scope) -> Answer | None:
+        """A summary as most ask for it: without parameters, and without a body."""
+        name = _NAMES_BY_PATH.get(scope["path"])
+        if name is None or scope["query_string"]:
+            return None
+        if any(header in _OF_A_BODY for header, _ in scope["headers"]):
+            return None
+        held = summaries.at_hand(name, "actual", public_url or approach(scope).home)
+        return None if held is None else _answer(Headers(scope=scope), held, now_ms())
+
+    router = HavingRouter(at_hand, prefix=PATH, tags=["feeds"])
 
     @router.get(
         "/summary/{name}.geojson",
@@ -229,7 +247,10 @@ def usgs_feeds_router(catalog: Catalog, now_ms: Callable[[], int], *, public_url
         if name not in NAMES:
             raise HTTPException(404, f"there is no feed {name}: {', '.join(NAMES)}")
         held = await summaries.get(name, mode, public_url or approach(request.scope).home)
-        return _summary(request, held, now_ms())
+        status, headers, body = _answer(request.headers, held, now_ms())
+        answer = Response(body, status)
+        answer.raw_headers = headers
+        return answer
 
     @router.get(
         "/detail/{name:path}.geojson",
@@ -254,19 +275,23 @@ def usgs_feeds_router(catalog: Catalog, now_ms: Callable[[], int], *, public_url
     return router
 
 
-def _summary(request: Request, held: Summary, now_ms: int) -> Response:
-    headers = {
-        "ETag": f'W/"{held.tag}"',
-        "Cache-Control": f"public, max-age={MAX_AGE_S}",
-        "Vary": "Accept-Encoding",
-    }
+def _answer(asked: Headers, held: Summary, now_ms: int) -> Answer:
+    """The file as it is asked for, or that it is what they have."""
+    tag = f'W/"{held.tag}"'
+    headers = [(b"etag", tag.encode()), *_CACHED]
     if now_ms - held.made_ms > 1000:  # it counts in seconds: two contents of one second would look the same
-        headers["Last-Modified"] = formatdate(held.made_ms // 1000, usegmt=True)
-    if is_known(request.headers, headers["ETag"], held.made_ms):
-        return Response(status_code=304, headers=headers)
-    coding = wished_encoding(request.headers, CODINGS)
-    if coding is None:
-        return _GeoJson(held.body, headers=headers)
-    if coding not in held.others:
-        held.others[coding] = held.packed if coding == "gzip" else packing.packed(held.body, coding)
-    return _GeoJson(held.others[coding], headers={**headers, "Content-Encoding": coding})
+        headers.append((b"last-modified", formatdate(held.made_ms // 1000, usegmt=True).encode()))
+    if is_known(asked, tag, held.made_ms):
+        return 304, headers, b""
+    coding = wished_encoding(asked, CODINGS)
+    body = held.body
+    if coding is not None:
+        if coding not in held.others:
+            held.others[coding] = held.packed if coding == "gzip" else packing.packed(held.body, coding)
+        body = held.others[coding]
+        headers.append((b"content-encoding", coding.encode()))
+    headers += [(b"content-length", b"%d" % len(body)), (b"content-type", geojson.MEDIA_TYPE.encode())]
+    return 200, headers, body
+
+
+_CACHED: Final = ((b"cache-control", b"public, max-age=%d" % MAX_AGE_S), (b"vary", b"Accept-Encoding"))
