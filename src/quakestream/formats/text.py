@@ -28,6 +28,7 @@ _STANDARD: Final = (
     *("eventid", "time", "latitude", "longitude", "depth", "author", "catalog", "contributor", "contributorid"),
     *("magtype", "magnitude", "magauthor", "eventlocationname", "eventtype"),
 )
+_HEADING_OF_STANDARD: Final = "#{}\n".format("|".join(_STANDARD)).encode()
 _NAMES: Final = {
     "eventid": ("evid", "eventpublicid", "id"),
     "time": ("origintime", "datetime", "timeutc", "utctime", "eventtime"),
@@ -77,7 +78,8 @@ def read(stream: BinaryIO, *, mode: Mode, now_ms: int | None = None) -> Iterator
         if not columns and not _ROW.match(line):
             columns, heading = _columns(line), line
             continue
-        columns = columns or _STANDARD
+        if not columns:
+            columns, heading = _STANDARD, _HEADING_OF_STANDARD  # what is refused is a document of its own
         if _HEADING.match(line):
             continue  # once more, as where answers are put together
         where, raw = f"line {number}", heading + line
