@@ -58,6 +58,30 @@ def test_what_the_service_says_counts_before_what_others_write() -> None:
     assert machine.clock.ahead_ms() == 0
 
 
+@pytest.mark.parametrize("way", ["told", "heard"])
+def test_a_log_whose_time_stands_still_since_its_clock_was_set_back_has_none(way: str) -> None:
+    machine = Machine()
+    ahead_ms = machine.log_ms + 2 * HOUR_MS
+    say = getattr(machine.clock, way)
+    say(ahead_ms)
+    assert machine.clock.now_ms() == ahead_ms, "it may be ahead"
+    for _ in range(3):
+        machine.ran_ms += 10_000
+        say(ahead_ms)
+        assert machine.clock.ahead_ms() is None
+        assert machine.clock.now_ms() == machine.log_ms, "this machine's own"
+    machine.ran_ms += 2 * HOUR_MS
+    say(machine.log_ms)
+    assert machine.clock.ahead_ms() == 0, "it has caught up"
+
+
+def test_the_same_time_twice_at_once_is_no_clock_that_stands_still() -> None:
+    machine = Machine(2 * HOUR_MS)
+    machine.clock.heard(machine.log_ms)
+    machine.clock.heard(machine.log_ms)
+    assert machine.clock.ahead_ms() == 2 * HOUR_MS
+
+
 def test_a_clock_that_differs_is_said_once_when_it_begins_and_once_when_it_ends() -> None:
     ahead: dict[str, int | None] = {"log": None, "database": 59_000}
     away = False

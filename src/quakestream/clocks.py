@@ -25,6 +25,8 @@ WINDOW_MS: Final = 60_000
 MEMORY_MS: Final = 3_600_000
 """How long the log's clock is known after the last of it."""
 MAX_HEARD: Final = 256
+STANDS_STILL_MS: Final = 1000
+"""A clock that says the same again after so long is none."""
 INTERVAL_S: Final = 10.0
 
 log = structlog.get_logger(__name__)
@@ -41,6 +43,8 @@ class LogClock:
         self._heard: deque[tuple[int, int, bool]] = deque(maxlen=MAX_HEARD)
         """When it came by `boot_ms`, how far the log's clock is ahead of that, and whether the service said so."""
         self._last: tuple[int, int] | None = None
+        self._same: dict[bool, tuple[int, int]] = {}
+        """By who said so, the log's last time, and when it was first said."""
 
     def told(self, logged_ms: int) -> None:
         """The service has just written this to the log."""
@@ -66,6 +70,15 @@ class LogClock:
     def _hear(self, logged_ms: int, *, surely: bool) -> None:
         boot_ms = self._boot_ms()
         with self._lock:
+            before = self._same.get(surely)
+            if before is None or before[0] != logged_ms:
+                self._same[surely] = logged_ms, boot_ms
+            elif boot_ms - before[1] > STANDS_STILL_MS:
+                # where times never fall, a clock that was ahead and is set back shows as one that stands still: until
+                # it has caught up, what it says is nobody's time, and by it all that happens would be long ago
+                self._heard.clear()
+                self._last = None
+                return
             self._heard.append((boot_ms, logged_ms - boot_ms, surely))
 
     def _ahead_of_boot_ms(self) -> int | None:

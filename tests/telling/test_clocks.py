@@ -22,6 +22,8 @@ from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.channels.webhook import WebhookChannel
 from quakestream.clocks import LogClock
+from quakestream.log import Record, Topic
+from quakestream.log.embedded import EmbeddedLog
 from quakestream.subscriptions.registry import Registry
 from quakestream.subscriptions.subscription import parse
 from quakestream.telling import follower as following
@@ -247,3 +249,25 @@ def test_what_lay_in_the_log_for_hours_is_not_waited_for_twice(tmp_path: Path, m
         followed = Followed(catalog, clock.now_ms, lambda: clock.ahead_ms() is not None)
         long_ago = now_ms() - 3 * HOUR_MS
         assert followed.tells(long_ago, long_ago + 1000, now_ms()) == {}, "nobody is alarmed by the past"
+
+
+def test_people_are_told_though_the_log_s_clock_was_ahead_for_a_moment(tmp_path: Path) -> None:
+    """The embedded log's times never fall: for two hours it said a time to come, and nobody was told of anything."""
+    ran = [1_000_000]
+    clock = LogClock(now_ms, lambda: ran[0])
+    with closing(EmbeddedLog(tmp_path)) as log, closing(SqliteCatalog(tmp_path / "c.sqlite3")) as catalog:
+        log.ensure_topics([Topic("stream", partitions=1)])
+        producer = log.producer()
+        with pytest.MonkeyPatch.context() as stepped:
+            stepped.setattr("quakestream.log.embedded.now_ms", lambda: now_ms() + 2 * HOUR_MS)
+            producer.send([Record("stream", b"k", b"1")]).result(10)
+        for _ in range(2):
+            producer.send([Record("stream", b"k", b"2")]).result(10)
+            high = log.watermarks("stream")[0].high
+            (logged_ms,) = {record.timestamp_ms for record in log.read("stream", 0, high - 1, 1)}
+            assert logged_ms > now_ms() + HOUR_MS
+            clock.told(logged_ms)
+            ran[0] += 10_000
+        producer.close(5)
+        followed = Followed(catalog, clock.now_ms, lambda: clock.ahead_ms() is not None)
+        assert followed.tells(now_ms() - 60_000, logged_ms, now_ms()) == {"queued": 1}
