@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import pytest
+from _pytest.mark import ParameterSet
 
 T = TypeVar("T")
 
 LONG: Final = os.environ.get("QUAKESTREAM_LONG") == "1"
 """Whether this is `make test-long`."""
 
-DATABASES: Final = ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)]
+
+def later(*values: Any) -> list[ParameterSet]:
+    """Values of a parameter that are tried in `make test-long` alone."""
+    return [pytest.param(value, marks=pytest.mark.long) for value in values]
+
+
+DATABASES: Final = ["sqlite", *later("postgresql")]
 """The second in `make test-long`: of what goes through the catalogue's interface, whose contract is tried on both."""
 
 sized: Final = pytest.mark.sized

@@ -99,6 +99,7 @@ def dear(url: str, targets: list[str], answers: list[httpx.Response], stop: thre
             answers.append(client.get(target))
 
 
+@pytest.mark.long
 @sized
 def test_dear_reads_take_nobody_elses_place(server: Served, filled: tuple[Any, Writer]) -> None:
     targets = [

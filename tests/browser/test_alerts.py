@@ -168,6 +168,7 @@ def test_what_is_wrong_stands_beside_its_field(page: Dashboard) -> None:
     assert page.violations() == []
 
 
+@pytest.mark.long
 def test_a_country_or_region_is_offered_by_its_name(page: Dashboard) -> None:
     page.open("?view=alerts&alert=new&projection=flat")
     offered = page.page.locator("#place-names option")
@@ -178,6 +179,7 @@ def test_a_country_or_region_is_offered_by_its_name(page: Dashboard) -> None:
         previewed(page, "Would have fired")
 
 
+@pytest.mark.long
 def test_its_buttons(page: Dashboard, receiver: Receiver) -> None:
     made(page, "Buttons", receiver, Only_epicentres_within="300")
     page.page.get_by_role("button", name="Send a test message").click()
@@ -242,7 +244,10 @@ def test_a_place_is_chosen_on_the_map(launch: Launch, alerting: System, switches
 
 @pytest.mark.parametrize(
     ("settings", "words"),
-    [({"ALERTS": "false"}, "switched off"), ({"ALERTS_TOKEN": ""}, "has set no key")],
+    [
+        ({"ALERTS_TOKEN": ""}, "has set no key"),
+        pytest.param({"ALERTS": "false"}, "switched off", marks=pytest.mark.long),
+    ],
 )
 def test_where_there_are_none_it_says_why(
     context: BrowserContext, tmp_path: Path, settings: dict[str, str], words: str
@@ -256,6 +261,7 @@ def test_where_there_are_none_it_says_why(
         assert page.page.get_by_label("Key for alerts").count() == 0
 
 
+@pytest.mark.long
 def test_axe_finds_nothing_serious(page: Dashboard, receiver: Receiver) -> None:
     made(page, "Axe", receiver)
     page.page.locator("#test").click()
@@ -275,6 +281,7 @@ def test_axe_finds_nothing_serious(page: Dashboard, receiver: Receiver) -> None:
     assert page.violations_by_theme() == {"light": [], "dark": []}
 
 
+@pytest.mark.long
 def test_a_phone(chromium: Chromium, alerting: System, receiver: Receiver) -> None:
     phone = {"width": 390, "height": 844}
     with chromium.new_context(viewport=phone, has_touch=True, is_mobile=True, device_scale_factor=2) as context:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.browser.conftest import event
 from tests.browser.dashboard import Dashboard, System
 from tests.waiting import eventually
@@ -31,6 +33,7 @@ def hears(dashboard: Dashboard, *words: str) -> None:
     eventually(lambda: all(word in said(dashboard) for word in words), tell=lambda: said(dashboard))
 
 
+@pytest.mark.long
 def test_what_grows_and_what_is_withdrawn_is_said_and_sounded(
     system: System, dashboard: Dashboard, now_ms: int
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.browser.conftest import event
 from tests.browser.dashboard import Dashboard, System
 from tests.waiting import eventually
@@ -44,6 +46,7 @@ def test_people_in_cities_by_expected_intensity(
     assert dashboard.violations() == []
 
 
+@pytest.mark.long
 def test_far_from_everybody_nobody_is_counted(system: System, dashboard: Dashboard, now_ms: int) -> None:
     system.post(event("lonely", now_ms, location=MID_PACIFIC))
     assert "No city" in opened(system, dashboard)

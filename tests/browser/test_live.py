@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from tests.browser.conftest import event
 from tests.browser.dashboard import Dashboard, System
 from tests.sizes import sized
@@ -68,6 +70,7 @@ def test_one_that_is_withdrawn_goes(system: System, dashboard: Dashboard, now_ms
     eventually(lambda: dashboard.rows() == {} and dashboard.drawn() == [])
 
 
+@pytest.mark.long
 def test_one_that_leaves_the_filter_goes(system: System, dashboard: Dashboard, now_ms: int) -> None:
     dashboard.open(f"{FLAT}&minmagnitude=5")
     system.post(event("Shrinking", now_ms))
@@ -103,6 +106,7 @@ def test_a_place_name_is_text_and_a_link_is_a_web_address(system: System, dashbo
     assert dashboard.page.evaluate("window.hurt") is None
 
 
+@pytest.mark.long
 def test_paused_it_counts_and_stands_still(system: System, dashboard: Dashboard, now_ms: int) -> None:
     dashboard.open(FLAT)
     dashboard.page.locator("#pause").click()

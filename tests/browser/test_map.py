@@ -14,9 +14,10 @@ from playwright.sync_api import Browser, BrowserContext, Response
 from tests.browser.conftest import Launch, event, filled, shows_count
 from tests.browser.dashboard import SOFTWARE_GL, Dashboard, System
 from tests.free_ports import free_port
+from tests.sizes import size, sized
 from tests.waiting import eventually
 
-MANY = 10_000
+MANY = size(2_000, 10_000)
 FIRST_LOAD_BYTES = 700_000
 
 
@@ -39,7 +40,8 @@ def dashboard(context: BrowserContext, full_system: System) -> Iterator[Dashboar
     assert dashboard.complaints == []
 
 
-def test_10_000_are_on_the_list_and_on_the_map(full_system: System, dashboard: Dashboard) -> None:
+@sized
+def test_thousands_are_on_the_list_and_on_the_map(full_system: System, dashboard: Dashboard) -> None:
     dashboard.open("?period=all&projection=flat&camera=0,0,0.2")
     assert shows_count(dashboard, MANY)
     # MapLibre does not tell of every cluster at the edge of the world; the next test counts each earthquake.
@@ -60,9 +62,11 @@ def test_none_is_hidden_where_there_are_no_clusters(dashboard: Dashboard) -> Non
     eventually(lambda: len(dashboard.drawn() or ()) == MANY, tell=dashboard.drawn_in_all)
 
 
+@sized
 def test_only_what_the_map_shows(full_system: System, dashboard: Dashboard) -> None:
-    dashboard.open("?period=all&projection=flat&camera=40,10,3&minmagnitude=4.5")
-    everywhere = full_system.count(minmagnitude=4.5)
+    least = size(3.8, 4.5)
+    dashboard.open(f"?period=all&projection=flat&camera=40,10,3&minmagnitude={least}")
+    everywhere = full_system.count(minmagnitude=least)
     eventually(lambda: shows_count(dashboard, everywhere))
     dashboard.page.get_by_label("Map area only").check()
     eventually(lambda: not shows_count(dashboard, everywhere))
@@ -174,6 +178,7 @@ def test_without_webgl_a_canvas_takes_over(launch: Launch, full_system: System) 
         assert dashboard.complaints == []
 
 
+@pytest.mark.long
 def test_the_first_load_is_small_and_locked_down(dashboard: Dashboard) -> None:
     answers: list[Response] = []
     dashboard.page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108 - built-in methods it refuses

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.browser.conftest import event
 from tests.browser.dashboard import Dashboard, System
 from tests.sizes import sized
@@ -18,6 +20,7 @@ def known(system: System) -> dict[str, str]:
     return {one["place"]: one["id"] for one in system.earthquakes()}
 
 
+@pytest.mark.long
 def test_the_title_bears_the_mark_of_the_one_that_is_open(system: System, dashboard: Dashboard, now_ms: int) -> None:
     system.post(
         event("Real", now_ms),
@@ -45,6 +48,7 @@ def test_the_title_bears_the_mark_of_the_one_that_is_open(system: System, dashbo
     assert "The rest is real" in banner.inner_text()
 
 
+@pytest.mark.long
 def test_a_source_s_own_name_opens_the_living_page(system: System, dashboard: Dashboard, now_ms: int) -> None:
     system.post(event("Named", now_ms))
     eventually(lambda: system.count() == 1)

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 from tests.browser.conftest import event, filled, shows_count
 from tests.browser.dashboard import Dashboard, System
-from tests.sizes import size, sized
+from tests.sizes import later, size, sized
 from tests.waiting import eventually
 
 MANY = size(2_000, 10_000)
@@ -113,6 +113,7 @@ def test_a_brush_on_a_chart_filters_all_the_rest(full_system: System, dashboard:
     eventually(lambda: dashboard.drawn_in_all() <= full_system.count(**wanted))
 
 
+@pytest.mark.long
 def test_large_numbers_have_room_beside_a_chart(dashboard: Dashboard) -> None:
     dashboard.open("?view=charts&period=all&projection=flat")
     plot = dashboard.page.locator(".plot").nth(1)
@@ -132,7 +133,7 @@ def bounds(dashboard: Dashboard) -> dict[str, str]:
     ("figure", "begin", "end", "names"),
     [
         (0, (0.3, 0.5), (0.6, 0.5), {"starttime", "endtime"}),
-        (1, (0.3, 0.5), (0.6, 0.5), {"starttime", "endtime"}),
+        pytest.param(1, (0.3, 0.5), (0.6, 0.5), {"starttime", "endtime"}, marks=pytest.mark.long),
         (3, (0.5, 0.3), (0.5, 0.7), {"mindepth", "maxdepth"}),
     ],
 )
@@ -162,6 +163,7 @@ def test_time_and_depth_are_brushed_too(
     eventually(lambda: shows_count(dashboard, left), tell=dashboard.count)
 
 
+@pytest.mark.long
 def test_a_replay_plays_and_halts(full_system: System, dashboard: Dashboard) -> None:
     ended = max(one["timestamp"] for one in full_system.earthquakes(limit=1))
     start = ended - 60_000_000
@@ -226,6 +228,7 @@ def test_the_past_is_replayed_by_its_own_clock(full_system: System, dashboard: D
     eventually(lambda: dashboard.page.title().endswith("Quakestream") and "[" not in dashboard.page.title())
 
 
+@pytest.mark.long
 def test_my_place_stays_here(dashboard: Dashboard) -> None:
     dashboard.open("?period=all&projection=flat")
     dashboard.page.locator("#open-settings").click()
@@ -280,7 +283,7 @@ def test_status_tells_of_the_sources_their_lag_and_their_error(dashboard: Dashbo
     assert "event <b>x</b>: no origin" in silent.inner_text()
 
 
-@pytest.mark.parametrize("view", ["map", "list", "charts", "status", "detail", "settings"])
+@pytest.mark.parametrize("view", ["list", *later("map", "charts", "status", "detail", "settings")])
 def test_axe_finds_nothing_serious(full_system: System, dashboard: Dashboard, view: str) -> None:
     if view == "detail":
         chosen = full_system.earthquakes(limit=1)[0]["id"]

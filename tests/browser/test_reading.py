@@ -161,6 +161,7 @@ def test_charts_can_be_read_off(dashboard: Dashboard) -> None:
     assert re.search(r"° [EW] · [\d,.−]+ km|^M .* km$", readout(dashboard, 3, 0.5, 0.9))
 
 
+@pytest.mark.long
 def test_b_is_of_what_is_known_everywhere(dashboard: Dashboard) -> None:
     dashboard.open("?projection=flat&view=charts&mode=exercise")
     caption = dashboard.page.locator("figure").nth(2)

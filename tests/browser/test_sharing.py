@@ -23,6 +23,7 @@ from quakestream.formats.writing import parquet
 from tests.browser.conftest import event
 from tests.browser.dashboard import Dashboard, System
 from tests.free_ports import free_port
+from tests.sizes import later
 from tests.waiting import eventually
 
 CLIENT: Final = httpx.Client(trust_env=False, timeout=30, limits=httpx.Limits(max_keepalive_connections=0))
@@ -310,7 +311,7 @@ def test_without_a_service_url_there_are_no_such_buttons(shared_dashboard: Dashb
     assert shared_dashboard.page.locator("#control").count() == 0
 
 
-@pytest.mark.parametrize("mode", ["exercise", "test"])
+@pytest.mark.parametrize("mode", ["exercise", *later("test")])
 def test_what_is_not_real_is_never_taken_for_it(site: System, dashboard: Dashboard, mode: str) -> None:
     """Title, row, banner, popup, detail, picture, card, frame, print and each download, in words and in grey scale."""
     word, place = WORDS[mode], PLACES[mode]
@@ -426,7 +427,7 @@ def test_a_listed_site_may_frame_what_is_for_that_and_nothing_else(
             page.close()
 
 
-@pytest.mark.parametrize("query", ["view=replay", "view=status", "view=list", "view=charts", "id="])
+@pytest.mark.parametrize("query", ["id=", *later("view=replay", "view=status", "view=list", "view=charts")])
 def test_everybody_can_use_it(site: System, dashboard: Dashboard, query: str) -> None:
     """axe finds nothing serious where something is taken along, looked up or started, in either theme."""
     named = id_of(site, "Real Town") if query == "id=" else ""

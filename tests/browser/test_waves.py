@@ -27,6 +27,7 @@ def soon(system: System, now_ms: int) -> System:
     return system
 
 
+@pytest.mark.long
 def test_fronts_are_drawn_and_can_be_left_out(system: System, dashboard: Dashboard, now_ms: int) -> None:
     system.post(event("Young", now_ms, timestamp=now_ms - 200_000))
     eventually(lambda: system.count() == 1)
@@ -44,6 +45,7 @@ def test_fronts_are_drawn_and_can_be_left_out(system: System, dashboard: Dashboa
     eventually(lambda: dashboard.lines() == set() and "plates=0" in dashboard.query(), tell=dashboard.lines)
 
 
+@pytest.mark.long
 def test_without_a_depth_there_are_no_fronts(system: System, dashboard: Dashboard, now_ms: int) -> None:
     nowhere = {"latitude": 10.0, "longitude": 20.0}
     system.post(event("Flat", now_ms, timestamp=now_ms - 200_000, location=nowhere))

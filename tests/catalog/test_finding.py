@@ -24,7 +24,7 @@ from quakestream.catalog.verifying import faults
 from quakestream.event import wrap_longitude
 from quakestream.seismology.geodesy import distance_km
 from tests.contracts.catalog import NOW_MS, Writer, event
-from tests.sizes import size
+from tests.sizes import DATABASES, size
 
 COUNT = 240
 DAY_MS = 86_400_000
@@ -64,7 +64,7 @@ def test_what_is_in_a_box_is_in_its_cells(
         assert any(low <= cell_of(latitude, longitude) <= high for low, high, _ in zip(*ranges, strict=True))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"], scope="module")
+@pytest.fixture(params=DATABASES, scope="module")
 def catalog(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlCatalog]:
     """Earthquakes all over the world and in one place, of every kind; some are withdrawn, some drills, some merged."""
     made: SqlCatalog

@@ -29,6 +29,7 @@ from tests.conftest import ROOT, Broker
 from tests.contracts.event_log import Keeper, poll_until
 from tests.end_to_end.conftest import kafka_settings
 from tests.end_to_end.programs import Program, Site, acknowledged, last_seq
+from tests.sizes import later
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.kafka
@@ -205,7 +206,7 @@ def _by_programs(written: Written, read: Sequence[str], write: Sequence[str], wo
 
 
 @pytest.mark.parametrize(
-    "client", [_librdkafka, _kafka_python, _aiokafka, _kafkajs, _java], ids=lambda one: one.__name__[1:]
+    "client", [_librdkafka, _aiokafka, _kafkajs, *later(_kafka_python, _java)], ids=lambda one: one.__name__[1:]
 )
 def test_each_client_reads_all_topics_and_is_read(written: Written, client: Callable[[Written, bytes], None]) -> None:
     id_ = uuid.uuid4().hex

@@ -27,6 +27,7 @@ from tests.conftest import ROOT
 from tests.end_to_end.programs import Program, Site
 from tests.free_ports import free_port
 from tests.nginx import missing, nginx
+from tests.sizes import later
 from tests.waiting import eventually
 
 TOKEN: Final = "0123456789abcdef-control"
@@ -356,7 +357,7 @@ USUAL: Final = (
 )
 
 
-@pytest.mark.parametrize("settings", ["", USUAL, "proxy_set_header Host $host; proxy_set_header Via nginx;"])
+@pytest.mark.parametrize("settings", ["", *later(USUAL, "proxy_set_header Host $host; proxy_set_header Via nginx;")])
 def test_through_nginx_the_stream_is_controlled_with_the_token_alone(
     tmp_path: Path, plain: Deployment, keyed: Deployment, settings: str
 ) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.end_to_end.programs import Site, every_earthquake
+from tests.sizes import later
 from tests.waiting import eventually
 
 TOKEN = "a-key-of-sixteen-characters"
@@ -14,6 +16,7 @@ KEY = {"Authorization": f"Bearer {TOKEN}"}
 PATH = "/api/v1/subscriptions"
 
 
+@pytest.mark.parametrize("site", ["embedded", *later("kafka")], indirect=True)
 def test_a_drill_reaches_who_asked_for_exercises_and_says_so(site: Site) -> None:
     consumer = site.consumer(ALERTS_TOKEN=TOKEN, ALERT_CHANNELS="console")
     consumer.wait_for_line("partitions assigned")

@@ -100,6 +100,7 @@ def test_sigterm_closes_connections_in_order_and_at_once(embedded: Site) -> None
             socket.recv(10)
 
 
+@pytest.mark.long
 @pytest.mark.kafka
 def test_on_another_instance_it_goes_on_where_it_was(
     tmp_path: Path, kafka_broker: Broker, postgresql: PostgresServer

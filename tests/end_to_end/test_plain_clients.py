@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, Message, Producer
 from confluent_kafka.admin import AdminClient
 
 from tests.end_to_end.programs import Program, Site, acknowledged, every_earthquake, last_seq
+from tests.sizes import later
 from tests.waiting import eventually
 
 PARTITIONS = 4
@@ -127,7 +128,7 @@ def test_what_is_no_event_goes_to_the_dead_letters_and_the_stream_goes_on(
     assert consumer.terminate() == 0
 
 
-@pytest.mark.parametrize("first", ["consumer", "service"])
+@pytest.mark.parametrize("first", ["service", *later("consumer")])
 def test_either_program_may_start_first(site: Site, first: str) -> None:
     """The topic does not exist; whoever comes first makes it, with as many partitions as the settings say."""
     site.settings["KAFKA_PARTITIONS"] = str(PARTITIONS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import pytest
+
 from quakestream.event import encode, from_document
 from quakestream.log import Record
 from tests.end_to_end.programs import Site, last_seq
@@ -12,6 +14,7 @@ from tests.postgres_server import PostgresServer
 from tests.waiting import eventually
 
 
+@pytest.mark.long
 def test_a_database_that_comes_late_and_crashes_is_waited_for(
     tmp_path: Path, private_postgresql: PostgresServer
 ) -> None:

@@ -30,6 +30,7 @@ from tests.end_to_end.programs import (
     last_seq,
 )
 from tests.end_to_end.test_recorded_week import RECORDING
+from tests.sizes import later
 from tests.waiting import eventually
 
 NEEDED_FOR_KAFKA: Final = ("KAFKA_BROKERS", "KAFKA_CLIENT_ID", "KAFKA_TOPIC")  # and by the consumer: a group
@@ -101,7 +102,7 @@ def test_check_config_tells_of_both(bare_site: Site) -> None:
 # Signals
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, *later(signal.SIGINT)])
 def test_asked_to_stop_both_finish_what_they_have_and_exit_0(site: Site, signum: signal.Signals) -> None:
     consumer, service = site.consumer(), site.service(EVENT_INTERVAL_MS="2")
     service.post("/earthquake-events/start")
@@ -279,6 +280,7 @@ def test_where_no_live_source_answers_up_shows_a_recording_marked_as_such_until_
         assert both.terminate() == 0
 
 
+@pytest.mark.long
 def test_no_fallback_means_none(bare_site: Site) -> None:
     with FeedServer({}) as closed:
         both = up(bare_site, "--no-fallback", USGS_FEED_URL=closed.url, FALLBACK_AFTER_S="0.1")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.end_to_end.programs import Program, Site, every_earthquake
+from tests.sizes import later
 from tests.waiting import eventually
 
 
@@ -16,6 +18,7 @@ def the_source(consumer: Program) -> dict[str, Any]:
     return next((one for one in sources if one["name"] == "simulator"), {})
 
 
+@pytest.mark.parametrize("site", ["embedded", *later("kafka")], indirect=True)
 def test_the_consumer_tells_how_the_sources_are(site: Site) -> None:
     service, consumer = site.service(), site.consumer()
     before_ms = the_source(consumer).get("seenAt", 0)

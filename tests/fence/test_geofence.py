@@ -25,7 +25,7 @@ from quakestream.subscriptions.earthquake import Quake
 from quakestream.subscriptions.subscription import Subscription, parse
 from quakestream.telling import follower
 from tests.fence.brute_force import HOW, BruteForce, as_json, earthquakes, subscriptions
-from tests.sizes import size, sized
+from tests.sizes import later, size, sized
 from tests.waiting import eventually
 
 
@@ -261,7 +261,7 @@ def test_who_wants_the_whole_world_is_found_where_nobody_has_a_shape() -> None:
     assert fence.match(earthquake(), 0).ids() == ["world"]
 
 
-@pytest.mark.parametrize("module", ["service.main", "consumer.main", "telling.policy", "telling.follower"])
+@pytest.mark.parametrize("module", ["consumer.main", *later("service.main", "telling.policy", "telling.follower")])
 def test_numba_is_loaded_by_the_first_geofence_only(module: str, kind: str) -> None:
     if kind == "numpy":
         return  # there it is never loaded, as the next test says

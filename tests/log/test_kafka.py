@@ -237,6 +237,7 @@ def test_a_smaller_limit_of_the_topics_own_is_a_rejection(kafka_broker: Broker) 
     assert producer.close(5.0) == 0
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)  # two starts of a broker
 def test_everything_waits_for_a_broker_that_comes_later_and_returns_after_sigkill(private_broker: Broker) -> None:
     log = KafkaLog(private_broker.address, "test")
