@@ -20,6 +20,7 @@ from quakestream.event import EarthquakeEvent, Mode
 from quakestream.formats.writing import WRITERS, About
 from quakestream.formats.writing.quakeml import EVENT_TYPES, named, public_name
 from tests.conftest import ROOT
+from tests.formats.tensors import told
 
 NOW_MS = 1_700_000_000_000
 ANSWER = About(url="http://here/q", home="http://here", count=2, made_ms=NOW_MS)
@@ -222,6 +223,56 @@ def test_numbers_are_written_as_they_are() -> None:
     assert msgspec.json.decode(written("geojson", QUAKE))["features"][0]["geometry"]["coordinates"][2] == 17.005
 
 
+@pytest.mark.parametrize(("magnitudes", "origins"), [(True, True), (False, True), (False, False)])
+def test_what_is_stored_is_written_with_its_other_reports_as_the_longer_way_does(
+    magnitudes: bool, origins: bool
+) -> None:
+    """Tensors, further origins and magnitudes; a field of somebody's own that has one of those names; odd parts."""
+    (own, [other]), *more = told(4)
+    mechanism = own["focalMechanisms"][0]
+    moment = mechanism["momentTensor"]
+    at = {"time": own["timestamp"], **own["location"]}
+    its_own = {"derivedOrigin": at, "momentMagnitude": {"mag": own["magnitude"], "type": own["magnitudeType"]}}
+    sure = {"mag": 5.0, "type": "50 % & <x>", "agency": "a %s b", "author": "%d", "evaluationMode": "manual"}
+    cases = [
+        *more,
+        (own, []),
+        (own | {"focalMechanisms": [mechanism, mechanism, {"agency": "x"}]}, [other, other | {"status": "deleted"}]),
+        (own | {"focalMechanisms": [mechanism | {"momentTensor": moment | its_own}]}, [other]),
+        (
+            own | {"magnitudes": [sure, sure | {"stationCount": 3}, sure | {"uncertainty": 0.5, "azimuthalGap": 3.0}]},
+            [],
+        ),
+        (own | {"magnitudes": "mine", "origins": 7}, [other]),
+        (own | {"nst": None}, [other]),
+        (own, [other | {"focalMechanisms": {"mine": 1}}]),
+        (own, [other | {"focalMechanisms": [mechanism], "mode": "exercise"}]),
+        ({**own, "focalMechanisms": []}, [other | {"focalMechanisms": [mechanism], "magnitude": None}]),
+        (own | {"originQuality": {"usedStationCount": 3, "standardError": 0.5, "medianDistance": 1.5}, "nst": 7}, []),
+    ]
+    plain, longer = (WRITERS["xml"](ANSWER) for _ in range(2))
+    taken = 0
+    for whole, others in cases:
+        xml = plain.write_plain(  # type: ignore[attr-defined] # it is QuakeML's
+            msgspec.json.encode(whole),
+            [msgspec.json.encode(one) for one in others],
+            magnitudes=magnitudes,
+            origins=origins,
+        )
+        taken += xml is not None
+        left_out = {"magnitudes"} if not magnitudes else set()
+        left_out |= {"origins"} if not origins else set()
+        kept = {name: value for name, value in whole.items() if name not in left_out}
+        without = {} if magnitudes else {"magnitude": None, "magnitudes": ()}
+        expected = longer.write(kept, [one | without for one in others])
+        if xml is None:
+            plain.write(kept, [one | without for one in others])
+        else:
+            assert _numbers(xml) == _numbers(expected)
+    assert taken == len(cases) - 5
+    assert plain.end() == longer.end()
+
+
 @pytest.mark.parametrize("recorded", [True, False])
 def test_a_plain_event_is_written_in_half_of_the_time_and_the_same(recorded: bool) -> None:
     """Of what the catalogue stores: the recorded week; and fields absent, odd or null."""
@@ -269,4 +320,4 @@ def _numbers(xml: bytes) -> bytes:
     def number(found: re.Match[bytes]) -> bytes:
         return b">%r<" % float(found[1])
 
-    return re.sub(rb">(-?[0-9.]+(?:e-?[0-9]+)?)<", number, xml)
+    return re.sub(rb">(-?[0-9.]+(?:e[+-]?[0-9]+)?)<", number, xml)

@@ -69,10 +69,11 @@ def make(catalog: Catalog, selection: Selection, seqs: Sequence[int], writer: Wr
     """
     made = []
     for told in catalog.told(seqs, selection.at_seq, others=bool(others)):
-        plain = writer.write_plain(told.document) if isinstance(writer, QuakeMlWriter) and not told.others else None
-        if plain is not None:
-            made.append(plain)
-            continue
+        if isinstance(writer, QuakeMlWriter):
+            plain = writer.write_plain(told.document, told.others, magnitudes=others == "all", origins=bool(others))
+            if plain is not None:
+                made.append(plain)
+                continue
         said = [_document.decode(other) for other in told.others]
         if others == "origins":
             said = [{**one, "magnitude": None, "magnitudes": ()} for one in said]

@@ -69,7 +69,7 @@ def _whole(account: Account) -> bytes:
 
 
 def _written(writer: Writer, one: Account) -> bytes:
-    plain = writer.write_plain(one.document) if isinstance(writer, QuakeMlWriter) and not one.others else None
+    plain = writer.write_plain(one.document, one.others) if isinstance(writer, QuakeMlWriter) else None
     if plain is not None:
         return plain
     return writer.write(_document.decode(one.document), [_document.decode(other) for other in one.others])

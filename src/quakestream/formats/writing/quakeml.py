@@ -18,7 +18,7 @@ import msgspec
 
 from quakestream.event import MODES, NO_EARTHQUAKES, iso_time, plain_type
 from quakestream.formats.cap import xml_line
-from quakestream.formats.writing.quakeml_further import further, horizontal, part_of_name, quality
+from quakestream.formats.writing.quakeml_further import SAID_BEFORE, further, horizontal, part_of_name, quality
 from quakestream.formats.writing.quakeml_further import metres as _metres
 from quakestream.formats.writing.quakeml_plain import PlainWords, plain_event
 from quakestream.formats.writing.words import agency
@@ -103,9 +103,14 @@ class QuakeMlWriter:
         text = _EVENT % (earthquake["id"], named, kind, who, updated, earthquake["revision"], descriptions, parts)
         return text.encode()
 
-    def write_plain(self, document: bytes) -> bytes | None:
-        """What `write` makes of a document alone, in half of the time; None: for that, it is not plain enough."""
-        return plain_event(document, _WORDS, self.credits)
+    def write_plain(
+        self, document: bytes, others: Sequence[bytes] = (), *, magnitudes: bool = True, origins: bool = True
+    ) -> bytes | None:
+        """What `write` makes of documents as they are stored, in half of the time; None: they are not plain enough.
+
+        `magnitudes`, `origins`: with all of them. Without magnitudes, other reports still tell their origins.
+        """
+        return plain_event(document, others, _WORDS, self.credits, magnitudes=magnitudes, origins=origins)
 
     def end(self) -> bytes:
         said = _text(self.credits.line())
@@ -205,9 +210,6 @@ def _depth(depth_km: float, error_km: float | None) -> str:
     return f"<depth><value>{_metres(depth_km)!r}</value><uncertainty>{_metres(error_km)!r}</uncertainty></depth>"
 
 
-_SAID_BEFORE: Final = dict.fromkeys(("used_station_count", "standard_error", "azimuthal_gap", "minimum_distance"))
-
-
 def _quality(event: Mapping[str, Any]) -> str:
     stations, rms, gap, dmin = event.get("nst"), event.get("rms"), event.get("gap"), event.get("dmin")
     more = origin_quality(event) if "originQuality" in event else None
@@ -224,7 +226,7 @@ def _quality(event: Mapping[str, Any]) -> str:
     if dmin is not None:
         xml += f"<minimumDistance>{dmin!r}</minimumDistance>"
     if more is not None:
-        xml += quality(msgspec.structs.replace(more, **_SAID_BEFORE))
+        xml += quality(msgspec.structs.replace(more, **SAID_BEFORE))
     if xml:
         xml = f"<quality>{xml}</quality>"
     error_km = event.get("horizontalError")

@@ -1,13 +1,13 @@
-"""QuakeML of most earthquakes: one real one, by one report, with nothing said beyond an origin and a magnitude.
+"""QuakeML of most earthquakes: real ones, as they are stored, with the reports that do not speak for them.
 
-What the catalogue stores is read into no more than is needed, numbers stay as they were written, and the whole event is
-one template. Whatever is otherwise goes the longer way (`quakeml.py`), which writes the same.
+What the catalogue stores is read into no more than is needed, numbers of origins and magnitudes stay as they were
+written, and a whole report is one template. What is odd goes the longer way (`quakeml.py`), which writes the same.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -15,6 +15,7 @@ from msgspec import Raw, Struct
 
 from quakestream.event import iso_time
 from quakestream.formats.writing import quakeml_further as of_further
+from quakestream.further import FocalMechanisms, Magnitudes, OriginQuality, Origins
 from quakestream.terms import Credits
 
 _NOTHING: Final = Raw()
@@ -28,22 +29,16 @@ class _Place(Struct):
     depth: Raw = _NOTHING
 
 
-class _Said(Struct):
-    """What of an earthquake's document is in QuakeML; a number as it is written; none where it is absent."""
+class _Report(Struct):
+    """What of an event's document is in QuakeML; a number as it is written; none where it is absent."""
 
     id: str
-    revision: int
-    preferred: str
-    events: list[str]
     mode: str
     status: str
-    type: str
     source: str
     timestamp: int
     updated: int
     location: _Place
-    region: str | None = None
-    place: str | None = None
     agency: str | None = None
     magnitude: Raw = _NOTHING
     magnitude_type: str | None = msgspec.field(name="magnitudeType", default=None)
@@ -55,19 +50,34 @@ class _Said(Struct):
     rms: Raw = _NOTHING
     gap: Raw = _NOTHING
     dmin: Raw = _NOTHING
-    magnitudes: Raw = _NOTHING
-    origins: Raw = _NOTHING
-    mechanisms: Raw = msgspec.field(name="focalMechanisms", default=_NOTHING)
-    origin_quality: Raw = msgspec.field(name="originQuality", default=_NOTHING)
+    magnitudes: Magnitudes = ()
+    origins: Origins = ()
+    mechanisms: FocalMechanisms = msgspec.field(name="focalMechanisms", default=())
+    origin_quality: OriginQuality | None = msgspec.field(name="originQuality", default=None)
+
+
+class _Said(_Report, kw_only=True):
+    """What of an earthquake's document is."""
+
+    revision: int
+    preferred: str
+    events: list[str]
+    type: str
+    region: str | None = None
+    place: str | None = None
 
 
 _decode: Final = msgspec.json.Decoder(_Said).decode
+_decode_other: Final = msgspec.json.Decoder(_Report).decode
 
 _EVENT: Final = (
     b'<event publicID="quakeml:quakestream/event/%b"><preferredOriginID>%b</preferredOriginID>%b<type>%b</type>'
     b"<creationInfo><agencyID>%b</agencyID><creationTime>%b</creationTime><version>%d</version></creationInfo>%b"
+    b"%b</event>\n"
+)
+_ORIGIN: Final = (
     b'<origin publicID="%b"><time><value>%b</value></time><latitude><value>%b</value></latitude>'
-    b"<longitude><value>%b</value></longitude>%b%b%b%b</origin>%b</event>\n"
+    b"<longitude><value>%b</value></longitude>%b%b%b%b</origin>%b%b"
 )
 _CREATION: Final = (
     b"<creationInfo><agencyID>%b</agencyID><author>%b</author><creationTime>%b</creationTime><version>%d</version>"
@@ -90,42 +100,76 @@ class PlainWords(Struct, frozen=True):
     region: Callable[[str], bytes]
 
 
-def plain_event(document: bytes, words: PlainWords, told: Credits) -> bytes | None:
-    """The event's element; None: it is not so plain."""
+def plain_event(
+    document: bytes, others: Sequence[bytes], words: PlainWords, told: Credits, *, magnitudes: bool, origins: bool
+) -> bytes | None:
+    """The event's element; None: it is not so plain. `magnitudes`, `origins`: all of them, or its own alone.
+
+    Without `magnitudes`, other reports tell their origins.
+    """
     if _NULL in document:
         return None
-    said = _decode(document)
-    if (
-        said.mode != "actual"
-        or said.magnitudes
-        or said.origins
-        or said.mechanisms
-        or said.origin_quality
-        or said.status not in words.evaluations
-        or said.status == "deleted"
-    ):
+    try:
+        said = _decode(document)
+        beside = [_decode_other(other) for other in others]
+    except msgspec.ValidationError:  # somebody's own field has the name of one of ours
         return None
     kind = words.kind(said.type)
-    if kind is None:
+    if kind is None or said.status == "deleted" or any(_NULL in other for other in others):
+        return None
+    if any(one.mode != "actual" or one.status not in words.evaluations for one in (said, *beside)):
         return None
     told.add_pair(said.source, said.agency)
-    for one in said.events:
-        if not one.startswith(said.source):
-            told.add_pair(one.partition(":")[0], None)
+    for key in said.events:
+        if not key.startswith(said.source):
+            told.add_pair(key.partition(":")[0], None)
     source, _, id_ = said.preferred.partition(":")
     name = words.name(source, id_)
-    origin_id = b"quakeml:quakestream/origin/" + name
-    updated_ms, place = said.updated, said.location
-    updated, who = _time(updated_ms), words.agency(said.agency or said.source)
-    creation = _CREATION % (who, who, updated, updated_ms)
-    status, magnitude, depth = words.evaluations[said.status], said.magnitude, place.depth
-    named = of_magnitude = b""
-    if magnitude:
-        magnitude_id = b"quakeml:quakestream/magnitude/" + name
-        named = b"<preferredMagnitudeID>%b</preferredMagnitudeID>" % magnitude_id
+    updated, who = _time(said.updated), words.agency(said.agency or said.source)
+    parts, mechanism_id = _solution(said, name, who, updated, words, own=True, magnitudes=magnitudes, origins=origins)
+    named = b"<preferredMagnitudeID>quakeml:quakestream/magnitude/%b</preferredMagnitudeID>" % name
+    named = named if said.magnitude else b""
+    for one in beside:
+        told.add_pair(one.source, one.agency)
+        more, its_mechanism_id = _solution(
+            *(one, words.name(one.source, one.id), words.agency(one.agency or one.source), _time(one.updated), words),
+            own=magnitudes,
+            magnitudes=magnitudes,
+            origins=True,
+        )
+        parts += more
+        mechanism_id = mechanism_id or its_mechanism_id
+    if mechanism_id:
+        named += b"<preferredFocalMechanismID>%b</preferredFocalMechanismID>" % mechanism_id.encode()
+    where = b""
+    if said.place or said.region:
+        where = words.place(said.place) if said.place else words.region(said.region or "")
+    return _EVENT % (
+        *(said.id.encode(), b"quakeml:quakestream/origin/" + name, named, kind, who, updated, said.revision),
+        *(where, parts),
+    )
+
+
+def _solution(
+    said: _Report,
+    name: bytes,
+    who: bytes,
+    updated: bytes,
+    words: PlainWords,
+    *,
+    own: bool,
+    magnitudes: bool,
+    origins: bool,
+) -> tuple[bytes, str]:
+    """A report's elements, and what its first mechanism is called. `own`: with its magnitude; further ones likewise."""
+    origin_id, place, depth = b"quakeml:quakestream/origin/" + name, said.location, said.location.depth
+    creation = _CREATION % (who, who, updated, said.updated)
+    status, magnitude = words.evaluations[said.status], said.magnitude
+    of_magnitude = further = b""
+    if magnitude and own:
         error, stations = said.magnitude_error, said.magnitude_stations
         of_magnitude = _MAGNITUDE % (
-            magnitude_id,
+            b"quakeml:quakestream/magnitude/" + name,
             magnitude,
             b"<uncertainty>%b</uncertainty>" % error if error else b"",
             b"" if said.magnitude_type is None else words.magnitude_type(said.magnitude_type),
@@ -134,15 +178,10 @@ def plain_event(document: bytes, words: PlainWords, told: Credits) -> bytes | No
             status,
             creation,
         )
-    return _EVENT % (
-        said.id.encode(),
-        origin_id,
-        named,
-        kind,
-        who,
-        updated,
-        said.revision,
-        words.place(said.place) if said.place else words.region(said.region) if said.region else b"",
+    first = ""
+    if said.origins or said.magnitudes or said.mechanisms:
+        further, first = _further(said, name.decode(), magnitudes=magnitudes, origins=origins, own=own)
+    return _ORIGIN % (
         origin_id,
         _time(said.timestamp),
         place.latitude,
@@ -152,7 +191,30 @@ def plain_event(document: bytes, words: PlainWords, told: Credits) -> bytes | No
         status,
         creation,
         of_magnitude,
-    )
+        further,
+    ), first
+
+
+def _further(said: _Report, name: str, *, magnitudes: bool, origins: bool, own: bool) -> tuple[bytes, str]:
+    origin_id, magnitude_id = f"quakeml:quakestream/origin/{name}", f"quakeml:quakestream/magnitude/{name}"
+    parts, first = "", ""
+    if said.origins and origins:
+        parts += of_further.further_origins(said.origins, origin_id)
+    if said.magnitudes and magnitudes:
+        parts += of_further.further_magnitudes(said.magnitudes, magnitude_id)
+    if said.mechanisms:
+        at = said.location
+        itself = of_further.Own(
+            *(said.timestamp, float(bytes(at.latitude)), float(bytes(at.longitude))),
+            float(bytes(at.depth)) if at.depth else None,
+            float(bytes(said.magnitude)) if said.magnitude and own else None,
+            said.magnitude_type,
+        )
+        elements, first = of_further.mechanisms(
+            said.mechanisms, itself, origin_id, magnitude_id, f"quakeml:quakestream/focalmechanism/{name}"
+        )
+        parts += elements
+    return parts.encode(), first
 
 
 @functools.lru_cache(8192)
@@ -189,10 +251,18 @@ _QUALITY: Final = (
 )
 
 
-def _quality(said: _Said) -> bytes:
+def _quality(said: _Report) -> bytes:
     stations, rms, gap, dmin, error_km = said.stations, said.rms, said.gap, said.dmin, said.horizontal_error
-    if stations is not None and rms and gap and dmin and not error_km:
+    more = said.origin_quality
+    if stations is not None and rms and gap and dmin and not error_km and more is None:
         return _QUALITY % (stations, rms, gap, dmin)
+    rest = b""
+    if more is not None:
+        stations = more.used_station_count if stations is None else stations
+        rms = rms or _number(more.standard_error)
+        gap = gap or _number(more.azimuthal_gap)
+        dmin = dmin or _number(more.minimum_distance)
+        rest = of_further.quality(msgspec.structs.replace(more, **of_further.SAID_BEFORE)).encode()
     xml = b"" if stations is None else b"<usedStationCount>%.0f</usedStationCount>" % stations
     if rms:
         xml += b"<standardError>%b</standardError>" % rms
@@ -200,8 +270,18 @@ def _quality(said: _Said) -> bytes:
         xml += b"<azimuthalGap>%b</azimuthalGap>" % gap
     if dmin:
         xml += b"<minimumDistance>%b</minimumDistance>" % dmin
+    xml += rest
     if xml:
         xml = b"<quality>%b</quality>" % xml
     if error_km:
-        return of_further.horizontal(msgspec.json.decode(error_km)).encode() + xml
+        return _horizontal(bytes(error_km)) + xml
     return xml
+
+
+def _number(value: float | None) -> Raw:
+    return _NOTHING if value is None else Raw(repr(value).encode())
+
+
+@functools.lru_cache(8192)
+def _horizontal(km: bytes) -> bytes:
+    return of_further.horizontal(msgspec.json.decode(km)).encode()
