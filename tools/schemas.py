@@ -64,8 +64,9 @@ def event_schema() -> dict[str, Any]:
         limits = next(_numbers(own["properties"][name]))
         number = {"type": "number"} | {key: limits[key] for key in limits if key in bounds}
         properties[name] = number if name == "timestamp" else {"anyOf": [number, {"type": "null"}]}
-    for name in further.TYPES:
-        properties[name] = {"anyOf": [further.schema(name), {"description": "Somebody's own: kept as it came."}]}
+    beyond, definitions = further.schemas("#/$defs/{name}")
+    for name, schema in beyond.items():
+        properties[name] = {"anyOf": [schema, {"description": "Somebody's own: kept as it came."}]}
     for name, words in WORDS.items():
         properties[name] = {"description": words} | properties[name]
     return {
@@ -77,7 +78,7 @@ def event_schema() -> dict[str, Any]:
         "type": "object",
         "required": list(NEEDED),
         "properties": properties,
-        "$defs": {"Location": place},
+        "$defs": {"Location": place, **definitions},
     }
 
 
@@ -122,7 +123,7 @@ def asyncapi() -> dict[str, Any]:
         by_alias=True,
     )
     schemas = {_renamed(name): part for name, part in made["$defs"].items()}
-    schemas["EarthquakeEvent"] = _as_component(event_schema())
+    schemas |= _as_components(event_schema())
     topics = {
         "events": (STREAM_TOPIC, "earthquakeEvent", "Every event, key `<source>:<id>`."),
         "deadLetters": (dead_letter_topic(STREAM_TOPIC), "deadLetter", "What could not be read, as it came, and why."),
@@ -226,13 +227,16 @@ def _renamed(name: str) -> str:
     return "SourceState" if name == SourceMessage.__name__ else name
 
 
-def _as_component(schema: dict[str, Any]) -> dict[str, Any]:
-    """Within another document, without definitions of its own."""
+def _as_components(schema: dict[str, Any]) -> dict[str, Any]:
+    """Within another document: itself, and the definitions that it refers to below its name."""
     own = {key: value for key, value in schema.items() if not key.startswith("$")}
+    definitions = {name: part for name, part in schema["$defs"].items() if name != "Location"}
     own["properties"] = own["properties"] | {
         "location": {"description": WORDS["location"]} | schema["$defs"]["Location"]
     }
-    return own
+    components = {"EarthquakeEvent": own} | {f"EarthquakeEvent.{name}": part for name, part in definitions.items()}
+    moved = json.dumps(components).replace('"#/$defs/', '"#/components/schemas/EarthquakeEvent.')
+    return cast(dict[str, Any], json.loads(moved))
 
 
 def made(name: Name) -> bytes:

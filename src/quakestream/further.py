@@ -229,20 +229,10 @@ TYPES: Final[Mapping[str, Any]] = {
 _Any = TypeVar("_Any", bound=Struct)
 
 
-def schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of the field of that name, whole: it refers to nothing."""
-    (found,), components = msgspec.json.schema_components([TYPES[name]], ref_template="{name}")
-    return cast(dict[str, Any], _whole(found, components))
-
-
-def _whole(part: Any, components: Mapping[str, Any]) -> Any:
-    if isinstance(part, tuple | list):
-        return [_whole(one, components) for one in part]
-    if not isinstance(part, dict):
-        return part
-    if "$ref" in part:
-        return _whole(components[part["$ref"]], components)
-    return {key: _whole(value, components) for key, value in part.items()}
+def schemas(ref_template: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The JSON Schemas of the fields by their names, and of the types that they refer to by `ref_template`."""
+    found, components = msgspec.json.schema_components(TYPES.values(), ref_template=ref_template)
+    return dict(zip(TYPES, found, strict=True)), components
 
 
 def conforming(name: str, value: Any) -> Any:
