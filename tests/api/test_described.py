@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
 import httpx
 import hypothesis
+import jsonschema_rs
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase
@@ -113,6 +115,51 @@ def fuzz(operation: Any, mode: GenerationMode, url: str, faults: list[str]) -> N
 
     with contextlib.suppress(hypothesis.errors.Unsatisfiable):  # nothing about it can be wrong
         call()
+
+
+def test_a_text_is_refused_just_where_its_description_says_so(consumer: Consumer) -> None:
+    """Whatever is blank to one kind of regular expressions alone, and a NUL beside other letters."""
+    schema = CLIENT.get(f"{consumer.url}/openapi.json").json()
+    texts = [
+        "",
+        " ",
+        "a",
+        " a ",
+        "a\n",
+        "\n",
+        "\x1c",
+        "\x85",
+        "\ufeff",
+        "\xa0",
+        "\u3000",
+        "\u180e",
+        "\u200b",
+        "\x00",
+        "a\x00",
+        "\x00a",
+    ]
+    texts += ["é" * 200, "é" * 201, "\U0001f30b", "\x1f\x7f", "%", "'", "\ufffd"]
+    names = 0
+    for path, operations in schema["paths"].items():
+        for parameter in operations.get("get", {}).get("parameters", ()):
+            described = [
+                one
+                for one in parameter["schema"].get("anyOf", [parameter["schema"]])
+                if "\\s" in one.get("pattern", "")
+            ]
+            if not described or path.endswith(("/stream", "/ws")) or "{" in path:
+                continue
+            names += 1
+            valid = jsonschema_rs.validator_for(described[0])
+            circle = {"latitude": 1, "longitude": 2}
+            for text in texts:
+                for by_python in (bool(re.search(described[0]["pattern"], text)) and len(text) <= 200,):
+                    assert by_python is valid.is_valid(text), (path, parameter["name"], text)
+                answer = CLIENT.get(
+                    consumer.url + path, params=(circle if "shaking" in path else {}) | {parameter["name"]: text}
+                )
+                assert (answer.status_code < 400) is valid.is_valid(text), (path, parameter["name"], text, answer.text)
+    assert names > 8
 
 
 NUL_PATHS = [

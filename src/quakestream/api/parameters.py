@@ -86,7 +86,8 @@ RadiusKm = Annotated[float, Field(ge=0, le=20_038, allow_inf_nan=False)]
 Radius = Annotated[float, Field(ge=0, le=180, allow_inf_nan=False)]
 Side = Annotated[float, Field(ge=-360, le=360, allow_inf_nan=False)]
 """A box may be written beyond ±180: 170 to 190."""
-Name = Annotated[str, Field(pattern=r"\S", max_length=200)]
+Name = Annotated[str, Field(pattern=r"^[^\x00]*[^\s\x00\x1c-\x1f\x85\ufeff][^\x00]*$", max_length=200)]
+"""Not blank, and without a NUL; what some regular expressions take for a blank and others don't is one here."""
 
 ALIASES: Final = {
     "start": "starttime",
