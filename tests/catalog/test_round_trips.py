@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import obspy
 import pytest
 from lxml import etree
@@ -16,10 +17,11 @@ from quakestream import formats
 from quakestream.catalog import EarthquakeFilter
 from quakestream.catalog.exporting import export
 from quakestream.catalog.sqlite import SqliteCatalog
-from quakestream.event import EarthquakeEvent
+from quakestream.event import EarthquakeEvent, decode, encode
 from quakestream.further import FocalMechanism
 from tests.conftest import ROOT
 from tests.contracts.catalog import Writer
+from tests.formats.tensors import told
 
 NOW_MS: Final = 1_795_790_228_607
 SCHEMA: Final = Path(obspy.__file__).parent / "io/quakeml/data/QuakeML-BED-1.2.xsd"
@@ -72,3 +74,46 @@ def test_as_quakeml_and_back(tmp_path: Path, name: str) -> None:
     with contextlib.closing(SqliteCatalog(tmp_path / "again.sqlite3")) as again:
         Writer(again).write(*back.values(), now_ms=NOW_MS, logged_ms=NOW_MS)
         assert again.count(EVERYTHING) == count
+
+
+WITH_MECHANISMS: Final = (
+    *("usgs_detail_mechanisms_nc72852151.geojson", "usgs_focal_mechanism_nc72852151.xml", "imports/centroids.ndk"),
+    "made up",
+)
+
+
+@pytest.mark.parametrize("name", WITH_MECHANISMS)
+def test_as_json_lines_and_back_with_every_mechanism(tmp_path: Path, name: str) -> None:
+    """The latest event of each report comes back equal; what it was before, and what it became, are the same again."""
+    if name == "made up":
+        documents = ({**whole, "id": whole["preferred"].partition(":")[2]} for whole, _ in told(5))
+        fields = {field.encode_name for field in msgspec.structs.fields(EarthquakeEvent)}
+        said = [
+            decode(msgspec.json.encode({k: v for k, v in one.items() if k in fields}), now_ms=NOW_MS)
+            for one in documents
+        ]
+    else:
+        said = events((ROOT / "tests/data" / name).read_bytes())
+    said = [replace(e, updated_ms=NOW_MS if e.updated_ms is None else e.updated_ms) for e in said]  # when it was seen
+    first = said[0]
+    said.append(replace(first, magnitude=(first.magnitude or 0.0) + 0.1, updated_ms=(first.updated_ms or 0) + 1))
+    latest = {e.key: e for e in sorted(said, key=lambda e: e.updated_ms or 0)}
+    assert any(e.focal_mechanisms for e in latest.values())
+
+    def lines(events: list[EarthquakeEvent], file: str) -> bytes:
+        with contextlib.closing(SqliteCatalog(tmp_path / file)) as catalog:
+            Writer(catalog).write(*events, now_ms=NOW_MS, logged_ms=NOW_MS)
+            return b"".join(export(catalog, EVERYTHING, "jsonl", home="http://here", made_ms=NOW_MS))
+
+    written = lines(said, "c.sqlite3")
+    back = events(written)
+    assert {e.key: e for e in sorted(back, key=lambda e: e.updated_ms or 0)} == latest
+    assert sorted(map(encode, back)) == sorted(map(encode, said)), "and each that was said before"
+    again = lines(back, "again.sqlite3")
+    assert [_said(one) for one in again.splitlines()] == [_said(one) for one in written.splitlines()]
+
+
+def _said(line: bytes) -> dict[str, object]:
+    """Without what is a catalogue's own: its ids and when it saw what."""
+    own = {"id", "seq", "history", "solutions", "firstSeen", "changed"}
+    return {name: value for name, value in msgspec.json.decode(line).items() if name not in own}
