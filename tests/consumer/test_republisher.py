@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from quakestream import telemetry
 from quakestream.catalog import Change, Cursor
@@ -401,3 +402,46 @@ def test_another_catalogue_that_comes_later_is_seen(system: System, monkeypatch:
     system.write("a2")
     assert not republisher.state()["active"]
     producer.close(5)
+
+
+def test_who_stands_by_has_no_trouble_any_more_when_the_database_is_back(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last error stood in the health until it had the place itself, hours later or never."""
+    first = system.start("one")
+    eventually(lambda: first.state()["active"])
+    real, away = system.catalog.follow, threading.Event()
+    away.set()
+
+    def follow(name: str, owner: str, now_ms: int, lease_ms: int) -> Cursor | None:
+        if away.is_set() and owner == "two":
+            raise Unreachable("the database is away")
+        return real(name, owner, now_ms, lease_ms)
+
+    monkeypatch.setattr(system.catalog, "follow", follow)
+    second = system.start("two")
+    eventually(lambda: second.state()["error"] == "the database is away")
+    away.clear()
+    eventually(lambda: second.state() == {"active": False, "seq": None, "error": None}, tell=second.state)
+
+
+def test_each_trouble_begins_with_a_short_wait(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What had failed some times since the start waited 10 s after every later failure."""
+    real, left = system.catalog.changes, [0]
+
+    def changes(*asked: Any, **more: Any) -> list[Change]:
+        if left[0]:
+            left[0] -= 1
+            raise Unreachable("the database is away")
+        return real(*asked, **more)
+
+    monkeypatch.setattr(system.catalog, "changes", changes)
+    with capture_logs() as lines:
+        running = system.start()
+        for number in range(3):
+            left[0] = 2
+            system.write(f"a{number}")
+            eventually(lambda number=number: len(system.messages()) == number + 1, tell=running.state)  # type: ignore[misc]
+            eventually(lambda: running.state()["error"] is None, tell=running.state)
+    waits_s = [line["wait_s"] for line in lines if line["event"] == "will try again"]
+    assert waits_s == [0.2, 0.4] * 3

@@ -25,7 +25,7 @@ LEASE_MS: Final = 30_000
 RENEW_INTERVAL_MS: Final = 10_000
 STANDBY_INTERVAL_S: Final = 1.0
 RETRY_FIRST_S: Final = 0.2
-RETRY_MOST_S: Final = 10.0
+RETRY_MOST_S: Final = 5.0
 STORE_INTERVAL_MS: Final = 1_000
 """How often the cursor is stored while there is much to do, so that it does not hold up whoever ingests."""
 
@@ -69,7 +69,7 @@ class FollowerThread(abc.ABC):
         self.wake = threading.Event()
         """Set by each commit of this process."""
         self.error: str | None = None
-        """Why it is not at work; `serve` takes it back when it is."""
+        """Why it is not at work; `serve` takes it back when it is, and so does standing by."""
         self._end_listening = news.listen(self.wake.set)
         self._thread = supervision.Thread(name, self._run, self.stopping)
 
@@ -104,11 +104,10 @@ class FollowerThread(abc.ABC):
                 self.prepare()
                 if self._stand_by():
                     self.serve()
-                failures = 0
             except Retryable as error:
                 if self.stopping.is_set():
                     return
-                failures += 1
+                failures = 1 if self.error is None else failures + 1  # it was well since
                 wait_s = pause_after(failures, RETRY_FIRST_S, RETRY_MOST_S)
                 self.error = str(error)
                 log.warning("will try again", what=self.what, wait_s=wait_s, reason=str(error))
@@ -120,6 +119,7 @@ class FollowerThread(abc.ABC):
     def _stand_by(self) -> bool:
         """Wait for the place; False: it is time to stop."""
         while not self.follower.take():
+            self.error = None  # whoever has the place says what fails
             if self.stopping.wait(STANDBY_INTERVAL_S):
                 return False
         return True

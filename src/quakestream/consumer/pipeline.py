@@ -48,7 +48,8 @@ POLL_TIMEOUT_S: Final = 0.2
 COMMIT_INTERVAL_S: Final = 1.0
 """How often the log is told how far this is: a broker writes that down as durably as it does events."""
 RETRY_FIRST_S: Final = 0.1
-RETRY_MOST_S: Final = 10.0
+RETRY_MOST_S: Final = 5.0
+"""How long what is back may wait to be seen: within 10 s all is to go on."""
 STOPPED_REMINDER_S: Final = 60.0
 OTHERS_PATIENCE_S: Final = 15.0
 """Longer than a member that has ended is missed."""
