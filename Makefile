@@ -18,7 +18,7 @@ PYTEST := $(BIN)/pytest -n 3 --dist worksteal
 # Without Python's cache of what it compiled, each of the many processes would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help check-machine ready setup run demo kafka test test-page test-long coverage lint lint-python lint-page screenshots dashboard bench bench-association bench-catalog bench-push bench-alerts bench-delivery bench-query bench-page format clean
+.PHONY: help check-machine ready setup run demo kafka test test-page test-long faults coverage lint lint-python lint-page screenshots dashboard bench bench-association bench-catalog bench-push bench-alerts bench-delivery bench-query bench-page format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -98,6 +98,9 @@ test: setup ## style and all promises; starts a real Kafka of its own
 
 test-long: setup ## what takes longer: kills, soaks, a thousand shuffles
 	QUAKESTREAM_LONG=1 $(PYTEST) -m 'long or sized or hypothesis'
+
+faults: setup ## faults at random moments, with a ledger of its own; FAULTS="--deployment kafka --events 200000 --faults 30 --seed 2"
+	$(BIN)/python -m tests.faults $(FAULTS)
 
 # Beside `make test`, which would take longer by it: before Python 3.12 each line that is run is counted in a call.
 coverage: setup ## the same tests once more, and how much of each file they run

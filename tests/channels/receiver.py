@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -42,8 +43,18 @@ class Received:
 class Receiver:
     """Listens on a port of its own, in a thread of its own, while the block runs."""
 
-    def __init__(self, behaviours: dict[str, float] | None = None, seed: int = 1, port: int = 0) -> None:
-        """`behaviours`: how often it does what; a share that is left accepts."""
+    def __init__(
+        self,
+        behaviours: dict[str, float] | None = None,
+        seed: int = 1,
+        port: int = 0,
+        taken: Callable[[str, Received], None] = lambda *_: None,
+    ) -> None:
+        """`behaviours`: how often it does what; a share that is left accepts.
+
+        `taken` is told of each request that it takes, also of one whose id it knows, before it answers.
+        """
+        self.taken = taken
         self.port = port
         self.accepted: dict[str, Received] = {}
         """The first of each id that it took."""
@@ -128,7 +139,9 @@ class _Connection(asyncio.Protocol):
         receiver.did[behaviour] += 1
         key = self._headers.get("webhook-id", "")
         if behaviour == "accept" or behaviour.startswith("taken"):
-            receiver.accepted.setdefault(key, Received(self._headers, self._body))
+            received = Received(self._headers, self._body)
+            receiver.taken(key, received)
+            receiver.accepted.setdefault(key, received)
         elif behaviour == "final":
             receiver.refused.add(key)
         behaviour = behaviour.removeprefix("taken ")

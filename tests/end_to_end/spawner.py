@@ -34,6 +34,8 @@ from typing import Any, Final
 
 MOST_BYTES: Final = 1 << 20
 PARENT_LOOK_S: Final = 1.0
+ANSWER_LIMIT_S: Final = 120.0
+"""It imports before it answers first, which takes long on a busy machine."""
 _SPAWNER: Final = "tests.end_to_end.spawner"
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -98,7 +100,7 @@ class _Spawner:
             descriptors = array.array("i", [stdout, stderr])
             self._socket.sendmsg([order], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
             while not self._pids:
-                assert self._hear(30), "the spawner does not answer"
+                assert self._hear(ANSWER_LIMIT_S), "the spawner does not answer"
             return Spawned(self, self._pids.pop())
 
     def ended(self, pid: int, timeout: float | None) -> int | None:
