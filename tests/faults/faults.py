@@ -79,6 +79,14 @@ class Fault(ABC):
 
         return f"{program.name}: health not ok, {'.'.join(path)} says why", look
 
+    def log_is_away(self, consumer: Program) -> Sign:
+        def look() -> bool:
+            found = self.deployment.health(consumer) or {}
+            away = found.get("logError") or not (found.get("log") or {"reachable": True})["reachable"]
+            return bool(found.get("status") == "degraded" and away)
+
+        return f"{consumer.name}: health not ok, logError or log.reachable says why", look
+
     def any_consumer(self) -> Program:
         return self.chance.choice(self.deployment.consumers)
 
@@ -139,7 +147,7 @@ class BrokerKilled(Killed):
     def signs(self) -> Sequence[Sign]:
         return [
             self.not_ok(self.deployment.service, "log", "error"),
-            self.not_ok(self.deployment.consumers[0], "logError"),
+            self.log_is_away(self.deployment.consumers[0]),
         ]
 
 
@@ -212,7 +220,7 @@ class ConnectionCut(Network):
     def signs(self) -> Sequence[Sign]:
         return [
             self.not_ok(self.deployment.service, "log", "error"),
-            self.not_ok(self.deployment.consumers[0], "logError"),
+            self.log_is_away(self.deployment.consumers[0]),
         ]
 
 

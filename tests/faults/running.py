@@ -75,7 +75,7 @@ def run(plan: Plan) -> list[Finding]:
             wait_for(lambda: poster.done == plan.events, max(plan.minutes * 60, 60))
             poster.stop()
             receiver.behave({})
-            settle(deployment, story, listener)
+            settle(deployment, listener)
             last = feed_of(deployment)
             wait_for(lambda: (listener.epoch, listener.last_seq) == last, 60)
             listener.stop()
@@ -162,11 +162,13 @@ def inject(number: int, fault: Fault, deployment: Deployment, poster: Poster, li
     )
 
 
-def settle(deployment: Deployment, story: Story, listener: Listener) -> None:
-    """Wait until all that was acknowledged is shown, and nothing more is to be told."""
-    wanted = {name for name, done in deployment.ledger.sent().items() if done} - {
-        said.name for said in story.order if said.late
-    }
+def settle(deployment: Deployment, listener: Listener) -> None:
+    """Wait until the newest of each that was acknowledged is shown, and nothing more is to be told."""
+    newest: dict[int, int] = {}
+    for (number, revision), done in deployment.ledger.sent().items():
+        if done:
+            newest[number] = max(newest.get(number, 0), revision)
+    wanted = set(newest.items())
     if not wait_for(lambda: wanted <= listener.seen, SHOWN_WITHIN_S, 0.5):
         say(f"not shown: {len(wanted - listener.seen)}")
     if not wait_for(lambda: deployments.is_told(deployment), TOLD_WITHIN_S, 1):
