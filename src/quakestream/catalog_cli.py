@@ -98,6 +98,7 @@ def import_(
     collect_seldom()
     bad = 0
     with _writing(settings, make=True) as catalog:
+        catalog.expect_many()
         for file in files:
             bad += _import(catalog, file, reading, again=again)
     raise typer.Exit(1 if bad else 0)

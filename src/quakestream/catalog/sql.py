@@ -164,6 +164,9 @@ class SqlCatalog(Catalog):
         with self.reading() as connection:
             return queries.read_waiting(connection, after_seq, time_ms, limit)
 
+    def expect_many(self) -> None:
+        """Many events are about to be written, by this process alone."""
+
     def begin_epoch(self) -> Feed:
         with self.writing() as connection:
             queries.begin_epoch(connection)

@@ -27,6 +27,8 @@ _WHAT: Final = "the catalogue"
 BUSY_TIMEOUT_S: Final = 10
 WAL_PAGES: Final = 4000
 """Pages of 4 kB that the write-ahead log gathers before they are copied into the file."""
+CACHE_OF_MANY_KIB: Final = 16 * 1024
+"""Of the file, in memory, for whoever writes much: with SQLite's own 2 MB it reads its indexes again and again."""
 VISIT_STEPS: Final = 10_000
 """Steps of SQLite's machine, some 0.2 ms, after which a visit is asked whether it is over."""
 
@@ -144,6 +146,10 @@ class SqliteCatalog(SqlCatalog):
     def relax(self) -> None:
         """Do not wait for the disk: for a file that is thrown away when the program ends early."""
         self._db.execute("PRAGMA synchronous=OFF")
+
+    def expect_many(self) -> None:
+        """Keep more of the file in memory."""
+        self._db.execute(f"PRAGMA cache_size=-{CACHE_OF_MANY_KIB}")
 
     def redirect(self, gone: Sequence[tuple[str, int, ReportName]], now_ms: int) -> None:
         with self._transaction() as db:
