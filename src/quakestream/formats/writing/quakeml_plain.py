@@ -29,52 +29,51 @@ class _Place(Struct):
     depth: Raw = _NOTHING
 
 
-class _Report(Struct):
-    """What of an event's document is in QuakeML; a number as it is written; none where it is absent."""
+class _Said(Struct, kw_only=True):
+    """What of an earthquake's document, or of an event's, is in QuakeML; a number as it is written; none where absent.
+
+    In the order in which documents have them, by which they are read the quickest.
+    """
 
     id: str
+    revision: int = 0
+    preferred: str = ""
+    events: list[str] = []
+    region: str | None = None
+    magnitude: Raw = _NOTHING
+    location: _Place
+    timestamp: int
+    source: str
     mode: str
     status: str
-    source: str
-    timestamp: int
+    type: str
     updated: int
-    location: _Place
-    agency: str | None = None
-    magnitude: Raw = _NOTHING
     magnitude_type: str | None = msgspec.field(name="magnitudeType", default=None)
-    magnitude_error: Raw = msgspec.field(name="magError", default=_NOTHING)
-    magnitude_stations: float | None = msgspec.field(name="magNst", default=None)
-    depth_error: Raw = msgspec.field(name="depthError", default=_NOTHING)
-    horizontal_error: Raw = msgspec.field(name="horizontalError", default=_NOTHING)
+    place: str | None = None
+    agency: str | None = None
     stations: float | None = msgspec.field(name="nst", default=None)
-    rms: Raw = _NOTHING
     gap: Raw = _NOTHING
     dmin: Raw = _NOTHING
+    rms: Raw = _NOTHING
+    magnitude_stations: float | None = msgspec.field(name="magNst", default=None)
+    magnitude_error: Raw = msgspec.field(name="magError", default=_NOTHING)
+    depth_error: Raw = msgspec.field(name="depthError", default=_NOTHING)
+    horizontal_error: Raw = msgspec.field(name="horizontalError", default=_NOTHING)
     magnitudes: Magnitudes = ()
     origins: Origins = ()
-    mechanisms: FocalMechanisms = msgspec.field(name="focalMechanisms", default=())
     origin_quality: OriginQuality | None = msgspec.field(name="originQuality", default=None)
-
-
-class _Said(_Report, kw_only=True):
-    """What of an earthquake's document is."""
-
-    revision: int
-    preferred: str
-    events: list[str]
-    type: str
-    region: str | None = None
-    place: str | None = None
+    mechanisms: FocalMechanisms = msgspec.field(name="focalMechanisms", default=())
 
 
 _decode: Final = msgspec.json.Decoder(_Said).decode
-_decode_other: Final = msgspec.json.Decoder(_Report).decode
 
 _EVENT: Final = (
-    b'<event publicID="quakeml:quakestream/event/%b"><preferredOriginID>%b</preferredOriginID>%b<type>%b</type>'
+    b'<event publicID="quakeml:quakestream/event/%b"><preferredOriginID>quakeml:quakestream/origin/%b'
+    b"</preferredOriginID>%b<type>%b</type>"
     b"<creationInfo><agencyID>%b</agencyID><creationTime>%b</creationTime><version>%d</version></creationInfo>%b"
     b"%b</event>\n"
 )
+_MAGNITUDE_NAMED: Final = b"<preferredMagnitudeID>quakeml:quakestream/magnitude/%b</preferredMagnitudeID>"
 _ORIGIN: Final = (
     b'<origin publicID="%b"><time><value>%b</value></time><latitude><value>%b</value></latitude>'
     b"<longitude><value>%b</value></longitude>%b%b%b%b</origin>%b%b"
@@ -111,52 +110,62 @@ def plain_event(
         return None
     try:
         said = _decode(document)
-        beside = [_decode_other(other) for other in others]
+        beside = _read_others(others, words) if others else ()
     except msgspec.ValidationError:  # somebody's own field has the name of one of ours
         return None
-    kind = words.kind(said.type)
-    if kind is None or said.status == "deleted" or any(_NULL in other for other in others):
+    kind, status = words.kind(said.type), said.status
+    if kind is None or beside is None or said.mode != "actual" or status == "deleted":
         return None
-    if any(one.mode != "actual" or one.status not in words.evaluations for one in (said, *beside)):
+    if status not in words.evaluations:
         return None
+    source, _, id_ = said.preferred.partition(":")
     told.add_pair(said.source, said.agency)
     for key in said.events:
         if not key.startswith(said.source):
             told.add_pair(key.partition(":")[0], None)
-    source, _, id_ = said.preferred.partition(":")
     name = words.name(source, id_)
     updated, who = _time(said.updated), words.agency(said.agency or said.source)
-    parts, mechanism_id = _solution(said, name, who, updated, words, own=True, magnitudes=magnitudes, origins=origins)
-    named = b"<preferredMagnitudeID>quakeml:quakestream/magnitude/%b</preferredMagnitudeID>" % name
-    named = named if said.magnitude else b""
+    parts, mechanism_id = _solution(said, name, who, updated, words, True, magnitudes, origins)
     for one in beside:
         told.add_pair(one.source, one.agency)
-        more, its_mechanism_id = _solution(
-            *(one, words.name(one.source, one.id), words.agency(one.agency or one.source), _time(one.updated), words),
-            own=magnitudes,
-            magnitudes=magnitudes,
-            origins=True,
-        )
+        of_one = words.name(one.source, one.id), words.agency(one.agency or one.source), _time(one.updated)
+        more, its_mechanism_id = _solution(one, *of_one, words, magnitudes, magnitudes, True)
         parts += more
         mechanism_id = mechanism_id or its_mechanism_id
+    named = _MAGNITUDE_NAMED % name if said.magnitude else b""
     if mechanism_id:
         named += b"<preferredFocalMechanismID>%b</preferredFocalMechanismID>" % mechanism_id.encode()
-    where = b""
-    if said.place or said.region:
-        where = words.place(said.place) if said.place else words.region(said.region or "")
+    place, region = said.place, said.region
     return _EVENT % (
-        *(said.id.encode(), b"quakeml:quakestream/origin/" + name, named, kind, who, updated, said.revision),
-        *(where, parts),
+        said.id.encode(),
+        name,
+        named,
+        kind,
+        who,
+        updated,
+        said.revision,
+        words.place(place) if place else words.region(region) if region else b"",
+        parts,
     )
 
 
+def _read_others(others: Sequence[bytes], words: PlainWords) -> list[_Said] | None:
+    """The other reports; None: one is not so plain.
+
+    Raises:
+        msgspec.ValidationError: one has somebody's own field by the name of one of ours.
+    """
+    found = [_decode(other) for other in others if _NULL not in other]
+    odd = len(found) < len(others) or any(one.mode != "actual" or one.status not in words.evaluations for one in found)
+    return None if odd else found
+
+
 def _solution(
-    said: _Report,
+    said: _Said,
     name: bytes,
     who: bytes,
     updated: bytes,
     words: PlainWords,
-    *,
     own: bool,
     magnitudes: bool,
     origins: bool,
@@ -195,7 +204,7 @@ def _solution(
     ), first
 
 
-def _further(said: _Report, name: str, *, magnitudes: bool, origins: bool, own: bool) -> tuple[bytes, str]:
+def _further(said: _Said, name: str, *, magnitudes: bool, origins: bool, own: bool) -> tuple[bytes, str]:
     origin_id, magnitude_id = f"quakeml:quakestream/origin/{name}", f"quakeml:quakestream/magnitude/{name}"
     parts, first = "", ""
     if said.origins and origins:
@@ -251,7 +260,7 @@ _QUALITY: Final = (
 )
 
 
-def _quality(said: _Report) -> bytes:
+def _quality(said: _Said) -> bytes:
     stations, rms, gap, dmin, error_km = said.stations, said.rms, said.gap, said.dmin, said.horizontal_error
     more = said.origin_quality
     if stations is not None and rms and gap and dmin and not error_km and more is None:
