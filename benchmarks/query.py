@@ -267,12 +267,15 @@ def query(what: str, opened: Callable[[], SqlCatalog], count: int) -> bool:
         assert newest_ms is not None
         now_ms = newest_ms[1]
         with _ingesting(catalog, now_ms) as ingested:
+            used_s = time.thread_time()
             took_ms = [_timed_ms(lambda one=one: _listed(catalog, *one)) for one in _queries(now_ms)]  # type: ignore[misc]
+            used_ms = (time.thread_time() - used_s) * 1000 / QUERIES
         p50, p99 = (sorted(took_ms)[round(part * (len(took_ms) - 1))] for part in (0.5, 0.99))
         good = p99 <= P99_GOAL_MS
         print(
             f"{what:12} {QUERIES:,} queries beside {ingested():,.0f} events/s: p50 {p50:.1f} ms, p99 {p99:.1f} ms, "
-            f"most {max(took_ms):.1f} ms{'' if good else f'  (goal {P99_GOAL_MS:.0f})'}",
+            f"most {max(took_ms):.1f} ms, mean of processor here {used_ms:.1f} ms, load {os.getloadavg()[0]:.1f}"
+            f"{'' if good else f'  (goal {P99_GOAL_MS:.0f})'}",
             flush=True,
         )
         return good & _circles(what, catalog)
