@@ -227,9 +227,11 @@ def _decode_whole(value: bytes) -> EarthquakeEvent | None:
         return None
     if b'"magnitudes"' in value or b'"origin' in value or b'"focalMechanisms"' in value:  # empty ones are others' own
         return None
-    texts = [*filter(None, (event.type, event.magnitude_type, event.place, event.agency, event.url, event.alert))]
-    joined = " ".join(texts)  # is one plain line where each of them is: one look, not six
-    return event if one_line(joined) == joined or all(one_line(text) == text for text in texts) else None
+    texts = (event.type, event.magnitude_type, event.place, event.agency, event.url, event.alert)
+    joined = "{} {} {} {} {} {}".format(*texts)  # is one plain line where each of them is: one look, not six
+    if one_line(joined) == joined or all(one_line(text) == text for text in texts if text):
+        return event
+    return None
 
 
 def _parsed(value: bytes) -> dict[str, Any]:
@@ -399,7 +401,7 @@ def cloudevent_headers(
 
 def is_backfill(headers: Iterable[tuple[str, bytes | None]]) -> bool:
     """Whether a message's headers say that it is back-fill."""
-    return any(name == BACKFILL_HEADER and value == b"true" for name, value in headers)
+    return (BACKFILL_HEADER, b"true") in headers
 
 
 def new_traceparent() -> str:

@@ -80,12 +80,17 @@ class Earthquake(Struct):
 
 def new_earthquake_id(_first: ReportName) -> str:
     """`eq_` and a ULID: 48 bits of time in ms, 80 of chance, which are 16 letters of 5 bits."""
-    return f"eq_{_ulid_time(clock.now_ms())}{os.urandom(16).translate(_LETTERS).decode()}"
+    now_ms = clock.now_ms()
+    return f"eq_{_ulid_second(now_ms >> 10)}{_PAIRS[now_ms & 1023]}{os.urandom(16).translate(_LETTERS).decode()}"
 
 
 @functools.lru_cache(maxsize=1)
-def _ulid_time(now_ms: int) -> str:
-    return base32.encode(now_ms.to_bytes(6, "big") + bytes(10))[:10]
+def _ulid_second(second: int) -> str:
+    """All letters of the time but the last two, which count 1,024 ms."""
+    return base32.encode((second << 10).to_bytes(6, "big") + bytes(10))[:8]
+
+
+_PAIRS: Final = tuple(one + other for one in base32.ENCODE for other in base32.ENCODE)
 
 
 _LETTERS: Final = (base32.ENCODE * 8).encode()
@@ -106,7 +111,8 @@ def earthquake_document(quake: Earthquake, changed_ms: int) -> bytes:
     `judgements` is what people said of its reports by hand, where they did.
     `region` is its Flinn–Engdahl region; `place` says where it is where its source does not.
     """
-    event, reports, key = quake.event, quake.reports, quake.event.key
+    event, reports = quake.event, quake.reports
+    key = event.key
     own = {
         "id": quake.id,
         "revision": quake.revision,
@@ -117,8 +123,7 @@ def earthquake_document(quake: Earthquake, changed_ms: int) -> bytes:
         "events": [key] if len(reports) == 1 else [reports[report].event.key for report in sorted(reports)],
         "region": flinn_engdahl(event.location.latitude, event.location.longitude),
     }
-    if any(report.said for report in reports.values()):
-        said = {one for report in reports.values() for one in report.said}
+    if said := {one for report in reports.values() for one in report.said}:
         own["judgements"] = [one.document() for one in sorted(said)]
     assert quake.preferred is not None  # noqa: S101 - `event` is its
     if event.place is None:
@@ -136,13 +141,22 @@ def found_by(event: EarthquakeEvent) -> tuple[int, str, str | None, str]:
 
     Words are plain lines, as an earlier version's events are when they are read.
     """
-    place, kind = event.location, one_line(event.magnitude_type or "")
     return (
-        cell_of(place.latitude, place.longitude),
-        searched(plain_type(one_line(event.type) or "earthquake")),
-        searched(kind) if kind else None,
-        searched(one_line(event.agency or "") or event.source),
+        cell_of(event.location.latitude, event.location.longitude),
+        _type_searched(event.type),
+        _line_searched(event.magnitude_type or "") or None,
+        _line_searched(event.agency or "") or searched(event.source),
     )
+
+
+@functools.lru_cache(1024)
+def _type_searched(kind: str) -> str:
+    return searched(plain_type(one_line(kind) or "earthquake"))
+
+
+@functools.lru_cache(1024)
+def _line_searched(text: str) -> str:
+    return searched(one_line(text))
 
 
 @functools.lru_cache(1024)

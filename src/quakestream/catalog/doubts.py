@@ -16,13 +16,11 @@ from msgspec import Struct
 
 from quakestream.catalog.documents import Earthquake
 from quakestream.catalog.surroundings import Surroundings
-from quakestream.seismology.likeness import LIMITS, Limits, could_be_same, told_apart
+from quakestream.seismology.likeness import DOUBTFUL, LIMITS, Limits, could_be_same, told_apart
 from quakestream.seismology.origin import Origin
 
 NEAR: Final = 0.8
 """Part of the radius from which on a join is close."""
-BEYOND: Final = 1.25
-"""Times the radius up to which a split is close."""
 RIVAL: Final = 2.0
 """A rival is near when its cost is less than this many times the link's: `Limits.rival` is where nothing is joined."""
 MOST: Final = 5
@@ -91,10 +89,10 @@ def _others(
     limits: Limits,
 ) -> list[Doubt]:
     """Other earthquakes that it may be the same as."""
-    wide = limits.scaled(BEYOND)
+    wide = limits.doubtful
     nearest: dict[int, Doubt] = {}
     for one in members:
-        for other in near.near(one, wide.max_time_s(one), wide.max_distance_km(one)):
+        for other in near.near(one, *wide.reach(one.magnitude)):
             report = near.by_identity[other.identity]
             if report.earthquake in (0, quake.earthquake) or other.deleted:
                 continue
@@ -104,13 +102,13 @@ def _others(
             theirs = [r.origin for r in near.earthquakes[report.earthquake].reports.values()]
             against = [m for m in members if any(told_apart(m, o, limits) for o in theirs)]
             held_s = [c for a, b, c in links if one in (a, b)]
-            rival = held_s and min(held_s) > limits.certain and cost * BEYOND < RIVAL * min(held_s)
+            rival = held_s and min(held_s) > limits.certain and cost * DOUBTFUL < RIVAL * min(held_s)
             if against and (one in against or not rival):
                 continue
             doubt = Doubt(
                 "may be the same as",
                 (one.key, other.key),
-                round(cost * BEYOND, 2),
+                round(cost * DOUBTFUL, 2),
                 near.earthquakes[report.earthquake].id,
             )
             known = nearest.get(report.earthquake)

@@ -7,7 +7,7 @@ what those before it did. An earthquake is always known whole, with all of its r
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -200,13 +200,11 @@ class Plan:
     def _apply(self, report: Report, old: Origin | None, why: str) -> None:
         """A report has a new latest event: group anew what that disturbs, and say what became of it."""
         anew = self._to_regroup(report, old)
-        if (
-            not anew or sum(len(component.origins) for component in anew) <= 1
-        ):  # most events: nothing near that could be the same
+        if not anew or sum(len(component.origins) for component in anew) <= 1:  # most: nothing near could be the same
             if old is None:
                 quake = self._new_earthquake([report], report)
                 self._move(quake, [report])
-                self._step(quake, "created", self._with_doubts(quake, why))
+                self._step(quake, "created", self._with_doubts(quake, why) if anew else why)
                 return
             if len(self._near.earthquakes[report.earthquake].reports) == 1:
                 self._step(self._near.earthquakes[report.earthquake], "updated", why)
@@ -306,17 +304,24 @@ class Plan:
         return reports, {m.key: m.reason for g in grouped for m in g.members}
 
     def _alone(self, report: Report, old: Origin | None) -> bool:
-        """Whether nothing can be the same as it: one reporter in this mode, and no names that lead to another."""
-        origin = report.origin
-        if len(self._reporters[origin.mode]) > 1 or origin.joined or self._named(origin):
+        """Whether nothing is the same as it, or may be: no names lead to another, and no other reporter is near."""
+        several = len(self._reporters[report.origin.mode]) > 1
+        if report.origin.joined or self._leads_on(report.origin, several=several):
             return False
         if old is None:
             return True
-        return not (old.claims and self._named(old)) and len(self._near.earthquakes[report.earthquake].reports) == 1
+        lone = len(self._near.earthquakes[report.earthquake].reports) == 1
+        return lone and not self._leads_on(old, several=several)
 
-    def _named(self, origin: Origin) -> Iterable[Origin]:
-        """Whom its names lead to. Who claims nothing is asked for only in what is there: others have come to it."""
-        return self._near.named(origin) if origin.ids else self._near.window.named(origin)
+    def _leads_on(self, origin: Origin, *, several: bool) -> bool:
+        """Whether its names lead to others, or one of several reporters has an origin near that could be the same.
+
+        Or may be: in doubt. Of a lone reporter, who claims nothing is asked for only in what is there: others have come
+        to it.
+        """
+        if (self._near.named if several or origin.ids else self._near.window.named)(origin):
+            return True
+        return several and bool(self._near.near(origin, *self._limits.doubtful.reach(origin.magnitude)))
 
     def _move(self, home: Earthquake, members: Sequence[Report]) -> None:
         for report in members:
@@ -351,7 +356,7 @@ class Plan:
         self.counters.earthquake += 1
         first = members[0] if len(members) == 1 else min(members, key=lambda report: report.report)
         quake = Earthquake(self.counters.earthquake, self._new_id(first.name), first.event.mode, 0, 0, self.now_ms)
-        if any(report is maker for report in members):
+        if maker in members:
             quake.made_by = maker.report
         self._near.earthquakes[quake.earthquake] = self.new_earthquakes[quake.earthquake] = quake
         return quake

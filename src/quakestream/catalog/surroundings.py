@@ -44,7 +44,7 @@ class Surroundings:
                 report.said, report.origin = judgements.about(identity), judgements.on(report.origin)
                 self.window.add(report.origin)
 
-    def near(self, origin: Origin, max_time_s: float, max_distance_km: float) -> Iterable[Origin]:
+    def near(self, origin: Origin, max_time_s: float, max_distance_km: float) -> list[Origin]:
         """`OriginIndex.near`."""
         reach_ms = math.ceil(max_time_s * 1000.0)
         wanted = (origin.mode, origin.time_ms - reach_ms, origin.time_ms + reach_ms)
@@ -52,7 +52,7 @@ class Surroundings:
             self.read_around([wanted])
         return self.window.near(origin, max_time_s, max_distance_km)
 
-    def named(self, origin: Origin) -> Iterable[Origin]:
+    def named(self, origin: Origin) -> list[Origin]:
         """`OriginIndex.named`."""
         once = (origin.mode, origin.key, origin.ids)  # a revision may name others than the one before
         if once not in self._linked:

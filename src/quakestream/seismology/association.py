@@ -61,10 +61,9 @@ def neighbours(index: OriginIndex, origin: Origin, limits: Limits = LIMITS) -> l
     """The origins that could be the same earthquake as this one, or that names link to it. Symmetric."""
     linked = [o for o in index.named(origin) if could_be_named(origin, o)]
     keys = {origin.key, *(o.key for o in linked)} if linked else (origin.key,)
-    reach_km = limits.max_distance_km(origin)
     linked += [
         o
-        for o in index.near(origin, limits.max_time_s(origin), reach_km)
+        for o in index.near(origin, *limits.reach(origin.magnitude))
         if o.key not in keys and could_be_same(origin, o, limits) is not None
     ]
     return linked

@@ -9,15 +9,24 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from quakestream.seismology.geodesy import KM_PER_DEGREE, distance_km
 from quakestream.seismology.origin import Origin
 
+DOUBTFUL: Final = 1.25
+"""Times the radius up to which a split is close."""
 _POINT_MAGNITUDE: Final = 5.5
 """Below, a rupture is over within two seconds."""
 _LARGEST_MAGNITUDE: Final = 9.5
 _MAN_MADE: Final = ("blast", "explosion", "mining", "quarry", "collapse", "rock burst", "nuclear")
+
+
+class SearchWindow(NamedTuple):
+    """How far from an origin to look for others."""
+
+    time_s: float
+    distance_km: float
 
 
 @dataclass(frozen=True)
@@ -108,14 +117,27 @@ class Limits:
 
         return functools.lru_cache(maxsize=4096)(radius_km)
 
+    @functools.cached_property
+    def reach(self) -> Callable[[float | None], SearchWindow]:
+        """Nothing farther away from an origin of that magnitude could be the same earthquake: the window to search.
+
+        In time twice the radius, for a difference in depth explains as much again. Kept, for it is asked often.
+        """
+
+        def reach(magnitude: float | None) -> SearchWindow:
+            distance_km = self.max_radius_km if magnitude is None else self.radius_km(magnitude)
+            usual_s = min(2.0 * distance_km / self.p_velocity_km_s, self.most_apart_s)
+            return SearchWindow(usual_s + self.centroid_late_s(magnitude), distance_km)
+
+        return functools.lru_cache(maxsize=4096)(reach)
+
     def max_distance_km(self, origin: Origin) -> float:
-        """Nothing farther away could be the same earthquake: the window to search."""
-        return self.max_radius_km if origin.magnitude is None else self.radius_km(origin.magnitude)
+        """`reach` in space."""
+        return self.reach(origin.magnitude).distance_km
 
     def max_time_s(self, origin: Origin) -> float:
-        """As `max_distance_km`; twice the radius, for a difference in depth explains as much again."""
-        usual_s = min(2.0 * self.max_distance_km(origin) / self.p_velocity_km_s, self.most_apart_s)
-        return usual_s + self.centroid_late_s(origin.magnitude)
+        """`reach` in time."""
+        return self.reach(origin.magnitude).time_s
 
     def centroid_late_s(self, magnitude: float | None) -> float:
         """How long after an earthquake's beginning its centroid may be; None: as long as any.
@@ -136,6 +158,11 @@ class Limits:
             min_radius_km=self.min_radius_km * factor,
             max_radius_km=self.max_radius_km * factor,
         )
+
+    @functools.cached_property
+    def doubtful(self) -> Limits:
+        """Wider ones, within which it is in doubt whether two that were not joined are one."""
+        return self.scaled(DOUBTFUL)
 
     @functools.cached_property
     def levels(self) -> tuple[Limits, ...]:
