@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import Connection, func, select, tuple_
 
 from quakestream.catalog import MAX_SELECTED, Account, EarthquakeFilter, Feed, Orderby, Selection
+from quakestream.catalog.dialects import dialect_of
 from quakestream.catalog.finding import found_in_order, found_number
 from quakestream.catalog.matching import FilterView, matches, standing_of
 from quakestream.catalog.queries import MAX_IDS, read_feed
@@ -110,8 +111,9 @@ def read_told(
     """What these changes say, in order. Where one was pruned since it was selected, what its earthquake is now."""
     documents: dict[int, bytes] = {}
     for some in _batches(seqs):
-        rows = connection.execute(select(changes.c.seq, changes.c.document).where(changes.c.seq.in_(some)))
-        documents |= {row.seq: row.document for row in rows}
+        among = dialect_of(connection).among(changes.c.seq, some)
+        rows = connection.execute(select(changes.c.seq, changes.c.document).where(among))
+        documents |= {seq: document for seq, document in rows}  # noqa: C416 - a row is no pair to `dict`
     for seq in [seq for seq, document in documents.items() if not document]:
         of = select(changes.c.earthquake).where(changes.c.seq == seq).scalar_subquery()
         newest = select(earthquakes.c.seq).where(earthquakes.c.earthquake == of).scalar_subquery()
@@ -129,15 +131,9 @@ def _with_others(connection: Connection, told: Sequence[Account], at_seq: int) -
         keys = [] if len(view.events) < 2 else [key for key in view.events if key != view.preferred]
         names.append([(*_source_and_id(key), view.mode) for key in keys])
     latest: dict[tuple[str, str, str], tuple[tuple[int, bytes], bytes]] = {}
-    r, e = reports.c, events.c
+    said_by = dialect_of(connection).said_by
     for some in _batches(itertools.chain.from_iterable(names)):
-        rows = connection.execute(
-            select(r.source, r.id, r.mode, e.updated_ms, e.content_hash, e.document)
-            .join(events, e.report == r.report)
-            .where(tuple_(r.id, r.source, r.mode).in_([(id_, source, mode) for source, id_, mode in some]))
-            .where(e.seq <= at_seq)
-        )
-        for source, id_, mode, updated_ms, digest, document in rows:
+        for source, id_, mode, updated_ms, digest, document in said_by(connection, some, at_seq):
             name, revision = (source, id_, mode), (updated_ms, bytes(digest))
             if name not in latest or latest[name][0] < revision:
                 latest[name] = revision, document

@@ -6,7 +6,7 @@ How each is opened and ingested into is in `catalog/sqlite.py` and `catalog/post
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
@@ -38,6 +38,14 @@ class Dialect(Protocol):
 
     def among(self, column: sa.ColumnElement[int], numbers: Sequence[int]) -> sa.ColumnElement[bool]:
         """Whether it is one of these, which may be many."""
+
+    def said_by(
+        self, connection: sa.Connection, names: Sequence[tuple[str, str, str]], at_seq: int
+    ) -> Iterable[Sequence[Any]]:
+        """Of reports by source, id and mode: these three, and each of their events up to `at_seq`.
+
+        Of an event: `updated_ms`, `content_hash`, `document`.
+        """
 
     def ranges(self, cells: Ranges) -> sa.FromClause:
         """Cells as a table to begin with: `low`, `high`, and 1 for `sure`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as insert  # noqa: PLC0414 - t
 from quakestream.catalog.cells import Ranges
 from quakestream.catalog.lookup import Lookup
 from quakestream.catalog.reading import ReadLookup
-from quakestream.catalog.schema import earthquakes
+from quakestream.catalog.schema import earthquakes, events, reports
 from quakestream.seismology.geodesy import EARTH_RADIUS_KM
 
 _BY_INDEXES: Final = (
@@ -46,6 +46,18 @@ def distance_km(connection: sa.Connection, latitude: float, longitude: float) ->
 
 def among(column: sa.ColumnElement[int], numbers: Sequence[int]) -> sa.ColumnElement[bool]:
     return column == sa.any_(sa.cast(list(numbers), sa.ARRAY(sa.BigInteger)))
+
+
+def said_by(connection: sa.Connection, names: Sequence[tuple[str, str, str]], at_seq: int) -> Iterable[Sequence[Any]]:
+    r, e = reports.c, events.c
+    columns = (sa.cast(list(column), sa.ARRAY(sa.Text)) for column in zip(*names, strict=True))
+    parts = (sa.column(name, sa.Text) for name in ("source", "id", "mode"))
+    named = func.unnest(*columns).table_valued(*parts, name="named").render_derived()
+    same = (r.id == named.c.id) & (r.source == named.c.source) & (r.mode == named.c.mode)
+    found = select(r.source, r.id, r.mode, e.updated_ms, e.content_hash, e.document).select_from(
+        named.join(reports, same).join(events, e.report == r.report)
+    )
+    return connection.execute(found.where(e.seq <= at_seq)).all()
 
 
 def ranges(cells: Ranges) -> sa.FromClause:

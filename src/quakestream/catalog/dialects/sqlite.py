@@ -74,6 +74,13 @@ CROSS JOIN events AS e
   ON e.report = json_extract(j.value, '$[0]') AND e.content_hash = unhex_(json_extract(j.value, '$[1]'))
      AND e.updated_stated = 0
 """
+_SAID_BY = """
+SELECT r.source, r.id, r.mode, e.updated_ms, e.content_hash, e.document FROM json_each(?) AS j
+CROSS JOIN reports AS r
+  ON r.id = json_extract(j.value, '$[1]') AND r.source = json_extract(j.value, '$[0]')
+     AND r.mode = json_extract(j.value, '$[2]')
+CROSS JOIN events AS e ON e.report = r.report AND e.seq <= ?
+"""
 
 
 def begin_reading(connection: sa.Connection) -> None:
@@ -116,6 +123,10 @@ def _is_mathematical(_version: str) -> bool:
 
 def among(column: sa.ColumnElement[int], numbers: Sequence[int]) -> sa.ColumnElement[bool]:
     return column.in_(sa.select(sa.func.json_each(_listed(list(numbers))).table_valued("value").c.value))
+
+
+def said_by(connection: sa.Connection, names: Sequence[tuple[str, str, str]], at_seq: int) -> Iterable[Sequence[Any]]:
+    return connection.exec_driver_sql(_SAID_BY, (_listed(names), at_seq)).all()
 
 
 def ranges(cells: Ranges) -> sa.FromClause:
