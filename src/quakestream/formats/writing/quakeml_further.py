@@ -106,6 +106,8 @@ def further(event: Mapping[str, Any], origin_id: str, magnitude_id: str, mechani
 
 def further_origins(said: Sequence[FurtherOrigin], origin_id: str) -> str:
     """Their elements, each called after its agency below the event's own."""
+    if len(said) == 1:
+        return _origin(said[0], f"{origin_id}/{_part_of_name(said[0].agency or '_')}")
     names = _Names()
     return "".join([_origin(one, f"{origin_id}/{names.of(_part_of_name(one.agency or '_'))}") for one in said])
 
@@ -287,12 +289,7 @@ def _form_of_origin(
 ) -> str:
     """The element with room for its name, time, place, quality, and when it was made where that is known."""
     of_kind = f"<type>{kind}</type>" if kind in _ORIGIN_TYPES else ""
-    if undated:
-        made = _creation(agency, author).replace("%", "%%")
-    else:
-        made = (
-            f"<creationInfo>{_maker(agency, author).replace('%', '%%')}<creationTime>%s</creationTime></creationInfo>"
-        )
+    made = _creation(agency, author).replace("%", "%%") if undated else _form_of_dated(agency, author)
     return (
         '<origin publicID="%s"><time><value>%s</value></time><latitude><value>%s</value></latitude>'
         "<longitude><value>%s</value></longitude><depth><value>%s</value></depth>%s"
@@ -456,14 +453,19 @@ def _made(one: FurtherOrigin | FurtherMagnitude | FocalMechanism) -> str:
     evaluation = _evaluation(one.evaluation_mode, one.evaluation_status)
     if one.creation_time is None:
         return _creation(one.agency, one.author) + evaluation
-    time = f"<creationTime>{iso_time(one.creation_time)}</creationTime>"
-    return f"<creationInfo>{_maker(one.agency, one.author)}{time}</creationInfo>{evaluation}"
+    return _form_of_dated(one.agency, one.author) % iso_time(one.creation_time) + evaluation
 
 
 @functools.lru_cache(1024)
 def _creation(agency: str | None, author: str | None) -> str:
     said = _maker(agency, author)
     return said and f"<creationInfo>{said}</creationInfo>"
+
+
+@functools.lru_cache(1024)
+def _form_of_dated(agency: str | None, author: str | None) -> str:
+    said = _maker(agency, author).replace("%", "%%")
+    return f"<creationInfo>{said}<creationTime>%s</creationTime></creationInfo>"
 
 
 @functools.lru_cache(1024)

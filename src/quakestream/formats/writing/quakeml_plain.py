@@ -271,7 +271,9 @@ def _quality(said: _Said) -> bytes:
         rms = rms or _number(more.standard_error)
         gap = gap or _number(more.azimuthal_gap)
         dmin = dmin or _number(more.minimum_distance)
-        rest = of_further.quality(msgspec.structs.replace(more, **of_further.SAID_BEFORE)).encode()
+        if not (more.used_station_count is more.standard_error is more.azimuthal_gap is more.minimum_distance is None):
+            more = msgspec.structs.replace(more, **of_further.SAID_BEFORE)
+        rest = of_further.quality(more).encode()
     xml = b"" if stations is None else b"<usedStationCount>%.0f</usedStationCount>" % stations
     if rms:
         xml += b"<standardError>%b</standardError>" % rms
