@@ -105,7 +105,7 @@ def answer(
     The headers name agencies and terms: of what is in it, where that is one piece, else of all that the catalogue has.
     """
     seqs = selection.seqs
-    begun = len(seqs) if len(seqs) <= PIECE else FIRST_PIECE
+    begun = len(seqs) if len(seqs) <= PIECE else min(FIRST_PIECE, PIECE)
     first = writer.begin() + make(catalog, selection, seqs[:begun], writer, others=others)
     said = writer.credits if len(seqs) <= PIECE else Credits(*catalog.sources(mode))
     headers = dict(headers) | said.headers(home)
