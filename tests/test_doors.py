@@ -15,6 +15,7 @@ from typing import Any, Self
 import pytest
 import uvloop
 from fastapi import Request
+from fastapi.responses import StreamingResponse
 
 from quakestream import program
 from quakestream.push.handing_over import HandingOver
@@ -53,6 +54,10 @@ class Served:
         @app.post("/echo")
         async def echo(request: Request) -> dict[str, int]:
             return {"size": len(await read_body(request))}
+
+        @app.get("/parts")
+        async def parts() -> StreamingResponse:
+            return StreamingResponse(iter(("one ", "two ", "three")))
 
         @app.get("/slow")
         async def slow() -> str:
@@ -244,6 +249,24 @@ def test_pipelined_requests_are_answered(served: Served) -> None:
         said = b""
         while said.count(b"HTTP/1.1 200") < 20:
             said += until(client, b"}")
+
+
+@pytest.mark.parametrize("more", [b"", b"Connection: keep-alive\r\n"])
+def test_a_client_of_http_1_0_gets_no_chunks(served: Served, more: bytes) -> None:
+    with served.connect() as client:
+        client.sendall(b"GET /parts HTTP/1.0\r\n" + more + b"\r\n")
+        head, _, body = answer(client).partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in head.lower()
+    assert b"connection: close" in head.lower()
+    assert body == b"one two three"
+
+
+def test_a_client_of_http_1_1_gets_chunks_and_goes_on(served: Served) -> None:
+    with served.connect() as client:
+        client.sendall(b"GET /parts HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"4\r\none \r\n" in until(client, b"0\r\n\r\n")
+        client.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b" 200 " in until(client, b"}")
 
 
 def test_no_end_of_pipelined_requests(served: Served) -> None:

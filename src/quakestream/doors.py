@@ -20,7 +20,8 @@ from typing import Any, Final
 
 import structlog
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from quakestream import telemetry
 
@@ -143,6 +144,26 @@ class Config(uvicorn.Config):
         self.ssl = self._tls
 
 
+class _UntilClosed(RequestResponseCycle):
+    """One answer to a client of HTTP/1.0, which knows no chunks.
+
+    Where its length is not known before, it ends with the connection (RFC 9112, 6.3 and 7).
+    """
+
+    _open_ended = False
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """A part of the answer."""
+        if message["type"] == "http.response.start":
+            if all(name.lower() != b"content-length" for name, _ in message.get("headers", ())):
+                self._open_ended = True
+                self.chunked_encoding = False
+                self.keep_alive = False
+        elif message["type"] == "http.response.body" and self._open_ended:
+            self.expected_content_length = len(message.get("body", b""))
+        await super().send(message)
+
+
 class Guarded(HttpToolsProtocol):
     """uvicorn's protocol, whose heads are bounded in bytes and time."""
 
@@ -221,6 +242,8 @@ class Guarded(HttpToolsProtocol):
         self._expect_nothing()
         self._doors.busy(self)
         super().on_headers_complete()
+        if self.scope.get("http_version") == "1.0" and type(self.cycle) is RequestResponseCycle:
+            self.cycle.__class__ = _UntilClosed  # uvicorn makes it, and gives everybody chunks; none was sent yet
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
