@@ -2,9 +2,9 @@ FROM node:22-slim AS dashboard
 WORKDIR /app/dashboard
 COPY dashboard/package.json dashboard/package-lock.json dashboard/.npmrc ./
 RUN npm ci
-COPY src/quakestream/seismology/plates.json ../src/quakestream/seismology/plates.json
+COPY src/quakestream/seismology/plates.json src/quakestream/seismology/places.npz ../src/quakestream/seismology/
 COPY dashboard ./
-RUN PAGE_COMPRESSION=11 npm run build
+RUN npm run build
 
 FROM python:3.11-slim
 WORKDIR /app

@@ -27,15 +27,14 @@ PAGE: Final = ROOT / "src/quakestream/api/dashboard/index.html"
 OLDEST_NODE: Final = 20
 
 
-def build_page(*, tidy: bool = False, best_compression: bool = False) -> None:
+def build_page(*, tidy: bool = False) -> None:
     """Build it.
 
     Raises:
         subprocess.CalledProcessError: npm or the build failed, and said why.
     """
     here_already = INSTALLED.exists()
-    with node_on_path() as found:
-        environment = found | {"PAGE_COMPRESSION": "11"} if best_compression else found
+    with node_on_path() as environment:
         if not _is_current(INSTALLED):
             _npm("ci", "--silent", environment=environment)
             INSTALLED.touch()

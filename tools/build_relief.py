@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 SIZE: Final = (2048, 1024)
-QUALITY: Final = 26
+QUALITY: Final = 18
 """More is not seen under borders and names, and costs the reader's time."""
 GREY: Final = 128.0
 LAND_PX: Final = 7.0

@@ -25,4 +25,4 @@ class PageHook(BuildHookInterface):  # type: ignore[type-arg]
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - Hatch's signature
         """Build it, or fail."""
         if self.target_name == "wheel" and version != "editable" and not PAGE.exists():
-            build_page(best_compression=True)
+            build_page()

@@ -2,7 +2,7 @@
 
 import type { Point } from "./sphere.ts";
 import { KM_PER_MILE } from "./sphere.ts";
-import type { Preferences } from "./state.ts";
+import type { Language, Preferences } from "./state.ts";
 import { counted, text } from "./texts.ts";
 
 type Liking = Pick<Preferences, "language" | "zone" | "units">;
@@ -47,8 +47,7 @@ export function formatter({ language, zone, units }: Liking): Format {
   });
   const hour = new Intl.DateTimeFormat(locale, { timeZone, hour: "2-digit", minute: "2-digit" });
   const named = new Intl.DateTimeFormat(locale, { timeZoneName: "short" });
-  const number = (value: number, digits = 0): string =>
-    value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
+  const number = numbers(language);
   const inUnit = (km: number): number => (units === "mi" ? km / KM_PER_MILE : km);
   const length = (km: number, digits: number): string => `${number(inUnit(km), digits)} ${units}`;
   const clock = (ms: number): string => time.format(ms);
@@ -86,6 +85,21 @@ export function formatter({ language, zone, units }: Liking): Format {
       `${number(Math.abs(longitude), 2)}° ${longitude < 0 ? text("compass.west") : text("compass.east")}`,
   };
 }
+
+/** Writes numbers of so many digits behind the point. What does so for a language takes long to make, and is made once. */
+export function numbers(language: Language): (value: number, digits?: number) => string {
+  const locale = language === "de" ? "de-DE" : "en-GB";
+  return (value, digits = 0) => {
+    const name = `${locale}|${digits}`;
+    let writer = writers.get(name);
+    if (!writer) {
+      writer = new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+      writers.set(name, writer);
+    }
+    return writer.format(value).replace("-", "−");
+  };
+}
+const writers = new Map<string, Intl.NumberFormat>();
 
 /** The largest two units at most: "42 s", "12 min", "3 h 10 min", "2 days". */
 function span(ms: number): string {

@@ -13,6 +13,8 @@ import type { Theme } from "./symbols.ts";
 /** So many take long enough to filter that a burst of changes is gathered. */
 const MANY = 5_000;
 const GATHER_MS = 250;
+/** Of the time, to filter takes no more than one part in so many. */
+const FILTER_SHARE = 8;
 /** Symbols grow old, and the window of a period moves on, without anything that comes. */
 const FRESH_MS = 30_000;
 
@@ -45,6 +47,7 @@ export class Listing {
   #order: { name: string; compare: (a: Earthquake, b: Earthquake) => number } = { name: "", compare: () => 0 };
   #seen = "";
   #filteredAtMs = Number.NEGATIVE_INFINITY;
+  #filterTookMs = 0;
 
   /** `later`: look again after so many ms. */
   constructor(
@@ -74,14 +77,16 @@ export class Listing {
     if (seen === this.#seen) return false;
     const onlyData = this.#seen.startsWith(`${wanted}#`);
     if (onlyData && this.paused) return false;
-    const waitMs = this.#filteredAtMs + GATHER_MS - performance.now();
+    const waitMs = this.#filteredAtMs + Math.max(GATHER_MS, FILTER_SHARE * this.#filterTookMs) - performance.now();
     if (onlyData && this.catalogue.size > MANY && waitMs > 0) {
       this.later(waitMs);
       return false;
     }
     this.#seen = seen;
-    this.#filteredAtMs = performance.now();
+    const began = performance.now();
     this.#filter(asked);
+    this.#filteredAtMs = performance.now();
+    this.#filterTookMs = this.#filteredAtMs - began;
     return true;
   }
 

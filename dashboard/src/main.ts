@@ -7,7 +7,7 @@ import { settleFocus } from "./focus.ts";
 import { listenToKeys } from "./keys.ts";
 import { globeZoom, hasWebGL, type MapListener, openZoom } from "./map/map.ts";
 import type { Camera } from "./state.ts";
-import { measureList, printWhole } from "./views/list.ts";
+import { printWhole, watchList } from "./views/list.ts";
 import { shell, title } from "./views/shell.ts";
 
 /** So long the map waits for the whole list, to begin where the largest is. */
@@ -25,7 +25,7 @@ app.draw = () => {
   if (documentElement.lang !== app.preferences.language) documentElement.lang = app.preferences.language;
   if (documentElement.dataset["theme"] !== app.theme) documentElement.dataset["theme"] = app.theme;
   render(shell(app), root);
-  if (measureList()) render(shell(app), root);
+  watchList(app);
   const named = title(app);
   if (document.title !== named) document.title = named;
   settleFocus(app);

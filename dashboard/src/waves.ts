@@ -66,9 +66,18 @@ export const frontsOf = (sources: readonly Source[]): WaveFront[] =>
   sources.flatMap(({ earthquake, table, elapsedS }) =>
     (["P", "S"] as const).flatMap((phase) => {
       const radius = frontDeg(table.distanceDeg, phase === "P" ? table.pS : table.sS, elapsedS);
-      return radius === null ? [] : [{ phase, lines: circle(earthquake.location, radius) }];
+      const { id, seq, location } = earthquake;
+      return radius === null ? [] : [{ of: `${id}|${seq}`, phase, radiusDeg: radius, lines: circle(location, radius) }];
     }),
   );
+
+/** Whether these fronts look other than those before: others, or one has moved by this much. */
+export const haveMoved = (before: readonly WaveFront[], now: readonly WaveFront[], leastDeg: number): boolean =>
+  before.length !== now.length ||
+  now.some((front, n) => {
+    const was = before[n] as WaveFront;
+    return front.of !== was.of || front.phase !== was.phase || Math.abs(front.radiusDeg - was.radiusDeg) >= leastDeg;
+  });
 
 /** Distance in degrees that the first arrivals have reached after `elapsedS`; null before they reach the surface, and
  * when they have been everywhere that the table knows. Times that fall with distance (a new phase overtakes) are passed

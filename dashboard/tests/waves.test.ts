@@ -9,7 +9,7 @@ import {
   type Position,
   wrapped,
 } from "../src/sphere.ts";
-import { arrivalS, frontDeg, frontsOf, type TravelTimes, tableDepthKm, Waves } from "../src/waves.ts";
+import { arrivalS, frontDeg, frontsOf, haveMoved, type TravelTimes, tableDepthKm, Waves } from "../src/waves.ts";
 
 const DEGREES = [0, 1, 2, 3, 4];
 
@@ -205,4 +205,17 @@ test("each source has a front of P and of S, as soon as they have reached the su
   const [p] = frontsOf([{ earthquake: young("a"), table: TABLE, elapsedS: 25 }]);
   for (const [longitude, latitude] of p?.lines.flat() ?? [])
     expect(distanceKm({ latitude: 0, longitude: 0 }, { latitude, longitude }) / KM_PER_DEGREE).toBeCloseTo(2.5);
+});
+
+test("fronts are drawn anew when one of them has moved by what is seen, or when there are others", () => {
+  const table: TravelTimes = { model: "", depthKm: 10, distanceDeg: [0, 10], pS: [0, 100], sS: [0, 200] };
+  const earthquake = { id: "eq_1", seq: 1, location: { latitude: 0, longitude: 0, depth: 10 } } as Earthquake;
+  const after = (elapsedS: number, seq = 1): ReturnType<typeof frontsOf> =>
+    frontsOf([{ earthquake: { ...earthquake, seq }, table, elapsedS }]);
+  expect(haveMoved(after(10), after(10.5), 0.1)).toBe(false); // P by 0.05°, S by 0.025°
+  expect(haveMoved(after(10), after(11), 0.1)).toBe(true);
+  expect(haveMoved(after(10), after(10, 2), 0.1)).toBe(true); // it was revised: perhaps it is elsewhere
+  expect(haveMoved(after(10), [], 0.1)).toBe(true);
+  expect(haveMoved([], after(10), 0.1)).toBe(true);
+  expect(haveMoved([], [], 0.1)).toBe(false);
 });

@@ -1,5 +1,5 @@
 // The map's lines and areas, made from world-atlas (Natural Earth) and PB2002: cut at the antimeridian, since raw
-// polygons that cross it draw bands across a flat map, and written as quantised TopoJSON, which is small. And its names:
+// polygons that cross it draw bands across a flat map, and written as quantised TopoJSON, packed. And its names:
 // of countries by their codes, which a browser says in the reader's language, and of cities from the table of places.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -8,6 +8,7 @@ import { geoProject } from "d3-geo-projection";
 import { feature, mesh } from "topojson-client";
 import { topology } from "topojson-server";
 import { readNpz } from "./npz.mjs";
+import { packed } from "./pack.mjs";
 
 const require = createRequire(import.meta.url);
 const folder = new URL("../generated/", import.meta.url);
@@ -23,6 +24,12 @@ const LEAST_TOWN = 2_000;
 const BORDER_UNITS = 100;
 const MILLI = 1000;
 const A_HOLE = 255;
+/** What turns by less from a straight line is not seen until the map shows a town, where these lines are too coarse anyhow. */
+const STRAIGHT_DEG = 0.02;
+/** Inhabitants are kept to a quarter of an octave: they say which city is named before which. */
+const STEPS_AN_OCTAVE = 4;
+/** Cities are written by bands of latitude, and in each from west to east: so those of one language stand together. */
+const BAND_DEG = 4;
 /** Points a side that are tried for a name. */
 const GRID = 10;
 
@@ -58,8 +65,8 @@ write("plates", 1e4, {
 });
 
 const { cities, towns } = cityNames();
-write("names", null, { countries: countryNames(), cities });
-write("names-fine", null, { cities: towns });
+writeNames("names", countryNames(), cities);
+writeNames("names-fine", [], towns);
 
 /** Where each country's name stands: in the middle of its largest land; and that land's part of the sphere, by which
  * large countries are named before small ones. */
@@ -172,11 +179,13 @@ function cityNames() {
     squares.add(square);
     return isFirst || people[n] >= CITY;
   });
-  const written = (some) => ({
-    names: some.map((n) => names[n]).join("\n"),
-    at: some.flatMap((n) => [round(longitudes[n] / MILLI), round(latitudes[n] / MILLI)]),
-    thousands: some.map((n) => Math.round(people[n] / 1000)),
-  });
+  const written = (some) =>
+    some.map((n) => ({
+      name: names[n],
+      x: Math.round((100 * longitudes[n]) / MILLI),
+      y: Math.round((100 * latitudes[n]) / MILLI),
+      people: people[n],
+    }));
   return {
     cities: written(kept.filter((n) => people[n] >= LARGE_CITY)),
     towns: written(kept.filter((n) => people[n] < LARGE_CITY)),
@@ -214,8 +223,61 @@ function pairs(flat) {
   return Array.from({ length: flat.length / 2 }, (_, n) => [flat[2 * n], flat[2 * n + 1]]);
 }
 
-/** `quantum` null: as it is, else as TopoJSON. */
+/** As TopoJSON, its arcs as numbers: of each how many points it has, then from each point to the next. */
 function write(name, quantum, objects) {
-  const whole = quantum === null ? objects : topology(objects, quantum);
-  writeFileSync(new URL(`${name}.json`, folder), JSON.stringify(whole));
+  const { arcs, ...head } = topology(objects, quantum);
+  const numbers = arcs.flatMap((arc) => {
+    const thin = straightened(arc, head.transform);
+    return [thin.length, ...thin.flat()];
+  });
+  writeFileSync(new URL(`${name}.bin`, folder), packed(head, numbers));
+}
+
+/** Names, and for each city the way from the one before, in hundredths of a degree, and how large it is. */
+function writeNames(name, countries, cities) {
+  const band = ({ y }) => Math.floor(y / 100 / BAND_DEG);
+  const sorted = [...cities].sort((a, b) => band(a) - band(b) || a.x - b.x || a.y - b.y);
+  let [x, y] = [0, 0];
+  const numbers = sorted.flatMap((one) => {
+    const step = [one.x - x, one.y - y, Math.round(STEPS_AN_OCTAVE * Math.log2(one.people / 1000))];
+    [x, y] = [one.x, one.y];
+    return step;
+  });
+  const head = { countries, names: sorted.map((one) => one.name).join("\n"), stepsAnOctave: STEPS_AN_OCTAVE };
+  writeFileSync(new URL(`${name}.bin`, folder), packed(head, numbers));
+}
+
+/** A quantised arc with no more points than it takes (Douglas and Peucker). Lines that share it share what is left. */
+function straightened(arc, { scale: [scaleX, scaleY], translate: [, south] }) {
+  let at = [0, 0];
+  const whole = arc.map(([dx, dy]) => {
+    at = [at[0] + dx, at[1] + dy];
+    return at;
+  });
+  const last = whole.length - 1;
+  const kept = new Set([0, last]);
+  const isRing = whole[0][0] === whole[last][0] && whole[0][1] === whole[last][1];
+  const parts = [[0, last]];
+  while (parts.length > 0) {
+    const [from, to] = parts.pop();
+    const squeezed = scaleX * Math.cos(((whole[from][1] * scaleY + south) * Math.PI) / 180);
+    const flat = (n) => [(whole[n][0] - whole[from][0]) * squeezed, (whole[n][1] - whole[from][1]) * scaleY];
+    const [endX, endY] = flat(to);
+    const square = endX * endX + endY * endY;
+    let farthest = { n: -1, away: isRing && to - from === last ? 0 : STRAIGHT_DEG };
+    for (let n = from + 1; n < to; n++) {
+      const [px, py] = flat(n);
+      const share = square === 0 ? 0 : Math.max(0, Math.min(1, (px * endX + py * endY) / square));
+      const away = Math.hypot(px - share * endX, py - share * endY);
+      if (away > farthest.away) farthest = { n, away };
+    }
+    if (farthest.n < 0) continue;
+    kept.add(farthest.n);
+    parts.push([from, farthest.n], [farthest.n, to]);
+  }
+  const thin = whole.filter((_, n) => kept.has(n));
+  // A small island stays as it is: with fewer points it would be no area, or be turned inside out.
+  const area = (points) => points.slice(1).reduce((sum, [px, py], n) => sum + points[n][0] * py - px * points[n][1], 0);
+  if (isRing && !(area(thin) / area(whole) > 0.8)) return arc;
+  return thin.map(([px, py], n) => [px - (thin[n - 1]?.[0] ?? 0), py - (thin[n - 1]?.[1] ?? 0)]);
 }

@@ -13,8 +13,16 @@ const MARGIN_Y_PX = 34;
 const MARGIN_TOP_PX = 84;
 const APART_PX = 52;
 
+/** What was found last: it is asked for at each drawing, of the same list. */
+let found: { shown: readonly Earthquake[]; open: Earthquake | null; mattering: Earthquake[] } | null = null;
+
 /** The open one and the largest, from M 6 on; of what is real, unless nothing is. */
 export function mattering(shown: readonly Earthquake[], open: Earthquake | null): Earthquake[] {
+  if (found?.shown !== shown || found.open !== open) found = { shown, open, mattering: look(shown, open) };
+  return found.mattering;
+}
+
+function look(shown: readonly Earthquake[], open: Earthquake | null): Earthquake[] {
   const large = shown.filter((one) => (one.magnitude ?? 0) >= FROM_MAGNITUDE);
   const real = large.filter((one) => one.mode === "actual");
   const anyReal = real.length > 0 || shown.some((one) => one.mode === "actual");

@@ -41,10 +41,12 @@ import {
   PALETTES,
   type Palette,
   type Pulse,
+  pxPerDegree,
   type ShakingOnMap,
   type WaveFront,
   wordsOf,
 } from "./map.ts";
+import { Pace } from "./pace.ts";
 
 const TOWNS_FROM_ZOOM = 5;
 const PULSE_MS = 2600;
@@ -86,7 +88,13 @@ class CanvasMap implements MapView {
   #land: Geography = NOTHING;
   #borders: Geography = NOTHING;
   #plates: Geography = NOTHING;
+  /** Sea, land and lines as they lie under everything, and for what that was drawn. */
+  readonly #base = document.createElement("canvas");
+  #baseOf: unknown[] = [];
+  readonly #pace = new Pace();
   #frame = 0;
+  #waiting = 0;
+  #family = "";
   #placed: Placed[] = [];
   #clustered: (Placed & { count: number; cluster: Cluster })[] = [];
   #words: string[] = [];
@@ -112,7 +120,7 @@ class CanvasMap implements MapView {
       this.#later();
     });
     void loadNames("coarse").then((names) => this.#name(names));
-    new ResizeObserver(() => this.#later()).observe(container);
+    new ResizeObserver(() => this.#later(true)).observe(container);
     this.#listen();
   }
 
@@ -197,7 +205,7 @@ class CanvasMap implements MapView {
   #projection(): GeoProjection {
     const { clientWidth, clientHeight } = this.container;
     const { latitude, longitude, zoom } = this.#camera;
-    const scale = (512 * 2 ** zoom) / (2 * Math.PI);
+    const scale = (pxPerDegree(zoom) * 180) / Math.PI;
     const globe = this.#look.projection === "globe";
     const projection = globe
       ? geoOrthographic().rotate([-longitude, -latitude]).clipAngle(90)
@@ -209,11 +217,23 @@ class CanvasMap implements MapView {
     return geoDistance(at, [this.#camera.longitude, this.#camera.latitude]) < Math.PI / 2;
   }
 
-  #later(): void {
-    this.#frame ||= requestAnimationFrame((now) => {
-      this.#frame = 0;
-      this.#draw(now);
-    });
+  /** Draw soon; `byHand`: at the next frame, for somebody moves the map. */
+  #later(byHand = false): void {
+    if (this.#frame !== 0) return;
+    const waitMs = byHand ? 0 : this.#pace.waitMs(performance.now());
+    if (waitMs === 0) {
+      this.#frame = requestAnimationFrame((now) => {
+        this.#frame = 0;
+        this.#draw(now);
+        const ended = performance.now();
+        this.#pace.drew(ended - now, ended);
+      });
+    } else if (this.#waiting === 0) {
+      this.#waiting = window.setTimeout(() => {
+        this.#waiting = 0;
+        this.#later();
+      }, waitMs);
+    }
   }
 
   #draw(now: number): void {
@@ -225,6 +245,7 @@ class CanvasMap implements MapView {
     const context = this.#canvas.getContext("2d");
     if (!context || clientWidth === 0) return;
     context.scale(scale, scale);
+    this.#family = getComputedStyle(this.#canvas).fontFamily;
     const projection = this.#projection();
     const palette = PALETTES[this.#look.theme];
     this.#gather();
@@ -237,7 +258,8 @@ class CanvasMap implements MapView {
     };
     this.#words = [];
     const say = this.#takeRoom(pen);
-    this.#ground(pen);
+    this.#layBase(context, projection, palette);
+    this.#overlay(pen);
     this.#geographicNames(pen);
     this.#quakes(pen, say);
     this.#rings(pen, now);
@@ -305,7 +327,7 @@ class CanvasMap implements MapView {
     const { context, palette, room } = pen;
     const size = style.size * this.#look.scale;
     const set = (): void => {
-      context.font = `${size}px ${getComputedStyle(this.#canvas).fontFamily}`;
+      context.font = `${size}px ${this.#family}`;
       context.letterSpacing = `${style.spacing ?? 0}px`;
       context.textAlign = "center";
       context.textBaseline = "middle";
@@ -363,13 +385,12 @@ class CanvasMap implements MapView {
       context.textAlign = "center";
       context.textBaseline = "middle";
       context.letterSpacing = "0px";
-      const family = getComputedStyle(this.#canvas).fontFamily;
       for (const [words, size, down] of [
         [largest, 11, drill ? -9 : -5],
         [count, 9.5, drill ? 2 : 7],
         [drill, 7.5, 11],
       ] as const) {
-        context.font = `${size * scale}px ${family}`;
+        context.font = `${size * scale}px ${this.#family}`;
         context.fillText(words, x, y + down * scale);
       }
       this.#clustered.push({ id: cluster.id, x, y, radius, count: cluster.count, cluster });
@@ -411,36 +432,31 @@ class CanvasMap implements MapView {
     context.drawImage(sprite, x - shown / 2, y - shown / 2, shown, shown);
   }
 
-  #ground(pen: Pen): void {
+  /** Sea, land and lines: drawn when the map was moved or looks other than before, else only laid down. */
+  #layBase(context: CanvasRenderingContext2D, projection: GeoProjection, palette: Palette): void {
+    const { width, height } = this.#canvas;
+    const of = [this.#camera, this.#look, width, height, this.#land, this.#borders, this.#plates];
+    if (of.some((one, n) => one !== this.#baseOf[n])) {
+      this.#baseOf = of;
+      this.#base.width = width;
+      this.#base.height = height;
+      const base = this.#base.getContext("2d");
+      if (!base) return;
+      base.scale(window.devicePixelRatio, window.devicePixelRatio);
+      const shape = shaper(base, geoPath(projection, base));
+      shape({ type: "Sphere" }, null, palette.ocean);
+      shape(geoGraticule10(), palette.border, null, 0.4);
+      shape(this.#land as Parameters<GeoPath>[0], palette.coast, palette.land);
+      shape(this.#borders as Parameters<GeoPath>[0], palette.border, null);
+      base.globalAlpha = 0.6;
+      if (this.#look.plates) shape(this.#plates as Parameters<GeoPath>[0], palette.plate, null, 1);
+    }
+    context.drawImage(this.#base, 0, 0, this.container.clientWidth, this.container.clientHeight);
+  }
+
+  #overlay(pen: Pen): void {
     const { context, path, palette } = pen;
-    const shape = (
-      object: Parameters<GeoPath>[0],
-      stroke: string | null,
-      fill: string | null,
-      width = 0.8,
-      dash: number[] = [],
-    ): void => {
-      context.beginPath();
-      path(object);
-      context.setLineDash(dash);
-      if (fill) {
-        context.fillStyle = fill;
-        context.fill();
-      }
-      if (stroke) {
-        context.lineWidth = width;
-        context.strokeStyle = stroke;
-        context.stroke();
-      }
-      context.setLineDash([]);
-    };
-    shape({ type: "Sphere" }, null, palette.ocean);
-    shape(geoGraticule10(), palette.border, null, 0.4);
-    shape(this.#land as Parameters<GeoPath>[0], palette.coast, palette.land);
-    shape(this.#borders as Parameters<GeoPath>[0], palette.border, null);
-    context.globalAlpha = 0.6;
-    if (this.#look.plates) shape(this.#plates as Parameters<GeoPath>[0], palette.plate, null, 1);
-    context.globalAlpha = 1;
+    const shape = shaper(context, path);
     this.#shakingRings(shape);
     shape({ type: "MultiLineString", coordinates: this.#outline }, palette.accent, null, 2.5);
     for (const { phase, lines } of this.#fronts) {
@@ -459,7 +475,7 @@ class CanvasMap implements MapView {
     }
   }
 
-  #shakingRings(shape: (of: Parameters<GeoPath>[0], stroke: string, fill: null, width: number) => void): void {
+  #shakingRings(shape: Shaper): void {
     const shaking = this.#shaking;
     if (shaking === null) return;
     const { marked } = shaking;
@@ -520,13 +536,13 @@ class CanvasMap implements MapView {
       this.#towns = true;
       void loadNames("fine").then((names) => this.#name(names));
     }
-    this.#later();
+    this.#later(true);
     if (moved) this.listener.moved(this.#camera);
   }
 
   /** Move by px of the screen. */
   #pan(dx: number, dy: number, moved = true): void {
-    const degreesPerPx = 360 / (512 * 2 ** this.#camera.zoom);
+    const degreesPerPx = 1 / pxPerDegree(this.#camera.zoom);
     this.#go(
       {
         ...this.#camera,
@@ -607,6 +623,32 @@ interface Pen {
   /** Where a point is, px; null where it is not to be seen. */
   at: (point: Point) => [number, number] | null;
   room: Room;
+}
+
+type Shaper = (
+  object: Parameters<GeoPath>[0],
+  stroke: string | null,
+  fill: string | null,
+  width?: number,
+  dash?: number[],
+) => void;
+
+function shaper(context: CanvasRenderingContext2D, path: GeoPath): Shaper {
+  return (object, stroke, fill, width = 0.8, dash = []) => {
+    context.beginPath();
+    path(object);
+    context.setLineDash(dash);
+    if (fill) {
+      context.fillStyle = fill;
+      context.fill();
+    }
+    if (stroke) {
+      context.lineWidth = width;
+      context.strokeStyle = stroke;
+      context.stroke();
+    }
+    context.setLineDash([]);
+  };
 }
 
 interface Letters {

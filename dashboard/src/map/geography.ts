@@ -4,13 +4,14 @@
 import type { Feature, FeatureCollection, GeoJsonProperties, Geometry } from "geojson";
 import { feature } from "topojson-client";
 import type { Topology } from "topojson-specification";
-import namesUrl from "../../generated/names.json?url";
-import fineNamesUrl from "../../generated/names-fine.json?url";
-import platesUrl from "../../generated/plates.json?url";
-import fineUrl from "../../generated/world-50m.json?url";
-import coarseUrl from "../../generated/world-110m.json?url";
+import namesUrl from "../../generated/names.bin?url";
+import fineNamesUrl from "../../generated/names-fine.bin?url";
+import platesUrl from "../../generated/plates.bin?url";
+import fineUrl from "../../generated/world-50m.bin?url";
+import coarseUrl from "../../generated/world-110m.bin?url";
 import type { Point } from "../sphere.ts";
 import type { Language } from "../state.ts";
+import { unpacked } from "./packed.ts";
 import reliefUrl from "./relief.webp?url";
 
 export interface World {
@@ -24,12 +25,12 @@ export type Geography = Feature<Geometry, GeoJsonProperties> | FeatureCollection
 export const NOTHING: FeatureCollection = { type: "FeatureCollection", features: [] };
 
 export async function loadWorld(scale: "coarse" | "fine"): Promise<World> {
-  const topology = await load(scale === "fine" ? fineUrl : coarseUrl);
+  const topology = topologyOf(await bytesOf(scale === "fine" ? fineUrl : coarseUrl));
   return { land: part(topology, "land"), coast: part(topology, "coast"), borders: part(topology, "borders") };
 }
 
 export async function loadPlates(): Promise<Geography> {
-  return part(await load(platesUrl), "plates");
+  return part(topologyOf(await bytesOf(platesUrl)), "plates");
 }
 
 /** A country's name, where it stands, and how large its land is there, in square degrees of the equator. */
@@ -40,7 +41,7 @@ export interface CountryName extends Point {
 
 export interface CityName extends Point {
   name: string;
-  /** Inhabitants, in thousands. */
+  /** Inhabitants, in thousands, within a tenth: by this a city is named before others. */
   thousands: number;
 }
 
@@ -51,20 +52,27 @@ export interface Names {
 }
 
 interface NamesFile {
-  countries?: [code: string, longitude: number, latitude: number, area: number][];
-  cities: { names: string; at: number[]; thousands: number[] };
+  countries: [code: string, longitude: number, latitude: number, area: number][];
+  names: string;
+  stepsAnOctave: number;
 }
 
 export async function loadNames(scale: "coarse" | "fine"): Promise<Names> {
-  const { countries = [], cities } = await load<NamesFile>(scale === "fine" ? fineNamesUrl : namesUrl);
+  return namesOf(await bytesOf(scale === "fine" ? fineNamesUrl : namesUrl));
+}
+
+export function namesOf(bytes: Uint8Array): Names {
+  const { head, numbers } = unpacked<NamesFile>(bytes);
+  let [x, y] = [0, 0];
+  const cities = head.names.split("\n").map((name, n): CityName => {
+    x += numbers[3 * n] as number;
+    y += numbers[3 * n + 1] as number;
+    const thousands = 2 ** ((numbers[3 * n + 2] as number) / head.stepsAnOctave);
+    return { name, longitude: x / 100, latitude: y / 100, thousands };
+  });
   return {
-    countries: countries.map(([code, longitude, latitude, area]) => ({ code, longitude, latitude, area })),
-    cities: cities.names.split("\n").map((name, n) => ({
-      name,
-      longitude: cities.at[2 * n] as number,
-      latitude: cities.at[2 * n + 1] as number,
-      thousands: cities.thousands[n] as number,
-    })),
+    countries: head.countries.map(([code, longitude, latitude, area]) => ({ code, longitude, latitude, area })),
+    cities: cities.sort((a, b) => b.thousands - a.thousands),
   };
 }
 
@@ -104,8 +112,18 @@ export async function loadRelief(): Promise<ImageBitmap> {
   return createImageBitmap(await (await answer(reliefUrl)).blob());
 }
 
-async function load<T = Topology>(url: string): Promise<T> {
-  return (await (await answer(url)).json()) as T;
+export function topologyOf(bytes: Uint8Array): Topology {
+  const { head, numbers } = unpacked<Omit<Topology, "arcs">>(bytes);
+  const arcs: Topology["arcs"] = [];
+  for (let n = 0; n < numbers.length; ) {
+    const length = numbers[n++] as number;
+    arcs.push(Array.from({ length }, () => [numbers[n++] as number, numbers[n++] as number]));
+  }
+  return { ...head, arcs };
+}
+
+async function bytesOf(url: string): Promise<Uint8Array> {
+  return new Uint8Array(await (await answer(url)).arrayBuffer());
 }
 
 async function answer(url: string): Promise<Response> {

@@ -2,6 +2,7 @@
 
 import type { BeachBall } from "../beachball.ts";
 import { drillOf, type Earthquake } from "../earthquake.ts";
+import { numbers } from "../format.ts";
 import type { Point, Position } from "../sphere.ts";
 import type { Camera, Language } from "../state.ts";
 import type { Ink, Theme } from "../symbols.ts";
@@ -14,7 +15,10 @@ export interface Pulse extends Point {
 }
 
 export interface WaveFront {
+  /** Of which earthquake, as of which change. */
+  of: string;
   phase: "P" | "S";
+  radiusDeg: number;
   lines: Position[][];
 }
 
@@ -142,15 +146,12 @@ export function clusterWords(cluster: Cluster, language: Language): { largest: s
   const { largest, count, drill } = cluster;
   return {
     largest: largest === null ? "M –" : `M ${decimal(largest, language)}`,
-    count: count.toLocaleString(language === "de" ? "de-DE" : "en-GB"),
+    count: numbers(language)(count),
     drill: drill === null ? "" : text(`mode.${drill}`),
   };
 }
 
-const decimal = (value: number, language: Language): string =>
-  value
-    .toLocaleString(language === "de" ? "de-DE" : "en-GB", { minimumFractionDigits: 1, maximumFractionDigits: 1 })
-    .replace("-", "−");
+const decimal = (value: number, language: Language): string => numbers(language)(value, 1);
 
 /** Whether this browser can draw with WebGL 2. */
 export function hasWebGL(): boolean {
@@ -161,13 +162,18 @@ export function hasWebGL(): boolean {
   }
 }
 
+/** Square world of MapLibre's at zoom 0, px. */
+const WORLD_PX = 512;
+
+export const pxPerDegree = (zoom: number): number => (WORLD_PX * 2 ** zoom) / 360;
+
 /** The zoom at which a globe of MapLibre's has this diameter on the screen, px. Its camera has a focal length of 1.5 times
  * the height, and looks at the surface from as far. */
 export function globeZoom(diameterPx: number, heightPx: number, latitude: number): number {
   const focalPx = 1.5 * heightPx;
   const sine = Math.sin(Math.atan(diameterPx / 2 / focalPx));
   const radiusPx = (focalPx * sine) / (1 - sine);
-  return Math.log2((radiusPx * 2 * Math.PI * Math.cos((latitude * Math.PI) / 180)) / 512);
+  return Math.log2((radiusPx * 2 * Math.PI * Math.cos((latitude * Math.PI) / 180)) / WORLD_PX);
 }
 
 /** How near an earthquake is looked at, so that its rings of expected shaking are in sight, and what they are around. */

@@ -10,30 +10,58 @@ const SHADE = [9, 24, 48] as const;
 const LIGHT = [255, 255, 255] as const;
 const FLAT = 128;
 
+/** A picture in grey, row by row. */
+export interface Grey {
+  values: Uint8Array;
+  width: number;
+  height: number;
+}
+
 /** Gives the tile of an address that ends in `z/x/y`, as MapLibre asks for it. */
 export function reliefTiles(): (url: string) => Promise<ImageBitmap> {
-  const picture = loadRelief();
+  const picture = loadRelief().then(greyOf);
   return async (url) => {
     const [z, x, y] = url.split("/").slice(-3).map(Number) as [number, number, number];
-    return cut(await picture, z, x, y);
+    const data = cut(await picture, z, x, y, TILE_PX);
+    shade(data);
+    return createImageBitmap(new ImageData(data, TILE_PX, TILE_PX));
   };
 }
 
-function cut(picture: ImageBitmap, z: number, x: number, y: number): ImageBitmap {
-  const canvas = new OffscreenCanvas(TILE_PX, TILE_PX);
-  const context = canvas.getContext("2d", { willReadFrequently: true });
+function greyOf(picture: ImageBitmap): Grey {
+  const { width, height } = picture;
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   if (!context) throw new Error("no canvas for the relief");
+  context.drawImage(picture, 0, 0);
+  const { data } = context.getImageData(0, 0, width, height);
+  const values = new Uint8Array(width * height);
+  for (let n = 0; n < values.length; n++) values[n] = data[4 * n] as number;
+  return { values, width, height };
+}
+
+/** A tile of so many px a side, RGBA: each of its pixels is the mean of what lies under it. */
+export function cut(
+  { values, width, height }: Grey,
+  z: number,
+  x: number,
+  y: number,
+  side: number,
+): Uint8ClampedArray<ArrayBuffer> {
   const tiles = 2 ** z;
-  const width = picture.width / tiles;
-  for (let row = 0; row < TILE_PX; row++) {
-    const from = sourceRow(y + row / TILE_PX, tiles, picture.height);
-    const to = sourceRow(y + (row + 1) / TILE_PX, tiles, picture.height);
-    context.drawImage(picture, x * width, from, width, Math.max(to - from, 1), 0, row, TILE_PX, 1);
+  const data = new Uint8ClampedArray(4 * side * side);
+  const edges = (n: number, of: number): number => Math.max(0, Math.min(of, Math.round(n)));
+  for (let row = 0; row < side; row++) {
+    const top = Math.min(height - 1, edges(sourceRow(y + row / side, tiles, height), height));
+    const bottom = Math.max(top + 1, edges(sourceRow(y + (row + 1) / side, tiles, height), height));
+    for (let column = 0; column < side; column++) {
+      const left = Math.min(width - 1, edges(((x + column / side) / tiles) * width, width));
+      const right = Math.max(left + 1, edges(((x + (column + 1) / side) / tiles) * width, width));
+      let sum = 0;
+      for (let v = top; v < bottom; v++) for (let u = left; u < right; u++) sum += values[v * width + u] as number;
+      data.fill(sum / ((bottom - top) * (right - left)), 4 * (row * side + column), 4 * (row * side + column) + 3);
+    }
   }
-  const pixels = context.getImageData(0, 0, TILE_PX, TILE_PX);
-  shade(pixels.data);
-  context.putImageData(pixels, 0, 0);
-  return canvas.transferToImageBitmap();
+  return data;
 }
 
 /** Where a row of Mercator's world lies in a picture whose degrees are even. */

@@ -7,10 +7,21 @@ import type { Earthquake, EarthquakeDetail } from "../earthquake.ts";
 import type { Point, Position } from "../sphere.ts";
 import type { Language, State } from "../state.ts";
 import { type Ink, radiusOf, symbolOf, symbolScale, type Theme } from "../symbols.ts";
-import { type Look, type MapView, openZoom, type Pulse, type ShakingOnMap, type WaveFront } from "./map.ts";
+import { haveMoved } from "../waves.ts";
+import {
+  type Look,
+  type MapView,
+  openZoom,
+  type Pulse,
+  pxPerDegree,
+  type ShakingOnMap,
+  type WaveFront,
+} from "./map.ts";
 
 const CLUSTER_FROM = 3_000;
 const MOST_PULSES = 40;
+/** A front that has moved by less stands where it was. */
+const MOVED_PX = 0.7;
 
 export class Scene {
   map: MapView | null = null;
@@ -18,7 +29,7 @@ export class Scene {
   turnTo: string | null = null;
   #pulses: Pulse[] = [];
   #outlined: Position[][] = [];
-  #noWaves = true;
+  #fronts: readonly WaveFront[] = [];
   #shaking: ShakingOnMap | null = null;
   #ball: { of: EarthquakeDetail | null; ball: BeachBall | null } = { of: null, ball: null };
 
@@ -68,8 +79,10 @@ export class Scene {
     const wasOutlined = this.#outlined.length > 0;
     if (outline !== this.#outlined && (outline.length > 0 || wasOutlined)) map.outline(outline);
     this.#outlined = outline;
-    if (fronts.length > 0 || !this.#noWaves) map.waves(fronts);
-    this.#noWaves = fronts.length === 0;
+    if (haveMoved(this.#fronts, fronts, MOVED_PX / pxPerDegree(map.camera().zoom))) {
+      map.waves(fronts);
+      this.#fronts = fronts;
+    }
     if (shaking !== this.#shaking) map.shaking(shaking);
     this.#shaking = shaking;
   }

@@ -1,6 +1,7 @@
 // The map drawn by MapLibre GL: a globe or flat, with the symbols of symbols.ts made into images as they are needed.
 
 import "maplibre-gl/dist/maplibre-gl.css";
+import workerUrl from "virtual:map-worker";
 import type { Feature, FeatureCollection } from "geojson";
 import {
   addProtocol,
@@ -14,7 +15,6 @@ import {
   type StyleSpecification,
   setWorkerUrl,
 } from "maplibre-gl";
-import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?url";
 import { BALL_RADIUS_PX, drawBall } from "../ball.ts";
 import type { BeachBall } from "../beachball.ts";
 import type { Earthquake } from "../earthquake.ts";
@@ -47,6 +47,7 @@ import {
   type WaveFront,
   wordsOf,
 } from "./map.ts";
+import { Pace } from "./pace.ts";
 import { RELIEF_ZOOM, reliefTiles } from "./relief.ts";
 
 const FINE_FROM_ZOOM = 3;
@@ -54,6 +55,10 @@ const TOWNS_FROM_ZOOM = 5;
 const PULSE_MS = 2600;
 /** What changes meanwhile is drawn at once with it: a burst costs no more than this often. */
 const GATHER_EVERY_MS = 150;
+/** From one of the browser's frames to the next. */
+const FRAME_MS = 1000 / 60;
+/** So long after a touch the map follows the hand. */
+const TOUCHED_MS = 500;
 const RELIEF = "relief";
 /** When all that matters is here. */
 const RELIEF_AFTER_MS = 1_500;
@@ -61,6 +66,37 @@ const DOT = "dot";
 const BALL = "ball-";
 const QUAKES = ["quakes", "clusters"];
 const WORDS = ["countries", "cities"];
+
+/** Let a map draw less often where its frames are dear; while somebody moves it, each at once. */
+function paced(map: MapLibre): void {
+  const pace = new Pace();
+  let waiting = 0;
+  let touchedAtMs = Number.NEGATIVE_INFINITY;
+  const draw = map.triggerRepaint.bind(map);
+  map.triggerRepaint = () => {
+    const now = performance.now();
+    const waitMs = map.isMoving() || now - touchedAtMs < TOUCHED_MS ? 0 : pace.waitMs(now);
+    if (waitMs === 0) draw();
+    else if (waiting === 0) {
+      waiting = window.setTimeout(() => {
+        waiting = 0;
+        draw();
+      }, waitMs);
+    }
+  };
+  for (const name of ["pointerdown", "pointerup", "wheel", "keydown", "touchmove"]) {
+    const touch = (event: Event): void => {
+      touchedAtMs = event.timeStamp;
+    };
+    map.getContainer().addEventListener(name, touch, { capture: true, passive: true });
+  }
+  // What a frame costs is known when the browser has another: drawing begins after the map has said what to draw.
+  map.on("render", () => {
+    const began = performance.now();
+    if (document.hidden) return;
+    requestAnimationFrame(() => requestAnimationFrame((now) => pace.drew(now - began - FRAME_MS, now)));
+  });
+}
 
 export function webglMap(
   container: HTMLElement,
@@ -86,6 +122,7 @@ export function webglMap(
   map.touchZoomRotate.disableRotation();
   map.keyboard.disableRotation();
   map.setMissingStyleImageResolver((name) => addSymbol(map, name));
+  paced(map);
   return new Promise((resolve) => {
     map.once("style.load", () => {
       if (basemap !== null) addOwnLayers(map, first);

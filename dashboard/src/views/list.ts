@@ -184,10 +184,20 @@ export function focusRow(app: App, index: number): void {
   rows.querySelector<HTMLElement>(`[data-index="${wanted}"]`)?.focus({ preventScroll: true });
 }
 
-/** After the list was built or the window has changed: how much of it is in sight. */
-export function measureList(): boolean {
+/** Draw anew when the list's window has another size than before; to ask for it at each drawing would make the browser
+ * put all in its place each time. Call it after drawings: the window may be another element than before. */
+export function watchList(app: App): void {
   const rows = document.getElementById("rows");
-  if (!rows || (rows.clientHeight === scrolled.height && rows.scrollTop === scrolled.top)) return false;
-  scrolled = { top: rows.scrollTop, height: rows.clientHeight };
-  return true;
+  if (rows === watched.rows) return;
+  watched.observer?.disconnect();
+  watched.rows = rows;
+  if (rows === null) return;
+  watched.observer ??= new ResizeObserver(() => {
+    const { rows: now } = watched;
+    if (!now || (now.clientHeight === scrolled.height && now.scrollTop === scrolled.top)) return;
+    scrolled = { top: now.scrollTop, height: now.clientHeight };
+    app.redraw();
+  });
+  watched.observer.observe(rows);
 }
+const watched: { rows: HTMLElement | null; observer?: ResizeObserver } = { rows: null };
