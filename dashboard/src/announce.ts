@@ -1,6 +1,6 @@
 // News said to those who don't look: a polite live region, and a sound for those who want one.
 
-import { drillOf, type Earthquake, placeOf } from "./earthquake.ts";
+import { drillOf, type Earthquake } from "./earthquake.ts";
 import type { Format } from "./format.ts";
 import { isArrival, isWorthSaying, type News } from "./news.ts";
 import type { Preferences } from "./state.ts";
@@ -94,7 +94,7 @@ function sentenceOf({ was, now }: News, { format, nowMs }: Listener): string {
   const plain = text(was === null ? "announce.new" : now === null ? "announce.withdrawn" : "announce.revised", {
     magnitude: size(one),
     was: size(was),
-    place: placeOf(one) ?? format.position(one.location),
+    place: format.place(one) ?? format.position(one.location),
     ago: format.ago(one.timestamp, nowMs),
   });
   const drill = drillOf(one);

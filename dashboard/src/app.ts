@@ -69,6 +69,19 @@ const WIDEN_EVERY_MS = 1_000;
 /** How many more than it shows the page may hold for a while, so that the oldest go in one sweep and not one by one. */
 const SLACK = 1.2;
 
+/** So long a row is in motion; styles/list.css has the same. */
+const MOVES_MS = 1_600;
+
+export type Motion = "come" | "revised";
+
+/** Whether a reader sees that it was revised. */
+const isOther = (was: Earthquake, now: Earthquake): boolean =>
+  was.magnitude !== now.magnitude ||
+  was.timestamp !== now.timestamp ||
+  was.location.latitude !== now.location.latitude ||
+  was.location.longitude !== now.location.longitude ||
+  was.location.depth !== now.location.depth;
+
 export class App {
   state: State;
   preferences: Preferences;
@@ -483,6 +496,8 @@ export class App {
       const was = this.catalogue.get(earthquake.id) ?? null;
       const effect = this.catalogue.apply(change);
       if (effect === "gone") this.impact.drop(earthquake.id);
+      if (effect === "new" && !many) this.#move(earthquake.id, "come");
+      if (effect === "changed" && !many && was && isOther(was, earthquake)) this.#move(earthquake.id, "revised");
       if (effect === "none") continue;
       this.impact.changed(earthquake);
       const news = newsOf(change, was, this.realNow());
@@ -498,6 +513,27 @@ export class App {
     if (many) this.#soon(TOGETHER_MS);
     else this.invalidate();
   }
+
+  /** What a row shows in motion: its earthquake has just come, or was revised. Null: it stands still. */
+  motionOf(id: string): Motion | null {
+    const moved = this.#moved.get(id);
+    return moved && performance.now() - moved.atMs < MOVES_MS ? moved.motion : null;
+  }
+
+  /** Whether so few come that their motion can be followed. */
+  get calm(): boolean {
+    return !this.#isBurst(0);
+  }
+
+  #move(id: string, motion: Motion): void {
+    this.#moved.delete(id);
+    this.#moved.set(id, { motion, atMs: performance.now() });
+    for (const [old, { atMs }] of this.#moved) {
+      if (performance.now() - atMs < MOVES_MS) break;
+      this.#moved.delete(old);
+    }
+  }
+  readonly #moved = new Map<string, { motion: Motion; atMs: number }>();
 
   /** Whether more have come in this second than anybody could follow. */
   #isBurst(come: number): boolean {

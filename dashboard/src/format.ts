@@ -1,5 +1,6 @@
 // Numbers, times and distances for people, in their language, time zone and units.
 
+import { placeOf } from "./earthquake.ts";
 import type { Point } from "./sphere.ts";
 import { KM_PER_MILE } from "./sphere.ts";
 import type { Language, Preferences } from "./state.ts";
@@ -30,6 +31,8 @@ export interface Format {
   inUnit(km: number): number;
   unit: string;
   position(point: Point): string;
+  /** What a place is called, lengths in it in the reader's unit; null: it has no name. */
+  place(of: { place?: string | null; region?: string | null }): string | null;
   number(value: number, digits?: number): string;
 }
 
@@ -80,6 +83,7 @@ export function formatter({ language, zone, units }: Liking): Format {
     duration: span,
     distance: (km) => length(km, km < 10 ? 1 : 0),
     depth: (km) => (km === null || km === undefined ? text("depth.unknown") : length(km, km < 10 ? 1 : 0)),
+    place: (of) => inUnits(placeOf(of), units, number),
     position: ({ latitude, longitude }) =>
       `${number(Math.abs(latitude), 2)}° ${latitude < 0 ? text("compass.south") : text("compass.north")}, ` +
       `${number(Math.abs(longitude), 2)}° ${longitude < 0 ? text("compass.west") : text("compass.east")}`,
@@ -100,6 +104,18 @@ export function numbers(language: Language): (value: number, digits?: number) =>
   };
 }
 const writers = new Map<string, Intl.NumberFormat>();
+
+const LENGTH = /\b(\d+(?:\.\d+)?)\s(km|mi)\b/g;
+
+/** "64 km SE of Lice" is "40 mi SE of Lice" for who thinks in miles. */
+function inUnits(place: string | null, units: Preferences["units"], number: (value: number) => string): string | null {
+  if (place === null) return null;
+  return place.replace(LENGTH, (whole, length: string, unit: string) => {
+    if (unit === units) return whole;
+    const value = units === "mi" ? Number(length) / KM_PER_MILE : Number(length) * KM_PER_MILE;
+    return `${number(Math.max(1, Math.round(value)))} ${units}`;
+  });
+}
 
 /** The largest two units at most: "42 s", "12 min", "3 h 10 min", "2 days". */
 function span(ms: number): string {

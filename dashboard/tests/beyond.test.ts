@@ -20,6 +20,18 @@ test("the open one and the largest matter, and a drill does not where anything i
   expect(mattering([quake("unmeasured", null)], null)).toEqual([]);
 });
 
+test("the way to the headline's one is shown before those to larger ones", () => {
+  const shown = [quake("felt", 5.4), quake("large", 7.3), quake("larger", 8.2), quake("largest", 8.6)];
+  const ids = (open: number | null, headline: number): string[] =>
+    mattering(shown, open === null ? null : (shown[open] as Earthquake), shown[headline] as Earthquake).map(
+      ({ id }) => id,
+    );
+  expect(ids(null, 0)).toEqual(["felt", "largest", "larger"]);
+  expect(ids(1, 0)).toEqual(["large", "felt", "largest"]);
+  expect(ids(0, 0)).toEqual(["felt", "largest", "larger"]);
+  expect(ids(null, 3)).toEqual(["largest", "larger", "large"]);
+});
+
 const to = (latitude: number, longitude: number) => [{ id: "one", location: { latitude, longitude } }];
 const camera = { latitude: 0, longitude: 170, zoom: 2 };
 

@@ -66,3 +66,14 @@ test("unknown words of others have no text, and no object's own names", () => {
   expect(preferredLanguage(["fr-FR", "de-AT", "en"])).toBe("de");
   expect(preferredLanguage(["fr"])).toBe("en");
 });
+
+test("lengths in the name of a place are in the reader's unit", () => {
+  const inMiles = formatter({ language: "en", zone: "utc", units: "mi" });
+  expect(inMiles.place({ place: "64km SE of Lice, Turkey" })).toBe("40 mi SE of Lice, Turkey");
+  expect(inMiles.place({ place: "1609 km W of Hobart" })).toBe("1,000 mi W of Hobart");
+  expect(inMiles.place({ place: "12 mi N of Reno" })).toBe("12 mi N of Reno");
+  expect(english.place({ place: "12 mi N of Reno" })).toBe("19 km N of Reno");
+  expect(english.place({ place: "64km SE of Lice" })).toBe("64 km SE of Lice");
+  expect(inMiles.place({ place: null, region: "Fiji region" })).toBe("Fiji region");
+  expect(inMiles.place({ place: null })).toBeNull();
+});

@@ -145,3 +145,21 @@ def test_the_server_is_killed_and_comes_back(system: System, dashboard: Dashboar
     assert all(str(magnitude) in dashboard.rows()[name] for name, magnitude in listed.items())
     eventually(lambda: sorted(dashboard.drawn() or ()) == sorted(listed))
     assert dashboard.page.evaluate("window.sameDocument") is True
+
+
+def test_what_comes_and_what_is_revised_is_seen_in_motion(system: System, dashboard: Dashboard, now_ms: int) -> None:
+    seen = """window.seen = new Set(); document.addEventListener('animationstart', (event) => seen.add(event.animationName));"""
+    shown = "document.querySelector('.row') && [...seen].sort()"
+    for wanted in (False, True):
+        dashboard.page.emulate_media(reduced_motion="no-preference" if wanted else "reduce")
+        dashboard.open(FLAT)
+        dashboard.page.evaluate(seen)
+        name = f"Moving {wanted}"
+        place = {"latitude": 10.0, "longitude": 60.0 if wanted else -60.0, "depth": 12.0}
+        system.post(event(name, now_ms, location=place))
+        seconds_until_shown(dashboard, name)
+        system.post(event(name, now_ms, location=place, magnitude=6.1, updated=now_ms + 1))
+        eventually(lambda name=name: any(name in row and "6.1" in row for row in dashboard.rows().values()))
+        moved = ["come", "revised"] if wanted else []
+        eventually(lambda moved=moved: dashboard.page.evaluate(shown) == moved)
+        eventually(lambda: dashboard.page.locator(".row.come, .row.revised").count() == 0)

@@ -13,22 +13,32 @@ const MARGIN_Y_PX = 34;
 const MARGIN_TOP_PX = 84;
 const APART_PX = 52;
 
+interface Mattering {
+  shown: readonly Earthquake[];
+  first: readonly (Earthquake | null)[];
+  those: Earthquake[];
+}
 /** What was found last: it is asked for at each drawing, of the same list. */
-let found: { shown: readonly Earthquake[]; open: Earthquake | null; mattering: Earthquake[] } | null = null;
+let found: Mattering | null = null;
 
-/** The open one and the largest, from M 6 on; of what is real, unless nothing is. */
-export function mattering(shown: readonly Earthquake[], open: Earthquake | null): Earthquake[] {
-  if (found?.shown !== shown || found.open !== open) found = { shown, open, mattering: look(shown, open) };
-  return found.mattering;
+/** The open one, the headline's, and the largest, from M 6 on; of what is real, unless nothing is. */
+export function mattering(
+  shown: readonly Earthquake[],
+  open: Earthquake | null,
+  headline: Earthquake | null = null,
+): Earthquake[] {
+  if (found?.shown !== shown || found.first[0] !== open || found.first[1] !== headline)
+    found = { shown, first: [open, headline], those: look(shown, open, headline) };
+  return found.those;
 }
 
-function look(shown: readonly Earthquake[], open: Earthquake | null): Earthquake[] {
+function look(shown: readonly Earthquake[], open: Earthquake | null, headline: Earthquake | null): Earthquake[] {
   const large = shown.filter((one) => (one.magnitude ?? 0) >= FROM_MAGNITUDE);
   const real = large.filter((one) => one.mode === "actual");
   const anyReal = real.length > 0 || shown.some((one) => one.mode === "actual");
   const largest = (anyReal ? real : large).sort((a, b) => (b.magnitude ?? 0) - (a.magnitude ?? 0));
-  const all = open ? [open, ...largest.filter((one) => one.id !== open.id)] : largest;
-  return all.slice(0, MOST);
+  const all = new Map([open, headline, ...largest].flatMap((one) => (one ? [[one.id, one] as const] : [])));
+  return [...all.values()].slice(0, MOST);
 }
 
 export interface Arrow {

@@ -4,9 +4,9 @@
 /** A frame of less than this costs nobody anything. */
 const CHEAP_MS = 40;
 /** Of the time, dear frames take no more than one part in so many. */
-const SHARE = 5;
-/** Longer than this nobody waits for what has come, whatever it costs; and a frame is taken to cost no more. */
-const LONGEST_MS = 1_000;
+const SHARE = 4;
+/** Longer than this no frame waits, whatever it costs: what has come takes some frames until it stands. */
+const LONGEST_MS = 400;
 /** How much of what a frame is taken to cost is the last one's: one that stumbled says little. */
 const LAST = 0.5;
 

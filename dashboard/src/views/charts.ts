@@ -5,7 +5,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { ref } from "lit-html/directives/ref.js";
 import uPlot, { type AlignedData, type Axis, type Options, type Series } from "uplot";
 import type { App } from "../app.ts";
-import { type Drill, drillOf, type Earthquake, isDrill, placeOf } from "../earthquake.ts";
+import { type Drill, drillOf, type Earthquake, isDrill } from "../earthquake.ts";
 import { save } from "../handing.ts";
 import { PALETTES } from "../map/map.ts";
 import { csvOf, fileName } from "../share.ts";
@@ -342,7 +342,7 @@ function section(app: App, list: Earthquake[]): Chart {
           if (near === null)
             return `${degrees(u.posToVal(left, "x"))} · ${format.depth(Math.round(u.posToVal(top, "y")))}`;
           const { magnitude, location } = near;
-          const where = placeOf(near) ?? format.position(location);
+          const where = app.format.place(near) ?? format.position(location);
           return `M ${format.magnitude(magnitude)} · ${where} · ${format.depth(location.depth)}`;
         },
         "y",

@@ -7,7 +7,6 @@ import {
   type Doubt,
   type EarthquakeDetail,
   type EarthquakeEvent,
-  placeOf,
   type Step,
   sizeTypeOf,
 } from "../earthquake.ts";
@@ -73,7 +72,7 @@ function head(app: App, earthquake: EarthquakeEvent & Partial<EarthquakeDetail>)
     app.live.loaded &&
     !app.catalogue.get(earthquake.id) &&
     earthquake.status === "deleted";
-  const place = placeOf(earthquake);
+  const place = app.format.place(earthquake);
   return html`<header class="hero">
       <div class="size">
         <b>${format.magnitude(earthquake.magnitude)}</b>
@@ -159,7 +158,9 @@ function doubts(app: App, detail: EarthquakeDetail): TemplateResult | typeof not
       return html`<li>${text("doubt.two", { one, other })}</li>`;
     }
     const known = app.catalogue.get(earthquake);
-    const name = known ? `M ${app.format.magnitude(known.magnitude)} ${placeOf(known)}` : text("doubt.another");
+    const name = known
+      ? `M ${app.format.magnitude(known.magnitude)} ${app.format.place(known)}`
+      : text("doubt.another");
     return html`<li>
       ${text("doubt.same")} <a href=${address(app, { id: earthquake })}>${name}</a> <small>${text("doubt.same-why", { one, other })}</small>
     </li>`;

@@ -2,7 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { App } from "../app.ts";
-import { drillOf, type EarthquakeDetail, placeOf } from "../earthquake.ts";
+import { drillOf, type EarthquakeDetail } from "../earthquake.ts";
 import type { Format } from "../format.ts";
 import type { Told } from "../impact.ts";
 import { counted, text, textIfKnown } from "../texts.ts";
@@ -18,7 +18,7 @@ export function headline(app: App): TemplateResult | typeof nothing {
     <h2 id="headline-what">
       <span class="hidden">${text("headline")}: </span>
       <span class="size"><span class="hidden">${text("magnitude")}</span><span aria-hidden="true">M</span> ${format.magnitude(told.magnitude)}</span>
-      <a href=${address(app, { id: told.id })}>${placeOf(told) ?? (known ? format.position(known.location) : "")}</a>
+      <a href=${address(app, { id: told.id })}>${format.place(told) ?? (known ? format.position(known.location) : "")}</a>
     </h2>
     <p class="facts">
       ${drill === null ? nothing : html`<strong class="tag drill">${text(`mode.${drill}`)}</strong> ${text(drill === "test" ? "headline.test" : "headline.exercise")}`}

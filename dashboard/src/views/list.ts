@@ -3,7 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import type { App } from "../app.ts";
-import { type Earthquake, placeOf } from "../earthquake.ts";
+import type { Earthquake } from "../earthquake.ts";
 import { printMedia } from "../media.ts";
 import { reasonOf, wordsOf } from "../nothing.ts";
 import { distanceKm } from "../sphere.ts";
@@ -58,7 +58,7 @@ export function listView(app: App): TemplateResult {
         listed.length === 0
           ? emptyNote(app)
           : html`<ol
-              class="rows"
+              class=${app.calm ? "rows" : "rows still"}
               aria-label=${text("list.label")}
               .style=${`height: ${listed.length * height}px`}
               @keydown=${(event: KeyboardEvent) => onKey(app, event)}
@@ -96,7 +96,7 @@ function row(app: App, earthquake: Earthquake, index: number, reachable: boolean
     ...(earthquake.events.length > 1 ? [counted("list.reports", earthquake.events.length)] : []),
   ];
   return html`<li
-    class="row w${weightOf(earthquake.magnitude)}"
+    class="row w${weightOf(earthquake.magnitude)} ${app.motionOf(earthquake.id) ?? ""}"
     aria-setsize=${app.listing.listed.length}
     aria-posinset=${index + 1}
     .style=${`top: ${index * ROW_REM}rem; height: ${ROW_REM}rem`}
@@ -111,7 +111,7 @@ function row(app: App, earthquake: Earthquake, index: number, reachable: boolean
     >
       ${chip(app, earthquake)}
       <span class="what">
-        <span class="place">${placeOf(earthquake) ?? format.position(earthquake.location)}</span>
+        <span class="place">${format.place(earthquake) ?? format.position(earthquake.location)}</span>
         <span class="facts"
           ><time datetime=${new Date(earthquake.timestamp).toISOString()}
             >${format.when(earthquake.timestamp, app.now())}</time

@@ -3,7 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 
 import type { App } from "../app.ts";
-import { DEPTH_CLASSES, isDrill, placeOf } from "../earthquake.ts";
+import { DEPTH_CLASSES, isDrill } from "../earthquake.ts";
 import { arrowsTo, mattering } from "../map/beyond.ts";
 import { openZoom } from "../map/map.ts";
 import { distanceKm, KM_PER_DEGREE } from "../sphere.ts";
@@ -37,13 +37,15 @@ function beyond(app: App): TemplateResult | typeof nothing {
   const { map, state, format } = app;
   const stage = document.getElementById("map");
   if (!map || !stage || stage.clientWidth === 0) return nothing;
-  const away = mattering(app.listing.shown, app.selected).filter((one) => !map.contains(one.location));
+  const { headline } = app;
+  const told = headline ? (app.catalogue.get(headline.id) ?? null) : null;
+  const away = mattering(app.listing.shown, app.selected, told).filter((one) => !map.contains(one.location));
   const { clientWidth, clientHeight } = stage;
   const arrows = arrowsTo(away, map.camera(), state.projection, clientWidth, clientHeight);
   return html`${arrows.map((arrow, n) => {
     const one = away[n] as (typeof away)[number];
     const magnitude = format.magnitude(one.magnitude);
-    const place = placeOf(one) ?? format.position(one.location);
+    const place = format.place(one) ?? format.position(one.location);
     return html`<button
       type="button"
       class="beyond"
@@ -169,7 +171,7 @@ function waveNote(app: App): TemplateResult | typeof nothing {
       ({ earthquake, inS, roman }) =>
         html`<p class=${isDrill(earthquake) ? "ahead" : "ahead real"}>
           ${modeTag(earthquake)}
-          ${text("waves.ahead", { roman, span: format.duration(inS * 1000), magnitude: format.magnitude(earthquake.magnitude), place: placeOf(earthquake) ?? "" })}
+          ${text("waves.ahead", { roman, span: format.duration(inS * 1000), magnitude: format.magnitude(earthquake.magnitude), place: format.place(earthquake) ?? "" })}
         </p>`,
     )}
   </div>`;
@@ -181,7 +183,7 @@ function pointed(app: App): TemplateResult | typeof nothing {
   if (!at || !earthquake) return nothing;
   const { format } = app;
   return html`<div class="tip" .style=${`left: ${at.x}px; top: ${at.y}px`}>
-    <b>M ${format.magnitude(earthquake.magnitude)}</b> ${placeOf(earthquake) ?? format.position(earthquake.location)}
+    <b>M ${format.magnitude(earthquake.magnitude)}</b> ${format.place(earthquake) ?? format.position(earthquake.location)}
     <small>${format.when(earthquake.timestamp, app.now())} · ${format.depth(earthquake.location.depth)}</small> ${modeTag(earthquake)}
   </div>`;
 }

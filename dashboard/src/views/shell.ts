@@ -2,7 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { App } from "../app.ts";
-import { type Drill, drillOf, placeOf } from "../earthquake.ts";
+import { type Drill, drillOf } from "../earthquake.ts";
 import { VIEWS } from "../state.ts";
 import { counted, text } from "../texts.ts";
 import { connectionBadge, whole } from "./connection.ts";
@@ -145,7 +145,7 @@ export function title(app: App): string {
       : replay !== null
         ? `${text("replay.of", { time: whole(app.format, replay) })} – `
         : "";
-  const what = told ? `M ${app.format.magnitude(told.magnitude)} ${placeOf(told) ?? ""} – ` : "";
+  const what = told ? `M ${app.format.magnitude(told.magnitude)} ${app.format.place(told) ?? ""} – ` : "";
   const waiting = app.listing.paused && app.listing.waiting > 0 ? `(${app.listing.waiting}) ` : "";
   return `${marks.join("")}${then}${waiting}${what}Quakestream`;
 }
