@@ -148,7 +148,8 @@ def test_the_server_is_killed_and_comes_back(system: System, dashboard: Dashboar
 
 
 def test_what_comes_and_what_is_revised_is_seen_in_motion(system: System, dashboard: Dashboard, now_ms: int) -> None:
-    seen = """window.seen = new Set(); document.addEventListener('animationstart', (event) => seen.add(event.animationName));"""
+    seen = """window.seen = new Set();
+        document.addEventListener('animationstart', (event) => seen.add(event.animationName));"""
     shown = "document.querySelector('.row') && [...seen].sort()"
     for wanted in (False, True):
         dashboard.page.emulate_media(reduced_motion="no-preference" if wanted else "reduce")
