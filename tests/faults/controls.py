@@ -28,6 +28,8 @@ class Control:
     promise: str
     faults: tuple[str, ...]
     switch_off: Callable[[str], None]
+    events: int = 1500
+    """How many it takes to be seen."""
 
 
 def rewrite(owner: Any, name: str, before: str, after: str) -> None:
@@ -145,7 +147,7 @@ CONTROLS: Final = {
     "resume-one-later": Control((CONSUMER,), "feed", ("consumer-killed",), _resume_one_later),
     "resume-one-earlier": Control((CONSUMER,), "feed", ("consumer-killed",), _resume_one_earlier),
     "invent": Control((SERVICE,), "invented", ("service-killed",), _invent),
-    "new-key-each-time": Control((CONSUMER, TOOL), "told", ("deliver-killed",), _new_key_each_time),
+    "new-key-each-time": Control((CONSUMER, TOOL), "told", ("deliver-killed",), _new_key_each_time, 4000),
     "say-nothing": Control((CONSUMER,), "seen", ("catalogue-locked",), _say_nothing),
     "come-back-late": Control((SERVICE,), "recovery", ("service-killed",), _come_back_late),
     "set-aside-for-ever": Control((CONSUMER,), "set-aside", ("bad-release",), _set_aside_for_ever),

@@ -27,10 +27,10 @@ BEHAVIOURS: Final = {
     "stall": 0.002,
     "taken stall": 0.001,
     "error": 0.05,
-    "taken error": 0.02,
+    "taken error": 0.08,
     "away": 0.03,
     "close": 0.02,
-    "taken close": 0.02,
+    "taken close": 0.04,
     "half": 0.01,
 }
 

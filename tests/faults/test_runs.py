@@ -37,7 +37,8 @@ def test_all_promises_hold(tmp_path: Path, deployment: str) -> None:
 
 @pytest.mark.parametrize("switch", CONTROLS)
 def test_a_safeguard_that_is_off_is_seen(tmp_path: Path, switch: str) -> None:
-    done = harness("--off", switch, "--events", "1500", "--faults", "2", "--folder", str(tmp_path / "run"))
+    events = str(CONTROLS[switch].events)
+    done = harness("--off", switch, "--events", events, "--faults", "2", "--folder", str(tmp_path / "run"))
     assert done.returncode == 1, done.stdout[-5000:] + done.stderr[-3000:]
     assert CONTROLS[switch].promise in re.findall(r"BROKEN ([a-z-]+):", done.stdout), done.stdout[-5000:]
 
