@@ -107,7 +107,11 @@ class Program:
     def own_clock(self) -> dict[str, str]:
         """What its environment needs so that its clock can be stepped, from its next start on."""
         self.step_clock(0)
-        settings = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(self._clock), "FAKETIME_NO_CACHE": "1"}
+        settings = {
+            "LD_PRELOAD": str(FAKETIME),
+            "FAKETIME_TIMESTAMP_FILE": str(self._clock),
+            "FAKETIME_CACHE_DURATION": "1",
+        }
         return settings | {"DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
     def look(self, ledger: Ledger) -> None:
