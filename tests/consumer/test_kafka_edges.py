@@ -98,6 +98,17 @@ def test_lag_is_true_while_the_database_is_away_and_gone_with_the_partition(
     assert [lag(number) for number in range(3)] == [None, None, None]
 
 
+def test_what_lay_in_the_log_is_not_taken_for_the_present_by_who_gets_the_partitions(site: Site) -> None:
+    """Until something was fetched, nobody knows that there is nothing: the health said that the clock was wrong."""
+    client = Client({"bootstrap.servers": site.broker.address})
+    for n in range(30):
+        client.produce(site.topic, plain(f"old{n}"), f"old{n}".encode(), timestamp=clock.now_ms() - 7_200_000)
+    client.flush(LIMIT_S)
+    pipeline = site.start()
+    eventually(lambda: site.catalog.feed().last_seq == 30, within_s=LIMIT_S)
+    assert pipeline._log_clock.ahead_ms() is None
+
+
 def test_a_topic_that_is_deleted_and_made_again_under_the_consumer_is_told_with_what_to_do(site: Site) -> None:
     pipeline = site.start()
     site.send("a", 3)

@@ -287,13 +287,14 @@ class Pipeline:
             try:
                 behind = reader.lag()
                 for partition, batch in groupby(records, key=lambda record: record.partition):
-                    self._store(partition, list(batch), producer, at_end=not behind.get(partition))
+                    self._store(partition, list(batch), producer, at_end=behind.get(partition) == 0)
             except Fenced as error:
                 telemetry.FENCED.inc()
                 logger.warning("fenced", reason=str(error))
                 reader.rejoin()
                 continue
-            idle = reader.reachable and bool(self._claims) and not any(behind.values())
+            known = bool(self._claims) and behind.keys() >= self._claims.keys()  # what is unknown may be a backlog
+            idle = reader.reachable and known and not any(behind.values())
             self._caught_up_s = looked_s if idle else None
             reached = reader.reached(self._reached())
             self._lag.reached(reached)

@@ -813,7 +813,8 @@ class KafkaReader(Reader):
         for number, position in self._positions.items():
             with contextlib.suppress(KafkaException):
                 _, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), cached=True)
-                lags[number] = max(high - position, 0)
+                if high >= 0:  # else nothing was fetched of it yet
+                    lags[number] = max(high - position, 0)
         return lags
 
     def rejoin(self) -> None:
