@@ -104,6 +104,18 @@ def test_a_worker_whose_clock_is_wrong_expires_nothing_and_holds_nothing_for_lon
 
 
 @pytest.mark.parametrize("skew_ms", SKEWS_MS)
+def test_what_is_tried_again_is_not_put_off_by_a_clock_that_is_set_meanwhile(catalog: SqlCatalog, skew_ms: int) -> None:
+    """Between the attempt and the moment at which what came of it is stored: it waited two hours for its second."""
+    outbox, moment = Outbox(catalog), now_ms()
+    put_in(outbox, moment, notification(moment))
+    (leased,) = turn(outbox, "one", moment + skew_ms)
+    then_ms = now_ms() + skew_ms
+    again = Settled(leased.notification, "queued", "answer 503", next_ms=then_ms + SECOND_MS, at_ms=then_ms)
+    turn(outbox, "one", now_ms(), [again], 0)
+    assert abs(stored(catalog).next_ms - (now_ms() + SECOND_MS)) < SLACK_MS
+
+
+@pytest.mark.parametrize("skew_ms", SKEWS_MS)
 def test_what_was_put_in_by_a_clock_that_is_wrong_is_due_and_expires_when_that_was_meant(
     catalog: SqlCatalog, skew_ms: int
 ) -> None:

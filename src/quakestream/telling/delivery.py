@@ -479,12 +479,14 @@ class _Worker:
             return Settled(one.notification, "dead", redacted(why)[:MAX_WHY], outcome.maybe_told)
         wait_s = pause_after(one.attempts, self._settings.retry_first_s, self._settings.retry_most_s)
         wait_s = max(wait_s * random.uniform(0.5, 1.0), min(outcome.after_s or 0.0, MAX_ASKED_S))
-        next_ms = now_ms + round(wait_s * 1000)
-        return Settled(one.notification, "queued", redacted(outcome.why)[:MAX_WHY], outcome.maybe_told, next_ms)
+        next_ms, why = now_ms + round(wait_s * 1000), redacted(outcome.why)[:MAX_WHY]
+        return Settled(one.notification, "queued", why, outcome.maybe_told, next_ms, at_ms=now_ms)
 
     def _give_back(self, leased: Sequence[Leased]) -> None:
         now_ms = self._delivery.now_ms()
-        self._settled += [Settled(one.notification, "queued", next_ms=now_ms, tried=False) for one in leased]
+        self._settled += [
+            Settled(one.notification, "queued", next_ms=now_ms, tried=False, at_ms=now_ms) for one in leased
+        ]
 
     async def _finish(self) -> None:
         """Let what is on its way arrive, for a while, and give everything back."""

@@ -141,6 +141,8 @@ class Settled(Struct, frozen=True):
     next_ms: int = 0
     tried: bool = True
     """False: it was given back before anything was sent."""
+    at_ms: int = 0
+    """When `next_ms` was counted from, by the same clock, which may be set before this is stored; 0: from then."""
 
 
 _STANDING: Final = [notifications.c[name] for name in Standing.__struct_fields__]
@@ -501,14 +503,14 @@ def _lease(
 
 def _settle(connection: Connection, owner: str, settled: Sequence[Settled], now_ms: int) -> None:
     settled_ms = present_ms(connection, now_ms)
-    by_ms = settled_ms - now_ms
     alike: dict[tuple[str, str, bool, int, bool], list[int]] = {}
     for s in settled:
-        alike.setdefault((s.state, s.why, s.maybe_told, s.next_ms, s.tried), []).append(s.notification)
+        next_ms = s.next_ms + settled_ms - (s.at_ms or now_ms) if s.next_ms else 0
+        alike.setdefault((s.state, s.why, s.maybe_told, next_ms, s.tried), []).append(s.notification)
     few: list[dict[str, Any]] = []
     for (state, why, maybe_told, next_ms, tried), ids in alike.items():
         values = {"owner": owner, "to": state, "reason": why, "maybe": maybe_told, "at": settled_ms}
-        values |= {"next": next_ms + by_ms if next_ms else 0, "untried": 0 if tried else 1}
+        values |= {"next": next_ms, "untried": 0 if tried else 1}
         if len(ids) < FEW:
             few += [values | {"of": id_} for id_ in ids]
             continue
