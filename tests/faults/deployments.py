@@ -292,13 +292,18 @@ def outbox(deployment: Deployment) -> dict[str, int]:
     return dict(deployment.rows("SELECT state, count(*) FROM notifications GROUP BY state"))
 
 
-def is_told(deployment: Deployment) -> bool:
-    """Whether all changes are decided on, and nothing is on its way to anybody."""
+def is_decided(deployment: Deployment) -> bool:
+    """Whether it is decided of every change who is told of it."""
     ((left,),) = deployment.rows(
         "SELECT count(*) FROM feed LEFT JOIN followers ON followers.name = 'alerts' "
         "AND followers.epoch = feed.epoch AND after_seq = last_seq WHERE followers.name IS NULL"
     )
-    return not left and not {"queued", "sending"} & outbox(deployment).keys()
+    return not left
+
+
+def is_told(deployment: Deployment) -> bool:
+    """Whether, beside that, nothing is on its way to anybody."""
+    return is_decided(deployment) and not {"queued", "sending"} & outbox(deployment).keys()
 
 
 def wait_for(condition: Callable[[], object], within_s: float, every_s: float = 0.1) -> bool:

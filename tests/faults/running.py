@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.channels.receiver import Receiver
 from tests.faults import deployments, faults
 from tests.faults.deployments import LETTERS_IN_A_ROW, PARTITIONS, Deployment, Embedded, KafkaPostgres, wait_for
 from tests.faults.faults import FAULTS, Fault
@@ -24,6 +25,8 @@ RECOVERED_WITHIN_S: Final = 120.0
 WELL_WITHIN_S: Final = 90.0
 SHOWN_WITHIN_S: Final = 600.0
 STANDS_STILL_S: Final = 45.0
+TRIED_WITHIN_S: Final = 3.0
+"""What is decided on last meets a receiver that fails, too."""
 TOLD_WITHIN_S: Final = 420.0
 KEPT_BACK: Final = 0.03
 """Of the stream, until the last fault is over: so that there is something to see it by."""
@@ -75,8 +78,7 @@ def run(plan: Plan) -> list[Finding]:
             say(f"the last fault is over: {poster.done} of {plan.events} are acknowledged")
             wait_for(lambda: poster.done == plan.events, max(plan.minutes * 60, 60))
             poster.stop()
-            receiver.behave({})
-            settle(deployment, listener)
+            settle(deployment, listener, receiver)
             last = feed_of(deployment)
             wait_for(lambda: (listener.epoch, listener.last_seq) == last, 60)
             listener.stop()
@@ -163,7 +165,7 @@ def inject(number: int, fault: Fault, deployment: Deployment, poster: Poster, li
     )
 
 
-def settle(deployment: Deployment, listener: Listener) -> None:
+def settle(deployment: Deployment, listener: Listener, receiver: Receiver) -> None:
     """Wait until the newest of each that was acknowledged is shown, and nothing more is to be told."""
     newest: dict[int, int] = {}
     for (number, revision), done in deployment.ledger.sent().items():
@@ -181,6 +183,9 @@ def settle(deployment: Deployment, listener: Listener) -> None:
     wait_for(lambda: wanted <= listener.seen or stands_still(), SHOWN_WITHIN_S, 0.5)
     if not wanted <= listener.seen:
         say(f"not shown: {len(wanted - listener.seen)}")
+    wait_for(lambda: deployments.is_decided(deployment), SHOWN_WITHIN_S, 0.5)
+    time.sleep(TRIED_WITHIN_S)
+    receiver.behave({})
     if not wait_for(lambda: deployments.is_told(deployment), TOLD_WITHIN_S, 1):
         followers = deployment.rows("SELECT * FROM followers")
         say(f"not told: {deployments.outbox(deployment)}, {followers}")
