@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from structlog.testing import capture_logs
 
@@ -20,11 +20,11 @@ from deploy.kafka import run
 from quakestream import supervision
 from quakestream.config import ServiceSettings, load
 from quakestream.errors import Fatal, OffsetLost, Rejected, Unreachable
-from quakestream.log import EventLog, Partition, Record, Topic, Watermarks
-from quakestream.log.kafka import KafkaLog, KafkaProducer
+from quakestream.log import EventLog, Partition, Producer, Record, Topic, Watermarks
+from quakestream.log.kafka import SESSION_TIMEOUT_S, KafkaLog, KafkaProducer, KafkaReader
 from quakestream.log.opening import stream_topics
 from tests.conftest import Broker
-from tests.contracts.event_log import LIMIT_S, EventLogContract, Keeper, poll_until, take, wait_for
+from tests.contracts.event_log import LIMIT_S, EventLogContract, Join, Keeper, poll_until, take, wait_for
 
 pytestmark = pytest.mark.kafka
 NEEDED = ("KAFKA_CLIENT_ID", "KAFKA_BROKERS", "KAFKA_TOPIC")
@@ -57,6 +57,19 @@ class TestKafkaLog(EventLogContract):
         with socket.socket() as deaf:
             deaf.bind(("127.0.0.1", 0))
             yield KafkaLog(f"127.0.0.1:{deaf.getsockname()[1]}", "test")
+
+    def test_a_member_that_stood_still_beyond_its_session_joins_anew(
+        self, topic: str, producer: Producer, join: Join
+    ) -> None:
+        """As on a machine that slept: the broker may take its own repeated request for another instance's."""
+        self.send(producer, topic, 1)
+        reader = join(topic, Keeper({0: 0}), instance_id="one")
+        take(reader, 1)
+        assert isinstance(reader, KafkaReader)
+        reader._polled_ms -= round(SESSION_TIMEOUT_S * 1000)
+        reader.poll(10, 0.0)
+        reader._on_error(KafkaError(KafkaError.FENCED_INSTANCE_ID))
+        assert [record.offset for record in take(reader, 1)] == [0]  # where its keeper says that it was
 
 
 def admin(broker: Broker) -> AdminClient:

@@ -10,8 +10,9 @@ Nothing else in the project knows Kafka's client.
   the keeper has said from where.
 - **Stopping.** Positions are checked when a partition is taken over; later, librdkafka reports an offset that is gone
   (`auto.offset.reset=error`), and every second the topic's id is compared, for one made anew.
-- **Fencing.** A reader that another instance replaced says so (`Fenced`). Within `OUTAGE_S` of an outage it joins anew
-  instead: a broker that comes back may fence a static member because of that member's own repeated request.
+- **Fencing.** A reader that another instance replaced says so (`Fenced`). Within `OUTAGE_S` of an outage, or of a
+  time in which it stood still for longer than its session, it joins anew instead: a broker may fence a static member
+  because of that member's own repeated request.
 - **Not let in.** librdkafka tells of a wrong password or an unknown CA only in its callbacks, and goes on trying. What
   they say is kept (`trouble`) until the cluster answers, and so is what its ACLs do not allow until that is allowed.
 - **Static members.** A reader with an `instance_id` keeps its place for the session's time-out when it is closed: that
@@ -53,6 +54,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # all are publ
 )
 
 from quakestream import kafka_settings, supervision
+from quakestream.clock import boot_ms
 from quakestream.errors import (
     ConfigError,
     Denied,
@@ -739,7 +741,8 @@ class KafkaReader(Reader):
         self._group = group
         self._keeper = keeper
         self._instance_id = instance_id
-        self._away_at = -math.inf  # when a broker was last out of reach
+        self._away_at = -math.inf  # when a broker was last out of reach, or this member was out of theirs
+        self._polled_ms = boot_ms()
         self._reachable = True
         self._join()
 
@@ -759,6 +762,12 @@ class KafkaReader(Reader):
             [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
         )
 
+    def _look_whether_it_slept(self) -> None:
+        """Whether the group may have given this member up since the last look, as while its machine slept."""
+        before_ms, self._polled_ms = self._polled_ms, boot_ms()
+        if self._polled_ms - before_ms > SESSION_TIMEOUT_S * 1000:
+            self._away_at = time.monotonic()
+
     def _membership(self) -> dict[str, Any]:
         settings: dict[str, Any] = {"group.id": self._group}
         if self._instance_id is not None:
@@ -775,6 +784,7 @@ class KafkaReader(Reader):
     def poll(self, max_records: int, timeout_s: float) -> list[LoggedRecord]:
         deadline = time.monotonic() + timeout_s
         while True:
+            self._look_whether_it_slept()
             self._tell_keeper()
             self._watch_topic()
             wait_s = max(0.0, min(deadline - time.monotonic(), POLL_SLICE_S))
