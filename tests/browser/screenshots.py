@@ -27,8 +27,10 @@ RECORDINGS: Final = (
     ROOT / "tests/data/usgs_detail_nn00570710.geojson",
 )
 KEY: Final = "a-key-for-pictures"
-SETTLED_MS: Final = 2500
+SETTLED_MS: Final = 6000
 """Pulses are over, the fine world is here. Nobody tests these pictures."""
+DRAWN_WITHIN_MS: Final = 180_000
+"""WebGL in software takes its time where waves move."""
 README: Final = (
     ("dashboard", "?period=week&minmagnitude=2.5", "light"),
     ("dashboard-charts", "?view=charts&minmagnitude=2.5", "dark"),
@@ -91,7 +93,7 @@ def picture(
             dashboard.page.emulate_media(media="print")
             dashboard.page.wait_for_timeout(SETTLED_MS)
             dashboard.page.pdf(path=file.with_suffix(".pdf"), format="A4")
-        dashboard.page.screenshot(path=file, full_page=paper)
+        dashboard.page.screenshot(path=file, full_page=paper, timeout=DRAWN_WITHIN_MS)
         print(file, *dashboard.complaints)
 
 

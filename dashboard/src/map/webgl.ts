@@ -554,7 +554,8 @@ function addDrawn(map: MapLibre, name: string, side: number, paint: (on: CanvasR
 
 const reliefOpacity = ({ theme }: Look): ExpressionSpecification => {
   const whole = theme === "dark" ? 0.85 : 0.6;
-  return ["interpolate", ["linear"], ["zoom"], 4, whole, 8, whole / 3];
+  // its picture is coarse: from near it would be smudges
+  return ["interpolate", ["linear"], ["zoom"], 3.5, whole, 5.5, 0];
 };
 
 /** Under borders and names; it is the last to come, and nobody waits for it. */
