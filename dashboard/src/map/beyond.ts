@@ -9,8 +9,8 @@ const MOST = 3;
 /** Room that an arrow needs to its middle, px. */
 const MARGIN_X_PX = 120;
 const MARGIN_Y_PX = 34;
-/** Under the buttons above the map. */
-const MARGIN_TOP_PX = 84;
+/** Under the buttons above the map, those for nearer and farther among them. */
+const MARGIN_TOP_PX = 112;
 const APART_PX = 52;
 
 interface Mattering {
