@@ -27,6 +27,7 @@ from quakestream.log import Record, Topic
 from tests.channels.shared import message, send
 from tests.end_to_end.programs import BIN, START_LIMIT_S, Site
 from tests.free_ports import free_port
+from tests.sizes import later
 from tests.waiting import eventually
 
 PIPE_BYTES = 64 * 1024
@@ -176,7 +177,7 @@ def report(n: int) -> bytes:
     return json.dumps(document).encode()
 
 
-@pytest.mark.parametrize("deaf", ["stdout", pytest.param("stderr", marks=pytest.mark.long)])
+@pytest.mark.parametrize("deaf", ["stdout", *later("stderr")])
 def test_a_consumer_that_nobody_reads_stores_everything_and_ends_well(tmp_path: Path, deaf: str) -> None:
     """A program of its own, for it is its pipes that fill."""
     count = 1000  # more than a pipe holds, printed or refused

@@ -17,6 +17,7 @@ from tests.browser.dashboard import CANVAS, SOFTWARE_GL, Dashboard, System
 from tests.channels.receiver import Receiver
 from tests.channels.test_others import Browser
 from tests.free_ports import free_port
+from tests.sizes import later
 from tests.waiting import eventually
 
 KEY: Final = "a-key-for-the-alerts"
@@ -231,9 +232,7 @@ def choose_a_place(page: Dashboard) -> None:
     assert labelled(page, "Longitude").input_value() in {"0.000", "-0.000"}
 
 
-@pytest.mark.parametrize(
-    "switches", [pytest.param(SOFTWARE_GL, marks=pytest.mark.long), CANVAS], ids=["webgl", "canvas"]
-)
+@pytest.mark.parametrize("switches", [*later(SOFTWARE_GL), CANVAS], ids=["webgl", "canvas"])
 def test_a_place_is_chosen_on_the_map(launch: Launch, alerting: System, switches: tuple[str, ...]) -> None:
     with launch(*switches) as browser:
         page = Dashboard(browser.new_page(), alerting.url)

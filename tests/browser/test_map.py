@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Response
 from tests.browser.conftest import Launch, event, filled, shows_count
 from tests.browser.dashboard import SOFTWARE_GL, Dashboard, System
 from tests.free_ports import free_port
-from tests.sizes import size, sized
+from tests.sizes import later, size, sized
 from tests.waiting import eventually
 
 MANY = size(2_000, 10_000)
@@ -215,7 +215,7 @@ class Basemap(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.mark.parametrize("answers", [True, pytest.param(False, marks=pytest.mark.long)])
+@pytest.mark.parametrize("answers", [True, *later(False)])
 def test_a_basemap_of_ones_own(context: BrowserContext, system: System, now_ms: int, answers: bool) -> None:
     dashboard = Dashboard(context.new_page(), system.url)
     with ThreadingHTTPServer(("127.0.0.1", 0), Basemap) as server:

@@ -7,7 +7,6 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -304,13 +303,3 @@ def is_decided(deployment: Deployment) -> bool:
 def is_told(deployment: Deployment) -> bool:
     """Whether, beside that, nothing is on its way to anybody."""
     return is_decided(deployment) and not {"queued", "sending"} & outbox(deployment).keys()
-
-
-def wait_for(condition: Callable[[], object], within_s: float, every_s: float = 0.1) -> bool:
-    """Whether it came true in time."""
-    until_s = time.monotonic() + within_s
-    while not condition():
-        if time.monotonic() > until_s:
-            return False
-        time.sleep(every_s)
-    return True

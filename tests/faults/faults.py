@@ -24,9 +24,10 @@ import sqlalchemy as sa
 from quakestream.catalog.schema import migrate
 from tests.catalog.test_migrations import fill
 from tests.faults.controls import BAD_RELEASE
-from tests.faults.deployments import START_LIMIT_S, Deployment, Embedded, KafkaPostgres, wait_for
+from tests.faults.deployments import START_LIMIT_S, Deployment, Embedded, KafkaPostgres
 from tests.faults.machine import FAKETIME, Disk, Program
 from tests.free_ports import free_port
+from tests.waiting import comes_true
 
 Sign = tuple[str, Callable[[], object]]
 """What is to be seen, in words, and whether it is seen now."""
@@ -322,7 +323,7 @@ class ClockStepped(Fault):
         plain, self.program.environment = self.program.environment, self.program.environment | self.program.own_clock
         self.program.stop()
         self.program.wanted = True
-        assert wait_for(self.deployment.is_well, START_LIMIT_S), self.program.name
+        assert comes_true(self.deployment.is_well, START_LIMIT_S), self.program.name
         self.program.environment = plain  # of its next start
         self._all = [self.deployment.service, *self.deployment.consumers]
         self._since = {one.name: one.size() for one in self._all}

@@ -11,13 +11,14 @@ from typing import Final
 
 from tests.channels.receiver import Receiver
 from tests.faults import deployments, faults
-from tests.faults.deployments import LETTERS_IN_A_ROW, PARTITIONS, Deployment, Embedded, KafkaPostgres, wait_for
+from tests.faults.deployments import LETTERS_IN_A_ROW, PARTITIONS, Deployment, Embedded, KafkaPostgres
 from tests.faults.faults import FAULTS, Fault
 from tests.faults.ledger import Ledger
 from tests.faults.machine import own_mounts
 from tests.faults.story import Story
 from tests.faults.stream import Listener, Poster, receiving
 from tests.faults.verdict import Evidence, Finding, judge, percentile, recoveries
+from tests.waiting import comes_true
 
 DEPLOYMENTS: Final[dict[str, type[Embedded | KafkaPostgres]]] = {"embedded": Embedded, "kafka": KafkaPostgres}
 RECOVERY_LIMIT_S: Final = {"embedded": 10.0, "kafka": 30.0}
@@ -76,11 +77,11 @@ def run(plan: Plan) -> list[Finding]:
             attack(plan, deployment, poster, listener)
             poster.events_per_s, poster.most = 5000, plan.events
             say(f"the last fault is over: {poster.done} of {plan.events} are acknowledged")
-            wait_for(lambda: poster.done == plan.events, max(plan.minutes * 60, 60))
+            comes_true(lambda: poster.done == plan.events, max(plan.minutes * 60, 60))
             poster.stop()
             settle(deployment, listener, receiver)
             last = feed_of(deployment)
-            wait_for(lambda: (listener.epoch, listener.last_seq) == last, 60)
+            comes_true(lambda: (listener.epoch, listener.last_seq) == last, 60)
             listener.stop()
             assert (poster.error, listener.error) == (None, None)
             evidence = gather(deployment, story, ledger, whole=True)
@@ -142,7 +143,7 @@ def inject(number: int, fault: Fault, deployment: Deployment, poster: Poster, li
         return not unseen
 
     lasts_s = fault.chance.uniform(*fault.lasts_s)
-    wait_for(lambda: look() and time.time() - began_s > lasts_s, max(lasts_s, fault.patience_s if unseen else 0), 0.2)
+    comes_true(lambda: look() and time.time() - began_s > lasts_s, max(lasts_s, fault.patience_s if unseen else 0), 0.2)
     fault.end()
     ended_s = time.time()
     poster.most = max(poster.most, poster.done + ENOUGH_TO_SEE)
@@ -150,8 +151,8 @@ def inject(number: int, fault: Fault, deployment: Deployment, poster: Poster, li
     def goes_on() -> bool:
         return any(began > ended_s and said.name in listener.seen for began, said in poster.marks[-20:])
 
-    recovered_s = time.time() if wait_for(goes_on, RECOVERED_WITHIN_S, 0.05) else None
-    is_well = wait_for(deployment.is_well, WELL_WITHIN_S, 0.25)
+    recovered_s = time.time() if comes_true(goes_on, RECOVERED_WITHIN_S, 0.05) else None
+    is_well = comes_true(deployment.is_well, WELL_WITHIN_S, 0.25)
     if not is_well:
         unseen["all are well again"] = lambda: True
         say(f"not well: {[deployment.health(one) for one in (deployment.service, *deployment.consumers)]}")
@@ -180,13 +181,13 @@ def settle(deployment: Deployment, listener: Listener, receiver: Receiver) -> No
             at, since_s = listener.last_seq, time.monotonic()
         return time.monotonic() - since_s > STANDS_STILL_S
 
-    wait_for(lambda: wanted <= listener.seen or stands_still(), SHOWN_WITHIN_S, 0.5)
+    comes_true(lambda: wanted <= listener.seen or stands_still(), SHOWN_WITHIN_S, 0.5)
     if not wanted <= listener.seen:
         say(f"not shown: {len(wanted - listener.seen)}")
-    wait_for(lambda: deployments.is_decided(deployment), SHOWN_WITHIN_S, 0.5)
+    comes_true(lambda: deployments.is_decided(deployment), SHOWN_WITHIN_S, 0.5)
     time.sleep(TRIED_WITHIN_S)
     receiver.behave({})
-    if not wait_for(lambda: deployments.is_told(deployment), TOLD_WITHIN_S, 1):
+    if not comes_true(lambda: deployments.is_told(deployment), TOLD_WITHIN_S, 1):
         followers = deployment.rows("SELECT * FROM followers")
         say(f"not told: {deployments.outbox(deployment)}, {followers}")
 
@@ -252,7 +253,7 @@ def check(folder: Path) -> list[Finding]:
     )
     try:
         deployment.begin()
-        wait_for(lambda: all(not any((deployment.health(one) or {"lag": {"": 1}})["lag"].values())
+        comes_true(lambda: all(not any((deployment.health(one) or {"lag": {"": 1}})["lag"].values())
                              for one in deployment.consumers), SHOWN_WITHIN_S)  # fmt: skip
         evidence = gather(deployment, story, ledger, whole=False)
         deployment.end()

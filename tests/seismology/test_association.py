@@ -454,10 +454,12 @@ def test_costs_are_symmetric_and_within_the_window(a: Origin, b: Origin) -> None
     assert measure_km(a, b) == pytest.approx(measure_km(b, a))
     if cost is not None:
         for one in (a, b):
-            assert abs(a.time_ms - b.time_ms) <= LIMITS.max_time_s(one) * 1000
+            assert abs(a.time_ms - b.time_ms) <= LIMITS.reach(one.magnitude).time_s * 1000
             far = geodesy.distance_km(a.latitude, a.longitude, b.latitude, b.longitude)
-            assert far <= LIMITS.max_distance_km(one)
-            assert geodesy.may_be_within(a.latitude, a.longitude, b.latitude, b.longitude, LIMITS.max_distance_km(one))
+            assert far <= LIMITS.reach(one.magnitude).distance_km
+            assert geodesy.may_be_within(
+                a.latitude, a.longitude, b.latitude, b.longitude, LIMITS.reach(one.magnitude).distance_km
+            )
 
 
 @settings(max_examples=size(60, 200), deadline=None)

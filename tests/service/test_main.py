@@ -20,6 +20,7 @@ from quakestream.log.embedded import EmbeddedLog
 from quakestream.service.main import serve
 from tests.end_to_end.spawner import spawn
 from tests.service.fakes import FakeLog, build_fake, until
+from tests.sizes import later
 from tests.waiting import eventually
 
 TOPIC = "earthquake-service-topic"
@@ -181,9 +182,7 @@ def test_it_runs_beside_others_in_one_process_and_says_when_it_is_ready(tmp_path
     assert b'"stopped"' in (log.records[-1].value or b""), "the last word is that the source has stopped"
 
 
-@pytest.mark.parametrize(
-    "per_second", [pytest.param(10, marks=pytest.mark.long), 100, pytest.param(1000, marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("per_second", [100, *later(10, 1000)])
 def test_the_simulator_keeps_its_pace_on_average(tmp_path: Path, per_second: int) -> None:
     log = EmbeddedLog(tmp_path)
     count = 3 * per_second

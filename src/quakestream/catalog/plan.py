@@ -417,7 +417,8 @@ class Plan:
             self.new_reporters.add(reporter)
 
     def _reach(self, origin: Origin) -> TimeRange:
-        reach_ms = 2 * math.ceil(self._limits.max_time_s(origin) * 1000.0)  # and a neighbour's, which is much the same
+        time_s = self._limits.reach(origin.magnitude).time_s
+        reach_ms = 2 * math.ceil(time_s * 1000.0)  # and a neighbour's, which is much the same
         return origin.mode, origin.time_ms - reach_ms, origin.time_ms + reach_ms
 
 

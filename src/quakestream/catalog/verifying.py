@@ -145,7 +145,7 @@ def _window(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]], limit
             yield f"the origin time of {report.event.key} is not its latest event's"
     origins = [report.origin for report in stored]
     near.read_linked(origins)
-    reach_ms = [math.ceil(limits.max_time_s(o) * 1000.0) for o in origins]
+    reach_ms = [math.ceil(limits.reach(o.magnitude).time_s * 1000.0) for o in origins]
     spans = [(o.mode, o.time_ms - r, o.time_ms + r) for o, r in zip(origins, reach_ms, strict=True)]
     for mode in {span[0] for span in spans}:  # they follow each other, so what lies between is theirs too
         of_mode = [span for span in spans if span[0] == mode]

@@ -131,14 +131,6 @@ class Limits:
 
         return functools.lru_cache(maxsize=4096)(reach)
 
-    def max_distance_km(self, origin: Origin) -> float:
-        """`reach` in space."""
-        return self.reach(origin.magnitude).distance_km
-
-    def max_time_s(self, origin: Origin) -> float:
-        """`reach` in time."""
-        return self.reach(origin.magnitude).time_s
-
     def centroid_late_s(self, magnitude: float | None) -> float:
         """How long after an earthquake's beginning its centroid may be; None: as long as any.
 

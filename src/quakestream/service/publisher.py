@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import structlog
 
-from quakestream import telemetry
+from quakestream import telemetry, waits
 from quakestream.backoff import pauses
 from quakestream.errors import Backpressure, Fatal, QuakestreamError, Rejected, Retryable
 from quakestream.event import MAX_EVENT_BYTES, EarthquakeEvent, cloudevent_headers, encode, iso_time, new_traceparent
@@ -298,7 +298,8 @@ class Publisher:
             self._complain()
         async with self._turn:
             while self.queue_used + count > self.queue_size:
-                await self._room_freed()
+                self._freed.clear()
+                await self._freed.wait()
             self._use(count)
             try:
                 await self._topics_made.wait()
@@ -322,16 +323,11 @@ class Publisher:
                 return self._producer.send(records)
             except Backpressure:  # the log's own bound, in bytes
                 self._complain()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(RETRY_S[0]):
-                        await self._room_freed()
+                self._freed.clear()
+                await waits.is_set(self._freed, RETRY_S[0])
             except Fatal as error:
                 self._fatal = error
                 raise
-
-    async def _room_freed(self) -> None:
-        self._freed.clear()
-        await self._freed.wait()
 
     def _use(self, count: int) -> None:
         self.queue_used += count
