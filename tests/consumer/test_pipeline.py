@@ -97,7 +97,7 @@ def test_what_a_plain_client_sends_is_in_the_catalogue(system: System) -> None:
     system.start()
     system.send(plain("a1"), plain("a2"))
     eventually(lambda: system.ids() == {"external:a1", "external:a2"})
-    assert {event.mode for event in system.seen} == {"test"}
+    eventually(lambda: [event.mode for event in system.seen] == ["test", "test"])  # told after it is stored
 
 
 def test_a_restart_goes_on_where_its_effects_ended(system: System) -> None:
@@ -107,8 +107,9 @@ def test_a_restart_goes_on_where_its_effects_ended(system: System) -> None:
     assert first.stop(10)
     seen = len(system.seen)
     system.send(plain("b"))
-    system.start()
+    second = system.start()
     eventually(lambda: "external:b" in system.ids())
+    assert second.stop(10)  # an event is told after it is stored
     assert len(system.seen) == seen + 1
     assert system.catalog.feed().last_seq == 51
 
