@@ -14,7 +14,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests import secured_kafka
+from tests import authorities, secured_kafka
 from tests.free_ports import free_port
 from tests.postgres_server import PostgresServer
 from tests.schema_once import schema_made_once
@@ -24,8 +24,9 @@ from tests.sizes import size
 from tests.waiting import eventually
 
 # a busy machine is no fault: what must be quick is measured in benchmarks/
-hypothesis.settings.register_profile("default", deadline=None, max_examples=size(50, 200))
+hypothesis.settings.register_profile("default", deadline=None, max_examples=size(20, 200))
 hypothesis.settings.load_profile("default")
+authorities.read_once()
 
 ROOT = Path(__file__).resolve().parents[1]
 START_LIMIT_S = 120.0
@@ -168,10 +169,13 @@ def postgresql(servers: Path) -> PostgresServer:
     def start(_folder: Path) -> State:
         server = PostgresServer()
         server.start("fsync=off", "max_connections=300")
+        server.make_template()
         server.leave()
         return {"pid": server.pid, "signal": "SIGQUIT", "folder": str(server.folder)}
 
-    return PostgresServer(Path(shared(servers, "postgresql", start)["folder"]))
+    server = PostgresServer(Path(shared(servers, "postgresql", start)["folder"]))
+    server.has_template = True
+    return server
 
 
 @pytest.fixture

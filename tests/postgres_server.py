@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -11,13 +12,16 @@ import tempfile
 import time
 import uuid
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import psycopg
 import pytest
 
+from quakestream.catalog.postgresql import PostgresqlCatalog
 from tests.free_ports import free_port
 from tests.shared_servers import leave
+
+TEMPLATE: Final = "catalogue_of_all"
 
 
 class PostgresServer:
@@ -31,6 +35,7 @@ class PostgresServer:
         """`within`: where its folder is made; None: where temporary files are."""
         self._process: subprocess.Popen[bytes] | None = None
         self.pid = 0
+        self.has_template = False
         if folder is not None:
             self.folder = folder
             return
@@ -99,10 +104,20 @@ class PostgresServer:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
-    def make_database(self, options: str = "") -> str:
-        """A new database; its URL."""
+    def make_template(self) -> None:
+        """From now on a new database has the catalogue's schema: its files are copied, for a third of the work."""
+        self.execute(f"CREATE DATABASE {TEMPLATE}")
+        PostgresqlCatalog(self.url(TEMPLATE)).close()
+        self.has_template = True
+
+    def make_database(self, options: str = "", *, empty: bool = False) -> str:
+        """A new database; its URL. `empty`: without tables, also where there is a template."""
         name = f"test_{uuid.uuid4().hex}"
-        self.execute(f"CREATE DATABASE {name} {options}")
+        copied = self.has_template and not options and not empty
+        self.execute(f"CREATE DATABASE {name} {f'TEMPLATE {TEMPLATE} STRATEGY FILE_COPY' if copied else options}")
+        if copied:
+            own = f"catalog_id = '{secrets.token_hex(8)}', epoch = '{secrets.token_hex(4)}'"
+            self.execute(f"UPDATE feed SET {own}", name)  # noqa: S608 - made here
         return self.url(name)
 
 
@@ -121,6 +136,7 @@ class TlsPostgresServer(PostgresServer):
         self._bin = found[-1].parent
         self._process = None
         self.pid = 0
+        self.has_template = False
         self.folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
         self._owner = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
         self._files = [Path(shutil.copy(file, self.folder)) for file in (certificate, key)]

@@ -18,7 +18,7 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
-from quakestream import catalog_cli, formats
+from quakestream import catalog_cli, cli, formats
 from quakestream.catalog import EarthquakeFilter, queries
 from quakestream.catalog.postgresql import PostgresqlCatalog
 from quakestream.catalog.schema import secrets
@@ -31,6 +31,7 @@ from tests.contracts.catalog import FAR, LATER_MS, NOW_MS, TIME_MS, UPDATED_MS, 
 from tests.end_to_end import spawner
 from tests.postgres_server import PostgresServer
 from tests.sizes import DATABASES
+from tests.typed import typed
 
 DATA = Path(__file__).parent / "data"
 FILES = (
@@ -48,11 +49,16 @@ class Shell:
         self.folder = folder
         self.path = folder / "catalogue.sqlite3"
         self.database_url = database_url
+        self.by_itself = False
+        """Whether each command is a program of its own."""
 
     def __call__(self, *arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-        command = ["quakestream", "catalog", *map(str, arguments), "--data-dir", str(self.folder)]
+        command = ["catalog", *map(str, arguments), "--data-dir", str(self.folder)]
         environment = {"PATH": os.environ["PATH"], "COLUMNS": "200", "DATABASE_URL": self.database_url}
-        done = spawner.run(command, environment, self.folder)
+        if self.by_itself:
+            done = spawner.run(["quakestream", *command], environment, self.folder)
+        else:
+            done = typed(cli.app, *command, environment=environment, folder=self.folder)
         assert done.returncode == code, (done.stdout, done.stderr)
         return done
 
@@ -100,6 +106,7 @@ def listed(catalog: SqlCatalog) -> list[dict[str, Any]]:
 
 
 def test_imported_files_are_real_and_alarm_nobody_and_a_second_time_changes_nothing(shell: Shell) -> None:
+    shell.by_itself = True
     said = shell("import", *(DATA / name for name in FILES)).stderr
     assert said.count("events/s") == len(FILES)
     with closing(shell.catalog()) as catalog:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import logging
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -25,7 +25,9 @@ from quakestream.consumer.printing import EventPrinter
 from quakestream.event import from_document
 from quakestream.log import Record, Topic
 from tests.channels.shared import message, send
-from tests.end_to_end.programs import BIN, START_LIMIT_S, Site
+from tests.conftest import ROOT
+from tests.end_to_end.programs import START_LIMIT_S, Site
+from tests.end_to_end.spawner import spawn
 from tests.free_ports import free_port
 from tests.sizes import later
 from tests.waiting import eventually
@@ -163,6 +165,13 @@ def test_the_console_says_that_nobody_reads_it(pipe: tuple[int, Any], monkeypatc
     assert isinstance(taken, Accepted)
 
 
+def small_pipe() -> tuple[int, int]:
+    """The smallest that there is: 4 KB, full after some lines."""
+    reads, writes = os.pipe()
+    fcntl.fcntl(writes, fcntl.F_SETPIPE_SZ, 4096)
+    return reads, writes
+
+
 def publish(site: Site, *values: bytes) -> None:
     with site.log() as log:
         log.ensure_topics([Topic(site.topic), Topic(f"{site.topic}.dlq")])
@@ -180,17 +189,18 @@ def report(n: int) -> bytes:
 @pytest.mark.parametrize("deaf", ["stdout", *later("stderr")])
 def test_a_consumer_that_nobody_reads_stores_everything_and_ends_well(tmp_path: Path, deaf: str) -> None:
     """A program of its own, for it is its pipes that fill."""
-    count = 1000  # more than a pipe holds, printed or refused
+    count = 100  # more than a pipe holds, printed or refused
     bad = [b"no JSON " + b"y" * 200] * (count if deaf == "stderr" else 0)
-    reads, writes = os.pipe()
+    reads, writes = small_pipe()
     port = free_port()
     with Site(tmp_path, EVENT_LOG="embedded") as site, (tmp_path / "other").open("wb") as other:
         publish(site, *bad, *map(report, range(count)))
-        process = subprocess.Popen(
-            [BIN / "earthquake-consumer"],
-            stdout=writes if deaf == "stdout" else other,
-            stderr=writes if deaf == "stderr" else other,
-            env=os.environ | site.settings | {"PORT": str(port), "ALERTS": "false", "LOG_LEVEL": "debug"},
+        process = spawn(
+            ["earthquake-consumer"],
+            os.environ | site.settings | {"PORT": str(port), "ALERTS": "false", "LOG_LEVEL": "debug"},
+            tmp_path,
+            writes if deaf == "stdout" else other.fileno(),
+            writes if deaf == "stderr" else other.fileno(),
         )
         os.close(writes)
 
@@ -203,7 +213,7 @@ def test_a_consumer_that_nobody_reads_stores_everything_and_ends_well(tmp_path: 
 
         try:
             eventually(stored, START_LIMIT_S, 0.2)
-            process.send_signal(signal.SIGTERM)
+            process.terminate()
             assert process.wait(20) == 0
         finally:
             process.kill()
@@ -213,18 +223,18 @@ def test_a_consumer_that_nobody_reads_stores_everything_and_ends_well(tmp_path: 
 
 def test_a_service_that_nobody_reads_turns_on_and_ends_well(tmp_path: Path) -> None:
     """Each stop that stops nothing is a line in the log."""
-    reads, writes = os.pipe()
-    (tmp_path / "url").unlink(missing_ok=True)
-    process = subprocess.Popen([sys.executable, "-m", "tests.service.run_service", str(tmp_path)], stderr=writes)
+    reads, writes = small_pipe()
+    run = ["python", "-m", "tests.service.run_service", str(tmp_path)]
+    process = spawn(run, os.environ, ROOT, sys.__stdout__.fileno(), writes)
     os.close(writes)
     try:
         url = tmp_path / "url"
         eventually(lambda: url.exists() and url.read_text(), START_LIMIT_S)
         with httpx.Client(base_url=url.read_text(), timeout=10) as client:
-            for _ in range(700):
+            for _ in range(50):
                 assert client.post("/earthquake-events/stop").status_code == 200
             assert client.get("/health/live").status_code == 200
-        process.send_signal(signal.SIGTERM)
+        process.terminate()
         assert process.wait(20) == 0
     finally:
         process.kill()

@@ -236,7 +236,7 @@ ARCHIVES = [
 @pytest.fixture(scope="module", params=ARCHIVES)
 def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     version, kind = request.param
-    url = request.getfixturevalue("postgresql").make_database() if kind == "postgresql" else ""
+    url = request.getfixturevalue("postgresql").make_database(empty=True) if kind == "postgresql" else ""
     place = Place(tmp_path_factory.mktemp("upgraded"), LEFT / version / f"{kind}.tar.xz", url)
     clock = Clock(place.left["made_ms"] + RESUMED_MS)
     with (

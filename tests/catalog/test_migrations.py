@@ -21,6 +21,7 @@ from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.catalog.verifying import faults
 from quakestream.event import encode
 from tests.contracts.catalog import NOW_MS, PARTITION, TIME_MS, Writer, shock
+from tests.sizes import later
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Skipped unsupported reflection of expression-based index earthquakes_by_cell"
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.filterwarnings(
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'catalogue.sqlite3'}"
-    return str(request.getfixturevalue("postgresql").make_database().replace("://", "+psycopg://"))
+    return str(request.getfixturevalue("postgresql").make_database(empty=True).replace("://", "+psycopg://"))
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_migrations_make_what_the_schema_says(engine: sa.Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    "version", ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0012", "0013"]
+    "version", ["0001", "0005", "0013", *later("0002", "0003", "0004", "0006", "0007", "0008", "0009", "0012")]
 )
 def test_what_an_earlier_version_stored_is_there(engine: sa.Engine, url: str, version: str) -> None:
     """Two earthquakes, one of them revised once, with the position after them."""

@@ -18,6 +18,9 @@ from quakestream.errors import Fatal, Fenced, Unreachable
 from quakestream.event import EarthquakeEvent
 from tests.contracts.catalog import CatalogContract, Writer, event, shock
 from tests.postgres_server import PostgresServer
+from tests.sizes import size, sized
+
+ROWS = size(36_000, 100_000)
 
 
 class TestPostgresqlCatalog(CatalogContract):
@@ -65,7 +68,8 @@ def together(*tasks: Any) -> list[Any]:
     return outcomes
 
 
-def test_instances_that_start_together_make_one_catalogue(url: str) -> None:
+def test_instances_that_start_together_make_one_catalogue(postgresql: PostgresServer) -> None:
+    url = postgresql.make_database(empty=True)
     opened = together(*[lambda: PostgresqlCatalog(url)] * 4)
     feeds = {catalog.feed() for catalog in opened}
     for catalog in opened:
@@ -238,20 +242,22 @@ def test_text_that_postgresql_refuses_does_not_stop_it(catalog: PostgresqlCatalo
     assert catalog.merged_into("a\0") is None
 
 
+@sized
 def test_small_boxes_are_found_by_the_index(url: str, catalog: PostgresqlCatalog) -> None:
     """And the newest and the largest, whatever its planner thinks that they cost."""
     with psycopg.connect(url) as db:
         db.execute(
             """INSERT INTO earthquakes (earthquake, id, mode, revision, seq, first_seen_ms, deleted, timestamp_ms,
             magnitude, latitude, longitude, cell, type, agency)
-            SELECT n, n::text, 'actual', 1, n, 0, false, n, n % 70 / 10.0, -90 + n % 180, -180 + n % 360,
-            n % 180 * 2 * 721 + n % 360 * 2, 'earthquake', 'us' FROM generate_series(1, 100000) AS n"""
+            SELECT n, n::text, 'actual', 1, n, 0, false, n, n %% 70 / 10.0, -90 + n %% 180, -180 + n %% 360,
+            n %% 180 * 2 * 721 + n %% 360 * 2, 'earthquake', 'us' FROM generate_series(1, %s) AS n""",
+            [ROWS],
         )
-        db.execute("UPDATE feed SET last_seq = 100000, last_report = 100000, last_earthquake = 100000")
+        db.execute("UPDATE feed SET last_seq = %s, last_report = %s, last_earthquake = %s", [ROWS] * 3)
         db.execute("ANALYZE earthquakes")
     box = EarthquakeFilter(minlatitude=10, maxlatitude=10, minlongitude=-80, maxlongitude=-80)
-    assert catalog.count(box) == 278
-    assert catalog.count(EarthquakeFilter(latitude=10, longitude=-80, maxradius_km=100)) == 278
+    assert catalog.count(box) == 1 + (ROWS - 100) // 360
+    assert catalog.count(EarthquakeFilter(latitude=10, longitude=-80, maxradius_km=100)) == 1 + (ROWS - 100) // 360
     half = EarthquakeFilter(minlatitude=0, mode="actual")
     expected = {
         ("time", box): "earthquakes_by_place",

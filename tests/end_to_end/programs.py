@@ -38,6 +38,7 @@ class Program:
         self._folder = folder
         self._name = name
         self._client: httpx.Client | None = None
+        self._urls: dict[str, str] = {}
         own = {key: value for key, value in os.environ.items() if key.lower() not in _SETTINGS}
         with (folder / f"{name}.out").open("wb") as printed, (folder / f"{name}.err").open("wb") as said:
             out = printed.fileno() if stdout is None else stdout
@@ -59,7 +60,10 @@ class Program:
 
     def url(self, name: str | None = None) -> str:
         """Where the program (or, in one process with another, the one that is named) answers, as its log says."""
-        return str(self.wait_for_line(name or "", "listening on http")["event"]).rpartition(" ")[2]
+        name = name or ""
+        if name not in self._urls:
+            self._urls[name] = str(self.wait_for_line(name, "listening on http")["event"]).rpartition(" ")[2]
+        return self._urls[name]
 
     def wait_for_line(self, *texts: str, within_s: float = START_LIMIT_S) -> dict[str, Any]:
         """The first log line that contains all of the texts."""
@@ -82,7 +86,7 @@ class Program:
 
     def ask(self, path: str, name: str | None = None) -> Any:
         """The answer's JSON; None while nobody answers, as when the program is being started."""
-        if not self._lines(name or "", "listening on http"):
+        if (name or "") not in self._urls and not self._lines(name or "", "listening on http"):
             return None
         try:
             answer = self.get(path, name)

@@ -17,8 +17,10 @@ import atexit
 import contextlib
 import ctypes
 import gc
+import importlib
 import json
 import os
+import pkgutil
 import runpy
 import selectors
 import signal
@@ -170,10 +172,17 @@ def _import_all() -> dict[str, Callable[[], Any]]:
     import psycopg  # noqa: F401
     import uvloop  # noqa: F401
 
-    import quakestream.service.main
-    import quakestream.together  # noqa: F401
-    from quakestream import catalog_cli, cli, starting  # noqa: F401
+    import quakestream
+    from quakestream import starting
+    from quakestream.fence.geofence import Geofence
+    from tests import authorities
 
+    for module in pkgutil.walk_packages(quakestream.__path__, "quakestream."):
+        importlib.import_module(module.name)
+    Geofence()  # the compiled loops, where there is numba: 0.5 s
+    with contextlib.suppress(ImportError):
+        importlib.import_module("pydantic.v1")  # which FastAPI asks for
+    authorities.read_once()
     return {
         "earthquake-service": starting.service,
         "earthquake-consumer": starting.consumer,

@@ -50,6 +50,15 @@ class System:
         return connect(self.server.url.replace("http", "ws") + f"/api/v1/earthquakes/ws?{query}", compression=None)
 
 
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """For those whose requests are refused: it stays as it is."""
+    system = System(tmp_path_factory.mktemp("idle"))
+    with system.server:
+        yield system
+    system.catalog.close()
+
+
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[System]:
     system = System(tmp_path)
@@ -348,9 +357,9 @@ def test_a_new_epoch_is_a_gap_for_those_who_listen(system: System) -> None:
 )
 @pytest.mark.parametrize("path", [PATH, "/api/v1/earthquakes/ws"])
 def test_a_malformed_request_is_a_problem_that_names_the_parameter(
-    system: System, path: str, query: str, named: str
+    idle: System, path: str, query: str, named: str
 ) -> None:
-    answer = system.get(f"{path}?{query}")
+    answer = idle.get(f"{path}?{query}")
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
     assert named in answer.json()["detail"]
@@ -370,8 +379,8 @@ def test_a_malformed_request_is_a_problem_that_names_the_parameter(
         ("mode=test&mode=test&since=1&since=2", ["mode", "since"]),
     ],
 )
-def test_parameters_at_odds_are_each_named(system: System, query: str, named: list[str]) -> None:
-    answer = system.get(f"{PATH}?{query}")
+def test_parameters_at_odds_are_each_named(idle: System, query: str, named: list[str]) -> None:
+    answer = idle.get(f"{PATH}?{query}")
     assert answer.status_code == 400
     assert [fault["at"] for fault in answer.json()["faults"]] == [f"query.{name}" for name in named]
 
