@@ -91,7 +91,7 @@ def fuzz(operation: Any, mode: GenerationMode, url: str, faults: list[str]) -> N
         excluded.append(positive_data_acceptance)
 
     @hypothesis.settings(
-        max_examples=size(3, 15),
+        max_examples=size(1, 6),
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),

@@ -21,7 +21,7 @@ from tests.api.serving import Consumer
 from tests.contracts.catalog import NOW_MS, event
 from tests.sizes import DATABASES, size, sized
 
-EVENTS, LATER, PAGE = size((500, 50, 100), (5000, 500, 1000))
+EVENTS, LATER, PAGE = size((200, 30, 50), (5000, 500, 1000))
 CLIENT: Final = httpx.Client(trust_env=False, timeout=60, limits=httpx.Limits(max_keepalive_connections=0))
 
 

@@ -23,7 +23,7 @@ from tests.sizes import size, sized
 
 DATA = Path(__file__).parents[1] / "data"
 NAMES = ["nn00570710", "nc72852151"]
-SHUFFLES = size(30, 1000)
+SHUFFLES = size(12, 300)
 
 
 @pytest.fixture(scope="module")

@@ -80,7 +80,7 @@ REVISIONS = [
 """nn1 and nc1 are one by every rule, and by name; us1 is an hour away."""
 
 
-@settings(max_examples=size(3, 60), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=size(1, 12), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_a_join_and_a_part_survive_everything_in_any_order(
     open_new: tuple[Open, Callable[[SqlCatalog], None]], data: st.DataObject
@@ -153,7 +153,7 @@ def test_a_word_about_reports_that_are_grouped_so_already_is_told_too(open_new: 
         assert sound(catalog) == []
 
 
-@settings(max_examples=size(50, 500), deadline=None)
+@settings(max_examples=size(25, 300), deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(["join", "part"]), st.integers(0, 5), st.integers(0, 5)), max_size=12),
     st.randoms(use_true_random=False),

@@ -28,6 +28,7 @@ from quakestream.event import EarthquakeEvent, encode, from_document
 from quakestream.seismology.association import group
 from quakestream.seismology.origin import origin_of
 from quakestream.seismology.preference import preferred
+from tests.sizes import later
 
 NOW_MS = 1_700_000_000_000
 PARTITION = LogPartition("log", "topic", "topic-id", 0, "group")
@@ -469,7 +470,7 @@ class CatalogContract:
         writer.write(shock("nn1", status="reviewed", updated=UPDATED_MS + 1))
         assert self.listed(catalog)[0]["preferred"] == "usgs:nn1"
 
-    @pytest.mark.parametrize("seed", range(30))
+    @pytest.mark.parametrize("seed", [0, 1, 2, *later(*range(3, 30))])
     def test_any_order_duplication_and_batching_ends_in_the_same_catalogue(
         self, catalog: Catalog, writer: Writer, seed: int
     ) -> None:

@@ -17,11 +17,11 @@ from quakestream.telling.outbox import Outbox
 from tests.channels.receiver import Receiver
 from tests.end_to_end.programs import Program
 from tests.postgres_server import PostgresServer
-from tests.sizes import DATABASES
+from tests.sizes import DATABASES, size, sized
 from tests.telling.shared import earthquake, notify, now_ms, subscription
 from tests.waiting import eventually
 
-COUNT = 2000
+COUNT = size(500, 2000)
 
 
 class Place:
@@ -52,6 +52,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         yield place
 
 
+@sized
 def test_several_send_each_once_and_end_in_order(place: Place) -> None:
     outbox = Outbox(place.catalog)
     ids = [f"sub{n}" for n in range(COUNT)]

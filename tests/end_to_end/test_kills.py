@@ -36,8 +36,8 @@ from tests.end_to_end.programs import Program, Site, consumed, last_seq
 from tests.sizes import size, sized
 from tests.waiting import eventually
 
-KILLS: Final = int(os.environ.get("QUAKESTREAM_KILLS", size("3", "20")))
-EVENTS: Final = int(os.environ.get("QUAKESTREAM_KILL_EVENTS", size("5000", "50000")))
+KILLS: Final = int(os.environ.get("QUAKESTREAM_KILLS", size("2", "8")))
+EVENTS: Final = int(os.environ.get("QUAKESTREAM_KILL_EVENTS", size("2000", "15000")))
 SEED: Final = int(os.environ.get("QUAKESTREAM_KILL_SEED", "20180207"))
 REVISIONS: Final = 5
 EARTHQUAKES: Final = EVENTS // REVISIONS

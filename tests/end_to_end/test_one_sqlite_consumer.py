@@ -28,6 +28,7 @@ def seq(program: Program) -> int:
     return int(state["seq"]) if state else -1
 
 
+@pytest.mark.long
 def test_a_second_one_on_another_file_is_refused(kafka_site: Site, tmp_path: Path) -> None:
     first = consumer(kafka_site, tmp_path / "first")
     eventually(lambda: len(partitions(first)) == 6, 60, 0.1)

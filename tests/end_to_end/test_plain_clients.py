@@ -128,6 +128,7 @@ def test_what_is_no_event_goes_to_the_dead_letters_and_the_stream_goes_on(
     assert consumer.terminate() == 0
 
 
+@pytest.mark.parametrize("site", [*later("embedded"), pytest.param("kafka", marks=pytest.mark.kafka)], indirect=True)
 @pytest.mark.parametrize("first", ["service", *later("consumer")])
 def test_either_program_may_start_first(site: Site, first: str) -> None:
     """The topic does not exist; whoever comes first makes it, with as many partitions as the settings say."""

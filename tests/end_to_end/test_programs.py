@@ -30,10 +30,11 @@ from tests.end_to_end.programs import (
     last_seq,
 )
 from tests.end_to_end.test_recorded_week import RECORDING
-from tests.sizes import later
+from tests.sizes import later, size, sized
 from tests.waiting import eventually
 
 NEEDED_FOR_KAFKA: Final = ("KAFKA_BROKERS", "KAFKA_CLIENT_ID", "KAFKA_TOPIC")  # and by the consumer: a group
+FEATURES: Final = size(300, 1707)
 PROGRAMS: Final = ("earthquake-service", "earthquake-consumer")
 EVENT: Final = {
     "id": "one",
@@ -102,6 +103,7 @@ def test_check_config_tells_of_both(bare_site: Site) -> None:
 # Signals
 
 
+@pytest.mark.parametrize("site", [*later("embedded"), pytest.param("kafka", marks=pytest.mark.kafka)], indirect=True)
 @pytest.mark.parametrize("signum", [signal.SIGTERM, *later(signal.SIGINT)])
 def test_asked_to_stop_both_finish_what_they_have_and_exit_0(site: Site, signum: signal.Signals) -> None:
     consumer, service = site.consumer(), site.service(EVENT_INTERVAL_MS="2")
@@ -185,8 +187,9 @@ def up(site: Site, *options: str, **settings: str) -> Program:
 
 
 def week_shifted_to_now() -> bytes:
-    """The recorded week as a feed that is being published now."""
+    """The recorded week, or the newest of it, as a feed that is being published now."""
     feed = json.loads(gzip.decompress(RECORDING.read_bytes()))
+    feed["features"] = feed["features"][:FEATURES]
     shift_ms = int(time.time() * 1000) - max(f["properties"]["updated"] for f in feed["features"])
     for feature in feed["features"]:
         feature["properties"]["time"] += shift_ms
@@ -194,33 +197,34 @@ def week_shifted_to_now() -> bytes:
     return json.dumps(feed).encode()
 
 
+@sized
 def test_up_streams_the_feed_and_answers_for_it(bare_site: Site) -> None:
     feed = week_shifted_to_now()
     with FeedServer({"/summary/all_week.geojson": feed, "/summary/all_day.geojson": feed}) as server:
         server.begin()
         both = up(bare_site, USGS_FEED_URL=server.url)
-        eventually(lambda: last_seq(both) == 1707, within_s=60)
+        eventually(lambda: last_seq(both) == FEATURES, within_s=60)
         agent = server.requests[0][1]
     assert re.match(r"quakestream/\S+ ", agent), "it says who asks"
     found = every_earthquake(both, page=1000)
     assert {e["mode"] for e in found} == {"actual"}
     assert not any("recordedTimestamp" in e for e in found)
-    assert both.get("/api/v1/earthquakes/count", "earthquake-consumer").json() == {"count": 1707}
+    assert both.get("/api/v1/earthquakes/count", "earthquake-consumer").json() == {"count": FEATURES}
 
     status = both.get("/earthquake-events/status", "earthquake-service").json()
     assert status["running"] is True
     assert status["log"] == {"kind": "embedded", "reachable": True}
     [source] = status["sources"]
     assert (source["name"], source["state"], source["lastError"]) == ("usgs", "live", None)
-    assert source["published"] == source["acknowledged"] == 1707
+    assert source["published"] == source["acknowledged"] == FEATURES
     assert status["queue"]["used"] == 0
     for name in PROGRAMS:
         assert both.get("/health/live", name).json() == {"status": "ok"}
         ready = both.get("/health/ready", name)
         assert (ready.status_code, ready.json()["status"]) == (200, "ok")
         metrics = both.get("/metrics", name).text.splitlines()
-        assert 'quakestream_events_acknowledged_total{source="usgs"} 1707.0' in metrics
-        assert "quakestream_events_consumed_total 1707.0" in metrics
+        assert f'quakestream_events_acknowledged_total{{source="usgs"}} {FEATURES}.0' in metrics
+        assert f"quakestream_events_consumed_total {FEATURES}.0" in metrics
         check_page(both, "/docs", name)
         assert both.get("/openapi.json", name).json()["info"]["title"] == name
     check_page(both, "/", "earthquake-consumer")
@@ -249,6 +253,7 @@ def check_page(program: Program, path: str, name: str) -> None:
         assert part.headers["content-type"].partition(";")[0] in kinds
 
 
+@sized
 def test_where_no_live_source_answers_up_shows_a_recording_marked_as_such_until_one_does(bare_site: Site) -> None:
     feed = week_shifted_to_now()
     with FeedServer({"/summary/all_week.geojson": feed, "/summary/all_day.geojson": feed}) as server:
@@ -275,7 +280,7 @@ def test_where_no_live_source_answers_up_shows_a_recording_marked_as_such_until_
         eventually(lambda: len(server.requests) > 4)  # polls go on, the recording does not
         assert every_earthquake(both, mode="exercise") == exercises
         actual = every_earthquake(both, mode="actual")
-        assert len(actual) == 1707
+        assert len(actual) == FEATURES
         assert not any("recordedTimestamp" in e for e in actual)
         assert both.terminate() == 0
 

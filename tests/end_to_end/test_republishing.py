@@ -12,7 +12,7 @@ from tests.end_to_end.programs import Site
 from tests.sizes import size, sized
 from tests.waiting import eventually
 
-EVENTS = size(1800, 6000)
+EVENTS = size(600, 6000)
 
 
 def count(log: EventLog, topic: str) -> int:

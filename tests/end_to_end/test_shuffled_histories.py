@@ -28,7 +28,7 @@ REPORTS: Final = {
     "usgs:nc72852151": {"usgs:nc72852151", "usgs:at00otts4f", "usgs:us2000a2es"},
 }
 """By whom each earthquake was reported; the first speaks for it."""
-SEEDS: Final = size(10, 50)
+SEEDS: Final = size(5, 50)
 ARRIVAL: Final = ("id", "seq", "revision", "firstSeen", "changed")
 """What tells of when and in which order something came, and may differ."""
 TOLD_BESIDES: Final = ("agencies", "terms", "beachBall")
@@ -91,6 +91,9 @@ def test_any_order_gives_the_same_catalogue(
     assert contents(shuffled, sizes, empty, tmp_path) == in_order
 
 
+@pytest.mark.parametrize(
+    "site", ["embedded", pytest.param("kafka", marks=[pytest.mark.kafka, pytest.mark.long])], indirect=True
+)
 def test_so_does_any_order_on_the_log(site: Site, origins: list[EarthquakeEvent], in_order: Any) -> None:
     chance = random.Random(site.kind)
     shuffled = origins + chance.sample(origins, 5)

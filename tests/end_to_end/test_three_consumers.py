@@ -27,10 +27,9 @@ from tests.conftest import Broker
 from tests.end_to_end.conftest import kafka_settings
 from tests.end_to_end.programs import Program, Site, consumed
 from tests.postgres_server import PostgresServer
-from tests.sizes import size, sized
 from tests.waiting import eventually
 
-EARTHQUAKES: Final = int(os.environ.get("QUAKESTREAM_SHARED_EARTHQUAKES", size("800", "4000")))
+EARTHQUAKES: Final = int(os.environ.get("QUAKESTREAM_SHARED_EARTHQUAKES", "2000"))
 EVENTS: Final = 4 * EARTHQUAKES
 LIMIT_S: Final = 60 + EVENTS / 200
 PARTITIONS: Final = 6
@@ -74,7 +73,7 @@ class System:
             self.consumers.append(self.site.consumer(DATA_DIR=str(self._folder / f"instance{number}")))
         url = f"{self._url}&application_name=victim"
         self.consumers.append(self.site.start(*command, DATA_DIR=str(self._folder / "victim"), DATABASE_URL=url))
-        eventually(lambda: [len(self.partitions(c)) for c in self.consumers] == [2, 2, 2], 90, 0.1, self.told)
+        eventually(lambda: [len(self.partitions(c)) for c in self.consumers] == [2, 2, 2], 180, 0.1, self.told)
         with psycopg.connect(self._url) as db:
             db.execute(WRITE_DOWN_MOVES)
 
@@ -126,7 +125,7 @@ def system(tmp_path: Path, kafka_broker: Broker, postgresql: PostgresServer) -> 
         yield system
 
 
-@sized
+@pytest.mark.long
 def test_a_late_write_is_refused_and_nothing_is_doubled_or_lost(system: System) -> None:
     system.begin()
     stand_still(system)

@@ -23,7 +23,7 @@ from tests.waiting import eventually
 SETTINGS = {"EVENT_LOG": "embedded", "LOG_FORMAT": "json", "PORT": "0", "LOG_EVENTS": "false", "HOST": "127.0.0.1"}
 LOCKED = [
     ("earthquake-consumer", "catalogue.sqlite3", "waiting for the catalogue"),
-    ("earthquake-consumer", "log.sqlite3", "waiting for the event log"),
+    pytest.param("earthquake-consumer", "log.sqlite3", "waiting for the event log", marks=pytest.mark.long),
     ("earthquake-service", "log.sqlite3", "waiting for the event log"),
     ("earthquake-service", "earthquake-service.sqlite3", "waiting for the sources' memory"),
 ]

@@ -36,7 +36,7 @@ def folder() -> Iterator[Path]:
         yield Path(made) / "run"
 
 
-@pytest.mark.parametrize("deployment", ["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+@pytest.mark.parametrize("deployment", ["embedded", pytest.param("kafka", marks=[pytest.mark.kafka, pytest.mark.soak])])
 def test_all_promises_hold(folder: Path, deployment: str) -> None:
     """How soon all goes on is measured on a quiet machine, not here."""
     size = {"embedded": ("3000", "5"), "kafka": ("2000", "3")}[deployment]
@@ -45,6 +45,7 @@ def test_all_promises_hold(folder: Path, deployment: str) -> None:
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-3000:]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("switch", CONTROLS)
 def test_a_safeguard_that_is_off_is_seen(tmp_path: Path, switch: str) -> None:
     events = str(CONTROLS[switch].events)

@@ -118,7 +118,7 @@ NASTY: Any = st.sampled_from(
 )
 
 
-@settings(max_examples=size(60, 1000), deadline=None)
+@settings(max_examples=size(15, 300), deadline=None)
 @given(
     nasty=NASTY
     | st.text(
@@ -149,7 +149,7 @@ def test_whatever_stands_in_a_secondary_field_of_any_format_the_report_is_kept(n
         assert events[0].timestamp_ms == AT_MS
 
 
-@settings(max_examples=size(60, 1000), deadline=None)
+@settings(max_examples=size(15, 300), deadline=None)
 @given(
     name=st.sampled_from([name for name in feature()["properties"] if name != "time"] + ["depth"]),
     value=st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers(), max_size=2)
@@ -198,7 +198,7 @@ NAMES = HEADING.lstrip("#").split("|")
 FIELDS = dict(zip(NAMES, ROW.split("|"), strict=True))
 
 
-@settings(max_examples=size(60, 600), deadline=None)
+@settings(max_examples=size(20, 600), deadline=None)
 @given(data=st.data())
 def test_columns_in_any_order_and_case_and_without_those_that_nobody_needs(data: st.DataObject) -> None:
     left_out = data.draw(st.sets(st.sampled_from(NAMES[4:])))
@@ -331,7 +331,7 @@ def test_times_as_agencies_write_them() -> None:
     assert (events[0].timestamp_ms, problems) == (AT_MS, [])
 
 
-@settings(max_examples=size(200, 3000), deadline=None)
+@settings(max_examples=size(60, 2000), deadline=None)
 @given(
     moment=st.integers(-60_000_000_000, 200_000_000_000),
     date=st.sampled_from(["-", "/", "."]),

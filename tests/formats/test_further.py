@@ -427,7 +427,7 @@ def says_something(made: Any) -> bool:
 
 
 @given(st.integers(0, 2**63))
-@settings(max_examples=size(60, 3000), deadline=None)
+@settings(max_examples=size(20, 2000), deadline=None)
 def test_any_combination_is_written_and_read_again(seed: int) -> None:
     chance = random.Random(seed)
     said = {
@@ -471,7 +471,7 @@ JUNK: Final = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(sorted(further.TYPES)), JUNK))
-@settings(max_examples=size(50, 2000), deadline=None)
+@settings(max_examples=size(20, 2000), deadline=None)
 def test_whatever_stands_there_no_report_is_lost(said: dict[str, Any]) -> None:
     event = stated(**said)
     assert decode(encode(event), now_ms=NOW_MS) == event

@@ -19,7 +19,7 @@ from tests.formats.fuzz import READERS, Reader, check, check_placed, mutated
 from tests.formats.test_agencies import SCEDC
 from tests.sizes import size, sized
 
-EXAMPLES: Final = int(os.environ.get("FUZZ_EXAMPLES", size(25, 400)))
+EXAMPLES: Final = int(os.environ.get("FUZZ_EXAMPLES", size(12, 300)))
 MOST_BYTES: Final = 256 * 1024 * 1024
 
 

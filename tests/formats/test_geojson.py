@@ -149,7 +149,7 @@ def test_what_is_not_a_feed_is_refused_with_its_reason() -> None:
     assert "end-of-stream" in refusal(WEEK.read_bytes()[:50_000])
 
 
-@settings(max_examples=size(30, 60), deadline=None)
+@settings(max_examples=size(15, 60), deadline=None)
 @given(cut=st.integers(0, 3000))
 def test_a_feed_cut_anywhere_gives_no_events(cut: int) -> None:
     whole = feed(feature(), feature(id="ci2")).encode()
@@ -164,7 +164,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=size(40, 100), deadline=None)
+@settings(max_examples=size(20, 100), deadline=None)
 @given(
     where=st.sampled_from(
         ["id", "properties", "geometry", "geometry__coordinates", "properties__mag", "properties__ids",

@@ -59,7 +59,7 @@ def test_land_that_falls_into_parts_when_it_is_drawn(latitude: float, longitude:
     pixels(picture(shock(location=location, magnitude=8.5)))
 
 
-@settings(max_examples=size(8, 25), deadline=None)
+@settings(max_examples=size(4, 25), deadline=None)
 @given(
     latitude=st.one_of(st.floats(-90, 90), st.sampled_from([-90.0, 90.0, 0.0])),
     longitude=st.one_of(st.floats(-180, 180), st.sampled_from([-180.0, 180.0, 179.999])),

@@ -243,7 +243,7 @@ def test_zmap() -> None:
 TEXT = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp"), blacklist_characters='"'), max_size=8)
 
 
-@settings(max_examples=size(25, 400), deadline=None)
+@settings(max_examples=size(12, 400), deadline=None)
 @given(
     rows=st.lists(
         st.tuples(st.integers(-90, 90), st.integers(-180, 180), TEXT, TEXT, st.integers(0, 10**12)), max_size=12

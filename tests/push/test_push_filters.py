@@ -78,8 +78,8 @@ def apart_km(one: dict[str, Any], latitude: float, longitude: float) -> float:
 @sized
 def test_circles_on_the_whole_globe_are_right(catalog: Catalog) -> None:
     chance = random.Random(3)
-    all_ = write(catalog, chance, size(150, 600))
-    centres = POINTS + [(chance.uniform(-90, 90), chance.uniform(-180, 180)) for _ in range(size(2, 20))]
+    all_ = write(catalog, chance, size(60, 600))
+    centres = POINTS + [(chance.uniform(-90, 90), chance.uniform(-180, 180)) for _ in range(size(1, 20))]
     for latitude, longitude in centres:
         for most in (0.5, 30.0, 700.0, 5000.0, 20_020.0):
             least = chance.choice([None, most / 3])
@@ -95,8 +95,8 @@ def test_circles_on_the_whole_globe_are_right(catalog: Catalog) -> None:
 @sized
 def test_filters_at_random_mean_the_same_in_memory(catalog: Catalog) -> None:
     chance = random.Random(4)
-    all_ = write(catalog, chance, size(150, 400))
-    for _ in range(size(60, 200)):
+    all_ = write(catalog, chance, size(60, 400))
+    for _ in range(size(30, 200)):
         south, west, latitude, longitude = chance.choice(POINTS) + chance.choice(POINTS)
         bounds = {
             "minmagnitude": 4.5,

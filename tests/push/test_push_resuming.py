@@ -90,7 +90,7 @@ def come_and_go(servers: list[PushServer], query: str, chance: random.Random) ->
 
 
 @example(seed=65535, least=0)  # one is merged away, and comes back with no magnitude
-@settings(max_examples=size(3, 8), suppress_health_check=list(HealthCheck))
+@settings(max_examples=size(2, 8), suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 10**6), least=st.sampled_from([0, 3, 4.5]))
 def test_who_comes_and_goes_has_every_change_once_and_in_order(seed: int, least: float) -> None:
     with sqlite() as catalog, PushServer(catalog) as server:

@@ -23,7 +23,7 @@ from quakestream.seismology.origin import Origin, agency_of, origin_of
 from quakestream.seismology.origin_window import OriginWindow
 from quakestream.seismology.preference import AuthoritativeRegion, Ranking, default_ranking, preferred, ranking_of
 from tests.formats.reading import WEEK
-from tests.sizes import later, size
+from tests.sizes import later, size, sized
 
 HERE = Path(__file__).parent
 
@@ -175,7 +175,7 @@ def relayed_shocks(draw: st.DrawFn) -> list[Origin]:
     return draw(st.permutations(arriving))
 
 
-@settings(max_examples=size(60, 400), deadline=None)
+@settings(max_examples=size(20, 400), deadline=None)
 @given(relayed_shocks())
 def test_copies_that_round_and_lag_behind_are_one_earthquake_whenever_what_comes(arriving: list[Origin]) -> None:
     associator = Associator()
@@ -411,7 +411,7 @@ def reports(draw: st.DrawFn) -> Origin:
     )
 
 
-@settings(max_examples=size(80, 300), deadline=None)
+@settings(max_examples=size(26, 300), deadline=None)
 @given(st.lists(reports(), max_size=25), st.randoms(use_true_random=False))
 def test_any_arrival_order_ends_in_the_same_groups(arriving: list[Origin], rng: random.Random) -> None:
     """Each identity's last version counts; before it come others, doubles and removals, in any order."""
@@ -445,7 +445,7 @@ def test_any_arrival_order_ends_in_the_same_groups(arriving: list[Origin], rng: 
     assert told == {identity: associator.group_of(identity) for identity in last}
 
 
-@settings(max_examples=size(60, 200), deadline=None)
+@settings(max_examples=size(20, 200), deadline=None)
 @given(reports(), reports())
 def test_costs_are_symmetric_and_within_the_window(a: Origin, b: Origin) -> None:
     cost = could_be_same(a, b)
@@ -462,7 +462,7 @@ def test_costs_are_symmetric_and_within_the_window(a: Origin, b: Origin) -> None
             )
 
 
-@settings(max_examples=size(60, 200), deadline=None)
+@settings(max_examples=size(20, 200), deadline=None)
 @given(
     st.lists(
         st.tuples(st.floats(-90, 90), st.floats(-180, 180), st.integers(-200, 200), st.floats(0, 7)),
@@ -483,7 +483,7 @@ def test_the_window_finds_every_neighbour(places: list[tuple[float, float, int, 
         assert found == {other.key for other in origins if could_be_same(o, other) is not None and other is not o}
 
 
-@settings(max_examples=size(50, 150), deadline=None)
+@settings(max_examples=size(16, 150), deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 40), st.sampled_from(["a", "b", "c"]), st.integers(0, 60)), max_size=40),
     st.randoms(use_true_random=False),
@@ -569,11 +569,13 @@ def revisions(history: Any, ids: str) -> list[Origin]:
     ]
 
 
+@sized
 @pytest.mark.parametrize("history", histories(), ids=lambda h: h["preferred"])
 @pytest.mark.parametrize("ids", ["all", *later("own", "none")])
 def test_the_recorded_histories_end_in_one_earthquake_in_any_order(history: Any, ids: str) -> None:
     stream = revisions(history, ids)
-    orders = [stream, stream[::-1], *(random.Random(seed).sample(stream, len(stream)) for seed in range(1000))]
+    shuffled = (random.Random(seed).sample(stream, len(stream)) for seed in range(size(100, 1000)))
+    orders = [stream, stream[::-1], *shuffled]
     for order in orders:
         associator = Associator()
         newest: dict[tuple[str, str], Origin] = {}
@@ -726,7 +728,7 @@ def test_whose_time_is_a_centroid_s() -> None:
 # Geodesy
 
 
-@settings(max_examples=size(60, 200), deadline=None)
+@settings(max_examples=size(20, 200), deadline=None)
 @given(st.floats(-90, 90), st.floats(-180, 180), st.floats(-90, 90), st.floats(-180, 180), st.floats(0.1, 3000))
 def test_boxes_and_tests_never_miss(a: float, b: float, c: float, d: float, radius: float) -> None:
     far = geodesy.distance_km(a, b, c, d)

@@ -242,7 +242,7 @@ def test_it_is_as_its_own_description_says(tmp_path: Path) -> None:
 
 def _fuzz(operation: Any, faults: list[str]) -> None:
     @hypothesis.settings(
-        max_examples=size(5, 60), deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck)
+        max_examples=size(2, 40), deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck)
     )
     @hypothesis.given(case=operation.as_strategy())
     def call(case: Any) -> None:

@@ -368,7 +368,7 @@ def test_metrics_tell_of_posts(ask: Callable[..., None]) -> None:
     ask(test)
 
 
-@settings(max_examples=size(8, 25), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=size(4, 25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     batches=st.lists(
         st.lists(

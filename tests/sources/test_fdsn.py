@@ -361,7 +361,7 @@ def test_an_hour_down_and_back_none_is_missing_none_doubled_and_none_vanishes(
     run(test)
 
 
-@settings(max_examples=size(5, 15), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=size(3, 15), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     steps=st.lists(
         st.tuples(

@@ -46,7 +46,7 @@ def test_newer_or_other_content_is_new_and_older_is_not(memory: Memory) -> None:
     assert memory.unpublished([ONE, newer, other, older, elsewhere]) == [newer, other, elsewhere]
 
 
-@settings(max_examples=size(12, 30), deadline=None)
+@settings(max_examples=size(6, 30), deadline=None)
 @given(steps=st.lists(st.tuples(st.integers(0, 5), st.floats(0, 9)), max_size=12))
 def test_it_never_goes_back(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, float]]) -> None:
     memory = Memory(tmp_path_factory.mktemp("memory") / "memory.db", "a/b")

@@ -18,11 +18,14 @@ from quakestream import sources
 from quakestream.event import EarthquakeEvent
 from quakestream.sources import usgs, vanished
 from tests.formats.reading import WEEK
+from tests.sizes import later, size, sized
 from tests.sources.fakes import Agency, Answer, Clock, FakeOutlet, Query, agency, context, http, running
 
-FEATURES = json.loads(gzip.decompress(WEEK.read_bytes()))["features"]
-NOW_MS = max(feature["properties"]["updated"] for feature in FEATURES) + 60_000
-RECENT = sorted(FEATURES, key=lambda feature: -feature["properties"]["time"])[:40]
+WHOLE = json.loads(gzip.decompress(WEEK.read_bytes()))["features"]
+FEATURES = WHOLE[:: size(4, 1)]
+PAGE = size(50, 200)
+NOW_MS = max(feature["properties"]["updated"] for feature in WHOLE) + 60_000
+RECENT = sorted(WHOLE, key=lambda feature: -feature["properties"]["time"])[:40]
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
@@ -123,18 +126,19 @@ def run(test: Callable[[], Any]) -> None:
 # back-fill
 
 
+@sized
 def test_at_the_first_start_it_reads_back_as_far_as_asked_in_pages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(usgs, "PAGE", 200)
+    monkeypatch.setattr(usgs, "PAGE", PAGE)
 
     async def test() -> None:
-        world = comcat(FEATURES, most=700)  # both ways of saying that it is too much
+        world = comcat(FEATURES, most=PAGE * 7 // 2)  # both ways of saying that it is too much
         async with at_work(tmp_path, world, backfillDays=8) as (outlet, server):
             await outlet.until(lambda: len(outlet.events) == len(FEATURES))
             await outlet.until(polls(server, 20))
             assert len({event.id for event in outlet.events}) == len(outlet.events), "none is doubled"
-            assert {query["limit"] for query in server.asked} == {"200"}
+            assert {query["limit"] for query in server.asked} == {str(PAGE)}
             assert {query["orderby"] for query in server.asked} == {"time-asc"}
             assert "updatedafter" not in server.asked[0]
             asked = len(server.asked)
@@ -144,13 +148,14 @@ def test_at_the_first_start_it_reads_back_as_far_as_asked_in_pages(
     run(test)
 
 
+@sized
 def test_cut_short_it_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usgs, "PAGE", 200)
+    monkeypatch.setattr(usgs, "PAGE", PAGE)
 
     async def test() -> None:
         world = comcat(FEATURES)
         async with at_work(tmp_path, world, backfillDays=8) as (outlet, server):
-            await outlet.until(lambda: len(outlet.events) > 800)
+            await outlet.until(lambda: len(outlet.events) > len(FEATURES) // 2)
             first = {event.id for event in outlet.events}
         async with at_work(tmp_path, world, backfillDays=8) as (later, server):
             await later.until(lambda: len(first | {event.id for event in later.events}) == len(FEATURES))
@@ -359,7 +364,7 @@ UNKNOWN = {
 }
 
 
-@pytest.mark.parametrize("name", UNKNOWN)
+@pytest.mark.parametrize("name", [*list(UNKNOWN)[::4], *later(*(name for n, name in enumerate(UNKNOWN) if n % 4))])
 def test_anything_else_is_no_word_and_is_asked_again(tmp_path: Path, name: str) -> None:
     async def test() -> None:
         world = comcat()

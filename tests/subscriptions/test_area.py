@@ -86,7 +86,7 @@ def test_a_hole_is_outside_and_has_an_edge() -> None:
     assert not moved.holds(5.0, -178.0)
 
 
-@settings(max_examples=size(40, 100), deadline=None)
+@settings(max_examples=size(15, 100), deadline=None)
 @given(
     st.floats(-89, 89),
     st.floats(-180, 180),

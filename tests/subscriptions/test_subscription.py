@@ -179,7 +179,7 @@ def test_every_fault_is_named_at_once() -> None:
     ]
 
 
-@settings(max_examples=size(60, 200))
+@settings(max_examples=size(20, 200))
 @given(
     st.recursive(
         st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),

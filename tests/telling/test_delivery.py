@@ -304,13 +304,13 @@ def test_what_is_late_is_not_sent(catalog: SqliteCatalog, outbox: Outbox, regist
 
 @sized
 def test_workers_that_are_killed_lose_and_double_nothing(tmp_path: Path) -> None:
-    print(run(str(tmp_path / "catalogue.sqlite3"), notifications=size(200, 500), kills=size(2, 4)))
+    print(run(str(tmp_path / "catalogue.sqlite3"), notifications=size(80, 500), kills=size(1, 4)))
 
 
 @sized
 @pytest.mark.long
 def test_likewise_on_postgresql(postgresql: PostgresServer) -> None:
-    print(run(postgresql.make_database(), notifications=size(200, 500), kills=size(2, 4), workers=3))
+    print(run(postgresql.make_database(), notifications=size(80, 500), kills=size(1, 4), workers=3))
 
 
 def altered(settings: DeliverySettings, **changes: Any) -> DeliverySettings:

@@ -25,7 +25,7 @@ from quakestream.subscriptions.subscription import Subscription
 from quakestream.telling.policy import Decision, News, Told, decide, differences
 from tests.catalog.test_histories import history
 from tests.contracts.catalog import NOW_MS, TIME_MS, UPDATED_MS, Writer, event, shock, tangle
-from tests.sizes import size
+from tests.sizes import later, size
 from tests.telling.teller import HOUR_MS, HOW, Teller, subscription
 
 
@@ -249,7 +249,7 @@ SUBSCRIPTIONS = {
 }
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", [*range(8), *later(*range(8, 40))])
 def test_tangled_reports_in_any_order_are_told_soundly(catalog: Catalog, seed: int) -> None:
     chance = random.Random(seed)
     events = [
@@ -271,7 +271,7 @@ def test_tangled_reports_in_any_order_are_told_soundly(catalog: Catalog, seed: i
 
 
 @pytest.mark.parametrize("name", ["nn00570710", "nc72852151"])
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", [0, *later(*range(1, 5))])
 def test_recorded_histories_in_any_order_are_told_soundly(catalog: Catalog, name: str, seed: int) -> None:
     events = history(name)
     random.Random(seed).shuffle(events)
@@ -310,7 +310,7 @@ revisions = st.lists(
 )
 
 
-@settings(max_examples=size(60, 200), deadline=None)
+@settings(max_examples=size(20, 200), deadline=None)
 @given(revisions, st.data())
 def test_any_revisions_are_told_soundly_also_while_some_wait(quakes: list[Quake], data: st.DataObject) -> None:
     teller = Teller(SUBSCRIPTIONS)
