@@ -18,7 +18,7 @@ PYTEST := $(BIN)/pytest -n 3 --dist worksteal
 # Without Python's cache of what it compiled, each of the many processes would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help check-machine ready setup run demo kafka test test-page test-long faults coverage lint lint-python lint-page screenshots dashboard bench bench-association bench-catalog bench-push bench-alerts bench-delivery bench-query bench-page format clean
+.PHONY: help check-machine ready setup run demo kafka test promises style test-page test-long test-soak faults coverage lint lint-python lint-page screenshots dashboard bench bench-association bench-catalog bench-push bench-alerts bench-delivery bench-query bench-page format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -93,11 +93,20 @@ test-page:
 	$(NPM) test --silent
 
 test: setup ## style and all promises; starts a real Kafka of its own
-	@$(MAKE) --no-print-directory -j2 -O lint-python lint-page test-page
+	@$(MAKE) --no-print-directory -j3 promises style
+
+# Beside each other: tests wait for brokers, browsers and databases, and style takes what processor that leaves.
+promises:
 	$(PYTEST)
 
-test-long: setup ## what takes longer: kills, soaks, a thousand shuffles
-	QUAKESTREAM_LONG=1 $(PYTEST) -m 'long or sized or hypothesis'
+style:
+	@nice -n 10 $(MAKE) --no-print-directory -O lint-python lint-page test-page
+
+test-long: setup ## what takes longer: kills, shuffled histories, both databases and both logs, more cases
+	QUAKESTREAM_LONG=1 $(PYTEST) -m '(long or sized or hypothesis) and not soak'
+
+test-soak: setup ## what takes longest: faults on Kafka, and each safeguard switched off, which must be seen
+	QUAKESTREAM_LONG=1 $(PYTEST) -m soak
 
 faults: setup ## faults at random moments, with a ledger of its own; FAULTS="--deployment kafka --events 200000 --faults 30 --seed 2"
 	$(BIN)/python -m tests.faults $(FAULTS)
