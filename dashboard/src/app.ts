@@ -170,6 +170,7 @@ export class App {
       zone: "local",
       units: navigator.language === "en-US" ? "mi" : "km",
       theme: "auto",
+      map: "auto",
       announce: 4.5,
       sound: false,
       shortcuts: true,

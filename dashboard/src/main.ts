@@ -5,7 +5,7 @@ import { render } from "lit-html";
 import { App } from "./app.ts";
 import { settleFocus } from "./focus.ts";
 import { listenToKeys } from "./keys.ts";
-import { globeZoom, hasWebGL, type MapListener, openZoom } from "./map/map.ts";
+import { globeZoom, graphics, type MapListener, openZoom, takesWebGL } from "./map/map.ts";
 import type { Camera } from "./state.ts";
 import { printWhole, watchList } from "./views/list.ts";
 import { shell, title } from "./views/shell.ts";
@@ -80,7 +80,8 @@ async function showMap(): Promise<void> {
   const container = document.getElementById("map") as HTMLElement;
   await app.ready; // the list first: what draws the map is larger than all the rest
   await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, PAINTED_MS)));
-  const webgl = hasWebGL() ? import("./map/webgl.ts") : null;
+  const basemap = await usableBasemap();
+  const webgl = takesWebGL(graphics(), app.preferences.map, basemap !== null) ? import("./map/webgl.ts") : null;
   await Promise.race([app.whole, new Promise((resolve) => setTimeout(resolve, WHOLE_MS))]);
   const { camera } = app.state;
   const listener: MapListener = {
@@ -91,7 +92,6 @@ async function showMap(): Promise<void> {
   };
   const { look } = app;
   const start = camera ?? firstSight(container);
-  const basemap = await usableBasemap();
   if (webgl) {
     app.attach(await (await webgl).webglMap(container, listener, look, start, basemap));
   } else {

@@ -11,6 +11,7 @@ export const LANGUAGES = ["en", "de"] as const;
 export const ZONES = ["local", "utc"] as const;
 export const UNITS = ["km", "mi"] as const;
 export const THEMES = ["auto", "light", "dark"] as const;
+export const DRAWN_BY = ["auto", "webgl", "canvas"] as const;
 
 export type View = (typeof VIEWS)[number];
 export type Sort = (typeof SORTS)[number];
@@ -69,6 +70,8 @@ export interface Preferences {
   zone: (typeof ZONES)[number];
   units: Units;
   theme: (typeof THEMES)[number];
+  /** What draws the map; `auto`: WebGL where a graphics processor does it. */
+  map: (typeof DRAWN_BY)[number];
   /** Magnitude from which new earthquakes are read out and sounded. */
   announce: number;
   sound: boolean;
@@ -197,6 +200,7 @@ const PREFERENCE_CODECS: { [K in keyof Preferences]: Codec<Preferences[K]> } = {
   zone: oneOf(...ZONES),
   units: oneOf(...UNITS),
   theme: oneOf(...THEMES),
+  map: oneOf(...DRAWN_BY),
   announce: number(-10, 12),
   sound: flag,
   shortcuts: flag,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cut, type Grey, shade } from "../src/map/relief.ts";
+import { cut, type Grey, halved, reliefSeen, shade } from "../src/map/relief.ts";
 
 /** Light in the east, dark in the west; its northern half is lighter still. */
 function picture(width: number, height: number): Grey {
@@ -35,4 +35,42 @@ test("middle grey is nothing, darker is a shade, lighter is light", () => {
   expect([data[3], data[7], data[11]]).toEqual([0, 56, 44]);
   expect(data[4]).toBeLessThan(60);
   expect(data[8]).toBe(255);
+});
+
+test("a globe and a flat map have the relief where the land is", () => {
+  const values = Uint8Array.from({ length: 360 * 180 }, () => 128);
+  values[(90 - 36) * 360 + (180 + 138)] = 28; // one degree, in Japan: 138 to 139 E, 35 to 36 N
+  const world: Grey = { values, width: 360, height: 180 };
+  const seen = (camera: { latitude: number; longitude: number }, globe: boolean): [number, number] | null => {
+    const data = reliefSeen([world], camera, 200, 400, 400, globe);
+    const marked = [...data.keys()].filter((n) => n % 4 === 3 && (data[n] as number) > 0).map((n) => (n - 3) / 4);
+    if (marked.length === 0) return null;
+    const mean = (of: (n: number) => number): number => marked.map(of).reduce((a, b) => a + b) / marked.length;
+    return [mean((n) => n % 400) - 199.5, 199.5 - mean((n) => Math.floor(n / 400))];
+  };
+  const degree = (200 * Math.PI) / 180;
+  for (const globe of [true, false]) {
+    const [x, y] = seen({ latitude: 35.5, longitude: 138.5 }, globe) as [number, number];
+    expect(Math.hypot(x, y)).toBeLessThan(1);
+    const [east, north] = seen({ latitude: 30.5, longitude: 128.5 }, globe) as [number, number];
+    expect(east).toBeGreaterThan(7 * degree);
+    expect(east).toBeLessThan(11 * degree);
+    expect(north).toBeGreaterThan(4 * degree);
+    expect(north).toBeLessThan(6.5 * degree);
+  }
+  expect(seen({ latitude: -35, longitude: -42 }, true)).toBeNull(); // behind the globe
+  const [x] = seen({ latitude: 35.5, longitude: -179.5 }, false) as [number, number];
+  expect(x).toBeCloseTo(-42 * degree, 0); // over the date line
+});
+
+test("from far away a coarser picture serves", () => {
+  const fine: Grey = { values: Uint8Array.from({ length: 8 * 4 }, (_, n) => (n % 2) * 200), width: 8, height: 4 };
+  const coarse = halved(fine);
+  expect([coarse.width, coarse.height, ...new Set(coarse.values)]).toEqual([4, 2, 100]);
+  const shades = (radiusPx: number): Set<number> =>
+    new Set(
+      reliefSeen([fine, coarse], { latitude: 0, longitude: 0 }, radiusPx, 8, 2, false).filter((_, n) => n % 4 === 3),
+    );
+  expect(shades(4 / 6.3)).toEqual(new Set([0, 56])); // 4 px are the world's width, beside it there is no more of it
+  expect(shades(8 / 6.3).size).toBeGreaterThan(1);
 });

@@ -7,6 +7,7 @@ const DEFAULTS: Preferences = {
   zone: "local",
   units: "km",
   theme: "auto",
+  map: "auto",
   announce: 4.5,
   sound: false,
   shortcuts: true,

@@ -13,9 +13,8 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from tests.browser.dashboard import CANVAS, SOFTWARE_GL, Dashboard, System
+from tests.browser.dashboard import CANVAS, Dashboard, System
 from tests.free_ports import free_port
-from tests.sizes import size
 from tests.waiting import eventually
 
 TOKEN: Final = "a-key-for-the-tests"
@@ -48,8 +47,8 @@ def launch() -> Iterator[Launch]:
 
 @pytest.fixture(scope="module")
 def chromium(launch: Launch) -> Iterator[Browser]:
-    """Draws its maps on a canvas, and with WebGL in `make test-long`: WebGL in software takes a core for itself."""
-    with launch(*size(CANVAS, SOFTWARE_GL)) as browser:
+    """Draws its maps on a canvas, as the page does wherever there is no graphics processor: test_map.py has WebGL."""
+    with launch(*CANVAS) as browser:
         yield browser
 
 

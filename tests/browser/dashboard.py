@@ -94,6 +94,10 @@ class Dashboard:
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
 
+    def draw_by_webgl(self) -> None:
+        """Wish for it in this page: in software it is not what draws the map by itself."""
+        self.page.add_init_script("localStorage.setItem('quakestream', 'map=webgl')")
+
     def open(self, query: str = "", *, ready: bool = True, badge: str = "Live") -> None:
         """Go to an address; `ready`: wait until the badge begins so and there is a map."""
         self.page.goto(f"{self.url}/{query}")

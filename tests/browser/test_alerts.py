@@ -237,6 +237,8 @@ def test_a_place_is_chosen_on_the_map(launch: Launch, alerting: System, switches
     with launch(*switches) as browser:
         page = Dashboard(browser.new_page(), alerting.url)
         page.page.add_init_script(SAVED_IN_THIS_TAB)
+        if switches == SOFTWARE_GL:
+            page.draw_by_webgl()
         choose_a_place(page)
         assert page.complaints == []
 

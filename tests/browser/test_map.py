@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Response
 
 from tests.browser.conftest import Launch, event, filled, shows_count
-from tests.browser.dashboard import SOFTWARE_GL, Dashboard, System
+from tests.browser.dashboard import CANVAS, SOFTWARE_GL, Dashboard, System
 from tests.free_ports import free_port
 from tests.sizes import later, size, sized
 from tests.waiting import eventually
@@ -36,6 +36,7 @@ def full_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 @pytest.fixture
 def dashboard(context: BrowserContext, full_system: System) -> Iterator[Dashboard]:
     dashboard = Dashboard(context.new_page(), full_system.url)
+    dashboard.draw_by_webgl()
     yield dashboard
     assert dashboard.complaints == []
 
@@ -159,8 +160,22 @@ def pixel(dashboard: Dashboard, latitude: float, longitude: float) -> list[int]:
     return list(dashboard.page.evaluate(script, [longitude, latitude]))
 
 
-def test_without_webgl_a_canvas_takes_over(launch: Launch, full_system: System) -> None:
-    with launch("--disable-3d-apis") as browser:
+def test_where_webgl_is_software_a_canvas_draws_and_webgl_on_wish(
+    chromium: Browser, full_system: System, dashboard: Dashboard
+) -> None:
+    with chromium.new_context() as context:
+        page = Dashboard(context.new_page(), full_system.url)
+        page.open("?period=all&minmagnitude=5")
+        assert page.page.evaluate("quakestream.map") == "canvas"
+    dashboard.open("?period=all&minmagnitude=5")
+    assert dashboard.page.evaluate("quakestream.map") == "webgl"
+
+
+@pytest.mark.parametrize("switches", [CANVAS, *later(SOFTWARE_GL)], ids=["none", "software"])
+def test_without_a_graphics_processor_a_canvas_draws(
+    launch: Launch, full_system: System, switches: tuple[str, ...]
+) -> None:
+    with launch(*switches) as browser:
         dashboard = Dashboard(browser.new_page(), full_system.url)
         dashboard.open("?period=all&projection=flat&camera=0,0,0.2&minmagnitude=4")
         assert dashboard.page.evaluate("quakestream.map") == "canvas"

@@ -22,6 +22,7 @@ import {
   COUNTRIES_TO_ZOOM,
   COUNTRY_STEPS,
   countryNamer,
+  FINE_FROM_ZOOM,
   type Geography,
   leastNamed,
   loadNames,
@@ -29,6 +30,7 @@ import {
   loadWorld,
   type Names,
   NOTHING,
+  TOWNS_FROM_ZOOM,
 } from "./geography.ts";
 import { Room } from "./labels.ts";
 import {
@@ -47,12 +49,24 @@ import {
   wordsOf,
 } from "./map.ts";
 import { Pace } from "./pace.ts";
+import {
+  type Grey,
+  RELIEF_AFTER_MS,
+  RELIEF_GONE_FROM_ZOOM,
+  RELIEF_OPACITY,
+  RELIEF_WHOLE_TO_ZOOM,
+  reliefLevels,
+  reliefSeen,
+} from "./relief.ts";
 
-const TOWNS_FROM_ZOOM = 5;
 const PULSE_MS = 2600;
 const LEAST_ZOOM = -1;
 const MOST_ZOOM = 9;
 const PAN_PX = 80;
+/** A map that has stood still for so long has its relief: to draw it takes longer than a frame. */
+const STILL_MS = 200;
+/** A pixel of the relief is so many of the screen's: it is soft anyway. */
+const RELIEF_PX = 2;
 
 export function canvasMap(container: HTMLElement, listener: MapListener, look: Look, start: Camera): MapView {
   return new CanvasMap(container, listener, look, start);
@@ -88,6 +102,11 @@ class CanvasMap implements MapView {
   #land: Geography = NOTHING;
   #borders: Geography = NOTHING;
   #plates: Geography = NOTHING;
+  #fine = false;
+  #relief: Grey[] | null = null;
+  readonly #shade = document.createElement("canvas");
+  #movedAtMs = Number.NEGATIVE_INFINITY;
+  #stilling = 0;
   /** Sea, land and lines as they lie under everything, and for what that was drawn. */
   readonly #base = document.createElement("canvas");
   #baseOf: unknown[] = [];
@@ -111,15 +130,19 @@ class CanvasMap implements MapView {
     this.#canvas.setAttribute("role", "img");
     this.#canvas.setAttribute("aria-label", container.closest("section")?.getAttribute("aria-label") ?? "");
     container.append(this.#canvas);
-    void loadWorld("coarse").then(({ land, borders }) => {
-      [this.#land, this.#borders] = [land, borders];
-      this.#later();
-    });
+    void loadWorld("coarse").then((world) => this.#fine || this.#world(world));
     void loadPlates().then((plates) => {
       this.#plates = plates;
       this.#later();
     });
     void loadNames("coarse").then((names) => this.#name(names));
+    setTimeout(() => {
+      void reliefLevels().then((levels) => {
+        this.#relief = levels;
+        this.#later();
+      });
+    }, RELIEF_AFTER_MS);
+    this.#refine();
     new ResizeObserver(() => this.#later(true)).observe(container);
     this.#listen();
   }
@@ -241,7 +264,7 @@ class CanvasMap implements MapView {
     const scale = window.devicePixelRatio;
     this.#canvas.width = clientWidth * scale;
     this.#canvas.height = clientHeight * scale;
-    this.#canvas.style.cssText = `width: ${clientWidth}px; height: ${clientHeight}px`;
+    this.#canvas.style.cssText = `width: ${clientWidth}px; height: ${clientHeight}px; touch-action: none`;
     const context = this.#canvas.getContext("2d");
     if (!context || clientWidth === 0) return;
     context.scale(scale, scale);
@@ -348,6 +371,34 @@ class CanvasMap implements MapView {
     ];
   }
 
+  #world({ land, borders }: Awaited<ReturnType<typeof loadWorld>>): void {
+    [this.#land, this.#borders] = [land, borders];
+    this.#later();
+  }
+
+  /** Fetch what is of use from near. */
+  #refine(): void {
+    const { zoom } = this.#camera;
+    if (!this.#fine && zoom >= FINE_FROM_ZOOM) {
+      this.#fine = true;
+      loadWorld("fine").then(
+        (world) => this.#world(world),
+        () => {
+          this.#fine = false;
+        },
+      );
+    }
+    if (!this.#towns && zoom >= TOWNS_FROM_ZOOM) {
+      this.#towns = true;
+      loadNames("fine").then(
+        (names) => this.#name(names),
+        () => {
+          this.#towns = false;
+        },
+      );
+    }
+  }
+
   #name({ countries, cities }: Names): void {
     this.#names = { countries: [...this.#names.countries, ...countries], cities: [...this.#names.cities, ...cities] };
     this.#later();
@@ -435,7 +486,9 @@ class CanvasMap implements MapView {
   /** Sea, land and lines: drawn when the map was moved or looks other than before, else only laid down. */
   #layBase(context: CanvasRenderingContext2D, projection: GeoProjection, palette: Palette): void {
     const { width, height } = this.#canvas;
-    const of = [this.#camera, this.#look, width, height, this.#land, this.#borders, this.#plates];
+    const still = this.#baseOf.length === 0 || performance.now() - this.#movedAtMs > STILL_MS;
+    const relief = still && this.#camera.zoom < RELIEF_GONE_FROM_ZOOM ? this.#relief : null;
+    const of = [this.#camera, this.#look, width, height, this.#land, this.#borders, this.#plates, relief];
     if (of.some((one, n) => one !== this.#baseOf[n])) {
       this.#baseOf = of;
       this.#base.width = width;
@@ -447,11 +500,25 @@ class CanvasMap implements MapView {
       shape({ type: "Sphere" }, null, palette.ocean);
       shape(geoGraticule10(), palette.border, null, 0.4);
       shape(this.#land as Parameters<GeoPath>[0], palette.coast, palette.land);
+      if (relief) this.#layRelief(base, relief, projection.scale());
       shape(this.#borders as Parameters<GeoPath>[0], palette.border, null);
       base.globalAlpha = 0.6;
       if (this.#look.plates) shape(this.#plates as Parameters<GeoPath>[0], palette.plate, null, 1);
     }
     context.drawImage(this.#base, 0, 0, this.container.clientWidth, this.container.clientHeight);
+  }
+
+  #layRelief(base: CanvasRenderingContext2D, levels: Grey[], radiusPx: number): void {
+    const { clientWidth, clientHeight } = this.container;
+    const [width, height] = [Math.ceil(clientWidth / RELIEF_PX), Math.ceil(clientHeight / RELIEF_PX)];
+    const globe = this.#look.projection === "globe";
+    const seen = reliefSeen(levels, this.#camera, radiusPx / RELIEF_PX, width, height, globe);
+    [this.#shade.width, this.#shade.height] = [width, height];
+    this.#shade.getContext("2d")?.putImageData(new ImageData(seen, width, height), 0, 0);
+    const share = (RELIEF_GONE_FROM_ZOOM - this.#camera.zoom) / (RELIEF_GONE_FROM_ZOOM - RELIEF_WHOLE_TO_ZOOM);
+    base.globalAlpha = RELIEF_OPACITY[this.#look.theme] * Math.min(1, share);
+    base.drawImage(this.#shade, 0, 0, width * RELIEF_PX, height * RELIEF_PX);
+    base.globalAlpha = 1;
   }
 
   #overlay(pen: Pen): void {
@@ -532,10 +599,10 @@ class CanvasMap implements MapView {
       longitude: wrapped(camera.longitude),
       zoom: Math.max(LEAST_ZOOM, Math.min(MOST_ZOOM, camera.zoom)),
     };
-    if (!this.#towns && this.#camera.zoom >= TOWNS_FROM_ZOOM) {
-      this.#towns = true;
-      void loadNames("fine").then((names) => this.#name(names));
-    }
+    this.#refine();
+    this.#movedAtMs = performance.now();
+    clearTimeout(this.#stilling);
+    this.#stilling = window.setTimeout(() => this.#later(), STILL_MS + 1);
     this.#later(true);
     if (moved) this.listener.moved(this.#camera);
   }
@@ -553,6 +620,17 @@ class CanvasMap implements MapView {
     );
   }
 
+  /** Zoom in or out, and let what is at this place of the screen stay there. */
+  #zoomAt(at: [number, number], steps: number, moved = true): void {
+    const before = this.#projection().invert?.(at);
+    this.#go({ ...this.#camera, zoom: this.#camera.zoom + steps }, false);
+    const after = this.#projection().invert?.(at);
+    const { latitude, longitude } = this.#camera;
+    const usable = before && after && [...before, ...after].every(Number.isFinite); // beside the globe there is nothing
+    const [east, north] = usable ? [wrapped(before[0] - after[0]), before[1] - after[1]] : [0, 0];
+    this.#go({ ...this.#camera, longitude: longitude + east, latitude: latitude + north }, moved);
+  }
+
   #under(event: MouseEvent, of: readonly Placed[] = this.#placed): string | null {
     const [x, y] = [event.offsetX, event.offsetY];
     const hits = of.filter((one) => Math.hypot(one.x - x, one.y - y) <= one.radius + 4);
@@ -564,11 +642,25 @@ class CanvasMap implements MapView {
     let dragged: { x: number; y: number; far: boolean } | null = null;
     const on = <K extends keyof HTMLElementEventMap>(name: K, act: (event: HTMLElementEventMap[K]) => void): void =>
       this.#canvas.addEventListener(name, act as EventListener, { passive: false });
+    /** What touches the map, by the ids of its pointers, px of the canvas: two of them zoom. */
+    const fingers = new Map<number, [number, number]>();
+    const lifted = ({ pointerId }: PointerEvent): void => {
+      fingers.delete(pointerId);
+    };
     on("pointerdown", (event) => {
-      dragged = { x: event.clientX, y: event.clientY, far: false };
+      fingers.set(event.pointerId, [event.offsetX, event.offsetY]);
+      dragged = { x: event.clientX, y: event.clientY, far: fingers.size > 1 };
       this.#canvas.setPointerCapture(event.pointerId);
     });
     on("pointermove", (event) => {
+      if (fingers.size > 1 && fingers.has(event.pointerId)) {
+        const before = spread(fingers);
+        fingers.set(event.pointerId, [event.offsetX, event.offsetY]);
+        const after = spread(fingers);
+        this.#zoomAt(after.middle, Math.log2(after.px / before.px), false);
+        this.#pan(after.middle[0] - before.middle[0], after.middle[1] - before.middle[1], false);
+        return;
+      }
       if (!dragged) {
         const id = this.#under(event);
         this.#canvas.style.cursor = id ? "pointer" : "grab";
@@ -580,7 +672,18 @@ class CanvasMap implements MapView {
       dragged = { x: event.clientX, y: event.clientY, far: true };
       this.#pan(dx, dy, false);
     });
+    on("pointercancel", (event) => {
+      lifted(event);
+      dragged = null;
+    });
     on("pointerup", (event) => {
+      lifted(event);
+      if (fingers.size > 0) {
+        const [[x, y]] = [...fingers.values()] as [[number, number]];
+        const { left, top } = this.#canvas.getBoundingClientRect();
+        dragged = { x: x + left, y: y + top, far: true };
+        return;
+      }
       const far = dragged?.far ?? false;
       if (far) this.listener.moved(this.#camera);
       dragged = null;
@@ -596,8 +699,9 @@ class CanvasMap implements MapView {
     on("pointerleave", () => this.listener.pointed(null, { x: 0, y: 0 }));
     on("wheel", (event) => {
       event.preventDefault();
-      this.zoomBy(-Math.sign(event.deltaY) * 0.25);
+      this.#zoomAt([event.offsetX, event.offsetY], -Math.sign(event.deltaY) * 0.25);
     });
+    on("dblclick", (event) => this.#zoomAt([event.offsetX, event.offsetY], 1));
     on("keydown", (event) => {
       const pans: Record<string, [number, number]> = {
         ArrowLeft: [PAN_PX, 0],
@@ -613,6 +717,12 @@ class CanvasMap implements MapView {
       event.preventDefault();
     });
   }
+}
+
+/** Between the first two of what touches the map: the middle, and how far they are apart. */
+function spread(fingers: ReadonlyMap<number, [number, number]>): { middle: [number, number]; px: number } {
+  const [[x, y], [u, v]] = [...fingers.values()] as [[number, number], [number, number]];
+  return { middle: [(x + u) / 2, (y + v) / 2], px: Math.max(1, Math.hypot(x - u, y - v)) };
 }
 
 /** What everything is drawn with. */

@@ -82,6 +82,10 @@ export function countryNamer(language: Language): (code: string) => string {
   return (code) => names.of(code) ?? code;
 }
 
+/** From here on the finer land is of use, and the names of towns are. */
+export const FINE_FROM_ZOOM = 3;
+export const TOWNS_FROM_ZOOM = 5;
+
 /** From which zoom a country of this area is named, and until which; and a city of so many thousands. */
 export const COUNTRY_STEPS = [
   [0, 250],

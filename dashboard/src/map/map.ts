@@ -4,7 +4,7 @@ import type { BeachBall } from "../beachball.ts";
 import { drillOf, type Earthquake } from "../earthquake.ts";
 import { numbers } from "../format.ts";
 import type { Point, Position } from "../sphere.ts";
-import type { Camera, Language } from "../state.ts";
+import type { Camera, Language, Preferences } from "../state.ts";
 import type { Ink, Theme } from "../symbols.ts";
 import { text } from "../texts.ts";
 import type { Cluster } from "./clusters.ts";
@@ -153,13 +153,30 @@ export function clusterWords(cluster: Cluster, language: Language): { largest: s
 
 const decimal = (value: number, language: Language): string => numbers(language)(value, 1);
 
-/** Whether this browser can draw with WebGL 2. */
-export function hasWebGL(): boolean {
+/** What draws in place of a graphics processor: of Chromium, Mesa and Windows. */
+const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
+
+/** Whether this browser draws with WebGL 2: by a graphics processor, in software, or not at all.
+ *
+ * In software a frame of a globe takes a second of one core or more. What Chromium has for the purpose,
+ * `failIfMajorPerformanceCaveat`, lets SwiftShader pass.
+ */
+export function graphics(): "hardware" | "software" | null {
   try {
-    return document.createElement("canvas").getContext("webgl2") !== null;
+    const gl = document.createElement("canvas").getContext("webgl2");
+    if (gl === null) return null;
+    const unmasked = gl.getExtension("WEBGL_debug_renderer_info")?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER;
+    const renderer = String(gl.getParameter(unmasked));
+    gl.getExtension("WEBGL_lose_context")?.loseContext(); // a browser has few of them
+    return SOFTWARE.test(renderer) ? "software" : "hardware";
   } catch {
-    return false;
+    return null;
   }
+}
+
+/** Whether WebGL draws the map. In software it does where a canvas can't, as with a basemap, or where somebody wants it. */
+export function takesWebGL(has: ReturnType<typeof graphics>, wanted: Preferences["map"], basemap: boolean): boolean {
+  return has !== null && wanted !== "canvas" && (has === "hardware" || wanted === "webgl" || basemap);
 }
 
 /** Square world of MapLibre's at zoom 0, px. */

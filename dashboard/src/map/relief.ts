@@ -1,14 +1,22 @@
-// Tiles of the relief: cut out of one small picture, and turned from grey into shade and light that lie over land and sea
-// of either theme.
+// The relief: cut out of one small picture, as tiles or as a globe has it, and turned from grey into shade and light that
+// lie over land and sea of either theme.
 
+import type { Camera } from "../state.ts";
 import { loadRelief } from "./geography.ts";
 
 const TILE_PX = 256;
 /** The picture has no more in it. */
 export const RELIEF_ZOOM = 3;
+/** When all that matters is here. */
+export const RELIEF_AFTER_MS = 1_500;
+export const RELIEF_OPACITY = { light: 0.6, dark: 0.85 } as const;
+/** Its picture is coarse: from near it would be smudges. */
+export const RELIEF_WHOLE_TO_ZOOM = 3.5;
+export const RELIEF_GONE_FROM_ZOOM = 5.5;
 const SHADE = [9, 24, 48] as const;
 const LIGHT = [255, 255, 255] as const;
 const FLAT = 128;
+const RADIAN = Math.PI / 180;
 
 /** A picture in grey, row by row. */
 export interface Grey {
@@ -26,6 +34,63 @@ export function reliefTiles(): (url: string) => Promise<ImageBitmap> {
     shade(data);
     return createImageBitmap(new ImageData(data, TILE_PX, TILE_PX));
   };
+}
+
+/** The picture, and each half as large as the one before. */
+export async function reliefLevels(): Promise<Grey[]> {
+  const levels = [greyOf(await loadRelief())];
+  for (let last = levels[0] as Grey; last.width > 256; levels.push(last)) last = halved(last);
+  return levels;
+}
+
+export function halved({ values, width, height }: Grey): Grey {
+  const half = { values: new Uint8Array((width * height) / 4), width: width / 2, height: height / 2 };
+  for (let n = 0; n < half.values.length; n++) {
+    const corner = 2 * (n % half.width) + 2 * width * Math.floor(n / half.width);
+    const sum = [0, 1, width, width + 1].reduce((total, step) => total + (values[corner + step] as number), 0);
+    half.values[n] = sum / 4;
+  }
+  return half;
+}
+
+/** What of the relief a flat map or a globe shows, RGBA; where there is no earth, nothing.
+ *
+ * The view has so many pixels, its middle is the camera's, and a radian is `radiusPx` of them. Orthographic for a globe,
+ * equirectangular for a flat map, as in J. P. Snyder, Map Projections: A Working Manual (1987), pp. 145 and 90.
+ */
+export function reliefSeen(
+  levels: readonly Grey[],
+  { latitude, longitude }: Pick<Camera, "latitude" | "longitude">,
+  radiusPx: number,
+  width: number,
+  height: number,
+  globe: boolean,
+): Uint8ClampedArray<ArrayBuffer> {
+  const data = new Uint8ClampedArray(4 * width * height).fill(FLAT);
+  const wanted = 2 * Math.PI * radiusPx; // the world's width on the screen: a picture that is finer would glitter
+  const picture = levels.findLast((one) => one.width >= wanted) ?? (levels[0] as Grey);
+  const [sine, cosine] = [Math.sin(latitude * RADIAN), Math.cos(latitude * RADIAN)];
+  for (let row = 0; row < height; row++) {
+    const y = (height / 2 - row - 0.5) / radiusPx;
+    for (let column = 0; column < width; column++) {
+      const x = (column + 0.5 - width / 2) / radiusPx;
+      let [phi, lambda] = [latitude * RADIAN + y, x];
+      if (globe) {
+        const outside = x * x + y * y;
+        if (outside >= 1) continue;
+        const towards = Math.sqrt(1 - outside);
+        phi = Math.asin(towards * sine + y * cosine);
+        lambda = Math.atan2(x, towards * cosine - y * sine);
+      } else if (Math.abs(phi) >= Math.PI / 2 || Math.abs(x) > Math.PI) continue;
+      const around = (longitude * RADIAN + lambda) / (2 * Math.PI) + 0.5;
+      const u = Math.floor((around - Math.floor(around)) * picture.width);
+      const v = Math.floor((0.5 - phi / Math.PI) * picture.height);
+      const grey = picture.values[Math.min(picture.height - 1, v) * picture.width + u] as number;
+      data[4 * (row * width + column)] = grey;
+    }
+  }
+  shade(data);
+  return data;
 }
 
 function greyOf(picture: ImageBitmap): Grey {

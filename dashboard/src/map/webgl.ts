@@ -27,11 +27,13 @@ import {
   COUNTRIES_TO_ZOOM,
   COUNTRY_STEPS,
   countryNamer,
+  FINE_FROM_ZOOM,
   loadNames,
   loadPlates,
   loadWorld,
   type Names,
   NOTHING,
+  TOWNS_FROM_ZOOM,
 } from "./geography.ts";
 import {
   clusterWords,
@@ -48,10 +50,15 @@ import {
   wordsOf,
 } from "./map.ts";
 import { Pace } from "./pace.ts";
-import { RELIEF_ZOOM, reliefTiles } from "./relief.ts";
+import {
+  RELIEF_AFTER_MS,
+  RELIEF_GONE_FROM_ZOOM,
+  RELIEF_OPACITY,
+  RELIEF_WHOLE_TO_ZOOM,
+  RELIEF_ZOOM,
+  reliefTiles,
+} from "./relief.ts";
 
-const FINE_FROM_ZOOM = 3;
-const TOWNS_FROM_ZOOM = 5;
 const PULSE_MS = 2600;
 /** What changes meanwhile is drawn at once with it: a burst costs no more than this often. */
 const GATHER_EVERY_MS = 150;
@@ -60,8 +67,6 @@ const FRAME_MS = 1000 / 60;
 /** So long after a touch the map follows the hand. */
 const TOUCHED_MS = 500;
 const RELIEF = "relief";
-/** When all that matters is here. */
-const RELIEF_AFTER_MS = 1_500;
 const DOT = "dot";
 const BALL = "ball-";
 const QUAKES = ["quakes", "clusters"];
@@ -552,11 +557,15 @@ function addDrawn(map: MapLibre, name: string, side: number, paint: (on: CanvasR
   map.addImage(name, context.getImageData(0, 0, canvas.width, canvas.height), { pixelRatio: scale });
 }
 
-const reliefOpacity = ({ theme }: Look): ExpressionSpecification => {
-  const whole = theme === "dark" ? 0.85 : 0.6;
-  // its picture is coarse: from near it would be smudges
-  return ["interpolate", ["linear"], ["zoom"], 3.5, whole, 5.5, 0];
-};
+const reliefOpacity = ({ theme }: Look): ExpressionSpecification => [
+  "interpolate",
+  ["linear"],
+  ["zoom"],
+  RELIEF_WHOLE_TO_ZOOM,
+  RELIEF_OPACITY[theme],
+  RELIEF_GONE_FROM_ZOOM,
+  0,
+];
 
 /** Under borders and names; it is the last to come, and nobody waits for it. */
 function addRelief(map: MapLibre, look: Look): void {

@@ -2,7 +2,7 @@
 
 import { html, type TemplateResult } from "lit-html";
 import type { App } from "../app.ts";
-import { LANGUAGES, THEMES, UNITS, ZONES } from "../state.ts";
+import { DRAWN_BY, LANGUAGES, THEMES, UNITS, ZONES } from "../state.ts";
 import { type Key, text } from "../texts.ts";
 import { choice, icon, toggle } from "./parts.ts";
 
@@ -56,6 +56,15 @@ export function settings(app: App): TemplateResult {
           UNITS.map((value) => ({ value, label: text(`units.${value}`) })),
           preferences.units,
           (units) => void app.prefer({ units }),
+        ),
+      )}
+      ${row(
+        text("settings.map"),
+        choice(
+          text("settings.map"),
+          DRAWN_BY.map((value) => ({ value, label: text(`drawn.${value}`), hint: text(`drawn.${value}.hint`) })),
+          preferences.map,
+          (map) => void app.prefer({ map }).then(() => location.reload()), // a map is made once
         ),
       )}
       ${row(
