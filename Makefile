@@ -12,8 +12,8 @@ PAGE := src/quakestream/api/dashboard/index.html
 PAGE_SOURCES := $(shell find dashboard -type f -not -path 'dashboard/node_modules/*' -not -path 'dashboard/generated/*' -not -path 'dashboard/tests/*')
 NPM_IN := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix
 NPM := $(NPM_IN) dashboard
-# One process more than processors: tests wait for brokers and databases too.
-PYTEST := $(BIN)/pytest -n 3 --dist worksteal
+# Twice as many processes as the processors of a small machine: each of them waits for more than half of its time.
+PYTEST := $(BIN)/pytest -n 4 --dist worksteal
 
 # Without Python's cache of what it compiled, each of the many processes would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE

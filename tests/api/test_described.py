@@ -77,8 +77,10 @@ def at_peace(query: dict[str, Any]) -> dict[str, Any]:
 def test_it_is_as_its_own_description_says(consumer: Consumer, mode: GenerationMode) -> None:
     schema = schemathesis.openapi.from_url(f"{consumer.url}/openapi.json")
     faults: list[str] = []
-    for found in schema.get_all_operations():
+    for number, found in enumerate(schema.get_all_operations()):
         operation: Any = found.ok()
+        if mode is GenerationMode.NEGATIVE and number % size(3, 1):  # test_bad_input.py has each parameter of lists
+            continue
         fuzz(operation, mode, consumer.url, faults)
     assert not faults, "\n".join(faults[:20])
 
@@ -117,6 +119,7 @@ def fuzz(operation: Any, mode: GenerationMode, url: str, faults: list[str]) -> N
         call()
 
 
+@sized
 def test_a_text_is_refused_just_where_its_description_says_so(consumer: Consumer) -> None:
     """Whatever is blank to one kind of regular expressions alone, and a NUL beside other letters."""
     schema = CLIENT.get(f"{consumer.url}/openapi.json").json()
@@ -152,7 +155,7 @@ def test_a_text_is_refused_just_where_its_description_says_so(consumer: Consumer
             names += 1
             valid = jsonschema_rs.validator_for(described[0])
             circle = {"latitude": 1, "longitude": 2}
-            for text in texts:
+            for text in texts[names % size(3, 1) :: size(3, 1)]:
                 for by_python in (bool(re.search(described[0]["pattern"], text)) and len(text) <= 200,):
                     assert by_python is valid.is_valid(text), (path, parameter["name"], text)
                 answer = CLIENT.get(
