@@ -28,7 +28,7 @@ from tests.sources.test_emsc import Centre, feature, stay
 from tests.sources.test_fdsn import Service
 
 MINUTE_MS: Final = 60_000
-STEPS: Final = size(20, 80)
+STEPS: Final = size(32, 80)
 """Steps of the hour; each source is asked some times in each."""
 EVERY: Final = 10
 FAULTS: Final = ("cut", "late", "404", "429", "500", "garbled")
