@@ -295,6 +295,11 @@ def test_a_plain_event_is_written_in_half_of_the_time_and_the_same(recorded: boo
                 {"type": "Quarry_Blast"},
                 {"type": "sneeze"},
                 {"nst": 7.0, "magnitude": 0, "preferred": "usgs:ü b"},
+                {
+                    "source": "us",
+                    "preferred": "us:a",
+                    "events": ["us:a", "usgs:b"],
+                },  # one's name begins with the other's
             )
         ]
     plain, longer = (WRITERS["xml"](ANSWER) for _ in range(2))

@@ -278,6 +278,11 @@ def _short(text: str, letters: int) -> str:
     return escape(xml_line(text)[:letters], quote=False)
 
 
+@functools.lru_cache(1024)
+def _name_of_source(source: str) -> bytes:
+    return f"{part_of_name(source)}/".encode()
+
+
 def _plain_kind(kind: str) -> bytes | None:
     name, said = _known_type(kind)
     return name.encode() if said is None else None
@@ -286,7 +291,7 @@ def _plain_kind(kind: str) -> bytes | None:
 _WORDS: Final = PlainWords(
     evaluations={status: xml.encode() for status, xml in _EVALUATION.items()},
     kind=functools.lru_cache(256)(_plain_kind),
-    name=lambda source, id_: f"{part_of_name(source)}/{part_of_name(id_)}".encode(),
+    name=lambda source, id_: _name_of_source(source) + part_of_name(id_).encode(),
     agency=functools.lru_cache(1024)(lambda name: _agency(name).encode()),
     magnitude_type=functools.lru_cache(256)(lambda kind: f"<type>{_short(kind, 32)}</type>".encode()),
     place=lambda text: f"<description><text>{_text(text)}</text><type>region name</type></description>".encode(),

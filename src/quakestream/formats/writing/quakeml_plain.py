@@ -23,13 +23,13 @@ _NULL: Final = b"null"
 """Where a document has it, which is seldom, it goes the longer way."""
 
 
-class _Place(Struct):
+class _Place(Struct, gc=False):
     latitude: Raw
     longitude: Raw
     depth: Raw = _NOTHING
 
 
-class _Said(Struct, kw_only=True):
+class _Said(Struct, kw_only=True, gc=False):
     """What of an earthquake's document, or of an event's, is in QuakeML; a number as it is written; none where absent.
 
     In the order in which documents have them, by which they are read the quickest.
@@ -67,25 +67,6 @@ class _Said(Struct, kw_only=True):
 
 _decode: Final = msgspec.json.Decoder(_Said).decode
 
-_EVENT: Final = (
-    b'<event publicID="quakeml:quakestream/event/%b"><preferredOriginID>quakeml:quakestream/origin/%b'
-    b"</preferredOriginID>%b<type>%b</type>"
-    b"<creationInfo><agencyID>%b</agencyID><creationTime>%b</creationTime><version>%d</version></creationInfo>%b"
-    b"%b</event>\n"
-)
-_MAGNITUDE_NAMED: Final = b"<preferredMagnitudeID>quakeml:quakestream/magnitude/%b</preferredMagnitudeID>"
-_ORIGIN: Final = (
-    b'<origin publicID="%b"><time><value>%b</value></time><latitude><value>%b</value></latitude>'
-    b"<longitude><value>%b</value></longitude>%b%b%b%b</origin>%b%b"
-)
-_CREATION: Final = (
-    b"<creationInfo><agencyID>%b</agencyID><author>%b</author><creationTime>%b</creationTime><version>%d</version>"
-    b"</creationInfo>"
-)
-_MAGNITUDE: Final = (
-    b'<magnitude publicID="%b"><mag><value>%b</value>%b</mag>%b<originID>%b</originID>%b%b%b</magnitude>'
-)
-
 
 class PlainWords(Struct, frozen=True):
     """How texts are written, as bytes; `kind`: None where it is not one of QuakeML's types."""
@@ -120,33 +101,46 @@ def plain_event(
         return None
     source, _, id_ = said.preferred.partition(":")
     told.add_pair(said.source, said.agency)
-    for key in said.events:
-        if not key.startswith(said.source):
-            told.add_pair(key.partition(":")[0], None)
-    name = words.name(source, id_)
+    if len(said.events) > 1:
+        for key in said.events:
+            if (reporter := key.partition(":")[0]) != said.source:
+                told.add_pair(reporter, None)
+    name, place, region = words.name(source, id_), said.place, said.region
     updated, who = _time(said.updated), words.agency(said.agency or said.source)
-    parts, mechanism_id = _solution(said, name, who, updated, words, True, magnitudes, origins)
+    # one join of all: templates within templates copy each event three times
+    parts: list[bytes | Raw] = [
+        b'<event publicID="quakeml:quakestream/event/',
+        said.id.encode(),
+        b'"><preferredOriginID>quakeml:quakestream/origin/',
+        name,
+        _NAMED[1] % name if said.magnitude else _NAMED[0],
+        b"<type>",
+        kind,
+        b"</type><creationInfo><agencyID>",
+        who,
+        b"</agencyID><creationTime>",
+        updated,
+        b"</creationTime><version>%d</version></creationInfo>" % said.revision,
+        words.place(place) if place else words.region(region) if region else b"",
+    ]
+    mechanism_id = _solution(parts, said, name, who, updated, words, True, magnitudes, origins)
     for one in beside:
         told.add_pair(one.source, one.agency)
         of_one = words.name(one.source, one.id), words.agency(one.agency or one.source), _time(one.updated)
-        more, its_mechanism_id = _solution(one, *of_one, words, magnitudes, magnitudes, True)
-        parts += more
+        its_mechanism_id = _solution(parts, one, *of_one, words, magnitudes, magnitudes, True)
         mechanism_id = mechanism_id or its_mechanism_id
-    named = _MAGNITUDE_NAMED % name if said.magnitude else b""
     if mechanism_id:
-        named += b"<preferredFocalMechanismID>%b</preferredFocalMechanismID>" % mechanism_id.encode()
-    place, region = said.place, said.region
-    return _EVENT % (
-        said.id.encode(),
-        name,
-        named,
-        kind,
-        who,
-        updated,
-        said.revision,
-        words.place(place) if place else words.region(region) if region else b"",
-        parts,
-    )
+        parts[_AFTER_NAMED] = b"<preferredFocalMechanismID>%b</preferredFocalMechanismID><type>" % mechanism_id
+    parts.append(b"</event>\n")
+    return b"".join(parts)
+
+
+_NAMED: Final = (
+    b"</preferredOriginID>",
+    b"</preferredOriginID><preferredMagnitudeID>quakeml:quakestream/magnitude/%b</preferredMagnitudeID>",
+)
+_AFTER_NAMED: Final = 5
+"""Which part follows them: the mechanism is named there too, once it is known."""
 
 
 def _read_others(others: Sequence[bytes], words: PlainWords) -> list[_Said] | None:
@@ -161,6 +155,7 @@ def _read_others(others: Sequence[bytes], words: PlainWords) -> list[_Said] | No
 
 
 def _solution(
+    parts: list[bytes | Raw],
     said: _Said,
     name: bytes,
     who: bytes,
@@ -169,42 +164,58 @@ def _solution(
     own: bool,
     magnitudes: bool,
     origins: bool,
-) -> tuple[bytes, str]:
-    """A report's elements, and what its first mechanism is called. `own`: with its magnitude; further ones likewise."""
-    origin_id, place, depth = b"quakeml:quakestream/origin/" + name, said.location, said.location.depth
-    creation = _CREATION % (who, who, updated, said.updated)
-    status, magnitude = words.evaluations[said.status], said.magnitude
-    of_magnitude = further = b""
-    if magnitude and own:
-        error, stations = said.magnitude_error, said.magnitude_stations
-        of_magnitude = _MAGNITUDE % (
-            b"quakeml:quakestream/magnitude/" + name,
-            magnitude,
-            b"<uncertainty>%b</uncertainty>" % error if error else b"",
-            b"" if said.magnitude_type is None else words.magnitude_type(said.magnitude_type),
-            origin_id,
-            b"" if stations is None else b"<stationCount>%.0f</stationCount>" % stations,
-            status,
-            creation,
-        )
-    first = ""
-    if said.origins or said.magnitudes or said.mechanisms:
-        further, first = _further(said, name.decode(), magnitudes=magnitudes, origins=origins, own=own)
-    return _ORIGIN % (
-        origin_id,
+) -> bytes:
+    """Add a report's elements to `parts`; what its first mechanism is called. `own`: with its magnitude; further ones
+    likewise.
+    """
+    place, depth, magnitude = said.location, said.location.depth, said.magnitude
+    status = words.evaluations[said.status]
+    creation = _made_by(who) + updated + b"</creationTime><version>%d</version></creationInfo>" % said.updated
+    parts += (
+        b'<origin publicID="quakeml:quakestream/origin/',
+        name,
+        b'"><time><value>',
         _time(said.timestamp),
+        b"</value></time><latitude><value>",
         place.latitude,
+        b"</value></latitude><longitude><value>",
         place.longitude,
+        b"</value></longitude>",
         _depth(bytes(depth), bytes(said.depth_error)) if depth else b"",
         _quality(said),
         status,
         creation,
-        of_magnitude,
-        further,
-    ), first
+        b"</origin>",
+    )
+    if magnitude and own:
+        error, stations = said.magnitude_error, said.magnitude_stations
+        parts += (
+            b'<magnitude publicID="quakeml:quakestream/magnitude/',
+            name,
+            b'"><mag><value>',
+            magnitude,
+            b"</value><uncertainty>%b</uncertainty></mag>" % error if error else b"</value></mag>",
+            b"" if said.magnitude_type is None else words.magnitude_type(said.magnitude_type),
+            b"<originID>quakeml:quakestream/origin/",
+            name,
+            b"</originID>" if stations is None else b"</originID><stationCount>%.0f</stationCount>" % stations,
+            status,
+            creation,
+            b"</magnitude>",
+        )
+    if said.origins or said.magnitudes or said.mechanisms:
+        further, first = _further(said, name.decode(), magnitudes=magnitudes, origins=origins, own=own)
+        parts.append(further)
+        return first
+    return b""
 
 
-def _further(said: _Said, name: str, *, magnitudes: bool, origins: bool, own: bool) -> tuple[bytes, str]:
+@functools.lru_cache(1024)
+def _made_by(who: bytes) -> bytes:
+    return b"<creationInfo><agencyID>%b</agencyID><author>%b</author><creationTime>" % (who, who)
+
+
+def _further(said: _Said, name: str, *, magnitudes: bool, origins: bool, own: bool) -> tuple[bytes, bytes]:
     origin_id, magnitude_id = f"quakeml:quakestream/origin/{name}", f"quakeml:quakestream/magnitude/{name}"
     parts, first = "", ""
     if said.origins and origins:
@@ -223,7 +234,7 @@ def _further(said: _Said, name: str, *, magnitudes: bool, origins: bool, own: bo
             said.mechanisms, itself, origin_id, magnitude_id, f"quakeml:quakestream/focalmechanism/{name}"
         )
         parts += elements
-    return parts.encode(), first
+    return parts.encode(), first.encode()
 
 
 @functools.lru_cache(8192)
@@ -255,16 +266,22 @@ def _hour(hours: int) -> bytes:
 
 
 _QUALITY: Final = (
-    b"<quality><usedStationCount>%.0f</usedStationCount><standardError>%b</standardError>"
-    b"<azimuthalGap>%b</azimuthalGap><minimumDistance>%b</minimumDistance></quality>"
+    b"</standardError><azimuthalGap>",
+    b"</azimuthalGap><minimumDistance>",
+    b"</minimumDistance></quality>",
 )
+
+
+@functools.lru_cache(1024)
+def _counted(stations: float) -> bytes:
+    return b"<quality><usedStationCount>%.0f</usedStationCount><standardError>" % stations
 
 
 def _quality(said: _Said) -> bytes:
     stations, rms, gap, dmin, error_km = said.stations, said.rms, said.gap, said.dmin, said.horizontal_error
     more = said.origin_quality
     if stations is not None and rms and gap and dmin and not error_km and more is None:
-        return _QUALITY % (stations, rms, gap, dmin)
+        return b"".join((_counted(stations), rms, _QUALITY[0], gap, _QUALITY[1], dmin, _QUALITY[2]))
     rest = b""
     if more is not None:
         stations = more.used_station_count if stations is None else stations
