@@ -200,6 +200,26 @@ def test_the_sample_tells_rare_from_frequent(catalog: SqlCatalog, monkeypatch: p
     }
 
 
+def test_what_came_since_is_in_the_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finding, "FEW_ROWS", 1)
+    monkeypatch.setattr(finding, "LOOK_S", 0.0)
+    monkeypatch.setattr(finding, "SAMPLE_OF_NEW", 4)
+    last_hour = EarthquakeFilter(starttime_ms=NOW_MS - 3_600_000)
+    with closing(SqliteCatalog(tmp_path / "c.sqlite3")) as catalog:
+        writer = Writer(catalog)
+        writer.write(*(event(f"old{n}", timestamp=NOW_MS - (n + 2) * DAY_MS) for n in range(200)))
+        with catalog.reading() as connection:
+            before = finding.sample_of(connection)
+        writer.write(*(event(f"new{n}", timestamp=NOW_MS - n * 60_000) for n in range(16)))
+        with catalog.reading() as connection:
+            after = finding.sample_of(connection)
+    assert before is not None
+    assert after is not None
+    assert before.rows(before.of_time(last_hour)) < 1
+    assert 16 <= after.rows(after.of_time(last_hour)) < 17
+    assert after.made_s == before.made_s, "the whole sample was made anew"
+
+
 def test_a_revision_is_found_by_what_it_says_now(tmp_path: Path, postgresql: Any) -> None:
     catalogs: list[Catalog] = [
         SqliteCatalog(tmp_path / "c.sqlite3"),

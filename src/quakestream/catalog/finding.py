@@ -7,6 +7,8 @@ many rows have to be looked at until enough match. It is the same for SQLite and
 
 from __future__ import annotations
 
+import copy
+import functools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,8 +49,12 @@ ORDINARY_TYPE: Final = "earthquake"
 SAMPLE: Final = 4096
 FEW_ROWS: Final = 2000
 """Of so few, every way is short."""
+SAMPLE_OF_NEW: Final = 128
+"""Of what came since: all of that is of the last hours, which are asked for the most."""
 MAX_GROWTH: Final = 1.1
 MAX_AGE_S: Final = 600.0
+LOOK_S: Final = 1.0
+"""How often it is asked how many there are now: that is a round trip to the database."""
 _COST_OF_ROW: Final[dict[Way, float]] = {"time": 1.0, "magnitude": 4.5, "place": 4.5}
 """Of a row that is looked at, against one along the times, which lie beside one another."""
 _COST_ELSEWHERE: Final = 3.5
@@ -56,6 +62,7 @@ _COST_IN_INDEX: Final = 0.4
 """Where an index holds all that is asked."""
 _COST_OF_RANGE: Final = 3.0
 _COST_OF_DISTANCE: Final = 0.9
+_COST_OF_SORTING: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +77,43 @@ class Route:
 
 
 class Sample:
-    """Some earthquakes, evenly taken, as columns; `total`: of how many."""
+    """Some earthquakes, as columns: evenly taken of the first `total`, and of those that came after these."""
 
     def __init__(self, rows: Sequence[Any], total: int) -> None:
-        self.total = total
-        self.made_s = time.monotonic()
-        columns = list(zip(*rows, strict=True))
-        numbers: list[NDArray[np.float64]] = [np.array(column, np.float64) for column in columns[:5]]
-        self.time_ms, self.magnitude, self.depth_km, self.latitude, self.longitude = numbers
-        said: list[NDArray[np.str_]] = [np.array([text or "" for text in column]) for column in columns[5:9]]
-        self.mode, self.type, self.magnitude_type, self.agency = said
-        self.deleted: NDArray[np.bool_] = np.array(columns[9], bool)
-        self.each = total / max(1, len(rows))
+        self.total = self.total_with_new = total
+        self.made_s = self.looked_s = time.monotonic()
+        self._evenly = _columns(rows)
+        self.each = total / len(rows)
         """Of how many one of them stands for."""
+        self._take(self._evenly, np.full(len(rows), self.each))
+
+    def _take(self, columns: Sequence[NDArray[Any]], each: NDArray[np.float64]) -> None:
+        self.time_ms, self.magnitude, self.depth_km, self.latitude, self.longitude = columns[:5]
+        self.mode, self.type, self.magnitude_type, self.agency, self.deleted = columns[5:]
+        self._each = each
+
+    def with_new(self, rows: Sequence[Any], total: int) -> Sample:
+        """The same, with some of those from `self.total` to this total."""
+        grown = copy.copy(self)
+        grown.total_with_new, grown.looked_s = total, time.monotonic()
+        both = [np.concatenate(pair) for pair in zip(self._evenly, _columns(rows), strict=True)]
+        each = (total - self.total) / len(rows)
+        grown._take(both, np.concatenate([np.full(len(self._evenly[0]), self.each), np.full(len(rows), each)]))  # noqa: SLF001 - its own
+        return grown
+
+    def is_fresh(self) -> bool:
+        """Whether nobody need ask how many there are."""
+        return time.monotonic() - self.looked_s < LOOK_S
 
     def holds(self, total: int) -> bool:
-        """Whether it still says how it is among so many."""
+        """Whether it, with some of what is new, says how it is among so many."""
+        self.looked_s = time.monotonic()
         grown = self.total <= total < self.total * MAX_GROWTH
-        return grown and time.monotonic() - self.made_s < MAX_AGE_S
+        return grown and self.looked_s - self.made_s < MAX_AGE_S
 
     def rows(self, matching: NDArray[np.bool_]) -> float:
         """How many such earthquakes there may be; never none, for a sample does not have everything."""
-        return (float(np.count_nonzero(matching)) + 0.3) * self.each
+        return float(self._each[matching].sum()) + 0.3 * self.each
 
     def of_time(self, wanted: EarthquakeFilter) -> NDArray[np.bool_]:
         """Which are of the time that is wanted; and so on."""
@@ -138,6 +160,13 @@ class Sample:
         return found
 
 
+def _columns(rows: Sequence[Any]) -> list[NDArray[Any]]:
+    columns = list(zip(*rows, strict=True))
+    numbers = [np.array(column, np.float64) for column in columns[:5]]
+    said = [np.array([text or "" for text in column]) for column in columns[5:9]]
+    return [*numbers, *said, np.array(columns[9], bool)]
+
+
 def _within(values: NDArray[np.float64], least: float | None, most: float | None) -> NDArray[np.bool_]:
     found = np.ones(values.shape, np.bool_)
     if least is not None:
@@ -152,28 +181,32 @@ _samples: Final[WeakKeyDictionary[Engine, Sample]] = WeakKeyDictionary()
 
 def sample_of(connection: Connection) -> Sample | None:
     """A sample of what is stored, made anew when it has grown; None: there are so few that none is needed."""
+    held = _samples.get(connection.engine)
+    if held is not None and held.is_fresh():
+        return held
     total = connection.execute(select(feed.c.last_earthquake)).scalar_one()
     if total < FEW_ROWS:
         return None
-    held = _samples.get(connection.engine)
-    if (
-        held is not None
-        and held.total <= total < held.total * MAX_GROWTH
-        and time.monotonic() - held.made_s < MAX_AGE_S
-    ):
+    if held is not None and held.holds(total):
+        if total > held.total_with_new and (new := _some(connection, held.total, total, SAMPLE_OF_NEW)):
+            held = _samples[connection.engine] = held.with_new(new, total)
         return held
-    q = earthquakes.c
-    some = [1 + number * total // SAMPLE for number in range(SAMPLE)] if total > SAMPLE else range(1, total + 1)
-    # what was merged away is in it too: it changes little, and is rare
-    rows = connection.execute(
-        select(q.timestamp_ms, q.magnitude, q.depth_km, q.latitude, q.longitude)
-        .add_columns(q.mode, q.type, q.magnitude_type, q.agency, q.deleted)
-        .where(dialect_of(connection).among(q.earthquake, some))
-    ).all()
+    rows = _some(connection, 0, total, SAMPLE)
     if not rows:
         return None
     sample = _samples[connection.engine] = Sample(rows, total)
     return sample
+
+
+def _some(connection: Connection, after: int, last: int, most: int) -> Sequence[Any]:
+    """Evenly taken of the earthquakes with these numbers; what was merged away too: it changes little, and is rare."""
+    q, count = earthquakes.c, last - after
+    numbers = [after + 1 + n * count // most for n in range(most)] if count > most else range(after + 1, last + 1)
+    return connection.execute(
+        select(q.timestamp_ms, q.magnitude, q.depth_km, q.latitude, q.longitude)
+        .add_columns(q.mode, q.type, q.magnitude_type, q.agency, q.deleted)
+        .where(dialect_of(connection).among(q.earthquake, numbers))
+    ).all()
 
 
 def route_of(
@@ -207,10 +240,16 @@ def route_of(
     costs = {way: rows * _cost_of_row(way, wanted, whole=whole) for way, rows in looked_at.items()}
     if cells is not None:
         costs["place"] += _COST_OF_RANGE * len(cells.low)
-    if wants is not None and orderby is not None:
-        part = min(1.0, wants / sample.rows(sample.of_all(wanted)))
+    if orderby is not None:
+        matching = sample.rows(sample.of_all(wanted))
+        part = 1.0 if wants is None else min(1.0, wants / matching)
         for way in costs:
-            costs[way] *= part if orderby in _ALONG.get(way, ()) else 1.0
+            if orderby in _ALONG.get(way, ()):
+                costs[way] *= part
+            else:
+                costs[way] += _COST_OF_SORTING * matching
+            if way in _WHOLE:
+                costs[way] += _COST_ELSEWHERE * part * matching
     way = shortest(costs)
     if way == "place" and cells is not None:
         return Route(way, after_seq, dialect_of(connection).ranges(cells))
@@ -283,6 +322,9 @@ def found_in_order(
     where = [*conditions(connection, wanted, route), *also]
     if ids is not None:
         where.append(q.id.in_(ids))
+    if route.way not in _WHOLE:  # each row is read anyway, so nothing is looked up again for its `seq`
+        found = select(q.seq, q.earthquake, q.timestamp_ms, q.magnitude).where(*where)
+        return found.order_by(*order_of(q, orderby, hide=not along)).limit(limit).offset(offset)
     rows = _rows(connection, route, (q.earthquake, q.timestamp_ms, q.magnitude), where)
     if along and orderby == "magnitude-asc" and wants is not None:
         rows = _smallest(connection, rows, wants)
@@ -334,8 +376,8 @@ def found_number(
     where = [*conditions(connection, wanted, route), *also]
     if ids is not None:
         where.append(earthquakes.c.id.in_(ids))
-    rows = _rows(connection, route, (earthquakes.c.earthquake,), where).subquery()
-    return connection.execute(select(func.count()).select_from(rows)).scalar_one()
+    rows = _rows(connection, route, (func.count().label("number"),), where).subquery()  # of each range, or of all
+    return int(connection.execute(select(func.coalesce(func.sum(rows.c.number), 0))).scalar_one())
 
 
 def conditions(
@@ -345,10 +387,7 @@ def conditions(
 
     Without a route the database's planner sees all of it.
     """
-    c = earthquakes.c
-    seen: dict[str, ColumnElement[Any]] = {column.name: column for column in c}
-    if route is not None:
-        seen |= {name: hidden(column) for name, column in seen.items() if name not in _OPEN[route.way]}
+    c, seen = earthquakes.c, _seen(None if route is None else route.way)
     bounds = (
         (seen["timestamp_ms"], wanted.starttime_ms, wanted.endtime_ms),
         (seen["magnitude"], wanted.minmagnitude, wanted.maxmagnitude),
@@ -375,6 +414,13 @@ def conditions(
     found += _of_words(wanted, seen, route)
     found += _of_reports(connection, wanted, route)
     return found + _within_radii(connection, wanted, route)
+
+
+@functools.cache
+def _seen(way: Way | None) -> dict[str, ColumnElement[Any]]:
+    """The columns as the planner is to see them; None: all as they are."""
+    opened = {column.name for column in earthquakes.c} if way is None else _OPEN[way]
+    return {column.name: column if column.name in opened else hidden(column) for column in earthquakes.c}
 
 
 def hidden(column: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -53,8 +53,8 @@ def read_selection(
     named = None if ids is None else ids[:MAX_IDS]
     if at_seq == stands.last_seq:
         found = found_in_order(connection, wanted, orderby, limit=limit, offset=offset - 1, ids=named)
-        rows = connection.execute(found)
-        return Selection(stands, at_seq, array("q", rows.scalars("seq")))
+        seqs = connection.scalars(found.with_only_columns(found.selected_columns.seq, maintain_column_froms=True))
+        return Selection(stands, at_seq, array("q", seqs))
     then = sorted(_of_then(connection, wanted, ids, at_seq), key=_SORTED[orderby])
     # what was found of then stands between the others: no page begins before its place among those alone
     last = None if limit is None else offset - 1 + limit
