@@ -181,7 +181,7 @@ def _solution(
         b"</value></latitude><longitude><value>",
         place.longitude,
         b"</value></longitude>",
-        _depth(bytes(depth), bytes(said.depth_error)) if depth else b"",
+        _depth(bytes(depth), bytes(said.depth_error) if said.depth_error else b"") if depth else b"",
         _quality(said),
         status,
         creation,
