@@ -13,6 +13,7 @@ them as they are stored beside each subscription, in a SQLite file; another, fre
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import random
@@ -83,7 +84,7 @@ def measure(path: Path) -> None:
     begin = time.perf_counter()
     fence = Geofence()
     warm_s = time.perf_counter() - begin
-    with sqlite3.connect(path) as database:
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
         fence.load(database.execute("SELECT id, compiled FROM subscriptions"))
     ready_s = time.perf_counter() - begin
     resident_mb = resident_mb_now()
@@ -177,7 +178,7 @@ def subscription(where: dict[str, Any], **what: float) -> Subscription:
 
 def store(path: Path, count: int) -> None:
     begin = time.perf_counter()
-    with sqlite3.connect(path) as database:
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
         database.execute("CREATE TABLE subscriptions (id TEXT PRIMARY KEY, compiled BLOB NOT NULL)")
         rows = ((f"sub_{number}", encode(one)) for number, one in enumerate(made(count)))
         database.executemany("INSERT INTO subscriptions VALUES (?, ?)", rows)

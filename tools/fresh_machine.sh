@@ -61,6 +61,7 @@ inside() { # folder command: in the new machine, with processes and mounts of it
 try() { # release
     local release=$1 folder started first
     folder=$(mktemp -d --tmpdir "fresh-$release.XXXX")
+    chmod 755 "$folder" # whoever is not root may enter: PostgreSQL's server is nobody's
     trap 'rm -rf --one-file-system "$folder"' RETURN
     make_machine "$release" "$folder"
     inside "$folder" 'update-ca-certificates >/dev/null; dpkg -l | grep -c ^ii; apt-get update -qq; apt-get install -y -qq make' >"$out/$release.apt.log" 2>&1

@@ -11,6 +11,7 @@ On the stream, a value under one of these names that is not of its shape is some
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, TypeVar, cast
@@ -232,6 +233,9 @@ _Any = TypeVar("_Any", bound=Struct)
 def schemas(ref_template: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The JSON Schemas of the fields by their names, and of the types that they refer to by `ref_template`."""
     found, components = msgspec.json.schema_components(TYPES.values(), ref_template=ref_template)
+    for part in components.values():
+        if "description" in part:  # a docstring, with the indentation that it has before Python 3.13
+            part["description"] = inspect.cleandoc(part["description"])
     return dict(zip(TYPES, found, strict=True)), components
 
 

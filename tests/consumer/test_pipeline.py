@@ -348,7 +348,7 @@ def test_an_instance_that_lost_its_partition_writes_nothing(tmp_path: Path, syst
 
 
 def rows(path: Path, query: str) -> list[tuple[Any, ...]]:
-    with sqlite3.connect(path) as db:
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
         return db.execute(query).fetchall()
 
 
@@ -357,7 +357,7 @@ def test_a_log_without_the_next_offset_stops_loudly_and_is_never_reset(tmp_path:
     system.send(plain("a"))
     eventually(lambda: system.ids() == {"external:a"})
     assert pipeline.stop(10)
-    with sqlite3.connect(tmp_path / "catalogue.sqlite3") as db:
+    with contextlib.closing(sqlite3.connect(tmp_path / "catalogue.sqlite3")) as db, db:
         db.execute("UPDATE positions SET next_offset = 1000")
     again = system.start()
     eventually(lambda: bool(again.state()["stopped"]))

@@ -1,5 +1,6 @@
 """The republisher on the real embedded log and a real catalogue."""
 
+import contextlib
 import sqlite3
 import threading
 import time
@@ -184,7 +185,7 @@ def test_an_instance_that_lost_its_place_stops_publishing(system: System) -> Non
     first = system.start("one")
     system.write("a1")
     eventually(lambda: system.seqs() == [1])
-    with sqlite3.connect(system.path) as db:
+    with contextlib.closing(sqlite3.connect(system.path)) as db, db:
         db.execute("UPDATE followers SET owner = 'two', lease_until_ms = ?", (system.now_ms + 25_000,))
     system.now_ms += 20_000
     system.write("a2")
@@ -326,7 +327,7 @@ def test_a_follower_stores_its_cursor_now_and_then(system: System) -> None:
 
 
 def remake_topic(system: System) -> None:
-    with sqlite3.connect(system.log.path) as db:
+    with contextlib.closing(sqlite3.connect(system.log.path)) as db, db:
         db.execute("DELETE FROM topics")
         db.execute("DELETE FROM chunks")
         db.execute("DELETE FROM latest")
@@ -336,7 +337,7 @@ def remake_topic(system: System) -> None:
 
 def go_back(system: System) -> None:
     """As a log that was put back from a backup: it ends after two changes."""
-    with sqlite3.connect(system.log.path) as db:
+    with contextlib.closing(sqlite3.connect(system.log.path)) as db, db:
         db.execute("UPDATE topics SET high = 2")
         db.execute("DELETE FROM chunks WHERE (place & ((1 << 40) - 1)) >= 2")
     db.close()
