@@ -8,7 +8,8 @@ const FROM_MAGNITUDE = 6;
 const MOST = 3;
 /** Room that an arrow needs to its middle, px. */
 const MARGIN_X_PX = 120;
-const MARGIN_Y_PX = 34;
+/** Above the legend's button. */
+const MARGIN_BOTTOM_PX = 78;
 /** Under the buttons above the map, those for nearer and farther among them. */
 const MARGIN_TOP_PX = 112;
 const APART_PX = 52;
@@ -64,7 +65,7 @@ export function arrowsTo(
     const radians = (degrees * Math.PI) / 180;
     const [right, down] = [Math.sin(radians), -Math.cos(radians)];
     const roomX = Math.max(1, width / 2 - MARGIN_X_PX);
-    const roomY = Math.max(1, height / 2 - (down < 0 ? MARGIN_TOP_PX : MARGIN_Y_PX));
+    const roomY = Math.max(1, height / 2 - (down < 0 ? MARGIN_TOP_PX : MARGIN_BOTTOM_PX));
     const reach = Math.min(roomX / Math.max(1e-6, Math.abs(right)), roomY / Math.max(1e-6, Math.abs(down)));
     const x = width / 2 + reach * right;
     let y = height / 2 + reach * down;
