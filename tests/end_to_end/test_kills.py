@@ -176,7 +176,7 @@ class System:
         )
         program_s = time.monotonic() - began_s - broker_s
         self.runs.append(Run(self.high()))
-        length_s = KILLS * (1 + 0.8 * program_s + (0.33 * broker_s if self._broker else 0))
+        length_s = KILLS * (1 + 1.2 * program_s + (0.5 * broker_s if self._broker else 0))
         self._service = self.site.service()
         source = {"name": "replay", "files": ["history.csv"], "speed": EVENTS / BURST * BURST_MS / 1000 / length_s}
         answer = self._service.post("/earthquake-events/start", json={"sources": [source]})
