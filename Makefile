@@ -93,14 +93,16 @@ test-page:
 	$(NPM) test --silent
 
 test: setup ## style and all promises; starts a real Kafka of its own
-	@$(MAKE) --no-print-directory -j3 promises style
+	@$(MAKE) --no-print-directory -j2 -O lint-page test-page
+	@$(MAKE) --no-print-directory -j2 promises style
 
 # Beside each other: tests wait for brokers, browsers and databases, and style takes what processor that leaves.
+# What has limits of its own for its time, as the page's tests have, comes before.
 promises:
 	$(PYTEST)
 
 style:
-	@nice -n 10 $(MAKE) --no-print-directory -O lint-python lint-page test-page
+	@nice -n 10 $(MAKE) --no-print-directory lint-python
 
 test-long: setup ## what takes longer: kills, shuffled histories, both databases and both logs, more cases
 	QUAKESTREAM_LONG=1 $(PYTEST) -m '(long or sized or hypothesis) and not soak'
