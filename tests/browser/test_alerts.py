@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import pytest
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import BrowserContext, Locator, Worker
+from playwright.sync_api import BrowserContext, Locator, Page, Worker
 
-from tests.browser.conftest import TOKEN, Launch, event
-from tests.browser.dashboard import CANVAS, SOFTWARE_GL, Dashboard, System
+from tests.browser.conftest import KEPT, TOKEN, Launch, event, new_context
+from tests.browser.dashboard import CANVAS, SOFTWARE_GL, Dashboard, System, draw_by_webgl
 from tests.channels.receiver import Receiver
 from tests.channels.test_others import Browser
 from tests.free_ports import free_port
@@ -36,10 +36,9 @@ def alerting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 
 @pytest.fixture(scope="module")
-def chromium(launch: Launch) -> Iterator[Chromium]:
+def chromium() -> Chromium:
     """Draws its map on a canvas: these tests look beside it, and software WebGL is slow."""
-    with launch(*CANVAS) as browser:
-        yield browser
+    return KEPT.browser(*CANVAS)
 
 
 @pytest.fixture
@@ -49,8 +48,19 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def page(context: BrowserContext, alerting: System) -> Iterator[Dashboard]:
-    yield from opened(context, alerting)
+def page(keyed: Page, alerting: System) -> Iterator[Dashboard]:
+    """The dashboard of somebody who has the key; what the server refuses stands on a browser's console."""
+    with Dashboard(keyed, alerting.url) as dashboard:
+        yield dashboard
+        assert [one for one in dashboard.complaints if "Failed to load resource" not in one] == []
+
+
+@pytest.fixture(scope="module")
+def keyed(chromium: Chromium) -> Iterator[Page]:
+    """A tab in which the key stands."""
+    with new_context(chromium) as context:
+        context.add_init_script(SAVED_IN_THIS_TAB)
+        yield context.new_page()
 
 
 @pytest.fixture
@@ -233,12 +243,12 @@ def choose_a_place(page: Dashboard) -> None:
 
 
 @pytest.mark.parametrize("switches", [*later(SOFTWARE_GL), CANVAS], ids=["webgl", "canvas"])
-def test_a_place_is_chosen_on_the_map(launch: Launch, alerting: System, switches: tuple[str, ...]) -> None:
-    with launch(*switches) as browser:
-        page = Dashboard(browser.new_page(), alerting.url)
+def test_a_place_is_chosen_on_the_map(alerting: System, switches: tuple[str, ...]) -> None:
+    with new_context(KEPT.browser(*switches)) as context:
+        page = Dashboard(context.new_page(), alerting.url)
         page.page.add_init_script(SAVED_IN_THIS_TAB)
         if switches == SOFTWARE_GL:
-            page.draw_by_webgl()
+            draw_by_webgl(context)
         choose_a_place(page)
         assert page.complaints == []
 
@@ -386,18 +396,18 @@ def test_a_push_is_shown_and_leads_to_its_earthquake(
     assert page.page.evaluate("localStorage.getItem('subscribed')") is None  # nothing leads here any more
 
 
-def test_an_insecure_page_says_that_it_cannot_be_reached(launch: Launch, alerting: System) -> None:
-    with launch(*CANVAS, "--host-resolver-rules=MAP quakes.test 127.0.0.1") as browser:
-        page = Dashboard(browser.new_page(), alerting.url.replace("localhost", "quakes.test"))
-        page.page.add_init_script(SAVED_IN_THIS_TAB)
+def test_an_insecure_page_says_that_it_cannot_be_reached(keyed: Page, alerting: System) -> None:
+    with Dashboard(keyed, alerting.url.replace("localhost", "quakes.test")) as page:
         page.open("?view=alerts&alert=new&projection=flat")
         eventually(lambda: "https" in page.page.locator("#hindrance").inner_text())
         assert page.page.get_by_role("button", name="This browser").is_disabled()
         assert [one for one in page.complaints if "Opener-Policy" not in one] == []
 
 
-def test_a_browser_that_refuses_says_what_to_do(context: BrowserContext, page: Dashboard) -> None:
+def test_a_browser_that_refuses_says_what_to_do(context: BrowserContext, alerting: System) -> None:
     context.add_init_script("Object.defineProperty(Notification, 'permission', { get: () => 'denied' })")
+    context.add_init_script(SAVED_IN_THIS_TAB)
+    page = Dashboard(context.new_page(), alerting.url)
     page.open("?view=alerts&alert=new&projection=flat")
     eventually(lambda: "blocked in this browser" in page.page.locator("#hindrance").inner_text())
     assert page.page.get_by_role("button", name="This browser").is_disabled()

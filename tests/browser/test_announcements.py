@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import BrowserContext
 
 from tests.browser.conftest import event
 from tests.browser.dashboard import Dashboard, System
@@ -35,8 +36,9 @@ def hears(dashboard: Dashboard, *words: str) -> None:
 
 @pytest.mark.long
 def test_what_grows_and_what_is_withdrawn_is_said_and_sounded(
-    system: System, dashboard: Dashboard, now_ms: int
+    system: System, context: BrowserContext, now_ms: int
 ) -> None:
+    dashboard = Dashboard(context.new_page(), system.url)
     dashboard.page.add_init_script(SUSPENDED)
     dashboard.open(f"{FLAT}&sound=1")
     system.post(event("Growing", now_ms, magnitude=4.1))
@@ -48,6 +50,7 @@ def test_what_grows_and_what_is_withdrawn_is_said_and_sounded(
     system.post(event("Growing", now_ms, magnitude=6.9, status="deleted", updated=now_ms + 2))
     hears(dashboard, "Withdrawn: magnitude 6.9, Near Growing")
     assert dashboard.page.evaluate("window.tones.length") == 1
+    assert dashboard.complaints == []
 
 
 def test_after_a_pause_it_is_said_what_came(system: System, dashboard: Dashboard, now_ms: int) -> None:

@@ -16,6 +16,7 @@ from tests.api.serving import Consumer
 from tests.browser.conftest import event
 from tests.browser.dashboard import Dashboard
 from tests.nginx import nginx_with
+from tests.sizes import later
 from tests.waiting import eventually
 
 PREFIX = "/quakes"
@@ -36,7 +37,7 @@ def write(consumer: Consumer, name: str) -> None:
     consumer.news.tell()
 
 
-@pytest.mark.parametrize("slash", ["/", ""], ids=["taken off", "left on"])
+@pytest.mark.parametrize("slash", ["/", *later("")], ids=["taken off", "left on"])
 def test_the_page_asks_for_nothing_beside_the_path(
     context: BrowserContext, consumer: Consumer, tmp_path: Path, slash: str
 ) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.conftest import TOKEN, Launch, event
+from tests.browser.conftest import KEPT, TOKEN, event
 from tests.browser.dashboard import CANVAS, Dashboard, System
 from tests.waiting import eventually
 
@@ -33,10 +33,9 @@ CUT = """() => {
 
 
 @pytest.fixture(scope="module")
-def chromium(launch: Launch) -> Iterator[Browser]:
+def chromium() -> Browser:
     """Draws its maps on a canvas: what is looked at here is beside the map."""
-    with launch(*CANVAS) as browser:
-        yield browser
+    return KEPT.browser(*CANVAS)
 
 
 @pytest.fixture(scope="module")

@@ -8,21 +8,22 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.browser.conftest import TOKEN, event
+from tests.browser.conftest import event, new_context, seen_in
 from tests.browser.dashboard import Dashboard, System
-from tests.free_ports import free_port
+from tests.sizes import later
 from tests.waiting import eventually
 
 LARGE: Final = {"latitude": 37.23, "longitude": 37.01, "depth": 10.0}
 CAPITALS: Final = 0.727
 """The height of Inter's capitals, of 1 em."""
 HOUR_MS: Final = 3_600_000
+PHONE: Final = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
-def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def day(shared_system: System) -> System:
     """A day with an M 7.8 of three agencies, revised twice; newer and smaller ones; an exercise that is larger."""
     now_ms = time.time_ns() // 1_000_000
     large = {"location": LARGE, "timestamp": now_ms - 3 * HOUR_MS, "place": "26km ENE of Nurdağı, Turkey"}
@@ -50,23 +51,19 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     )
     drill = event("x", now_ms, mode="exercise", magnitude=8.4, place="Off Honshu, Japan", timestamp=now_ms - HOUR_MS)
     drill["location"] = {"latitude": 38.3, "longitude": 142.4, "depth": 24.0}
-    with System(tmp_path_factory.mktemp("system"), free_port(), TOKEN) as system:
-        first = [
-            event("l", now_ms, magnitude=7.6, **large) | {"source": name} for name in ("partner", "north", "south")
-        ]
-        system.post(*first, *small, tiny, sea, drill)
-        eventually(lambda: system.count() == 16, tell=system.count)
-        for n, magnitude in enumerate((7.7, 7.8)):
-            system.post(event("l", now_ms, magnitude=magnitude, **large) | {"updated": now_ms + 1000 * (n + 1)})
-        eventually(lambda: system.count(minmagnitude=7.75, mode="actual") == 1)
-        yield system
+    first = [event("l", now_ms, magnitude=7.6, **large) | {"source": name} for name in ("partner", "north", "south")]
+    shared_system.post(*first, *small, tiny, sea, drill)
+    eventually(lambda: shared_system.count() == 16, tell=shared_system.count)
+    for n, magnitude in enumerate((7.7, 7.8)):
+        shared_system.post(event("l", now_ms, magnitude=magnitude, **large) | {"updated": now_ms + 1000 * (n + 1)})
+    eventually(lambda: shared_system.count(minmagnitude=7.75, mode="actual") == 1)
+    return shared_system
 
 
 @pytest.fixture
-def seen(context: BrowserContext, day: System) -> Iterator[Dashboard]:
-    dashboard = Dashboard(context.new_page(), day.url)
-    yield dashboard
-    assert dashboard.complaints == []
+def seen(tab: Page, day: System) -> Iterator[Dashboard]:
+    with seen_in(tab, day) as dashboard:
+        yield dashboard
 
 
 def headline(dashboard: Dashboard) -> str:
@@ -106,7 +103,7 @@ def test_the_one_that_matters_heads_the_page(seen: Dashboard) -> None:
 
 
 def test_an_exercise_heads_its_own_view_alone_and_says_so(seen: Dashboard) -> None:
-    seen.open("?projection=flat&mode=exercise")
+    seen.visit("?projection=flat&mode=exercise")
     eventually(lambda: "Honshu" in headline(seen), tell=lambda: headline(seen))
     assert "EXERCISE" in headline(seen)
     assert "not happening now" in headline(seen)
@@ -116,41 +113,19 @@ def test_an_exercise_heads_its_own_view_alone_and_says_so(seen: Dashboard) -> No
     assert "RECORDED" not in seen.page.inner_text("body")
 
 
-def test_a_withdrawn_one_goes_at_once(chromium: Browser, system: System, now_ms: int) -> None:
-    with chromium.new_context(viewport={"width": 1100, "height": 720}) as context:
-        dashboard = Dashboard(context.new_page(), system.url)
-        dashboard.open("?projection=flat")
-        assert headline(dashboard) == ""
-        system.post(
-            event(
-                "big",
-                now_ms,
-                magnitude=7.2,
-                place="Bigtown",
-                location={"latitude": 35.7, "longitude": 139.7, "depth": 10.0},
-            )
-        )
-        eventually(lambda: "Bigtown" in headline(dashboard), within_s=30, tell=lambda: headline(dashboard))
-        system.post(event("big", now_ms, magnitude=7.2, status="deleted", updated=now_ms + 60_000))
-        eventually(lambda: headline(dashboard) == "", tell=lambda: headline(dashboard))
-        assert dashboard.page.title() == "Quakestream"
-        assert dashboard.complaints == []
-
-
-def test_on_a_wall_its_capitals_are_seen_from_afar(chromium: Browser, day: System) -> None:
-    with chromium.new_context(viewport={"width": 1920, "height": 1080}) as context:
-        dashboard = Dashboard(context.new_page(), day.url)
-        for view in ("map", "list"):
-            dashboard.open(f"?projection=flat&view={view}")
-            eventually(lambda: "7.8" in headline(dashboard))
-            script = """[...document.querySelectorAll('#headline .size, #headline h2 a')]
-                .map((one) => parseFloat(getComputedStyle(one).fontSize))"""
-            for px in dashboard.page.evaluate(script):
-                assert px * CAPITALS >= 40, (view, px)
+def test_on_a_wall_its_capitals_are_seen_from_afar(seen: Dashboard) -> None:
+    seen.page.set_viewport_size({"width": 1920, "height": 1080})
+    for view in ("map", "list"):
+        seen.visit(f"?projection=flat&view={view}")
+        eventually(lambda: "7.8" in headline(seen))
+        script = """[...document.querySelectorAll('#headline .size, #headline h2 a')]
+            .map((one) => parseFloat(getComputedStyle(one).fontSize))"""
+        for px in seen.page.evaluate(script):
+            assert px * CAPITALS >= 40, (view, px)
 
 
 def test_small_ones_are_quiet_and_large_ones_are_not(seen: Dashboard) -> None:
-    seen.open("?projection=flat&period=week&sort=largest&mode=actual")
+    seen.visit("?projection=flat&period=week&sort=largest&mode=actual")
     eventually(lambda: seen.count() == "15 earthquakes", tell=seen.count)
     script = """[...document.querySelectorAll('.row')].sort((a, b) => a.offsetTop - b.offsetTop)
         .map((row) => row.querySelector('.chip'))
@@ -165,25 +140,26 @@ def test_small_ones_are_quiet_and_large_ones_are_not(seen: Dashboard) -> None:
     assert chips[-1][3] == "rgba(0, 0, 0, 0)"
 
 
-def test_a_row_has_clock_and_age_whole_also_on_a_phone(chromium: Browser, day: System) -> None:
-    phone = {"width": 390, "height": 844}
-    for language, zone in (("en", "utc"), ("de", "local")):
-        with chromium.new_context(viewport=phone, timezone_id="Europe/Berlin", locale="en-GB") as context:
-            dashboard = Dashboard(context.new_page(), day.url)
-            dashboard.open(f"?projection=flat&language={language}&zone={zone}&period=week", ready=False)
-            dashboard.page.locator(".row").nth(3).wait_for()
-            times = dashboard.page.locator(".row time")
-            cut = times.evaluate_all(
-                """all => all.filter((one) => one.getBoundingClientRect().right > innerWidth
-                    || one.parentElement.scrollWidth > one.parentElement.clientWidth).length"""
-            )
-            assert cut == 0
-            for words in times.all_inner_texts():
-                assert re.search(r"\d\d:\d\d .* · .*\d", words), words
+@pytest.mark.parametrize(("language", "zone"), [pytest.param("en", "utc", marks=pytest.mark.long), ("de", "local")])
+def test_a_row_has_clock_and_age_whole_also_on_a_phone(
+    chromium: Browser, day: System, language: str, zone: str
+) -> None:
+    with new_context(chromium, viewport=PHONE, timezone_id="Europe/Berlin") as context:
+        dashboard = Dashboard(context.new_page(), day.url)
+        dashboard.open(f"?projection=flat&language={language}&zone={zone}&period=week", ready=False)
+        dashboard.page.locator(".row").nth(3).wait_for()
+        times = dashboard.page.locator(".row time")
+        cut = times.evaluate_all(
+            """all => all.filter((one) => one.getBoundingClientRect().right > innerWidth
+                || one.parentElement.scrollWidth > one.parentElement.clientWidth).length"""
+        )
+        assert cut == 0
+        for words in times.all_inner_texts():
+            assert re.search(r"\d\d:\d\d .* · .*\d", words), words
 
 
 def test_the_day_comes_first_and_small_ones_on_wish(seen: Dashboard) -> None:
-    seen.open("?projection=flat")
+    seen.visit("?projection=flat")
     eventually(lambda: seen.count() == "15 earthquakes", tell=seen.count)
     assert "M 2.5 or more of the last 24 hours" in seen.page.locator("#chosen").inner_text()
     assert not any("Tiny" in text for text in seen.rows().values())
@@ -193,18 +169,18 @@ def test_the_day_comes_first_and_small_ones_on_wish(seen: Dashboard) -> None:
 
 
 def test_a_filter_that_leaves_nothing_says_why_and_helps(seen: Dashboard) -> None:
-    seen.open("?projection=flat&period=day&minmagnitude=9")
+    seen.visit("?projection=flat&period=day&minmagnitude=9")
     empty = seen.page.locator(".empty")
     eventually(empty.is_visible)
     eventually(lambda: "No earthquake of M 9 or more in the last day." in empty.inner_text(), tell=empty.inner_text)
     seen.page.locator("#widen").click()
     eventually(lambda: seen.count() == "16 earthquakes", tell=seen.count)
-    seen.open("?projection=flat&period=day&minmagnitude=5&maxmagnitude=2")
+    seen.visit("?projection=flat&period=day&minmagnitude=5&maxmagnitude=2")
     eventually(lambda: "contradict" in empty.inner_text())
 
 
 def test_a_place_by_its_name(seen: Dashboard) -> None:
-    seen.open("?projection=flat&period=week")
+    seen.visit("?projection=flat&period=week")
     field = seen.page.locator("#where")
     for name, found in (
         ("Turkey", "Nurdağı"),
@@ -218,12 +194,12 @@ def test_a_place_by_its_name(seen: Dashboard) -> None:
         eventually(lambda: seen.count() == "1 earthquake", tell=lambda: (name, seen.rows()))  # noqa: B023 - at once
         eventually(lambda: any(found in text for text in seen.rows().values()), tell=lambda: (name, seen.rows()))  # noqa: B023 - at once
     assert "where=Japan" in seen.query()
-    seen.open("?projection=flat&period=week&where=Gaziantep+100+km")
+    seen.visit("?projection=flat&period=week&where=Gaziantep+100+km")
     eventually(lambda: "Gaziantep, Turkey, 100 km around" in seen.page.locator(".where").inner_text())
 
 
 def test_by_impact_those_who_are_shaken_come_first(seen: Dashboard) -> None:
-    seen.open("?projection=flat&period=week&mode=actual&sort=impact")
+    seen.visit("?projection=flat&period=week&mode=actual&sort=impact")
     first = seen.page.locator('.row[aria-posinset="1"]')
     eventually(lambda: "Nurdağı" in first.inner_text())
     assert "64 km S of" in " ".join(seen.rows().values())
@@ -235,25 +211,24 @@ def test_garbage_in_the_address_goes(seen: Dashboard) -> None:
     eventually(lambda: seen.query() == "projection=flat", tell=seen.query)
 
 
-def test_a_period_begins_by_the_servers_clock(chromium: Browser, day: System) -> None:
-    for hours in (3, -3):
-        with chromium.new_context(viewport={"width": 1100, "height": 720}) as context:
-            page = context.new_page()
-            page.add_init_script(
-                f"const real = Date.now; Date.now = () => real() + {hours * HOUR_MS};"
-                "const Real = Date; globalThis.Date = class extends Real {"
-                " constructor(...all) { super(...(all.length ? all : [Date.now()])); } };"
-                "globalThis.Date.now = Date.now = () => real() + " + f"{hours * HOUR_MS};"
-            )
-            dashboard = Dashboard(page, day.url)
-            dashboard.open("?projection=flat&period=hour", ready=False)
-            expected = day.count(starttime=time.time_ns() // 1_000_000 - HOUR_MS)
-            count = dashboard.page.locator("#count", has_text=re.compile(f"^{expected} "))
-            count.wait_for()
+@pytest.mark.parametrize("hours", [3, *later(-3)])
+def test_a_period_begins_by_the_servers_clock(context: BrowserContext, day: System, hours: int) -> None:
+    page = context.new_page()
+    page.add_init_script(
+        f"const real = Date.now; Date.now = () => real() + {hours * HOUR_MS};"
+        "const Real = Date; globalThis.Date = class extends Real {"
+        " constructor(...all) { super(...(all.length ? all : [Date.now()])); } };"
+        "globalThis.Date.now = Date.now = () => real() + " + f"{hours * HOUR_MS};"
+    )
+    dashboard = Dashboard(page, day.url)
+    dashboard.open("?projection=flat&period=hour", ready=False)
+    expected = day.count(starttime=time.time_ns() // 1_000_000 - HOUR_MS)
+    count = dashboard.page.locator("#count", has_text=re.compile(f"^{expected} "))
+    count.wait_for()
 
 
 def test_on_paper_there_are_all_rows(seen: Dashboard) -> None:
-    seen.open("?projection=flat&period=week&mode=all")
+    seen.visit("?projection=flat&period=week&mode=all")
     eventually(lambda: seen.count() == "16 earthquakes", tell=seen.count)
     assert len(seen.rows()) < 16
     seen.page.emulate_media(media="print")
@@ -281,7 +256,7 @@ def test_on_paper_there_are_all_rows(seen: Dashboard) -> None:
 def test_on_paper_there_is_all_of_an_earthquake(seen: Dashboard, day: System) -> None:
     for mode, words in (("actual", "Nurdağı"), ("exercise", "EXERCISE")):
         largest = max(day.earthquakes(mode=mode), key=lambda one: one["magnitude"] or 0)
-        seen.open(f"?projection=flat&id={largest['id']}")
+        seen.visit(f"?projection=flat&id={largest['id']}")
         seen.page.locator("#exposure table").wait_for()
         seen.page.emulate_media(media="print", color_scheme="dark")
         picture = seen.page.locator(".print-map")
@@ -301,25 +276,29 @@ def test_on_paper_there_is_all_of_an_earthquake(seen: Dashboard, day: System) ->
         seen.page.emulate_media(media="screen", color_scheme="light")
 
 
-def test_who_may_not_know_where_somebody_is_says_so(chromium: Browser, day: System) -> None:
-    with chromium.new_context(viewport={"width": 1100, "height": 720}, permissions=[]) as context:
-        dashboard = Dashboard(context.new_page(), day.url)
-        for language, words in (("en", "Allow it for this page"), ("de", "Erlauben Sie es dieser Seite")):
-            dashboard.open(f"?projection=flat&language={language}", ready=False)
-            dashboard.page.evaluate(
-                "() => { navigator.geolocation.getCurrentPosition = (_, refused) => refused({ code: 1 }); }"
-            )
-            dashboard.page.locator("#open-settings").click()
-            dashboard.page.get_by_role("button", name=re.compile("Where I am|Wo ich bin")).click()
-            dashboard.page.locator("#located", has_text=words).wait_for()
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "Allow it for this page"),
+        pytest.param("de", "Erlauben Sie es dieser Seite", marks=pytest.mark.long),
+    ],
+)
+def test_who_may_not_know_where_somebody_is_says_so(seen: Dashboard, language: str, words: str) -> None:
+    seen.open(f"?projection=flat&language={language}", ready=False)
+    seen.page.evaluate("() => { navigator.geolocation.getCurrentPosition = (_, refused) => refused({ code: 1 }); }")
+    seen.page.locator("#open-settings").click()
+    seen.page.get_by_role("button", name=re.compile("Where I am|Wo ich bin")).click()
+    seen.page.locator("#located", has_text=words).wait_for()
 
 
 def test_six_sizes_of_letters_and_no_other(seen: Dashboard) -> None:
     found: set[float] = set()
-    for query in ("", "?view=map", "?view=charts", "?view=status", "?view=alerts"):
-        seen.open(query or "?projection=flat")
-        found |= sizes(seen)
     seen.open("?projection=flat")
+    views = {"map": "#map", "charts": ".plot canvas", "status": "#operation", "alerts": "#rows form", "list": ".row"}
+    for view, part in views.items():
+        seen.turn(f"?projection=flat&view={view}")
+        seen.page.locator(part).first.wait_for()
+        found |= sizes(seen)
     eventually(lambda: "7.8" in headline(seen))
     found |= sizes(seen)
     seen.page.locator("#headline a").click()
@@ -331,22 +310,19 @@ def test_six_sizes_of_letters_and_no_other(seen: Dashboard) -> None:
 
 
 def test_what_is_seen_first_is_for_everyone(seen: Dashboard) -> None:
-    seen.open("?projection=flat")
+    seen.visit("?projection=flat")
     eventually(lambda: "7.8" in headline(seen))
     assert seen.violations_by_theme() == {"light": [], "dark": []}
-    seen.open("?projection=flat&period=day&minmagnitude=9")
-    assert seen.violations_by_theme() == {"light": [], "dark": []}
+    seen.visit("?projection=flat&period=day&minmagnitude=9")
+    seen.page.locator(".empty").wait_for()
+    assert seen.violations() == []
 
 
-@pytest.mark.parametrize("size", [(390, 844), (320, 256)])
-def test_in_a_small_window_a_row_is_in_sight(chromium: Browser, day: System, size: tuple[int, int]) -> None:
-    with chromium.new_context(viewport={"width": size[0], "height": size[1]}) as context:
-        dashboard = Dashboard(context.new_page(), day.url)
-        dashboard.open("?projection=flat&mode=all")
-        eventually(lambda: "7.8" in headline(dashboard))
-        top = dashboard.page.evaluate(
-            "document.querySelector('.row[aria-posinset=\"1\"] .place').getBoundingClientRect().bottom"
-        )
-        assert top <= size[1]
-        assert dashboard.page.evaluate("document.documentElement.scrollWidth") == size[0]
-        assert dashboard.complaints == []
+@pytest.mark.parametrize("size", [*later((390, 844)), (320, 256)])
+def test_in_a_small_window_a_row_is_in_sight(seen: Dashboard, size: tuple[int, int]) -> None:
+    seen.page.set_viewport_size({"width": size[0], "height": size[1]})
+    seen.open("?projection=flat&mode=all")
+    eventually(lambda: "7.8" in headline(seen))
+    script = "document.querySelector('.row[aria-posinset=\"1\"] .place').getBoundingClientRect().bottom"
+    assert seen.page.evaluate(script) <= size[1]
+    assert seen.page.evaluate("document.documentElement.scrollWidth") == size[0]

@@ -70,6 +70,20 @@ def test_one_that_is_withdrawn_goes(system: System, dashboard: Dashboard, now_ms
     eventually(lambda: dashboard.rows() == {} and dashboard.drawn() == [])
 
 
+def test_a_headline_that_is_withdrawn_goes_at_once(system: System, dashboard: Dashboard, now_ms: int) -> None:
+    def headline() -> str:
+        return str(dashboard.page.evaluate("document.querySelector('#headline')?.innerText ?? ''"))
+
+    dashboard.open("?projection=flat")
+    assert headline() == ""
+    tokyo = {"latitude": 35.7, "longitude": 139.7, "depth": 10.0}
+    system.post(event("big", now_ms, magnitude=7.2, place="Bigtown", location=tokyo))
+    eventually(lambda: "Bigtown" in headline(), within_s=30, tell=headline)
+    system.post(event("big", now_ms, magnitude=7.2, status="deleted", updated=now_ms + 60_000))
+    eventually(lambda: headline() == "", tell=headline)
+    assert dashboard.page.title() == "Quakestream"
+
+
 @pytest.mark.long
 def test_one_that_leaves_the_filter_goes(system: System, dashboard: Dashboard, now_ms: int) -> None:
     dashboard.open(f"{FLAT}&minmagnitude=5")

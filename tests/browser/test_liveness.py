@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import Page
 
 from quakestream.catalog.sqlite import SqliteCatalog
 from tests.api.serving import Consumer
@@ -33,8 +33,8 @@ def pipe(consumer: Consumer) -> Iterator[Pipe]:
 
 
 @pytest.fixture
-def page(context: BrowserContext, pipe: Pipe) -> Dashboard:
-    dashboard = Dashboard(context.new_page(), pipe.url)
+def page(tab: Page, pipe: Pipe) -> Iterator[Dashboard]:
+    dashboard = Dashboard(tab, pipe.url)
     dashboard.open("?projection=flat")
     dashboard.page.evaluate(
         """() => {
@@ -48,7 +48,8 @@ def page(context: BrowserContext, pipe: Pipe) -> Dashboard:
             addEventListener('offline', () => { window.offlineAt = performance.timeOrigin + performance.now(); });
         }"""
     )
-    return dashboard
+    yield dashboard
+    dashboard.close()
 
 
 def seconds_live(page: Dashboard, since_s: float, within_s: float) -> float:
@@ -58,7 +59,8 @@ def seconds_live(page: Dashboard, since_s: float, within_s: float) -> float:
     return float(at_ms) / 1000 - since_s
 
 
-def test_live_ends_when_the_browser_says_that_it_is_offline(context: BrowserContext, page: Dashboard) -> None:
+def test_live_ends_when_the_browser_says_that_it_is_offline(page: Dashboard) -> None:
+    context = page.page.context
     context.set_offline(True)
     eventually(lambda: page.badge() != "Live", tell=page.badge)
     offline_s = float(page.page.evaluate("offlineAt")) / 1000

@@ -5,40 +5,44 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Response
+from playwright.sync_api import Browser, BrowserContext, Page, Response
 
-from tests.browser.conftest import Launch, event, filled, shows_count
-from tests.browser.dashboard import CANVAS, SOFTWARE_GL, Dashboard, System
+from tests.browser.conftest import KEPT, MANY, TOKEN, event, new_context, seen_in, shows_count
+from tests.browser.dashboard import CANVAS, SOFTWARE_GL, Dashboard, System, draw_by_webgl
 from tests.free_ports import free_port
-from tests.sizes import later, size, sized
+from tests.sizes import LONG, later, size, sized
 from tests.waiting import eventually
 
-MANY = size(2_000, 10_000)
 FIRST_LOAD_BYTES = 700_000
 
 
 @pytest.fixture(scope="module")
-def chromium(launch: Launch) -> Iterator[Browser]:
+def chromium() -> Browser:
     """Draws its maps with WebGL."""
-    with launch(*SOFTWARE_GL) as browser:
-        yield browser
+    return KEPT.browser(*SOFTWARE_GL)
 
 
 @pytest.fixture(scope="module")
-def full_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    yield from filled(tmp_path_factory.mktemp("system"), MANY, decay=2.3)
+def tab(chromium: Browser) -> Iterator[Page]:
+    with new_context(chromium) as context:
+        draw_by_webgl(context)
+        yield context.new_page()
 
 
 @pytest.fixture
-def dashboard(context: BrowserContext, full_system: System) -> Iterator[Dashboard]:
-    dashboard = Dashboard(context.new_page(), full_system.url)
-    dashboard.draw_by_webgl()
-    yield dashboard
-    assert dashboard.complaints == []
+def dashboard(tab: Page, full_system: System) -> Iterator[Dashboard]:
+    """In `make test` without flights of the map: each of their pictures is made in software."""
+    with seen_in(tab, full_system) as dashboard:
+        if not LONG:
+            tab.emulate_media(reduced_motion="reduce")
+        yield dashboard
+    tab.goto("about:blank")  # its waves need the processor
 
 
 @sized
@@ -65,7 +69,9 @@ def test_none_is_hidden_where_there_are_no_clusters(dashboard: Dashboard) -> Non
 
 @sized
 def test_only_what_the_map_shows(full_system: System, dashboard: Dashboard) -> None:
-    least = size(3.8, 4.5)
+    least = size(4.4, 5.4)
+    if not LONG:
+        dashboard.page.set_viewport_size({"width": 640, "height": 560})
     dashboard.open(f"?period=all&projection=flat&camera=40,10,3&minmagnitude={least}")
     everywhere = full_system.count(minmagnitude=least)
     eventually(lambda: shows_count(dashboard, everywhere))
@@ -172,11 +178,9 @@ def test_where_webgl_is_software_a_canvas_draws_and_webgl_on_wish(
 
 
 @pytest.mark.parametrize("switches", [CANVAS, *later(SOFTWARE_GL)], ids=["none", "software"])
-def test_without_a_graphics_processor_a_canvas_draws(
-    launch: Launch, full_system: System, switches: tuple[str, ...]
-) -> None:
-    with launch(*switches) as browser:
-        dashboard = Dashboard(browser.new_page(), full_system.url)
+def test_without_a_graphics_processor_a_canvas_draws(full_system: System, switches: tuple[str, ...]) -> None:
+    with new_context(KEPT.browser(*switches)) as context:
+        dashboard = Dashboard(context.new_page(), full_system.url)
         dashboard.open("?period=all&projection=flat&camera=0,0,0.2&minmagnitude=4")
         assert dashboard.page.evaluate("quakestream.map") == "canvas"
         eventually(lambda: len(dashboard.drawn() or ()) == full_system.count(minmagnitude=4))
@@ -194,7 +198,9 @@ def test_without_a_graphics_processor_a_canvas_draws(
 
 
 @pytest.mark.long
-def test_the_first_load_is_small_and_locked_down(dashboard: Dashboard) -> None:
+def test_the_first_load_is_small_and_locked_down(context: BrowserContext, full_system: System) -> None:
+    draw_by_webgl(context)
+    dashboard = Dashboard(context.new_page(), full_system.url)
     answers: list[Response] = []
     dashboard.page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108 - built-in methods it refuses
     dashboard.open()
@@ -214,6 +220,7 @@ def test_the_first_load_is_small_and_locked_down(dashboard: Dashboard) -> None:
             if not answer.url.endswith((".webp", ".woff2")):  # they are small as they are
                 assert answer.headers["content-encoding"] == "br"
             assert answer.headers["x-content-type-options"] == "nosniff"
+    assert dashboard.complaints == []
 
 
 class Basemap(BaseHTTPRequestHandler):
@@ -231,15 +238,14 @@ class Basemap(BaseHTTPRequestHandler):
 
 
 @pytest.mark.parametrize("answers", [True, *later(False)])
-def test_a_basemap_of_ones_own(context: BrowserContext, system: System, now_ms: int, answers: bool) -> None:
-    dashboard = Dashboard(context.new_page(), system.url)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Basemap) as server:
+def test_a_basemap_of_ones_own(context: BrowserContext, tmp_path: Path, now_ms: int, answers: bool) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Basemap) as server, ExitStack() as stack:
         Thread(target=server.serve_forever, daemon=True).start()
         style = f"http://127.0.0.1:{server.server_port if answers else free_port()}/style.json"
+        system = stack.enter_context(System(tmp_path, free_port(), TOKEN, BASEMAP_STYLE=style))
+        dashboard = Dashboard(context.new_page(), system.url)
         asked: list[str] = []
         dashboard.page.on("request", lambda request: asked.append(request.url))
-        system.consumer.kill()
-        system.begin(BASEMAP_STYLE=style)
         system.post(event("On it", now_ms))
         dashboard.away = True  # of the map that is not there, Chromium says so
         dashboard.open("?projection=flat&camera=10,20,1.5")

@@ -6,12 +6,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import Page
 
-from tests.browser.conftest import TOKEN, Launch, event
-from tests.browser.dashboard import SOFTWARE_GL, Dashboard, System
-from tests.free_ports import free_port
-from tests.sizes import sized
+from tests.browser.conftest import Launch, event, seen_in
+from tests.browser.dashboard import SOFTWARE_GL, Dashboard, System, draw_by_webgl
+from tests.sizes import later, sized
 from tests.waiting import eventually
 
 pytestmark = sized  # with WebGL in `make test-long`
@@ -22,32 +21,30 @@ SLIP = [{"nodalPlanes": {"nodalPlane1": {"strike": 90, "dip": 45, "rake": -90}}}
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def told(shared_system: System) -> System:
     """A large one at Athens, a larger one on the other side, a swarm, and three that are not real."""
     now_ms = time.time_ns() // 1_000_000
     at_sea = {"latitude": 30.0, "longitude": -40.0, "depth": 10.0}
     small = {"magnitude": 3.1, "timestamp": now_ms - 7_200_000}
-    with System(tmp_path_factory.mktemp("system"), free_port(), TOKEN) as system:
-        system.post(
-            event("athens", now_ms, magnitude=6.3, location=ATHENS, timestamp=now_ms - 7_200_000, focalMechanisms=SLIP),
-            event("fiji", now_ms, magnitude=7.2, location={"latitude": -18.0, "longitude": 178.0}),
-            event("drill", now_ms, mode="exercise", location=at_sea, **small),
-            event("try", now_ms, mode="test", location=at_sea | {"latitude": 20.0}, **small),
-            event("large", now_ms, mode="exercise", magnitude=8.8, location=at_sea | {"latitude": 50.0}),
-            *(
-                event(f"s{n}", now_ms, magnitude=2.0 + n / 10, location={"latitude": 5.0 + 0.7 * n, "longitude": 10.0})
-                for n in range(SWARM)
-            ),
-        )
-        eventually(lambda: system.count() == 5 + SWARM, tell=system.count)
-        yield system
+    shared_system.post(
+        event("athens", now_ms, magnitude=6.3, location=ATHENS, timestamp=now_ms - 7_200_000, focalMechanisms=SLIP),
+        event("fiji", now_ms, magnitude=7.2, location={"latitude": -18.0, "longitude": 178.0}),
+        event("drill", now_ms, mode="exercise", location=at_sea, **small),
+        event("try", now_ms, mode="test", location=at_sea | {"latitude": 20.0}, **small),
+        event("large", now_ms, mode="exercise", magnitude=8.8, location=at_sea | {"latitude": 50.0}),
+        *(
+            event(f"w{n}", now_ms, magnitude=2.0 + n / 10, location={"latitude": 5.0 + 0.7 * n, "longitude": 10.0})
+            for n in range(SWARM)
+        ),
+    )
+    eventually(lambda: shared_system.count() == 5 + SWARM, tell=shared_system.count)
+    return shared_system
 
 
 @pytest.fixture
-def page(context: BrowserContext, told: System) -> Iterator[Dashboard]:
-    dashboard = Dashboard(context.new_page(), told.url)
-    yield dashboard
-    assert dashboard.complaints == []
+def page(tab: Page, told: System) -> Iterator[Dashboard]:
+    with seen_in(tab, told) as dashboard:
+        yield dashboard
 
 
 def words(dashboard: Dashboard) -> list[str]:
@@ -109,7 +106,7 @@ def test_rings_and_cities_of_an_open_earthquake_answer_to_the_table(told: System
     eventually(lambda: not any("strong" in one for one in words(page)), tell=lambda: words(page))
 
 
-@pytest.mark.parametrize("projection", ["globe", "flat"])
+@pytest.mark.parametrize("projection", ["globe", *later("flat")])
 def test_what_matters_and_is_out_of_sight_has_a_way_there(page: Dashboard, projection: str) -> None:
     page.open(f"?projection={projection}&camera=38,24,4")
     arrow = page.page.locator(".beyond")
@@ -125,8 +122,8 @@ def test_what_matters_and_is_out_of_sight_has_a_way_there(page: Dashboard, proje
 @pytest.mark.long
 def test_a_lost_graphics_context_comes_back(launch: Launch, told: System, now_ms: int) -> None:
     with launch(*SOFTWARE_GL) as browser, browser.new_context(viewport={"width": 700, "height": 500}) as context:
+        draw_by_webgl(context)
         page = Dashboard(context.new_page(), told.url)
-        page.draw_by_webgl()
         page.open("?projection=flat&camera=38,24,3&plates=0&waves=0")
         eventually(lambda: "M 6.3" in words(page), tell=lambda: words(page))
         page.page.evaluate(

@@ -65,7 +65,7 @@ def test_a_source_s_own_name_opens_the_living_page(system: System, dashboard: Da
 
 
 def test_the_focus_goes_to_what_is_opened(system: System, dashboard: Dashboard, now_ms: int) -> None:
-    system.post(event("One", now_ms), event("Other", now_ms, location=FAR))
+    system.post(event("This", now_ms), event("Other", now_ms, location=FAR))
     eventually(lambda: system.count() == 2)
     dashboard.open("?projection=flat")
     press, focus = dashboard.page.keyboard.press, dashboard.page.locator(":focus")

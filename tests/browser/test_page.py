@@ -8,29 +8,23 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route
+from playwright.sync_api import Browser, Page, Route
 
-from tests.browser.conftest import event, filled, shows_count
+from tests.browser.conftest import MANY, event, new_context, seen_in, shows_count
 from tests.browser.dashboard import Dashboard, System
-from tests.sizes import later, size, sized
+from tests.sizes import later, sized
 from tests.waiting import eventually
 
-MANY = size(2_000, 10_000)
 INTERACTIVE_MS = 2_000
+TRIES = 3
 
 pytestmark = sized  # with more of them, and with WebGL, in `make test-long`
 
 
-@pytest.fixture(scope="module")
-def full_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    yield from filled(tmp_path_factory.mktemp("system"), MANY)
-
-
 @pytest.fixture
-def dashboard(context: BrowserContext, full_system: System) -> Iterator[Dashboard]:
-    dashboard = Dashboard(context.new_page(), full_system.url)
-    yield dashboard
-    assert dashboard.complaints == []
+def dashboard(tab: Page, full_system: System) -> Iterator[Dashboard]:
+    with seen_in(tab, full_system) as dashboard:
+        yield dashboard
 
 
 def test_filters_are_in_the_address_and_survive_it(full_system: System, dashboard: Dashboard) -> None:
@@ -283,7 +277,7 @@ def test_status_tells_of_the_sources_their_lag_and_their_error(dashboard: Dashbo
     assert "event <b>x</b>: no origin" in silent.inner_text()
 
 
-@pytest.mark.parametrize("view", ["list", *later("map", "charts", "status", "detail", "settings")])
+@pytest.mark.parametrize("view", later("list", "map", "charts", "status", "detail", "settings"))
 def test_axe_finds_nothing_serious(full_system: System, dashboard: Dashboard, view: str) -> None:
     if view == "detail":
         chosen = full_system.earthquakes(limit=1)[0]["id"]
@@ -298,10 +292,11 @@ def test_axe_finds_nothing_serious(full_system: System, dashboard: Dashboard, vi
 
 def test_a_phone(chromium: Browser, full_system: System) -> None:
     phone = {"width": 390, "height": 844}
-    with chromium.new_context(viewport=phone, has_touch=True, is_mobile=True, device_scale_factor=2) as context:
+    with new_context(chromium, viewport=phone, has_touch=True, is_mobile=True, device_scale_factor=2) as context:
         dashboard = Dashboard(context.new_page(), full_system.url)
         for view in ("list", "map", "charts", "status"):
-            dashboard.open(f"?projection=flat&view={view}&mindepth=300&minmagnitude=4")
+            dashboard.visit(f"?projection=flat&view={view}&mindepth=300&minmagnitude=4")
+            dashboard.page.locator({"charts": ".plot canvas", "map": "#map canvas"}.get(view, "#rows")).first.wait_for()
             assert dashboard.page.evaluate("document.documentElement.scrollWidth") == phone["width"], view
             box = dashboard.page.locator("nav").bounding_box()
             assert box is not None
@@ -320,8 +315,8 @@ def test_it_is_soon_there(chromium: Browser, shared_system: System) -> None:
         eventually(lambda: page.evaluate("performance.getEntriesByName('list').length") == 1)
         return float(page.evaluate("performance.getEntriesByName('list')[0].startTime"))
 
-    taken_ms = []
-    for _ in range(3):
+    taken_ms: list[float] = []
+    while not taken_ms or (min(taken_ms) >= INTERACTIVE_MS and len(taken_ms) < TRIES):
         with chromium.new_context() as context:
             taken_ms.append(milliseconds(context.new_page()))
     assert min(taken_ms) < INTERACTIVE_MS, taken_ms

@@ -20,7 +20,7 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Download, Locator, Page
 
 from quakestream.formats.writing import parquet
-from tests.browser.conftest import event
+from tests.browser.conftest import event, seen_in
 from tests.browser.dashboard import Dashboard, System
 from tests.free_ports import free_port
 from tests.sizes import later
@@ -83,10 +83,9 @@ def site(tmp_path_factory: pytest.TempPathFactory, newsroom: ThreadingHTTPServer
 
 
 @pytest.fixture
-def dashboard(context: BrowserContext, site: System) -> Iterator[Dashboard]:
-    dashboard = Dashboard(context.new_page(), site.url)
-    yield dashboard
-    assert dashboard.complaints == []
+def dashboard(tab: Page, site: System) -> Iterator[Dashboard]:
+    with seen_in(tab, site) as dashboard:
+        yield dashboard
 
 
 def id_of(site: System, place: str) -> str:
@@ -111,8 +110,8 @@ def copied(dashboard: Dashboard) -> str:
     return str(dashboard.page.evaluate("navigator.clipboard.readText()"))
 
 
-def test_a_newsroom_takes_an_earthquake_along(context: BrowserContext, site: System, dashboard: Dashboard) -> None:
-    allow_copying(context, site)
+def test_a_newsroom_takes_an_earthquake_along(site: System, dashboard: Dashboard) -> None:
+    allow_copying(dashboard.page.context, site)
     id_ = id_of(site, "Real Town")
     dashboard.open(f"?projection=flat&id={id_}")
     share = dashboard.page.locator("#share")
@@ -144,28 +143,29 @@ def test_a_newsroom_takes_an_earthquake_along(context: BrowserContext, site: Sys
     eventually(lambda: copied(dashboard) == code)
 
 
-def test_who_may_not_copy_is_shown_what_it_is(context: BrowserContext, site: System) -> None:
-    page = context.new_page()
-    page.add_init_script(
+def test_who_may_not_copy_is_shown_what_it_is(site: System, dashboard: Dashboard) -> None:
+    page = dashboard.page
+    id_ = id_of(site, "Real Town")
+    dashboard.open(f"?projection=flat&language=de&id={id_}")
+    page.evaluate(
         "Object.defineProperty(navigator, 'clipboard', { value: undefined }); document.execCommand = () => false"
     )
-    dashboard = Dashboard(page, site.url)
-    id_ = id_of(site, "Real Town")
-    dashboard.open(f"?projection=flat&language=de&id={id_}", badge="Live")
     share = page.locator("#share")
     share.get_by_role("button", name="Link kopieren").click()
     told = share.get_by_role("status")
     eventually(lambda: id_ in told.inner_text(), tell=told.inner_text)
     assert "lässt eine Seite nichts kopieren" in told.inner_text()
+    page.goto("about:blank")  # and with it, what was made of it
 
 
-def test_the_system_s_own_way_to_share_is_used_where_there_is_one(context: BrowserContext, site: System) -> None:
-    page = context.new_page()
-    page.add_init_script("navigator.share = async (what) => { window.shared = what }")
-    dashboard = Dashboard(page, site.url)
-    dashboard.open(f"?projection=flat&id={id_of(site, PLACES['exercise'])}")
+def test_the_system_s_own_way_to_share_is_used_where_there_is_one(site: System, dashboard: Dashboard) -> None:
+    page = dashboard.page
+    dashboard.open("?projection=flat")
+    page.evaluate("navigator.share = async (what) => { window.shared = what }")
+    dashboard.turn(f"?projection=flat&id={id_of(site, PLACES['exercise'])}")
     page.locator("#share").get_by_role("button", name="Share…").click()
     eventually(lambda: page.evaluate("window.shared?.title") == "EXERCISE: M 8.1, Practice Bay")
+    page.goto("about:blank")  # and with it, what was made of it
 
 
 def test_a_researcher_downloads_what_the_filters_show(site: System, dashboard: Dashboard) -> None:
@@ -197,7 +197,7 @@ def test_a_researcher_downloads_what_the_filters_show(site: System, dashboard: D
 
 
 def test_a_chart_comes_as_a_picture_and_as_numbers(site: System, dashboard: Dashboard) -> None:
-    dashboard.open("?projection=flat&view=charts")
+    dashboard.visit("?projection=flat&view=charts")
     figure = dashboard.page.locator("figure").nth(1)
     eventually(lambda: figure.locator(".u-over").count() == 1)
     numbers = saved(dashboard.page, figure.get_by_role("button", name="CSV"))
@@ -244,7 +244,7 @@ def test_the_catalogue_as_it_was(site: System, dashboard: Dashboard) -> None:
 
 
 def test_a_teacher_finds_replay_exercises_and_a_made_up_earthquake(site: System, dashboard: Dashboard) -> None:
-    dashboard.open("?projection=flat")
+    dashboard.visit("?projection=flat")
     dashboard.page.keyboard.press("6")
     eventually(lambda: "view=replay" in dashboard.query())
     page = dashboard.page.locator(".panel")
@@ -271,7 +271,7 @@ def test_a_teacher_finds_replay_exercises_and_a_made_up_earthquake(site: System,
 
 
 def test_an_operator_sees_what_is_known_and_starts_and_stops(site: System, dashboard: Dashboard) -> None:
-    dashboard.open("?projection=flat&view=status")
+    dashboard.visit("?projection=flat&view=status")
     operation = dashboard.page.locator("#operation")
     eventually(lambda: "All is well." in operation.inner_text(), tell=operation.inner_text)
     for known in ("Event log", "embedded, answers", "Partitions", "Records behind", "Dead letters", "Disk", "MB free"):
@@ -431,7 +431,7 @@ def test_a_listed_site_may_frame_what_is_for_that_and_nothing_else(
 def test_everybody_can_use_it(site: System, dashboard: Dashboard, query: str) -> None:
     """axe finds nothing serious where something is taken along, looked up or started, in either theme."""
     named = id_of(site, "Real Town") if query == "id=" else ""
-    dashboard.open(f"?projection=flat&{query}{named}")
+    dashboard.visit(f"?projection=flat&{query}{named}")
     for summary in dashboard.page.locator(".downloads summary, #share summary").all():
         summary.click()
     assert dashboard.violations_by_theme() == {"light": [], "dark": []}
@@ -447,9 +447,7 @@ def test_on_a_phone_every_view_can_be_reached(site: System, dashboard: Dashboard
         assert all(box and box["x"] >= 0 and box["x"] + box["width"] <= 360 for box in boxes)
 
 
-def test_an_embedded_page_is_for_everybody_too(site: System, context: BrowserContext) -> None:
-    dashboard = Dashboard(context.new_page(), site.url)
+def test_an_embedded_page_is_for_everybody_too(site: System, dashboard: Dashboard) -> None:
     for path in (f"embed?id={id_of(site, 'Real Town')}", "embed?mode=exercise", "handbook"):
         dashboard.open(path, ready=False)
         assert dashboard.violations_by_theme(told=False) == {"light": [], "dark": []}, path
-    assert dashboard.complaints == []

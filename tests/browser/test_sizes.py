@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.conftest import event
+from tests.browser.conftest import event, new_context
 from tests.browser.dashboard import Dashboard, System
 from tests.waiting import eventually
 
@@ -47,7 +47,7 @@ def measure(dashboard: Dashboard, script: str) -> Any:
 def test_in_a_low_window_the_list_can_be_reached(
     chromium: Browser, shared_system: System, width: int, height: int
 ) -> None:
-    with chromium.new_context(viewport={"width": width, "height": height}) as context:
+    with new_context(chromium, viewport={"width": width, "height": height}) as context:
         dashboard = Dashboard(context.new_page(), shared_system.url)
         dashboard.open("?projection=flat&period=week")
         assert measure(dashboard, "document.documentElement.scrollWidth") == width
@@ -73,7 +73,7 @@ def test_in_a_low_window_the_list_can_be_reached(
 
 def test_on_a_wall_rows_stand_apart_and_symbols_grow(chromium: Browser, shared_system: System) -> None:
     symbol = "document.querySelector('.row .chip').getBoundingClientRect().width"
-    with chromium.new_context(viewport=WALL) as context:
+    with new_context(chromium, viewport=WALL) as context:
         dashboard = Dashboard(context.new_page(), shared_system.url)
         dashboard.open("?projection=flat&period=week&sort=largest")
         boxes = measure(
