@@ -165,7 +165,7 @@ function doubts(app: App, detail: EarthquakeDetail): TemplateResult | typeof not
       ${text("doubt.same")} <a href=${address(app, { id: earthquake })}>${name}</a> <small>${text("doubt.same-why", { one, other })}</small>
     </li>`;
   };
-  return html`<ul class="doubts" role="note">${detail.doubts.map(line)}</ul>`;
+  return html`<div class="doubts" role="note"><ul>${detail.doubts.map(line)}</ul></div>`;
 }
 
 /** Each source's latest word, side by side. */
