@@ -69,8 +69,15 @@ class Program:
 
     def resident_mb(self) -> float:
         """VmRSS: all of the process's pages that are in memory, shared ones too."""
+        return self._status_mb("VmRSS:")
+
+    def peak_mb(self) -> float:
+        """VmHWM: the most that VmRSS ever was, at its start too."""
+        return self._status_mb("VmHWM:")
+
+    def _status_mb(self, name: str) -> float:
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(name):
                 return int(line.split()[1]) / 1024
         raise RuntimeError(f"process {self.pid} is gone")
 

@@ -365,18 +365,18 @@ def measure_memory(place: Place, size: Size) -> list[Line]:
                     published_s = elapsed_s if source["acknowledged"] == count else 0.0
                 time.sleep(0.25)
         stored_s = time.monotonic() - begun
+        peaks_mb = service.peak_mb(), consumer.peak_mb()
         published_s = published_s or stored_s
     return [
         Line(f"{count:,} events published / stored in", f"{published_s:.0f} s / {stored_s:.0f} s"),
-        *memory_lines("earthquake-service", of_service),
-        *memory_lines("earthquake-consumer", of_consumer),
+        *memory_lines("earthquake-service", of_service, peaks_mb[0]),
+        *memory_lines("earthquake-consumer", of_consumer, peaks_mb[1]),
     ]
 
 
-def memory_lines(name: str, sampled_mb: Sequence[float]) -> list[Line]:
+def memory_lines(name: str, sampled_mb: Sequence[float], most: float) -> list[Line]:
     quarter = len(sampled_mb) // 4
     growth = median(sampled_mb[-quarter:]) / median(sampled_mb[quarter : 2 * quarter])
-    most = max(sampled_mb)
     first_last = f"{sampled_mb[0]:.0f} → {sampled_mb[-1]:.0f}, most {most:.0f}"
     return [
         Line(f"{name}, resident MB", first_last, f"≤ {MEMORY_GOAL_MB:g}", most <= MEMORY_GOAL_MB),

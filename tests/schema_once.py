@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from alembic.config import Config
 from sqlalchemy import Connection, event, inspect, update
 
 from quakestream.catalog import schema
@@ -23,9 +22,9 @@ _said: dict[str, list[tuple[str, Any]]] = {}
 
 @contextmanager
 def schema_made_once() -> Iterator[None]:
-    by_alembic = schema._upgrade
+    by_alembic = schema.upgrade
 
-    def upgrade(connection: Connection, config: Config, to: str) -> None:
+    def upgrade(connection: Connection, to: str) -> None:
         dialect = connection.dialect.name
         empty = to == "head" and not inspect(connection).get_table_names()
         if empty and dialect in _said:
@@ -41,12 +40,12 @@ def schema_made_once() -> Iterator[None]:
 
         event.listen(connection, "before_cursor_execute", hear)
         try:
-            by_alembic(connection, config, to)
+            by_alembic(connection, to)
         finally:
             event.remove(connection, "before_cursor_execute", hear)
         if empty:
             _said[dialect] = [each for each in said if not each[0].lstrip().upper().startswith(("SELECT", "PRAGMA"))]
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(schema, "_upgrade", upgrade)
+        patched.setattr(schema, "upgrade", upgrade)
         yield

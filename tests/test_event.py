@@ -20,6 +20,7 @@ from quakestream.event import (
     iso_time,
     wrap_longitude,
 )
+from quakestream.plain import one_line
 
 PLUS_530 = dt.timezone(dt.timedelta(hours=5, minutes=30))
 NOW_MS = 1_700_000_000_000
@@ -284,3 +285,18 @@ def test_an_event_can_be_neither_changed_nor_mistyped() -> None:
     with pytest.raises(AttributeError):
         read().magnitude = 3  # type: ignore[misc]
     assert msgspec.json.decode(encode(read()))["location"] == {"latitude": 10.0, "longitude": 20.0, "depth": None}
+
+
+@pytest.mark.parametrize(
+    "place", ["a  b", " a", "a ", "a\x7f", "a", "", "Ölüdeniz", "\u200ba", "a\tb", 'a"b', "a: b, c"]
+)
+def test_texts_become_plain_lines_however_the_json_is_written(place: str) -> None:
+    """What the quick look at a message's bytes lets through is as the close one leaves it."""
+    document = read().document() | {"place": place}
+    for separators in ((",", ":"), (", ", ": ")):
+        for ascii_ in (True, False):
+            value = json.dumps(document, separators=separators, ensure_ascii=ascii_).encode()
+            assert (decode(value, now_ms=NOW_MS).place or "") == one_line(place)
+    raw = json.dumps(document | {"place": "a*b"}).replace("*", "\t").encode()
+    with pytest.raises(Rejected):
+        decode(raw, now_ms=NOW_MS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from structlog.testing import capture_logs
 
-from quakestream.catalog import Catalog, EarthquakeFilter
+from quakestream.catalog import Catalog, EarthquakeFilter, schema
 from quakestream.catalog.postgresql import PostgresqlCatalog
 from quakestream.catalog.schema import metadata, migrate
 from quakestream.catalog.sqlite import SqliteCatalog
@@ -22,6 +24,7 @@ from quakestream.catalog.verifying import faults
 from quakestream.event import encode
 from tests.contracts.catalog import NOW_MS, PARTITION, TIME_MS, Writer, shock
 from tests.sizes import later
+from tools import new_file
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Skipped unsupported reflection of expression-based index earthquakes_by_cell"
@@ -256,3 +259,33 @@ def test_what_a_clock_ahead_had_stored_is_brought_back(engine: sa.Engine, url: s
         Writer(catalog).write(shock("us1", updated=None, magnitude=6.5), logged_ms=NOW_MS + 1000, now_ms=NOW_MS + 1000)
         page = catalog.earthquakes(EarthquakeFilter())
         assert 6.5 in {msgspec.json.decode(document)["magnitude"] for document in page.earthquakes}
+
+
+def test_a_new_file_is_what_the_migrations_come_to(tmp_path: Path) -> None:
+    """A new file is made by statements that stand ready, without Alembic."""
+    assert schema.NEW_FILE.read_text(encoding="utf-8") == new_file.statements(), "python -m tools.new_file"
+    ready, migrated = (sa.create_engine(f"sqlite:///{tmp_path / name}", poolclass=sa.NullPool) for name in "ab")
+    migrate(ready)
+    with migrated.begin() as connection:
+        schema.upgrade(connection, "head")
+    found = []
+    for engine in (ready, migrated):
+        with engine.connect() as connection:
+            made = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master ORDER BY name").all()
+            one, own, epoch, *counters = connection.exec_driver_sql("SELECT * FROM feed").one()
+            words = [(name, (sql or "").split()) for name, sql in made]
+            found.append((words, schema.version_of(connection), one, len(own), len(epoch), counters))
+        engine.dispose()
+    assert found[0] == found[1]
+
+
+@pytest.mark.long  # an interpreter of its own
+def test_alembic_is_read_only_where_a_schema_changes(tmp_path: Path) -> None:
+    """It takes memory that the consumer would keep for as long as it runs."""
+    program = (
+        "import sys; from pathlib import Path; from quakestream.catalog.sqlite import SqliteCatalog;"
+        f"[SqliteCatalog(Path({str(tmp_path / 'c.sqlite3')!r})).close() for _ in range(2)];"
+        "print('alembic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "False\n"

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -9,6 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from structlog.testing import capture_logs
 
 from quakestream.catalog import Catalog
+from quakestream.catalog.documents import new_earthquake_id
 from quakestream.catalog.followers import Bell
 from quakestream.catalog.schema import metadata, migrate
 from quakestream.catalog.sqlite import SqliteCatalog
@@ -106,3 +108,22 @@ def test_a_read_for_which_no_connection_is_left_may_be_tried_again(
             assert change.json["earthquake"]["id"]
             assert not server.hub.tasks[0].done()
             client.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # from 3.12 on, where other threads run
+def test_a_forked_process_draws_other_ids() -> None:
+    """What was drawn at once for several ids belongs to one process."""
+    name = ("usgs", "us1", "actual")
+    new_earthquake_id(name)  # others wait to be taken now
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, "".join(new_earthquake_id(name)[-16:] for _ in range(70)).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        theirs = pipe.read()
+    ours = "".join(new_earthquake_id(name)[-16:] for _ in range(70))
+    drawn = {text[begin : begin + 16] for text in (ours, theirs) for begin in range(0, 70 * 16, 16)}
+    assert len(drawn) == 140

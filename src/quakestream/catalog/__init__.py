@@ -75,7 +75,7 @@ class StoredPosition:
     fingerprint: bytes | None = None
 
 
-class LoggedEvent(Struct, frozen=True):
+class LoggedEvent(Struct, frozen=True, gc=False):
     """An event as it was read from the log. `logged_ms` stands in for `updated` where its source did not say.
 
     `imported` goes with the changes that it makes: nobody is to be alarmed by them.
@@ -86,7 +86,7 @@ class LoggedEvent(Struct, frozen=True):
     imported: bool = False
 
 
-class Change(Struct, frozen=True):
+class Change(Struct, frozen=True, gc=False):
     """One line of the change feed. `document` is the Earthquake after it, as JSON."""
 
     seq: int
@@ -110,7 +110,7 @@ class Change(Struct, frozen=True):
         return b"".join(parts) + b"}"
 
 
-class Transition(Struct, frozen=True):
+class Transition(Struct, frozen=True, gc=False):
     """A change, and the earthquake as the change before it left it."""
 
     change: Change

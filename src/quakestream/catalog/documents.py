@@ -30,7 +30,7 @@ MAX_SEARCHED: Final = 250
 _encoder = msgspec.json.Encoder()
 
 
-class Report(Struct):
+class Report(Struct, gc=False):
     """A report as it stands: its latest event, and which earthquake it belongs to."""
 
     report: int
@@ -51,7 +51,7 @@ class Report(Struct):
         return self.event.source, self.event.id, self.event.mode
 
 
-class Earthquake(Struct):
+class Earthquake(Struct, gc=False):
     """An earthquake as it stands, with all of its reports by number."""
 
     earthquake: int
@@ -81,7 +81,23 @@ class Earthquake(Struct):
 def new_earthquake_id(_first: ReportName) -> str:
     """`eq_` and a ULID: 48 bits of time in ms, 80 of chance, which are 16 letters of 5 bits."""
     now_ms = clock.now_ms()
-    return f"eq_{_ulid_second(now_ms >> 10)}{_PAIRS[now_ms & 1023]}{os.urandom(16).translate(_LETTERS).decode()}"
+    try:
+        drawn = _chance.pop()
+    except IndexError:
+        drawn, *more = _drawn()
+        _chance.extend(more)
+    return f"eq_{_ulid_second(now_ms >> 10)}{_PAIRS[now_ms & 1023]}{drawn}"
+
+
+def _drawn() -> list[str]:
+    """The letters of chance of some ids: to ask the system for each takes longer than all else of an id."""
+    letters = os.urandom(16 * _DRAWN_AT_ONCE).translate(_LETTERS).decode()
+    return [letters[begin : begin + 16] for begin in range(0, len(letters), 16)]
+
+
+_DRAWN_AT_ONCE: Final = 64
+_chance: Final[list[str]] = []
+os.register_at_fork(after_in_child=_chance.clear)  # no two processes draw the same
 
 
 @functools.lru_cache(maxsize=1)

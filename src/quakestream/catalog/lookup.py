@@ -25,7 +25,7 @@ def stored_event(document: bytes) -> EarthquakeEvent:
     return decode(document, now_ms=LATEST_MS)
 
 
-class StoredReport(Struct, frozen=True):
+class StoredReport(Struct, frozen=True, gc=False):
     """A row of the look-ups: a report with its latest event, and its earthquake."""
 
     report: int
@@ -44,7 +44,7 @@ class StoredReport(Struct, frozen=True):
         return stored_event(self.document)
 
 
-class StoredEarthquake(Struct, frozen=True):
+class StoredEarthquake(Struct, frozen=True, gc=False):
     """A row of the look-ups: an earthquake alone, and the report whose event made it."""
 
     made_by: int

@@ -32,7 +32,7 @@ from quakestream.seismology.likeness import LIMITS, Limits
 from quakestream.seismology.origin import Origin, origin_of
 
 
-class StoredEvent(Struct, frozen=True):
+class StoredEvent(Struct, frozen=True, gc=False):
     """A row of `events`."""
 
     report: int
@@ -43,7 +43,7 @@ class StoredEvent(Struct, frozen=True):
     document: bytes
 
 
-class Step(Struct, frozen=True):
+class Step(Struct, frozen=True, gc=False):
     """A row of `changes`."""
 
     change: Change
@@ -422,7 +422,7 @@ class Plan:
         return origin.mode, origin.time_ms - reach_ms, origin.time_ms + reach_ms
 
 
-class Arrival(Struct, frozen=True):
+class Arrival(Struct, frozen=True, gc=False):
     """One event of the batch, with what is derived of it once."""
 
     event: EarthquakeEvent

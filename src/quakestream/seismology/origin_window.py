@@ -125,17 +125,18 @@ class OriginWindow:
     def near(self, origin: Origin, max_time_s: float, max_distance_km: float) -> list[Origin]:
         if self._unplaced:
             self._place_all()
-        reporter = (origin.source, origin.agency)
+        mode, time_ms, reporter = origin.mode, origin.time_ms, (origin.source, origin.agency)
         width_ms = max_time_s * 1000.0
-        earliest, latest = origin.time_ms - width_ms, origin.time_ms + width_ms
-        southmost = origin.latitude - max_distance_km / KM_PER_DEGREE
-        northmost = origin.latitude + max_distance_km / KM_PER_DEGREE
+        earliest, latest = time_ms - width_ms, time_ms + width_ms
+        buckets = self._buckets
         cells: list[tuple[int, int]] | None = None
         found: list[Origin] = []
         for place in range(int(earliest // _BUCKET_MS), int(latest // _BUCKET_MS) + 1):
-            bucket = self._buckets.get((origin.mode, place))
+            bucket = buckets.get((mode, place))
             if bucket is None or (len(bucket.reporters) == 1 and reporter in bucket.reporters):
                 continue  # the stream of one agency ends here
+            southmost = origin.latitude - max_distance_km / KM_PER_DEGREE
+            northmost = origin.latitude + max_distance_km / KM_PER_DEGREE
             held = bucket.cells
             if len(held) > _FEW_CELLS:
                 cells = cells or _cells_around(origin, max_distance_km)
@@ -151,7 +152,7 @@ class OriginWindow:
         return found
 
     def named(self, origin: Origin) -> list[Origin]:
-        if not origin.ids and not self._claimants and not origin.joined:
+        if not self._claimants and not origin.joined and not (origin.ids and origin.claims):
             return []
         mode, claimants, found = origin.mode, self._claimants, list[Origin]()
         for name in origin.joined:

@@ -30,10 +30,9 @@ CROSS JOIN earthquakes AS q ON q.earthquake = w.earthquake
 CROSS JOIN reports AS r ON r.earthquake = w.earthquake
 CROSS JOIN events AS e ON e.report = r.report AND e.updated_ms = r.updated_ms AND e.content_hash = r.content_hash
 """
+# What most of a batch has in common is given once: to take rows of JSON apart costs more than to look them up
 _NAMED = _STORED.format("""
-SELECT k.earthquake FROM json_each(?) AS j CROSS JOIN reports AS k
-  ON k.source = json_extract(j.value, '$[0]') AND k.id = json_extract(j.value, '$[1]')
-     AND k.mode = json_extract(j.value, '$[2]')
+SELECT k.earthquake FROM json_each(?) AS j CROSS JOIN reports AS k ON k.source = ? AND k.id = j.value AND k.mode = ?
 """)
 _AROUND = _STORED.format("""
 SELECT k.earthquake FROM json_each(?) AS j CROSS JOIN reports AS k
@@ -41,12 +40,11 @@ SELECT k.earthquake FROM json_each(?) AS j CROSS JOIN reports AS k
      AND k.timestamp_ms BETWEEN json_extract(j.value, '$[1]') AND json_extract(j.value, '$[2]')
 """)
 _CALLED = _STORED.format("""
-SELECT k.earthquake FROM json_each(?) AS j CROSS JOIN reports AS k
-  ON k.id = json_extract(j.value, '$[1]') AND +k.mode = json_extract(j.value, '$[0]')
+SELECT k.earthquake FROM json_each(?) AS j CROSS JOIN reports AS k ON k.id = j.value AND +k.mode = ?
 """)
 _CLAIMING = _STORED.format("""
 SELECT k.earthquake FROM json_each(?) AS j
-CROSS JOIN claims AS c ON c.name = json_extract(j.value, '$[1]') AND c.mode = json_extract(j.value, '$[0]')
+CROSS JOIN claims AS c ON c.name = j.value AND c.mode = ?
 CROSS JOIN reports AS k ON k.report = c.report
 """)
 _MADE_BY = """
@@ -200,8 +198,19 @@ class SqliteLookup(SqlLookup):
         return self._db.execute(_FIRST_SEEN, (listed,)).fetchall()
 
     def stored(self, query: str, wanted: Sequence[tuple[str | int, ...]]) -> Iterator[StoredReport]:
-        for report, updated_ms, digest, document, *quake in self._db.execute(query, (_listed(wanted),)):
-            yield StoredReport(report, (updated_ms, digest), document, *quake)
+        for common, listed in [((), wanted)] if query is _AROUND else _by_what_is_common(wanted):
+            for report, updated_ms, digest, document, *quake in self._db.execute(query, (_listed(listed), *common)):
+                yield StoredReport(report, (updated_ms, digest), document, *quake)
+
+
+def _by_what_is_common(
+    names: Sequence[tuple[str | int, ...]],
+) -> Iterable[tuple[tuple[str | int, ...], list[str | int]]]:
+    """The ids of (source, id, mode) by source and mode, those of (mode, name) by mode."""
+    found: dict[tuple[str | int, ...], list[str | int]] = {}
+    for first, name, *last in names:
+        found.setdefault((first, *last), []).append(name)
+    return found.items()
 
 
 def _listed(rows: Sequence[object]) -> str:
