@@ -291,7 +291,8 @@ def test_an_operator_sees_what_is_known_and_starts_and_stops(site: System, dashb
     assert running(site)
     eventually(lambda: "The stream runs: simulator" in control.inner_text(), tell=control.inner_text)
     control.get_by_role("button", name="Start an exercise…").click()
-    assert "instead of what runs now: simulator" in control.inner_text(), "it is asked first"
+    asked = "instead of what runs now: simulator"
+    eventually(lambda: asked in control.inner_text(), tell=control.inner_text)  # before anything is done
     assert running(site)
     control.get_by_role("button", name="Stop").click()
     eventually(lambda: told.inner_text() == "The stream was stopped.", tell=told.inner_text)
