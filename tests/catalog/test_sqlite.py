@@ -1,4 +1,6 @@
 import os
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -111,6 +113,28 @@ def test_a_read_for_which_no_connection_is_left_may_be_tried_again(
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # from 3.12 on, where other threads run
+def test_the_end_waits_for_a_transaction_of_another_thread(tmp_path: Path) -> None:
+    """A connection that is closed under a statement takes the process along."""
+    catalog = SqliteCatalog(tmp_path / "catalogue.sqlite3")
+    begun, closing_now = threading.Event(), threading.Event()
+    ended: list[object] = []
+
+    def write() -> None:
+        with catalog._transaction() as db:
+            begun.set()
+            assert closing_now.wait(10)
+            time.sleep(0.05)  # the other one is at its end by now, or past it
+            ended.append(db.execute("SELECT 1").fetchone())
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert begun.wait(10)
+    closing_now.set()
+    catalog.close()
+    assert ended == [(1,)]
+    writer.join(10)
+
+
 def test_a_forked_process_draws_other_ids() -> None:
     """What was drawn at once for several ids belongs to one process."""
     name = ("usgs", "us1", "actual")

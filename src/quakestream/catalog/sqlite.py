@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ from quakestream.event import EarthquakeEvent
 
 _WHAT: Final = "the catalogue"
 BUSY_TIMEOUT_S: Final = 10
+CLOSE_S: Final = 5
+"""So long the end waits for a transaction that another thread is in."""
 WAL_PAGES: Final = 4000
 """Pages of 4 kB that the write-ahead log gathers before they are copied into the file."""
 CACHE_OF_MANY_KIB: Final = 16 * 1024
@@ -90,6 +93,8 @@ class SqliteCatalog(SqlCatalog):
                 raise error.orig from error
             raise
         self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        self._writing = threading.RLock()
+        """Held by whoever uses the connection above: closed under a statement, it would take the process along."""
         _prepare(self._db)
 
     def claim(self, partition: LogPartition) -> Claim:
@@ -167,21 +172,24 @@ class SqliteCatalog(SqlCatalog):
             db.set_progress_handler(None, 0)
 
     def close(self) -> None:
-        self._db.close()
+        if self._writing.acquire(timeout=CLOSE_S):  # else it ends with the process, and the file's next user rolls back
+            self._db.close()
+            self._writing.release()
         super().close()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Hold the file's one write lock; commit at the end, or leave no trace."""
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+            with self._writing:
+                self._db.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._db
+                    self._db.execute("COMMIT")
+                except BaseException:
+                    if self._db.in_transaction:
+                        self._db.execute("ROLLBACK")
+                    raise
         except sqlite3.OperationalError as error:
             raise Unreachable(f"the catalogue's file: {error}") from error
         except sqlite3.DatabaseError as error:

@@ -121,8 +121,9 @@ class RefusedStore(Refusals):
         self._count()
 
     def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+        """Close the file, when who is at work in another thread has done: closed under a statement, it would crash."""
+        with self._lock:
+            self._db.close()
 
     def state(self, label: str) -> dict[str, Any]:
         """`refused` and `lastRefused` of a source, for the status: what was refused and not read since."""

@@ -369,8 +369,9 @@ class Memory:
             self._noted = {}
 
     def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+        """Close the file, when who is at work in another thread has done: closed under a statement, it would crash."""
+        with self._lock:
+            self._db.close()
 
     @contextmanager
     def _working(self) -> Iterator[None]:
