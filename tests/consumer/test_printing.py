@@ -171,15 +171,17 @@ def test_the_address_stands_last_after_the_past_and_again_where_it_scrolled_away
     eventually(lambda: OPEN in screen.lines, tell=lambda: screen.lines)
     eventually(lambda: [line for line in screen.lines if line][-1:] == [OPEN], tell=lambda: screen.lines)
     at_once = [int(line.split()[0].replace(",", "")) for line in screen.lines if "at once" in line]
-    assert sum(at_once) == 1447, "in one line, or in few on a busy machine"
-    assert len(at_once) < ROWS // 2
+    singly = sum("Kermadec" in line and "at once" not in line for line in screen.lines)
+    assert sum(at_once) + singly == 1447, "in one line, or in few on a busy machine"
+    assert len(at_once) + singly < ROWS // 2
     assert len(screen.lines) < ROWS
 
     once = screen.lines.count(OPEN)
+    shown = sum("ago" in line or "UTC" in line for line in screen.lines)
     for n in range(ROWS - printing.KEPT_ROWS):
         assert screen.lines.count(OPEN) == once
         show(an_event(n))
-        eventually(lambda n=n: sum("ago" in line or "UTC" in line for line in screen.lines) == n + 1)
+        eventually(lambda n=n: sum("ago" in line or "UTC" in line for line in screen.lines) == shown + n + 1)
     eventually(lambda: screen.lines.count(OPEN) == once + 1, tell=lambda: screen.lines)
     pointer.scrolled(ROWS)  # as the log does, on the same terminal
     eventually(lambda: screen.lines.count(OPEN) == once + 2, tell=lambda: screen.lines)
