@@ -27,6 +27,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from quakestream import config, program
+from quakestream.catalog.clock import PostgresqlClock
 from quakestream.cli import app
 from quakestream.command import closing_producer
 from quakestream.config import ConsumerSettings, ServiceSettings
@@ -249,6 +250,7 @@ def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         patch.setattr(time, "time_ns", clock.ns)
         patch.setattr(time, "time", clock.s)
         patch.setattr(time, "clock_gettime_ns", clock.of)
+        patch.setattr(PostgresqlClock, "now_ms", lambda *_: clock.now_ms())  # the server's
         patch.setattr("quakestream.telemetry.configure_logging", lambda *_: None)  # it is the test's own
         patch.setattr(pycurl, "Curl", _directed(receiver.port))
         urls = [one["url"] for one in place.left["sources"] if "url" in one]
