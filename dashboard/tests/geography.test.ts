@@ -3,8 +3,8 @@ import { geoArea, geoCentroid, geoContains, geoDistance } from "d3-geo";
 import type { Feature, MultiPolygon, Polygon } from "geojson";
 import { feature } from "topojson-client";
 import type { GeometryObject } from "topojson-specification";
-import { expect, test } from "vitest";
-import { namesOf, topologyOf } from "../src/map/geography.ts";
+import { expect, test, vi } from "vitest";
+import { namesOf, persistently, topologyOf } from "../src/map/geography.ts";
 
 const WORLDS = ["world-110m", "world-50m"] as const;
 
@@ -75,4 +75,16 @@ const ring = (edge: number[][] | undefined): Feature<Polygon> => ({
   type: "Feature",
   properties: {},
   geometry: { type: "Polygon", coordinates: [edge ?? []] },
+});
+
+test("what a server that was away did not give is asked for again", async () => {
+  vi.useFakeTimers();
+  let asked = 0;
+  const found = persistently(async () => {
+    if (++asked < 4) throw new TypeError("Failed to fetch");
+    return "land";
+  });
+  await vi.advanceTimersByTimeAsync(1_000 + 2_000 + 4_000);
+  vi.useRealTimers();
+  expect([await found, asked]).toEqual(["land", 4]);
 });

@@ -30,6 +30,7 @@ import {
   loadWorld,
   type Names,
   NOTHING,
+  persistently,
   TOWNS_FROM_ZOOM,
 } from "./geography.ts";
 import { Room } from "./labels.ts";
@@ -130,14 +131,14 @@ class CanvasMap implements MapView {
     this.#canvas.setAttribute("role", "img");
     this.#canvas.setAttribute("aria-label", container.closest("section")?.getAttribute("aria-label") ?? "");
     container.append(this.#canvas);
-    void loadWorld("coarse").then((world) => this.#fine || this.#world(world));
-    void loadPlates().then((plates) => {
+    void persistently(() => loadWorld("coarse")).then((world) => this.#fine || this.#world(world));
+    void persistently(loadPlates).then((plates) => {
       this.#plates = plates;
       this.#later();
     });
-    void loadNames("coarse").then((names) => this.#name(names));
+    void persistently(() => loadNames("coarse")).then((names) => this.#name(names));
     setTimeout(() => {
-      void reliefLevels().then((levels) => {
+      void persistently(reliefLevels).then((levels) => {
         this.#relief = levels;
         this.#later();
       });
@@ -381,21 +382,11 @@ class CanvasMap implements MapView {
     const { zoom } = this.#camera;
     if (!this.#fine && zoom >= FINE_FROM_ZOOM) {
       this.#fine = true;
-      loadWorld("fine").then(
-        (world) => this.#world(world),
-        () => {
-          this.#fine = false;
-        },
-      );
+      void persistently(() => loadWorld("fine")).then((world) => this.#world(world));
     }
     if (!this.#towns && zoom >= TOWNS_FROM_ZOOM) {
       this.#towns = true;
-      loadNames("fine").then(
-        (names) => this.#name(names),
-        () => {
-          this.#towns = false;
-        },
-      );
+      void persistently(() => loadNames("fine")).then((names) => this.#name(names));
     }
   }
 

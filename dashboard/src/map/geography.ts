@@ -85,6 +85,8 @@ export function countryNamer(language: Language): (code: string) => string {
 /** From here on the finer land is of use, and the names of towns are. */
 export const FINE_FROM_ZOOM = 3;
 export const TOWNS_FROM_ZOOM = 5;
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 60_000;
 
 /** From which zoom a country of this area is named, and until which; and a city of so many thousands. */
 export const COUNTRY_STEPS = [
@@ -109,6 +111,17 @@ export const CITY_STEPS = [
 /** The least that is named at this zoom. */
 export function leastNamed(steps: readonly (readonly [zoom: number, least: number])[], zoom: number): number {
   return steps.findLast(([from]) => zoom >= from)?.[1] ?? Number.POSITIVE_INFINITY;
+}
+
+/** Fetch it, and again where that fails: what a server did not give that was away for a moment would be missing for good. */
+export async function persistently<T>(fetched: () => Promise<T>): Promise<T> {
+  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(LONGEST_WAIT_MS, 2 * waitMs)) {
+    try {
+      return await fetched();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+    }
+  }
 }
 
 /** Grey: middle grey is flat land and the sea's edge, darker is deeper or in the shade. */

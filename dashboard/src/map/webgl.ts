@@ -33,6 +33,7 @@ import {
   loadWorld,
   type Names,
   NOTHING,
+  persistently,
   TOWNS_FROM_ZOOM,
 } from "./geography.ts";
 import {
@@ -166,11 +167,11 @@ class WebGLMap implements MapView {
   ) {
     this.#look = look;
     if (this.#isOwn) {
-      void loadWorld("coarse").then((world) => this.#fine || this.#world(world));
-      void loadNames("coarse").then((names) => this.#name(names));
+      void persistently(() => loadWorld("coarse")).then((world) => this.#fine || this.#world(world));
+      void persistently(() => loadNames("coarse")).then((names) => this.#name(names));
       setTimeout(() => this.#lost || addRelief(map, this.#look), RELIEF_AFTER_MS);
     }
-    void loadPlates().then((plates) => this.#put("plates", plates as FeatureCollection));
+    void persistently(loadPlates).then((plates) => this.#put("plates", plates as FeatureCollection));
     map.on("moveend", () => {
       listener.moved(this.camera());
       this.#refine();
@@ -433,21 +434,11 @@ class WebGLMap implements MapView {
     const zoom = this.map.getZoom();
     if (!this.#fine && zoom >= FINE_FROM_ZOOM) {
       this.#fine = true;
-      loadWorld("fine").then(
-        (world) => this.#world(world),
-        () => {
-          this.#fine = false;
-        },
-      );
+      void persistently(() => loadWorld("fine")).then((world) => this.#world(world));
     }
     if (!this.#towns && zoom >= TOWNS_FROM_ZOOM) {
       this.#towns = true;
-      loadNames("fine").then(
-        (names) => this.#name(names),
-        () => {
-          this.#towns = false;
-        },
-      );
+      void persistently(() => loadNames("fine")).then((names) => this.#name(names));
     }
   }
 
