@@ -54,8 +54,9 @@ def page(tab: Page, pipe: Pipe) -> Iterator[Dashboard]:
 
 def seconds_live(page: Dashboard, since_s: float, within_s: float) -> float:
     """How long after that moment it still said *Live*."""
-    eventually(lambda: page.badge() != "Live", within_s=within_s, tell=page.badge)
-    at_ms = page.page.evaluate("said.find(({ badge }, n) => n > 0 && badge !== 'Live').at")
+    ended = "said.find(({ badge }, n) => n > 0 && badge !== 'Live')?.at ?? null"  # seen in the frame after it is there
+    eventually(lambda: page.page.evaluate(ended) is not None, within_s=within_s, tell=page.badge)
+    at_ms = page.page.evaluate(ended)
     return float(at_ms) / 1000 - since_s
 
 

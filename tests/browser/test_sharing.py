@@ -348,7 +348,7 @@ def test_what_is_not_real_is_never_taken_for_it(site: System, dashboard: Dashboa
     popup = page.locator(".tip")
     eventually(
         lambda: (
-            page.mouse.move(box["x"] + box["width"] / 2 + time.time() % 1, box["y"] + box["height"] / 2)
+            page.mouse.move(box["x"] + box["width"] / 2 + 4 * (time.time() % 1), box["y"] + box["height"] / 2)
             or popup.is_visible()
         )
     )
