@@ -43,7 +43,7 @@ CODES_BY_NAME: Final = {"Kosovo": "XK", "N. Cyprus": "CY", "Somaliland": "SO"}
 
 def text_array(texts: list[str]) -> NDArray[np.uint8]:
     """Texts as bytes, one after the other, a line each: numpy's own text arrays would cost four bytes a letter."""
-    return np.frombuffer("\n".join(texts).encode(), np.uint8)
+    return np.frombuffer("\n".join(" ".join(text.split()) for text in texts).encode(), np.uint8)
 
 
 def cities(countries: dict[str, Any], kinds_path: str) -> dict[str, NDArray[Any]]:
@@ -83,7 +83,7 @@ def cities(countries: dict[str, Any], kinds_path: str) -> dict[str, NDArray[Any]
             ],
             np.uint8,
         ),
-        "city_names": text_array([city["name"].replace("\n", " ") for city in kept]),
+        "city_names": text_array([city["name"] for city in kept]),
         "country_codes": text_array(codes),
         "country_names": text_array([countries[code]["name"] for code in codes]),
         "country_people": np.array([countries[code]["population"] for code in codes], np.uint32),

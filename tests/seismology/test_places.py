@@ -19,12 +19,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quakestream.event import wrap_longitude
+from quakestream.plain import one_line
 from quakestream.seismology import places
 from quakestream.seismology.geodesy import azimuth, compass, distance_km, distances_km
 from tests.sizes import size, sized
 
 LATITUDES = st.floats(-90, 90)
 LONGITUDES = st.floats(-180, 180)
+
+
+def test_names_are_plain_lines() -> None:
+    # as an event's texts are read: a place in other words would be held against the catalogue
+    for table in ("city_names", "country_names", "state_names", "region_names"):
+        (names,) = places._tables(table)
+        assert [name for name in places._texts(names) if name != one_line(name)] == [], table
 
 
 def everywhere(count: int, seed: int) -> list[tuple[float, float]]:
