@@ -61,7 +61,10 @@ WATCH_INTERVAL_S: Final = 0.005
 STANDBY_INTERVAL_S: Final = 0.1
 COMMIT_RECORDS: Final = 5_000
 """One transaction ends with the batch that reaches this, or `COMMIT_BYTES`."""
-COMMIT_BYTES: Final = 8 * 1024 * 1024
+COMMIT_BYTES: Final = 2 * 1024 * 1024
+TURN_AFTER_S: Final = 0.1
+TURN_S: Final = 0.01
+"""Who has written for so long without a rest leaves this time to whoever else waits to write."""
 CLEAN_INTERVAL_S: Final = 1.0
 RETRY_S: Final = (0.05, 1.0)
 """The first and the longest pause before a failed append is tried again."""
@@ -248,10 +251,16 @@ class EmbeddedProducer(Producer):
 
     def _run(self) -> None:
         try:
+            busy_s = 0.0
             while (batches := self._gather()) is not None:
+                began_s = time.monotonic()
                 if batches:
                     self._settle(batches, self._append(batches))
                 self._clean()
+                busy_s = busy_s + time.monotonic() - began_s if self._waiting else 0.0
+                if busy_s > TURN_AFTER_S:
+                    time.sleep(TURN_S)
+                    busy_s = 0.0
         except BaseException as error:
             self._fatal = error if isinstance(error, Fatal) else Fatal(f"the log's writer failed: {error!r}")
             raise

@@ -16,6 +16,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -46,6 +47,8 @@ TOMBSTONE_DELAY_MS: Final = 24 * 3600 * 1000
 
 _OFFSET_BITS: Final = 40  # 10¹² records a topic, 4 million topics
 _BUSY_TIMEOUT_S: Final = 5.0
+_TRY_MS: Final = 5
+"""How long SQLite tries for its turn to write by itself, ever less often; after that it is made to begin anew."""
 
 _SCHEMA: Final = f"""
 CREATE TABLE log (id TEXT NOT NULL);
@@ -202,7 +205,7 @@ def _inodes(path: Path) -> tuple[int, int] | None:
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """Write all of it or nothing."""
-    connection.execute("BEGIN IMMEDIATE")
+    _take_turn(connection)
     try:
         yield
         connection.execute("COMMIT")
@@ -210,6 +213,27 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _take_turn(connection: sqlite3.Connection) -> None:
+    """Begin to write, as soon as nobody else does.
+
+    SQLite waits up to 0.1 s between two looks. Beside somebody who writes all the time it would seldom find the moment
+    between two transactions, and give up: so it looks every few ms.
+    """
+    until_s = time.monotonic() + _BUSY_TIMEOUT_S
+    connection.execute(f"PRAGMA busy_timeout = {_TRY_MS}")
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until_s:
+                    raise
+            else:
+                return
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {round(_BUSY_TIMEOUT_S * 1000)}")
 
 
 @contextlib.contextmanager
