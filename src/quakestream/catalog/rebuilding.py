@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, nullcontext
 from itertools import groupby
 from pathlib import Path
@@ -158,35 +158,36 @@ class _Ids:
     def __init__(self, old: SqlCatalog) -> None:
         self._old = old
         self._given: set[str] = set()
+        self._expected: dict[ReportName, str | None] = {}
         self.new: SqlCatalog | None = None
 
+    def expect(self, names: Collection[ReportName]) -> None:
+        """These are stored next, and what was given before is in the new catalogue: what is asked is asked together."""
+        self._given.clear()
+        self._expected = self._asked(names)
+
     def __call__(self, first: ReportName) -> str:
-        source, id_, mode = first
-        same = reports.alias()
-        anchor = sa.select(sa.func.min(same.c.report)).where(same.c.earthquake == reports.c.earthquake)
-        wanted = (
-            sa.select(earthquakes.c.id)
-            .join(reports, reports.c.earthquake == earthquakes.c.earthquake)
-            .where(reports.c.source == source, reports.c.id == id_, reports.c.mode == mode)
-            .where(reports.c.report == anchor.scalar_subquery())
-        )
-        with self._old.reading() as connection:
-            found = connection.execute(wanted).scalar_one_or_none()
-        if found is None or found in self._given or self._is_stored(found):
+        known = self._expected if first in self._expected else self._asked([first])
+        found = known[first]
+        if found is None or found in self._given:
             return new_earthquake_id(first)
         self._given.add(found)
-        return str(found)
+        return found
 
-    def stored(self) -> None:
-        """What was given is in the new catalogue now."""
-        self._given.clear()
-
-    def _is_stored(self, id_: str) -> bool:
-        if self.new is None:
-            return False
-        with self.new.reading() as connection:
-            found = connection.execute(sa.select(earthquakes.c.id).where(earthquakes.c.id == id_))
-            return found.scalar_one_or_none() is not None
+    def _asked(self, names: Collection[ReportName]) -> dict[ReportName, str | None]:
+        """The ids that the earthquakes of these first reports may keep."""
+        r, q = reports.c, earthquakes.c
+        same = reports.alias()
+        anchor = sa.select(sa.func.min(same.c.report)).where(same.c.earthquake == r.earthquake).scalar_subquery()
+        wanted = sa.select(r.source, r.id, r.mode, q.id).join(earthquakes, q.earthquake == r.earthquake)
+        wanted = wanted.where(r.id.in_(sorted({id_ for _, id_, _ in names})), r.report == anchor)
+        with self._old.reading() as connection:
+            kept = {(source, id_, mode): kept_id for source, id_, mode, kept_id in connection.execute(wanted)}
+        stored = set[str]()
+        if self.new is not None:
+            with self.new.reading() as connection:
+                stored.update(connection.execute(sa.select(q.id).where(q.id.in_(sorted(kept.values())))).scalars())
+        return {name: None if kept.get(name) in stored else kept.get(name) for name in names}
 
 
 def _replay(old: SqlCatalog, new: SqlCatalog, ids: _Ids, on_progress: OnProgress) -> None:
@@ -200,8 +201,8 @@ def _replay(old: SqlCatalog, new: SqlCatalog, ids: _Ids, on_progress: OnProgress
         for begin in range(0, len(waiting), CHUNK):
             some = waiting[begin : begin + CHUNK]
             done += len(some)
+            ids.expect({(one.event.source, one.event.id, one.event.mode) for one in some})
             new.ingest(claim, some, done, at_ms)
-            ids.stored()
             on_progress(done, total)
 
 
