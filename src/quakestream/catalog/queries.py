@@ -400,12 +400,12 @@ def read_newest(connection: Connection, ids: Sequence[str]) -> list[Change]:
     return sorted(found, key=lambda change: change.seq)
 
 
-def read_newest_since(connection: Connection, time_ms: int) -> list[Change]:
-    """The last change of each earthquake that stands, with an origin time from `time_ms` on, in order."""
+def read_young(connection: Connection, time_ms: int) -> list[str]:
+    """The ids of the earthquakes that stand and have an origin time from `time_ms` on, the strongest first."""
     q = earthquakes.c
     stands = q.timestamp_ms >= time_ms, q.deleted.is_(False), q.merged_into.is_(None)
-    rows = connection.execute(_newest().where(*stands).order_by(changes.c.seq))
-    return [Change(r.seq, r.type, r.id, r.document, r.from_id, r.into_id, r.at_ms, r.imported) for r in rows]
+    ordered = select(q.id).where(*stands).order_by(q.magnitude.desc().nulls_last(), q.seq)
+    return list(connection.execute(ordered).scalars())
 
 
 def read_waiting(connection: Connection, after_seq: int, time_ms: int, limit: int) -> list[Change]:

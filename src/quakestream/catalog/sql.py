@@ -154,10 +154,10 @@ class SqlCatalog(Catalog):
         with self.reading() as connection:
             return queries.read_newest(connection, earthquake_ids)
 
-    def newest_since(self, time_ms: int) -> list[Change]:
-        """The last change of each earthquake that stands, with an origin time from `time_ms` on, in order."""
+    def young(self, time_ms: int) -> list[str]:
+        """The ids of the earthquakes that stand and have an origin time from `time_ms` on, the strongest first."""
         with self.reading() as connection:
-            return queries.read_newest_since(connection, time_ms)
+            return queries.read_young(connection, time_ms)
 
     def waiting(self, after_seq: int, time_ms: int, limit: int) -> list[Change]:
         """The strongest of the young earthquakes that changed after `after_seq`: as of `queries.read_waiting`."""

@@ -152,6 +152,8 @@ class Geofence:
         self._cells: NDArray[Any] = np.empty(0, CELL)
         self._fresh = GrowingTable(ROW)
         self._removed = 0
+        self._least_magnitude = math.inf
+        """Below it nobody asks for any; those who are gone may have asked for the least, until `rebuild`."""
         self.match(Quake("", 0, 5.0, 0.0, 0.0, None, 0, "test"), 0)  # compiles, where no earlier start has
 
     def __len__(self) -> int:
@@ -199,6 +201,11 @@ class Geofence:
             ids, rows, cells, fresh = self._ids, self._rows, self._cells, self._fresh.view()
             alive, terms, kinds = self._alive.view(), self._terms.view(), list(self._kinds)
             shapes, vertices = self._shapes.view(), self._vertices.view()
+            least_magnitude = self._least_magnitude
+        magnitude = -math.inf if quake.magnitude is None else float(quake.magnitude)
+        if magnitude < least_magnitude and ids:
+            none = np.empty(0, np.int32)
+            return Matches(ids, quake, none, np.empty(0), none, np.empty(0, np.int64))
         tables = loops.Tables(
             alive, _allowed(terms, kinds, quake, at_ms), terms, vertices, shapes, np.full(len(shapes), -1.0)
         )
@@ -209,7 +216,7 @@ class Geofence:
             z,
             longitude=float(quake.longitude),
             latitude=float(quake.latitude),
-            magnitude=-math.inf if quake.magnitude is None else float(quake.magnitude),
+            magnitude=magnitude,
             reach2=_reaches(quake),
             deep=is_deep(quake),
             deepest2=float(terms["deep_chord2"].max(initial=-1.0)),
@@ -304,6 +311,8 @@ class Geofence:
                     for name, number in self._shape_numbers.items()
                 }
                 self._rows, self._cells, self._fresh = rows, cells, GrowingTable(ROW, late)
+                least = (float(some["min_magnitude"].min(initial=math.inf)) for some in (rows, late))
+                self._least_magnitude = min(least)
                 self._shapes, self._vertices = kept_shapes, kept_vertices
                 self._removed -= removed
 
@@ -354,6 +363,7 @@ class Geofence:
         rows["shape"] = np.where(rows["shape"] >= 0, shapes, rows["shape"])
         if batch.vertices:
             self._add_shapes(batch.vertices)
+        self._least_magnitude = min(self._least_magnitude, rows["min_magnitude"].min(initial=math.inf))
         self._fresh.append(rows)
         self._alive.append(np.array(batch.alive, np.uint8))
         return _Batch()

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -47,6 +47,7 @@ from quakestream.telling.outbox import (
     Outbox,
     Standing,
     all_told,
+    known_to_some,
     move,
     put,
     standing,
@@ -67,6 +68,8 @@ DAY_MS: Final = 86_400_000
 TIME_PATIENCE_S: Final = 15.0
 """After the start: the service writes to the log every 10 s."""
 TIME_INTERVAL_S: Final = 0.2
+AT_ONCE: Final = 100
+"""Changes of which it is asked together whether anybody was told of their earthquakes: of most, nobody was."""
 FEW: Final = 20
 """Changes that are dealt with in a moment: nobody need overtake."""
 MOST_OVERTAKING: Final = 20
@@ -143,6 +146,8 @@ class AlertFollower(FollowerThread):
         self._unreadable: set[str] = set()
         self._ahead: dict[str, int] = {}
         """By earthquake, up to which change it was dealt with before its turn."""
+        self._unknown: set[str] = set()
+        """Earthquakes of which, it is known, nobody was told: whom we tell of one is taken out."""
         self._overtook_s = -math.inf
         self._forgot_s = -math.inf
 
@@ -180,12 +185,15 @@ class AlertFollower(FollowerThread):
         for number, change in enumerate(changes):
             if self.stopping.is_set():
                 break
+            if number % AT_ONCE == 0:
+                self._ask_who_knows(changes[number : number + AT_ONCE])
             if len(changes) - number > FEW and time.monotonic() - self._overtook_s > OVERTAKE_INTERVAL_S:
                 self._overtake(change.seq)
             if change.seq <= self._ahead.get(change.earthquake_id, 0) and change.type in ("created", "updated"):
                 self.follower.done(change.seq)  # what came of it since is told already
             else:
                 self._deal_with(change)
+        self._unknown = set()
         self._ahead = {id_: seq for id_, seq in self._ahead.items() if not changes or seq > changes[-1].seq}
         self.error = None
         return len(changes)
@@ -309,16 +317,21 @@ class AlertFollower(FollowerThread):
         """
         self._learn()
         dealt_with = 0
-        for change in self._to_catch_up() if self._geofence is not None else ():
-            if self.stopping.is_set():
-                return dealt_with
-            self._deal_with(change, moves=False)
-            dealt_with += 1
+        for some in self._to_catch_up() if self._geofence is not None else ():
+            self._ask_who_knows(some)
+            for change in some:
+                if self.stopping.is_set():
+                    return dealt_with
+                self._deal_with(change, moves=False)
+                dealt_with += 1
+            self.follower.done()
+        self._unknown = set()
         self.follower.skip(feed)
         self.error = None
         return max(dealt_with, 1)
 
-    def _to_catch_up(self) -> list[Change]:
+    def _to_catch_up(self) -> Iterator[Sequence[Change]]:
+        """Some at a time: there may be more than memory holds."""
         with self._catalog.reading() as connection:
             told = all_told(connection)
         newest = self._catalog.newest(told)
@@ -335,11 +348,14 @@ class AlertFollower(FollowerThread):
         ]  # what was told of one that is gone is its home's before that is dealt with
         stands = [change for change in newest if change.earthquake_id not in homes]
         unsure_ms = 0 if self._knows_time() else DAY_MS  # each is looked at closely when it is dealt with
-        young = self._catalog.newest_since(self._now_ms() - self._max_age_ms - unsure_ms)
-        dealt_with = known | home.keys()
-        fresh = [change for change in young if change.earthquake_id not in dealt_with]
-        fresh.sort(key=_magnitude, reverse=True)  # the severe first
-        return [*fresh, *merged, *stands, *gone]
+        young = self._catalog.young(self._now_ms() - self._max_age_ms - unsure_ms)  # the severe first
+        fresh = [id_ for id_ in young if id_ not in known and id_ not in home]
+        for begin in range(0, len(fresh), AT_ONCE):
+            some = self._catalog.newest(fresh[begin : begin + AT_ONCE])
+            yield sorted((one for one in some if one.into_id is None), key=_magnitude, reverse=True)
+        rest = [*merged, *stands, *gone]
+        for begin in range(0, len(rest), AT_ONCE):
+            yield rest[begin : begin + AT_ONCE]
 
     # --- one change -------------------------------------------------------------------------------------------------
 
@@ -351,10 +367,7 @@ class AlertFollower(FollowerThread):
         if self._geofence is None:
             self.follower.done(done)
             return
-        with self._catalog.reading() as connection:
-            told = told_of(connection, change.earthquake_id)
-            if change.type == "merged" and change.from_id is not None:
-                told |= told_of(connection, change.from_id)
+        told = self._told_of(change)
         may_be_first = not change.imported and change.into_id is None
         if may_be_first and now_ms - quake.time_ms > self._max_age_ms:
             now_ms = self._surely_now_ms(change, quake)
@@ -363,6 +376,9 @@ class AlertFollower(FollowerThread):
             self.follower.done(done)
             return
         matches = self._geofence.match(quake, now_ms)
+        if not told and not len(matches):
+            self.follower.done(done)
+            return
         ids = matches.ids()
         numbers = dict(zip(ids, range(len(ids)), strict=True))
         shaken = np.argsort(-np.nan_to_num(matches.mmi, nan=0.0), kind="stable").tolist()
@@ -378,12 +394,31 @@ class AlertFollower(FollowerThread):
         merging = change.from_id, change.into_id, change.imported
         news = News(change.seq, change.type, quake, now_ms, *merging, epoch=epoch, changed_ms=change.at_ms)
         chunks = _chunks(ordered)
+        self._unknown -= {change.earthquake_id, change.from_id}
         for chunk in chunks:
             if self.stopping.is_set():
                 raise Fenced("stopped within a change, which is dealt with again")
             here = {id_: matches[numbers[id_]].match for id_ in chunk if id_ in numbers}
-            self._tell(news, chunk, here, last=moves and chunk is chunks[-1])
-            self._on_put()
+            if moves or change.type == "merged" or self._has_to_tell(news, chunk, here):
+                self._tell(news, chunk, here, last=moves and chunk is chunks[-1])
+                self._on_put()
+
+    def _ask_who_knows(self, changes: Sequence[Change]) -> None:
+        """Before these are dealt with, whether anybody was told of their earthquakes. Nobody else tells of any."""
+        ids = {one for change in changes for one in (change.earthquake_id, change.from_id) if one is not None}
+        if self._geofence is not None:
+            with self._catalog.reading() as connection:
+                self._unknown = ids - known_to_some(connection, ids)
+
+    def _told_of(self, change: Change) -> set[str]:
+        """The subscriptions that were, or are to be, told of it, or of what was merged into it."""
+        ids = {change.earthquake_id}
+        if change.type == "merged" and change.from_id is not None:
+            ids.add(change.from_id)
+        if ids <= self._unknown:
+            return set()
+        with self._catalog.reading() as connection:
+            return set[str]().union(*(told_of(connection, id_) for id_ in ids))
 
     def _surely_now_ms(self, change: Change, quake: Quake) -> int:
         """The log's time, waited for where an earthquake that was young when the log took it would be too old by ours.
@@ -405,54 +440,76 @@ class AlertFollower(FollowerThread):
         What stands in the outbox is by the catalogue's clock, what is decided by ours.
         """
         known_ones = self._subscriptions(ids)
-        subscriptions = {id_: one.subscription for id_, one in known_ones.items()}
-        mainshock = self._mainshock(news.quake, subscriptions.values())
+        mainshock = self._mainshock(news.quake, known_ones.values())
         now_ms = self._now_ms()
         with self._outbox.writing() as connection:
             self.follower.done_within(connection, news.seq if last else None)
             rows = standing(connection, news.quake.id, ids)
             if news.type == "merged" and news.from_id is not None:
                 rows = _carried(connection, rows, standing(connection, news.from_id, ids), news.quake.id)
-            ahead_ms = present_ms(connection, now_ms) - now_ms
-            rows = [msgspec.structs.replace(row, next_ms=row.next_ms - ahead_ms) for row in rows]
-            by_id: dict[str, list[Standing]] = {}
-            for row in rows:
-                by_id.setdefault(row.subscription, []).append(row)
-            new: list[Notification] = []
-            reasons: dict[str, list[int]] = {}
-            for id_, subscription in subscriptions.items():
-                known = by_id.get(id_, [])
-                recent = self._recent(connection, id_, subscription, now_ms + ahead_ms)
-                for receiver in known_ones[id_].receivers:
-                    own = [row for row in known if (row.channel, row.target) == (receiver.channel, receiver.target)]
-                    told, waiting = _told(own), _waiting(own)
-                    decision = decide(
-                        subscription,
-                        told,
-                        news,
-                        matches.get(id_),
-                        now_ms,
-                        max_age_ms=self._max_age_ms,
-                        waiting=waiting,
-                        mainshock=mainshock if subscription.how.exclude_aftershocks else None,
-                        recent=recent,
-                    )
-                    if decision.action == "none":
-                        continue
-                    kept = decision.action == "withdraw"  # what may have been told already is still to be told surely
-                    gone = [r.notification for r in own if r.state == "queued" and not (kept and r.maybe_told)]
-                    reasons.setdefault(decision.reason, []).extend(gone)
-                    if decision.action == "send":
-                        acknowledged = any(row.state == "acknowledged" for row in known)
-                        one = _notification(
-                            subscription, receiver, decision, news, told, own, now_ms, acknowledged=acknowledged
-                        )
-                        new += [one] if one is not None else []
+            new, reasons = self._decided(connection, news, known_ones, matches, rows, mainshock, now_ms)
             for reason, listed in reasons.items():
                 supersede(connection, listed, reason, now_ms)
             put(connection, new, now_ms)
         for one in new:
             telemetry.NOTIFIED.labels(one.kind).inc()
+
+    def _has_to_tell(self, news: News, ids: Sequence[str], matches: Mapping[str, Match]) -> bool:
+        """Whether `_tell` would change anything: of a feed that is another, most was told. It holds nobody up."""
+        known_ones = self._subscriptions(ids)
+        mainshock = self._mainshock(news.quake, known_ones.values())
+        with self._catalog.reading() as connection:
+            rows = standing(connection, news.quake.id, ids, hold=False)
+            new, reasons = self._decided(connection, news, known_ones, matches, rows, mainshock, self._now_ms())
+        return bool(new or any(reasons.values()))
+
+    def _decided(
+        self,
+        connection: Connection,
+        news: News,
+        known_ones: Mapping[str, _Known],
+        matches: Mapping[str, Match],
+        rows: Sequence[Standing],
+        mainshock: Quake | None,
+        now_ms: int,
+    ) -> tuple[list[Notification], dict[str, list[int]]]:
+        """What is to be put in the outbox, and what is to be taken back of it, by reason. `rows`: what stands there."""
+        ahead_ms = present_ms(connection, now_ms) - now_ms
+        by_id: dict[str, list[Standing]] = {}
+        for row in rows:
+            by_id.setdefault(row.subscription, []).append(msgspec.structs.replace(row, next_ms=row.next_ms - ahead_ms))
+        new: list[Notification] = []
+        reasons: dict[str, list[int]] = {}
+        for id_, one in known_ones.items():
+            subscription = one.subscription
+            known = by_id.get(id_, [])
+            recent = self._recent(connection, id_, subscription, now_ms + ahead_ms)
+            for receiver in one.receivers:
+                own = [row for row in known if (row.channel, row.target) == (receiver.channel, receiver.target)]
+                told, waiting = _told(own), _waiting(own)
+                decision = decide(
+                    subscription,
+                    told,
+                    news,
+                    matches.get(id_),
+                    now_ms,
+                    max_age_ms=self._max_age_ms,
+                    waiting=waiting,
+                    mainshock=mainshock if subscription.how.exclude_aftershocks else None,
+                    recent=recent,
+                )
+                if decision.action == "none":
+                    continue
+                kept = decision.action == "withdraw"  # what may have been told already is still to be told surely
+                gone = [r.notification for r in own if r.state == "queued" and not (kept and r.maybe_told)]
+                reasons.setdefault(decision.reason, []).extend(gone)
+                if decision.action == "send":
+                    acknowledged = any(row.state == "acknowledged" for row in known)
+                    notification = _notification(
+                        subscription, receiver, decision, news, told, own, now_ms, acknowledged=acknowledged
+                    )
+                    new += [notification] if notification is not None else []
+        return new, reasons
 
     def _receivers(self, subscription: Subscription) -> list[_Receiver]:
         """Whom a subscription has told."""
@@ -469,8 +526,8 @@ class AlertFollower(FollowerThread):
             return None
         return _Receiver(one.channel, channel.target(one.model_extra or {}), after_ms)
 
-    def _mainshock(self, quake: Quake, subscriptions: Iterable[Subscription]) -> Quake | None:
-        if not any(subscription.how.exclude_aftershocks for subscription in subscriptions):
+    def _mainshock(self, quake: Quake, known_ones: Iterable[_Known]) -> Quake | None:
+        if not any(one.subscription.how.exclude_aftershocks for one in known_ones):
             return None
         since_ms = quake.time_ms - round(MAX_DAYS * DAY_MS)
         wanted = EarthquakeFilter(minmagnitude=MIN_MAINSHOCK, starttime_ms=since_ms, mode=quake.mode)

@@ -32,11 +32,11 @@ from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 from msgspec import Struct, structs
-from sqlalchemy import Connection, and_, case, or_, select, update
+from sqlalchemy import Connection, and_, case, exists, or_, select, update
 
 from quakestream.catalog.clock import present_ms
 from quakestream.catalog.dialects import dialect_of
-from quakestream.catalog.schema import notifications
+from quakestream.catalog.schema import earthquakes, notifications
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.channels import Kind
 from quakestream.event import Mode
@@ -414,19 +414,20 @@ def put(connection: Connection, new: Sequence[Notification], now_ms: int) -> Non
     connection.execute(insert(notifications).on_conflict_do_nothing(), rows)
 
 
-def standing(connection: Connection, earthquake: str, subscriptions: Collection[str]) -> list[Standing]:
-    """What these subscriptions were, or are to be, told of an earthquake, in order; held against the workers."""
+def standing(
+    connection: Connection, earthquake: str, subscriptions: Collection[str], *, hold: bool = True
+) -> list[Standing]:
+    """What these subscriptions were, or are to be, told of an earthquake, in order; `hold`: against the workers."""
     found: list[Standing] = []
     listed = sorted(subscriptions)
     for begin in range(0, len(listed), CHUNK):
-        rows = connection.execute(
+        asked = (
             select(*_STANDING)
             .where(_n.earthquake == earthquake, _n.subscription.in_(listed[begin : begin + CHUNK]))
             .where(or_(_n.state.in_(OPEN), _told))
             .order_by(_n.notification)
-            .with_for_update()
         )
-        found += [Standing(*row) for row in rows]
+        found += [Standing(*row) for row in connection.execute(asked.with_for_update() if hold else asked)]
     return found
 
 
@@ -434,6 +435,17 @@ def told_of(connection: Connection, earthquake: str) -> set[str]:
     """The subscriptions that were, or are to be, told of an earthquake."""
     found = select(_n.subscription).distinct().where(_n.earthquake == earthquake, or_(_n.state.in_(OPEN), _told))
     return set(connection.execute(found).scalars())
+
+
+def known_to_some(connection: Connection, ids: Collection[str]) -> set[str]:
+    """Those of these earthquakes of which anybody was, or is to be, told."""
+    told = exists().where(_n.earthquake == earthquakes.c.id, or_(_n.state.in_(OPEN), _told))
+    found: set[str] = set()
+    listed = sorted(ids)
+    for begin in range(0, len(listed), CHUNK):
+        asked = earthquakes.c.id.in_(listed[begin : begin + CHUNK])
+        found.update(connection.execute(select(earthquakes.c.id).where(asked, told)).scalars())
+    return found
 
 
 def all_told(connection: Connection) -> list[str]:
