@@ -493,6 +493,7 @@ class RebuildKilled(ToolKilled):
             assert done.returncode == 0, done.stderr[-2000:]
 
     def end(self) -> None:
+        self.deployment.republishes = True
         for program in (*self.deployment.consumers, self.deployment.deliver):
             program.wanted = True
 
@@ -580,6 +581,7 @@ class BackupPutBack(Fault):
         shutil.copy(copy, path)
 
     def end(self) -> None:
+        self.deployment.republishes = True
         for program in (*self.deployment.consumers, self.deployment.deliver):
             program.wanted = True
 

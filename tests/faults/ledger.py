@@ -51,6 +51,14 @@ class Shown(NamedTuple):
     updated_ms: int
 
 
+class Missed(NamedTuple):
+    """The SSE client was told of a gap: why, and where it goes on from."""
+
+    reason: str
+    epoch: str
+    seq: int
+
+
 class Received(NamedTuple):
     """A message that the receiver of webhooks took, the first with this key or not."""
 
@@ -142,9 +150,9 @@ class Ledger:
     def gap(self, reason: str, asked: str, epoch: str, seq: int) -> None:
         self._write("INSERT INTO gaps VALUES (NULL, ?, ?, ?, ?, ?)", [(time.time(), reason, asked, epoch, seq)])
 
-    def gaps(self) -> list[str]:
-        """Why the SSE client was told of a gap, each time."""
-        return [reason for (reason,) in self._read("SELECT reason FROM gaps ORDER BY number")]
+    def gaps(self) -> list[Missed]:
+        """What the SSE client was told that it missed, in order."""
+        return [Missed(*row) for row in self._read("SELECT reason, epoch, seq FROM gaps ORDER BY number")]
 
     def received(self, message: Received) -> None:
         self._write("INSERT INTO received VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", [(time.time(), *message)])

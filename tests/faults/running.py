@@ -13,7 +13,7 @@ from tests.channels.receiver import Receiver
 from tests.faults import deployments, faults
 from tests.faults.deployments import LETTERS_IN_A_ROW, PARTITIONS, Deployment, Embedded, KafkaPostgres
 from tests.faults.faults import FAULTS, Fault
-from tests.faults.ledger import Ledger
+from tests.faults.ledger import Ledger, Shown
 from tests.faults.machine import own_mounts
 from tests.faults.story import Story
 from tests.faults.stream import Listener, Poster, receiving
@@ -79,12 +79,13 @@ def run(plan: Plan) -> list[Finding]:
             say(f"the last fault is over: {poster.done} of {plan.events} are acknowledged")
             comes_true(lambda: poster.done == plan.events, max(plan.minutes * 60, 60))
             poster.stop()
-            settle(deployment, listener, receiver)
+            late = settle(deployment, story, listener, receiver)
             last = feed_of(deployment)
             comes_true(lambda: (listener.epoch, listener.last_seq) == last, 60)
             listener.stop()
             assert (poster.error, listener.error) == (None, None)
             evidence = gather(deployment, story, ledger, whole=True)
+            evidence.late = late
             evidence.recovery_limit_s = plan.recovery_limit_s or RECOVERY_LIMIT_S[plan.deployment]
             wrong = deployment.end()
         finally:
@@ -166,8 +167,11 @@ def inject(number: int, fault: Fault, deployment: Deployment, poster: Poster, li
     )
 
 
-def settle(deployment: Deployment, listener: Listener, receiver: Receiver) -> None:
-    """Wait until the newest of each that was acknowledged is shown, and nothing more is to be told."""
+def settle(deployment: Deployment, story: Story, listener: Listener, receiver: Receiver) -> list[Shown] | None:
+    """Wait until the newest of each that was acknowledged is shown, and nothing more is to be told.
+
+    What one is shown who reads the whole feed at the end, where it is another than at the beginning.
+    """
     newest: dict[int, int] = {}
     for (number, revision), done in deployment.ledger.sent().items():
         if done:
@@ -182,14 +186,26 @@ def settle(deployment: Deployment, listener: Listener, receiver: Receiver) -> No
         return time.monotonic() - since_s > STANDS_STILL_S
 
     comes_true(lambda: wanted <= listener.seen or stands_still(), SHOWN_WITHIN_S, 0.5)
-    if not wanted <= listener.seen:
-        say(f"not shown: {len(wanted - listener.seen)}")
+    late = read_all(deployment, story) if deployment.ledger.gaps() else None
+    if missing := wanted - listener.seen - (late.seen if late else set()):
+        say(f"not shown: {len(missing)}")
     comes_true(lambda: deployments.is_decided(deployment), SHOWN_WITHIN_S, 0.5)
     time.sleep(TRIED_WITHIN_S)
     receiver.behave({})
     if not comes_true(lambda: deployments.is_told(deployment), TOLD_WITHIN_S, 1):
         followers = deployment.rows("SELECT * FROM followers")
         say(f"not told: {deployments.outbox(deployment)}, {followers}")
+    return late and late.kept
+
+
+def read_all(deployment: Deployment, story: Story) -> Listener:
+    """What one is shown who comes now, and reads from the beginning."""
+    late = Listener(story, None, lambda: [deployment.url(one) for one in deployment.consumers])
+    last = feed_of(deployment)
+    late.start()
+    comes_true(lambda: (late.epoch, late.last_seq) == last, SHOWN_WITHIN_S, 0.5)
+    late.stop()
+    return late
 
 
 def feed_of(deployment: Deployment) -> tuple[str, int]:
@@ -230,7 +246,7 @@ def report(evidence: Evidence) -> list[str]:
     lines = [
         f"{len(evidence.stored)} events stored, {len(evidence.shown)} changes shown",
         f"{len(evidence.received)} messages received under {keys} keys, {evidence.letters} dead letters",
-        f"gaps: {dict(Counter(evidence.gaps))}",
+        f"gaps: {dict(Counter(one.reason for one in evidence.gaps))}",
     ]
     for name in sorted(by_kind):
         times = recoveries(by_kind[name])

@@ -17,6 +17,8 @@ _LATE: Final = 0.02
 _WITHDRAWN: Final = 0.05
 _BEFORE_MS: Final = 3 * 3_600_000
 """`updated` is so long before the run, so that a clock that is set back does not make it a time to come."""
+_SPREAD_MS: Final = 36 * 3_600_000
+"""Over which origin times lie: so many in a few minutes there never were. All are young enough to be told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Story:
             "mode": MODE,
             "magnitude": (ASKED_MAGNITUDE if big else 3.0) + said.revision / 10,
             "location": {"latitude": place[0], "longitude": place[1], "depth": 10.0},
-            "timestamp": self.began_ms - 600_000 - said.report,
+            "timestamp": self.began_ms - 600_000 - said.report * _SPREAD_MS // len(self.revisions),
             "updated": self.updated_ms(said.revision),
             "status": "deleted" if last and withdrawn and said.revision > 1 else "automatic",
         }

@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import msgspec
@@ -118,14 +118,39 @@ class Poster(Worker):
             self.ending.wait(PAUSE_S)
 
 
-class Listener(Worker):
-    """A client of the SSE stream that resumes with `Last-Event-ID`, at any of the instances."""
+class _Quake(msgspec.Struct):
+    id: str
+    revision: int
+    preferred: str
+    updated: int
 
-    def __init__(self, story: Story, ledger: Ledger, urls: Callable[[], Sequence[str]]) -> None:
+
+class _Change(msgspec.Struct):
+    seq: int
+    earthquake: _Quake
+
+
+class _Gap(msgspec.Struct):
+    reason: str
+    asked: str | int
+
+
+_change = msgspec.json.Decoder(_Change)
+_gap = msgspec.json.Decoder(_Gap)
+
+
+class Listener(Worker):
+    """A client of the SSE stream that resumes with `Last-Event-ID`, at any of the instances.
+
+    In another epoch it goes on from where that is; what it holds otherwise is read by one that comes late.
+    """
+
+    def __init__(self, story: Story, ledger: Ledger | None, urls: Callable[[], Sequence[str]]) -> None:
+        """`ledger`: where it writes down what it was shown; None: `kept` has it."""
         super().__init__("listener")
         self._story, self._ledger, self._urls = story, ledger, urls
+        self.kept: list[Shown] = []
         self._last_id: str | None = None
-        self._since = "0"
         self._tries = 0
         self.seen: set[tuple[int, int]] = set()
         """Report and revision of what was shown."""
@@ -143,7 +168,7 @@ class Listener(Worker):
                 try:
                     with client.stream(
                         "GET",
-                        f"{url}/api/v1/earthquakes/stream?includedeleted=true&since={self._since}",
+                        f"{url}/api/v1/earthquakes/stream?includedeleted=true&since=0",
                         headers=headers,
                     ) as answer:
                         if answer.status_code == httpx.codes.OK:
@@ -168,32 +193,39 @@ class Listener(Worker):
             fields = dict(line.split(b": ", 1) for line in block.splitlines() if b": " in line and line[:1] != b":")
             if b"data" not in fields:
                 continue
-            document = msgspec.json.decode(fields[b"data"])
             kind = fields[b"event"].decode()
             id_ = fields[b"id"].decode()
             epoch, _, seq = id_.rpartition("-")
             if kind == "gap":
-                self._ledger.gap(document["reason"], str(document["asked"]), epoch, int(seq))
-                if document["reason"] == "epoch":  # what it has now is read from its beginning
-                    self._ledger.shown(changes)
-                    self._last_id, self._since = None, "0"
-                    raise httpx.StreamError("another epoch")
+                gap = _gap.decode(fields[b"data"])
+                self._keep(changes)
+                changes = []
+                self.last_seq, self.epoch = int(seq), epoch
+                if self._ledger is not None:
+                    self._ledger.gap(gap.reason, str(gap.asked), epoch, int(seq))
             elif kind in {"created", "updated", "merged", "split", "deleted"}:
-                changes.append(shown(epoch, kind, document))
+                changes.append(shown(epoch, kind, _change.decode(fields[b"data"])))
             last_id = id_
-        if changes:
-            self._ledger.shown(changes)
-            self.last_seq, self.epoch = changes[-1].seq, changes[-1].epoch
-            for one in changes:
-                source, _, name = one.report.partition(":")
-                if source == SOURCE:
-                    self.seen.add((int(name), self._story.revision_of(one.updated_ms)))
+        self._keep(changes)
         self._last_id = last_id
 
+    def _keep(self, changes: Sequence[Shown]) -> None:
+        if not changes:
+            return
+        if self._ledger is None:
+            self.kept += changes
+        else:
+            self._ledger.shown(changes)
+        self.last_seq, self.epoch = changes[-1].seq, changes[-1].epoch
+        for one in changes:
+            source, _, name = one.report.partition(":")
+            if source == SOURCE:
+                self.seen.add((int(name), self._story.revision_of(one.updated_ms)))
 
-def shown(epoch: str, kind: str, document: dict[str, Any]) -> Shown:
-    quake = document["earthquake"]
-    return Shown(epoch, document["seq"], kind, quake["id"], quake["revision"], quake["preferred"], quake["updated"])
+
+def shown(epoch: str, kind: str, change: _Change) -> Shown:
+    quake = change.earthquake
+    return Shown(epoch, change.seq, kind, quake.id, quake.revision, quake.preferred, quake.updated)
 
 
 def receiving(ledger: Ledger, seed: int) -> Receiver:

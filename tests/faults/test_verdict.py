@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.faults.faults import FAULTS
-from tests.faults.ledger import Injected, Received, Shown
+from tests.faults.ledger import Injected, Missed, Received, Shown
 from tests.faults.story import MODE, SOURCE, Story
 from tests.faults.verdict import PROMISES, Evidence, judge, percentile
 
@@ -101,8 +101,10 @@ BROKEN = [
     ("feed", without("shown", 7)),
     ("feed", again("shown", 7)),
     ("feed", without("shown", EVENTS - 1)),
-    ("feed", changed(gaps=["pruned"])),
-    ("feed", changed(gaps=["epoch"])),
+    ("feed", changed(gaps=[Missed("pruned", "e", 0)])),
+    ("feed", changed(gaps=[Missed("epoch", "e", 0)])),
+    ("feed", changed(late=good().shown[1:])),
+    ("feed", changed(late=good().shown[:-1])),
     ("invented", changed(stored=[*good().stored, (MODE, SOURCE, "0", BEGAN_MS)])),
     ("invented", changed(sent={name: done for name, done in good().sent.items() if name != (3, 1)})),
     ("told", told_under_another_key),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from tests.faults.ledger import Injected, Received, Shown
+from tests.faults.ledger import Injected, Missed, Received, Shown
 from tests.faults.story import MODE, SOURCE, Story
 
 PROMISES: Final = (
@@ -49,7 +49,9 @@ class Evidence:
     last: tuple[str, int]
     """Epoch and last number of the catalogue's feed."""
     imported: set[str] = field(default_factory=set)
-    gaps: Sequence[str] = ()
+    gaps: Sequence[Missed] = ()
+    late: Sequence[Shown] | None = None
+    """The last epoch's whole feed, as one got it who came at the end; None: nobody did."""
     verify: str = ""
     """What `catalog verify` complains of."""
     letters: int = 0
@@ -130,21 +132,30 @@ def _order(evidence: Evidence) -> Iterator[str]:
 
 
 def _feed(evidence: Evidence) -> Iterator[str]:
-    wrong = []
-    at: dict[str, int] = {}
-    for one in evidence.shown:
-        before = at.get(one.epoch, 0)
-        if one.seq != before + 1:
-            wrong.append(f"{one.epoch}-{one.seq} after {before}")
-        at[one.epoch] = one.seq
-    if wrong:
-        yield f"holes or doubles: {_some(wrong)}"
-    may_change = any(fault.name in NEW_EPOCHS for fault in evidence.faults)
-    if odd := [reason for reason in evidence.gaps if reason != "epoch" or not may_change]:
-        yield f"told of a gap that no fault explains: {_some(odd)}"
+    at = {one.epoch: one.seq for one in reversed(evidence.gaps)}  # where it went on from
     epoch, last = evidence.last
+    if wrong := list(_holes(evidence.shown, at)):
+        yield f"holes or doubles: {_some(wrong)}"
+    if evidence.late is not None:
+        whole: dict[str, int] = {}
+        if wrong := list(_holes(evidence.late, whole)):
+            yield f"holes or doubles for one who came at the end: {_some(wrong)}"
+        if whole != {epoch: last}:
+            yield f"the feed ends at {epoch}-{last}, for one who came at the end at {whole}"
+    may_change = any(fault.name in NEW_EPOCHS for fault in evidence.faults)
+    if odd := [one.reason for one in evidence.gaps if one.reason != "epoch" or not may_change]:
+        yield f"told of a gap that no fault explains: {_some(odd)}"
     if evidence.whole and at.get(epoch, 0) != last:
         yield f"the feed ends at {epoch}-{last}, the client at {at.get(epoch, 0)}"
+
+
+def _holes(shown: Sequence[Shown], at: dict[str, int]) -> Iterator[str]:
+    """Where the numbers do not follow each other; `at`: the last one of each epoch, before and then after them."""
+    for one in shown:
+        before = at.get(one.epoch, 0)
+        if one.seq != before + 1:
+            yield f"{one.epoch}-{one.seq} after {before}"
+        at[one.epoch] = one.seq
 
 
 def _invented(evidence: Evidence) -> Iterator[str]:
@@ -167,7 +178,7 @@ def _asked_for(story: Story, report: str) -> bool:
 
 def _told(evidence: Evidence) -> Iterator[str]:
     """By key, as a receiver does that drops what it has seen; in another epoch all has other keys."""
-    epochs = len({one.epoch for one in evidence.shown})
+    epochs = len({one.epoch for one in (*evidence.shown, *evidence.gaps)})
     keys: dict[tuple[str, int, str], set[str]] = defaultdict(set)
     firsts: dict[str, Received] = {}
     for one in evidence.received:
