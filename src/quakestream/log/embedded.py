@@ -259,7 +259,7 @@ class EmbeddedProducer(Producer):
                 self._clean()
                 busy_s = busy_s + time.monotonic() - began_s if self._waiting else 0.0
                 if busy_s > TURN_AFTER_S:
-                    time.sleep(TURN_S)
+                    self._give_up.wait(TURN_S)
                     busy_s = 0.0
         except BaseException as error:
             self._fatal = error if isinstance(error, Fatal) else Fatal(f"the log's writer failed: {error!r}")
