@@ -22,7 +22,7 @@ from quakestream import supervision
 from quakestream.clock import boot_ms
 from quakestream.config import ServiceSettings, load
 from quakestream.errors import Fatal, Fenced, OffsetLost, Rejected, Unreachable
-from quakestream.log import EventLog, Partition, Record, Topic, Watermarks
+from quakestream.log import EventLog, Partition, Record, Topic, Watermarks, kafka
 from quakestream.log.kafka import SESSION_TIMEOUT_S, KafkaLog, KafkaProducer, KafkaReader
 from quakestream.log.opening import stream_topics
 from tests.conftest import Broker
@@ -120,6 +120,46 @@ def test_two_members_share_partitions_and_rebalance(kafka_broker: Broker) -> Non
         first.close()
         second.close()
         producer.close(5.0)
+
+
+@pytest.mark.long
+def test_partitions_that_nobody_was_given_are_read_again(kafka_broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The group gives a member that begins anew what it had, though that gave up a part which nobody has been given."""
+    monkeypatch.setattr(kafka, "GROUP_INTERVAL_S", 0.5)
+    monkeypatch.setattr(kafka, "UNREAD_S", 1.0)
+    with contextlib.closing(KafkaLog(kafka_broker.address, "test")) as log:
+        log.ensure_topics([Topic("unread", partitions=4)])
+        keepers = [Keeper(), Keeper()]
+        first = log.reader("unread", "half", keepers[0], instance_id="first")
+        poll_until(first, lambda _: len(keepers[0].held) == 4)
+        second = log.reader("unread", "half", keepers[1], instance_id="second")
+        try:
+            poll_until(second, lambda _: len(members_with(log, "half", 2)) == 2)  # the first is not polled meanwhile
+            first.close()  # and so it never says that it gave up two
+            keepers[0] = Keeper()
+            first = log.reader("unread", "half", keepers[0], instance_id="first")
+            readers = (first, second)
+            said: list[str | None] = []
+
+            def all_read() -> bool:
+                for reader in readers:
+                    reader.poll(10, 0.1)
+                said.extend(reader.trouble for reader in readers)
+                return sorted([*keepers[0].held, *keepers[1].held]) == [0, 1, 2, 3]
+
+            wait_for(all_read)
+            assert any(said)
+            wait_for(lambda: all_read() and not any(reader.trouble for reader in readers))
+        finally:
+            first.close()
+            second.close()
+
+
+def members_with(log: KafkaLog, group: str, partitions: int) -> list[str]:
+    """The members, once one of them has been given so many partitions."""
+    found = log._admin.describe_consumer_groups([group])[group].result()
+    given = [len(one.assignment.topic_partitions) for one in found.members]
+    return [one.member_id for one in found.members] if partitions in given else []
 
 
 class KeeperThatLostOne(Keeper):

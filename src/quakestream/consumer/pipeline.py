@@ -115,6 +115,7 @@ class Pipeline:
         self._log_reachable = False
         self._catalog_error: str | None = None
         self._log_error: str | None = None
+        self._reader_trouble: str | None = None
         self.consumed = 0
         """Events read and stored, or known already, since the start."""
         self.dead_letters = 0
@@ -151,7 +152,7 @@ class Pipeline:
         return self._log_reachable and not self._stopped and errors is None
 
     def _log_trouble(self) -> str | None:
-        return self._log.trouble() or self._lag.trouble or self._log_error
+        return self._log.trouble() or self._lag.trouble or self._reader_trouble or self._log_error
 
     # --- the position keeper ------------------------------------------------------------------------------------
 
@@ -283,6 +284,7 @@ class Pipeline:
             if self._settings.alone and self._assigned_lately:
                 self._check_to_be_alone()
             self._log_reachable = reader.reachable
+            self._reader_trouble = reader.trouble
             telemetry.LOG_REACHABLE.set(reader.reachable)
             try:
                 behind = reader.lag()

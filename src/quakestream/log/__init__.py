@@ -273,6 +273,11 @@ class Reader(abc.ABC):
     def reachable(self) -> bool:
         """Whether the log answered lately."""
 
+    @property
+    def trouble(self) -> str | None:
+        """Why not all of the topic is read by the group; None: nothing is known of that."""
+        return None
+
     @abc.abstractmethod
     def rejoin(self) -> None:
         """Give up all partitions and join the group anew: after `Fenced`, or to read from the keeper's positions."""

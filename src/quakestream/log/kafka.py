@@ -35,6 +35,7 @@ from typing import Any, Final, Literal, NamedTuple, cast
 import structlog
 from confluent_kafka import (
     Consumer,
+    ConsumerGroupState,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -89,8 +90,12 @@ SESSION_TIMEOUT_S: Final = 10.0
 REQUEST_TIMEOUT_S: Final = 5.0
 CHECK_TIMEOUT_S: Final = 3.0
 WATCH_INTERVAL_S: Final = 1.0
+GROUP_INTERVAL_S: Final = 5.0
+UNREAD_S: Final = 10.0
+"""A partition that the group has given nobody for so long is not on its way to anybody."""
 SERVE_INTERVAL_S: Final = 0.1
 POLL_SLICE_S: Final = 0.25
+LEAVE_S: Final = 3.0
 OUTAGE_S: Final = 60.0
 DENIED_PAUSE_S: Final = 2.0
 """How long a producer that may write nothing waits before it tries again."""
@@ -168,6 +173,7 @@ _LOCKED_OUT_BY_WORDS: Final = (
     (re.compile("alert .*(certificate|ca)\\b"), "see KAFKA_SSL_CERTIFICATE_LOCATION and KAFKA_SSL_KEY_LOCATION"),
     (re.compile("certificate"), "see KAFKA_SSL_CA_LOCATION"),
 )
+_AWAY_BEHIND: Final = "it did before: the broker may be away, behind a proxy or a tunnel that is there"
 _CUT_OFF: Final = re.compile("closed by peer.*(APIVERSION|SSL_HANDSHAKE)")
 """So it is where the other side expects TLS, or another way to log in; but also for a moment when a broker ends."""
 MOST_CUT_OFF: Final = 3
@@ -213,6 +219,7 @@ class KafkaLog(EventLog):
         self._compared: set[str] = set()
         self._trouble: str | None = None
         self._heard = self._cut_off = 0
+        self._was_in = False
         self.denied: dict[str, str] = {}
         """What the cluster's ACLs do not allow, and the words for it."""
         with _as_settings(self._chosen):
@@ -236,7 +243,8 @@ class KafkaLog(EventLog):
         hint = next((where for words, where in _LOCKED_OUT_BY_WORDS if words.search(said)), hint)
         if hint is None and _CUT_OFF.search(said):
             self._cut_off += 1
-            hint = "see KAFKA_SECURITY_PROTOCOL" if self._cut_off >= MOST_CUT_OFF else None
+            if self._cut_off >= MOST_CUT_OFF:
+                hint = _AWAY_BEHIND if self._was_in else "see KAFKA_SECURITY_PROTOCOL"
         if hint is None:
             return
         trouble = redacted(f"Kafka does not let us in: {_AT.sub('', said)} ({hint})".replace("\n", " "))
@@ -249,6 +257,7 @@ class KafkaLog(EventLog):
         """The cluster has answered."""
         if self._trouble is not None:
             log.info("let in by Kafka")
+        self._was_in = True
         self._trouble = None
         self._cut_off = 0
 
@@ -360,6 +369,11 @@ class KafkaLog(EventLog):
                     return []
                 raise
         return [member.group_instance_id or member.member_id for member in found.members]
+
+    def describing_group(self, group: str) -> Future[Any]:
+        """Ask for a group's members and what each was given, without waiting for it."""
+        found: Future[Any] = self._admin.describe_consumer_groups([group], request_timeout=REQUEST_TIMEOUT_S)[group]
+        return found
 
     def watermarks(self, topic: str) -> Mapping[int, Watermarks]:
         low = self._offsets(topic, _EARLIEST)
@@ -757,6 +771,11 @@ class KafkaReader(Reader):
         self._lost: dict[int, OffsetLost] = {}  # to be stopped, the keeper not yet told
         self._watch: Future[Any] | None = None
         self._watch_at = time.monotonic() + WATCH_INTERVAL_S
+        self._group_watch: Future[Any] | None = None
+        self._group_at = time.monotonic() + GROUP_INTERVAL_S
+        self._there: frozenset[int] = frozenset()  # the topic's partitions
+        self._unread: frozenset[int] = frozenset()  # those that nobody was given
+        self._unread_since = math.inf
         self._consumer = Consumer(self._log.settings(_CONSUMER, self._membership(), {"error_cb": self._on_error}))
         self._consumer.subscribe(
             [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
@@ -781,12 +800,19 @@ class KafkaReader(Reader):
     def reachable(self) -> bool:
         return self._reachable
 
+    @property
+    def trouble(self) -> str | None:
+        if time.monotonic() - self._unread_since < UNREAD_S:
+            return None
+        return f"nobody in group {self._group} reads partitions {sorted(self._unread)} of {self._topic}"
+
     def poll(self, max_records: int, timeout_s: float) -> list[LoggedRecord]:
         deadline = time.monotonic() + timeout_s
         while True:
             self._look_whether_it_slept()
             self._tell_keeper()
             self._watch_topic()
+            self._watch_group()
             wait_s = max(0.0, min(deadline - time.monotonic(), POLL_SLICE_S))
             records = self._accept(self._fetch(max_records, wait_s))
             if self._refused is not None:
@@ -1005,6 +1031,7 @@ class KafkaReader(Reader):
             return
         self._reachable = True
         if description is not None:
+            self._there = frozenset(description.partitions)
             if "READ" in description.allowed:
                 self._log.allowed(f"Read of topic {self._topic}")
             else:
@@ -1012,6 +1039,52 @@ class KafkaReader(Reader):
         for number in list(self._positions):
             if description is not None and description.topic_id != self._owned[number].topic_id:
                 self._stop(number, OffsetLost(f"topic {self._topic} was made anew"))
+
+    def _watch_group(self) -> None:
+        """Every 5 s: is there a partition that nobody reads?
+
+        A member that was told to give partitions up asks the group to share them out again when it has. Where it is
+        started anew before that, the broker gives one with the same `group.instance.id` what it had been left with
+        (KIP-345), and shares nothing out: the others' part is nobody's until somebody comes or goes.
+        """
+        if self._group_watch is None:
+            if time.monotonic() >= self._group_at:
+                self._group_watch = self._log.describing_group(self._group)
+            return
+        if not self._group_watch.done():
+            return
+        asked, self._group_watch = self._group_watch, None
+        self._group_at = time.monotonic() + GROUP_INTERVAL_S
+        try:
+            group = asked.result()
+        except KafkaException:  # whatever it is, `_watch_topic` says it
+            return
+        if group.state is not ConsumerGroupState.STABLE:
+            return
+        given = {
+            place.partition
+            for member in group.members
+            for place in member.assignment.topic_partitions
+            if place.topic == self._topic
+        }
+        unread = self._there - given
+        if unread != self._unread:
+            self._unread, self._unread_since = unread, time.monotonic() if unread else math.inf
+        names = sorted(member.group_instance_id or member.member_id for member in group.members)
+        own = self._instance_id or self._consumer.memberid()
+        turn = names.index(own) + 1 if own in names else len(names) + 1
+        if time.monotonic() - self._unread_since > turn * UNREAD_S:  # one after the other, until it is mended
+            self._leave_and_join()
+
+    def _leave_and_join(self) -> None:
+        """Have the group share everything out again: one that ends stays a member, one that asks for nothing leaves."""
+        log.warning("joins the group anew, for nobody reads a part", topic=self._topic, partitions=sorted(self._unread))
+        with contextlib.suppress(KafkaException):
+            self._consumer.unsubscribe()
+            until_s = time.monotonic() + LEAVE_S
+            while self._consumer.assignment() and time.monotonic() < until_s:
+                self._consumer.poll(POLL_SLICE_S)
+        self.rejoin()
 
 
 class _Listener:
