@@ -453,7 +453,8 @@ class DatabaseLocked(Fault):
         self._db.execute("LOCK TABLE feed IN ACCESS EXCLUSIVE MODE")
 
     def end(self) -> None:
-        self._db.rollback()
+        with contextlib.suppress(psycopg.OperationalError):  # whoever waits ends one that holds it and does nothing
+            self._db.rollback()
         self._db.close()
 
     def signs(self) -> Sequence[Sign]:
