@@ -305,8 +305,36 @@ def test_each_fault_that_the_page_names_has_its_chapter(consumer: Consumer) -> N
     assert listed
     chapters = re.findall(r'"([a-z-]+)"', listed[1])
     assert len(chapters) > 8
-    text = get(consumer, "/handbook").text
-    assert sorted(re.findall(r'<h2 id="([a-z-]+)">', text)) == sorted(chapters)
+    for language in ("en", "de"):
+        text = get(consumer, f"/handbook?language={language}").text
+        assert f'<html lang="{language}">' in text
+        assert sorted(re.findall(r'<h2 id="([a-z-]+)">', text)) == sorted(chapters)
+
+
+@pytest.mark.parametrize("path", ["/handbook", "/embed"])
+@pytest.mark.parametrize(
+    ("asked", "accepted", "expected"),
+    [
+        ("", "de-AT,en;q=0.5", "de"),
+        ("", "en;q=0.3, de;q=0.9", "de"),
+        ("", "fr", "en"),
+        ("?language=de", "en", "de"),
+        ("?language=en", "de", "en"),
+    ],
+)
+def test_what_is_no_part_of_the_app_speaks_the_readers_language_too(
+    consumer: Consumer, path: str, asked: str, accepted: str, expected: str
+) -> None:
+    answer = get(consumer, path + asked, **{"Accept-Language": accepted})
+    assert answer.status_code == 200
+    assert answer.headers["content-language"] == expected
+    assert f'<html lang="{expected}"' in answer.text
+    assert "Accept-Language" in answer.headers["vary"]
+
+
+def test_a_handbook_in_a_language_that_there_is_not(consumer: Consumer) -> None:
+    answer = get(consumer, "/handbook?language=../../x", **{"Accept-Language": "de"})
+    assert (answer.status_code, answer.headers["content-language"]) == (200, "de")
 
 
 def test_a_title_is_short_whatever_a_source_sends() -> None:

@@ -4,6 +4,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import type { Status } from "../api.ts";
 import type { App } from "../app.ts";
 import { type Fault, faultsOf, lagOf } from "../health.ts";
+import type { Language } from "../state.ts";
 import { counted, text } from "../texts.ts";
 import { icon } from "./parts.ts";
 
@@ -18,18 +19,18 @@ export function operation(app: App): TemplateResult | typeof nothing {
     ${
       faults.length === 0
         ? html`<p class="well" role="status">${text("operation.well")}</p>`
-        : html`<ul class="faults" role="status" aria-label=${counted("operation.faults", faults.length)}>${faults.map(fault)}</ul>`
+        : html`<ul class="faults" role="status" aria-label=${counted("operation.faults", faults.length)}>${faults.map((one) => fault(one, app.preferences.language))}</ul>`
     }
     ${status.consumer ? known(app, status.consumer) : nothing}
   </section>`;
 }
 
-function fault({ chapter, of, reason }: Fault): TemplateResult {
+function fault({ chapter, of, reason }: Fault, language: Language): TemplateResult {
   return html`<li>
     <b>${text(`fault.${chapter}`, { of })}</b>
     ${reason === "" ? nothing : html`<code>${reason}</code>`}
     <span>${text(`fault.${chapter}.do`, { of })}</span>
-    <a class="out" href="handbook#${chapter}" target="_blank" rel="noopener">${text("operation.handbook")}${icon("link")}</a>
+    <a class="out" href=${`handbook?language=${language}#${chapter}`} target="_blank" rel="noopener">${text("operation.handbook")}${icon("link")}</a>
   </li>`;
 }
 
@@ -44,10 +45,15 @@ function known(app: App, consumer: NonNullable<Status["consumer"]>): TemplateRes
   };
   const { log, disk, alerts } = consumer;
   const partitions = consumer.partitions ?? [];
+  // By their names, for the first is named 0, which as a number would be none.
+  const partitionsRead = (names: number[]): string =>
+    names.length === 0
+      ? text("operation.no-partition")
+      : counted("operation.partition", names.length, { names: names.join(", ") });
   return html`<table class="known">
     <tbody>
       ${row(text("operation.log"), log ? `${log.kind}, ${text(log.reachable ? "operation.reachable" : "operation.unreachable")}` : "–")}
-      ${row(text("operation.partitions"), partitions.length > 0 ? partitions.join(", ") : "–")}
+      ${row(text("operation.partitions"), partitionsRead(partitions))}
       ${row(text("operation.lag"), number(lagOf(consumer)))} ${row(text("operation.consumed"), number(consumer.consumed ?? 0))}
       ${row(text("operation.dead-letters"), number(consumer.deadLetters ?? 0))} ${row(text("operation.republisher"), follower(consumer.republisher))}
       ${row(

@@ -11,6 +11,7 @@ lanes.py        how many requests are worked on at once, by what they cost
 status.py       the sources' states
 page.py         the dashboard's files
 sharing.py      what a shared link says; icons.py: the page's icon for home screens
+languages.py    which language a reader is answered in
 embed.py        what may stand in another site's page, and the operator's handbook
 alerting/       subscriptions, portfolios, trying them out, links of messages
 """

@@ -2,7 +2,7 @@
 
 A page without forms, keys or alerts, and the only one that another site may show in a frame: those of `EMBED_ORIGINS`.
 It is whole without its script, which asks for it again. What is not real says so in words, in every place. `/handbook`,
-in the same dress, says what is to be done about each fault that the view of the status names.
+in the same dress, says what is to be done about each fault that the view of the status names, in the reader's language.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from pydantic import Field, ValidationError
 
-from quakestream.api.embed_words import WORDS, Language, language_of
+from quakestream.api.embed_words import WORDS
+from quakestream.api.languages import LANGUAGES, Language, preferred_language
 from quakestream.api.parameters import FilterParameters, Name
 from quakestream.api.sharing import DRILLS, headline, sentence
 from quakestream.catalog import Catalog, EarthquakeFilter, Orderby
@@ -65,7 +66,7 @@ def embed_router(
     @router.get("/embed")
     def embed(request: Request) -> HTMLResponse:
         asked = _asked(request)
-        spoken = language_of(request)
+        spoken = _spoken(request)
         if isinstance(asked, str):
             return _page(headers, spoken, "auto", WORDS[spoken]["wrong"], f"<p>{html.escape(asked)}</p>", 400)
         home = public_url or approach(request.scope).home
@@ -89,8 +90,11 @@ def embed_router(
         return Response(picture, media_type="image/png", headers={"Cache-Control": "no-cache"})
 
     @router.get("/handbook")
-    def handbook() -> HTMLResponse:
-        return HTMLResponse((FOLDER / "handbook.html").read_text(encoding="utf-8"), headers=_headers(()))
+    def handbook(request: Request) -> HTMLResponse:
+        wanted = request.query_params.get("language", "")
+        language = next((one for one in LANGUAGES if one == wanted), _spoken(request))
+        text = (FOLDER / f"handbook-{language}.html").read_text(encoding="utf-8")
+        return HTMLResponse(text, headers=_headers(()) | _in(language))
 
     @router.get("/embed/{name}")
     def part(name: str) -> FileResponse:
@@ -99,6 +103,14 @@ def embed_router(
         return FileResponse(FOLDER / name, media_type=_FILES[name], headers=headers)
 
     return router
+
+
+def _spoken(request: Request) -> Language:
+    return preferred_language(request.headers.get("accept-language", ""))
+
+
+def _in(language: Language) -> dict[str, str]:
+    return {"Content-Language": language, "Vary": "Accept-Language"}
 
 
 def _asked(request: Request) -> EmbedParameters | str:
@@ -193,7 +205,7 @@ def _page(
         f'<p id="stale" role="status" data-said="{words["stale"]}"></p>\n<main>\n{body}\n</main>\n'
         f"<footer>{words['note']}</footer>\n</body>\n</html>\n",
         status,
-        headers=headers,
+        headers=headers | _in(language),
     )
 
 

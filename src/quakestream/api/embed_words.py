@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
-from fastapi import Request
-
-Language = Literal["en", "de"]
+from quakestream.api.languages import Language
 
 WORDS: Final[dict[Language, dict[str, str]]] = {
     "en": {
@@ -42,12 +40,3 @@ WORDS: Final[dict[Language, dict[str, str]]] = {
         "note": "Wie es die Erdbebendienste melden; Zahlen können sich ändern. Keine amtliche Warnung. Quakestream.",
     },
 }
-
-
-def language_of(request: Request) -> Language:
-    """The first language of `Accept-Language` that there are words in."""
-    for tag in request.headers.get("accept-language", "")[:200].split(","):
-        for language in WORDS:
-            if tag.strip().lower().startswith(language):
-                return language
-    return "en"

@@ -9,12 +9,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import re
 from typing import Final
 
 from fastapi import Request
 from starlette.responses import HTMLResponse, Response
 
+from quakestream.api.languages import Language, preferred_language, weights
 from quakestream.web import approach
 
 FOR_PROGRAMS: Final = ("/api", "/fdsnws", "/feeds", "/earthquakes")
@@ -29,7 +29,7 @@ _POLICY: Final = (
     f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_TEXTS: Final = {
+_TEXTS: Final[dict[Language, tuple[str, str, str, str]]] = {
     "en": ("There is no such page", "Nothing is at {path}.", "To the earthquakes", "The interface for programs"),
     "de": (
         "Diese Seite gibt es nicht",
@@ -45,9 +45,9 @@ def not_found_page(request: Request, detail: str) -> Response | None:
     path: str = request.scope["path"]
     if request.method not in ("GET", "HEAD") or any(path == one or path.startswith(f"{one}/") for one in FOR_PROGRAMS):
         return None
-    if not _weights(request.headers.get("accept", "")).get("text/html"):
+    if not weights(request.headers.get("accept", "")).get("text/html"):
         return None
-    language = _language(request.headers.get("accept-language", ""))
+    language = preferred_language(request.headers.get("accept-language", ""))
     title, nothing, home, interface = _TEXTS[language]
     base = html.escape(approach(request.scope).base_path)
     named = "" if detail == UNNAMED else f"\n<p lang=en>{html.escape(detail)}</p>"
@@ -68,24 +68,3 @@ def not_found_page(request: Request, detail: str) -> Response | None:
         },
     )
 
-
-def _language(accepted: str) -> str:
-    """The one of ours that a reader likes best; English where none is named."""
-    weights: dict[str, float] = {}
-    for name, weight in _weights(accepted).items():
-        primary = name.partition("-")[0]
-        weights[primary] = max(weight, weights.get(primary, 0.0))
-    return max(_TEXTS, key=lambda language: weights.get(language, 0.0))
-
-
-def _weights(header: str) -> dict[str, float]:
-    """Each name of an `Accept…` header with its weight (RFC 9110, 12.4.2); 0: refused."""
-    found: dict[str, float] = {}
-    for part in header[:2000].split(","):
-        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        weight = next((one[2:] for one in parameters if one.startswith("q=")), "1")
-        found[name] = float(weight) if _WEIGHT.fullmatch(weight) else 0.0
-    return found
-
-
-_WEIGHT: Final = re.compile(r"[01](\.\d{0,3})?", re.ASCII)
