@@ -67,6 +67,7 @@ FRAMES: Final = """(ms) => new Promise((resolve) => {
     };
     requestAnimationFrame(look);
 })"""
+SHOWS: Final = "(n) => document.querySelector('#count').textContent.replace(/\\D/g, '') === String(n)"
 FILTERS: Final = """async (values) => {
     const taken = [];
     const frame = () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
@@ -232,6 +233,8 @@ def heap(browser: Browser, url: str, figures: Figures, asked: argparse.Namespace
             while int(urllib.request.urlopen(f"{url}/sent", timeout=60).read()) < changes:  # noqa: S310
                 assert time.monotonic() < end_s, "the page does not take the changes"
                 page.wait_for_timeout(500)
+            known = int(urllib.request.urlopen(f"{url}/known", timeout=60).read())  # noqa: S310
+            page.wait_for_function(SHOWS, arg=known, timeout=120_000)
             page.wait_for_timeout(5_000)
             session.send("HeapProfiler.enable")
             session.send("HeapProfiler.collectGarbage")

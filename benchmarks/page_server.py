@@ -42,6 +42,7 @@ class Plan:
         self.new = new
         self.seq = listed
         self.sent = 0
+        self.known = listed
         self.began = threading.Event()
         self.rng = rng
 
@@ -84,6 +85,7 @@ class Plan:
         if not self.documents or rng.random() < self.new:
             document = self._document(rng, 1_000_000 + self.seq, 1_000)
             kind = "created"
+            self.known += 1
         else:
             document = dict(rng.choice(self.documents))
             document["magnitude"] = round(document["magnitude"] + rng.uniform(-0.2, 0.2), 1)
@@ -112,6 +114,8 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(b"{}", "application/json")
         elif url.path == "/sent":
             self._answer(str(plan.sent).encode(), "application/json")
+        elif url.path == "/known":
+            self._answer(str(plan.known).encode(), "application/json")
         elif url.path == "/empty":
             self._answer(EMPTY, "text/html")
         elif url.path == "/api/v1/status":

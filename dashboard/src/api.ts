@@ -1,7 +1,7 @@
 // Questions to the consumer. Every answer is waited for with a limit.
 
 import type { components } from "../generated/openapi.d.ts";
-import type { Earthquake, EarthquakeDetail, Mode } from "./earthquake.ts";
+import { type Earthquake, type EarthquakeDetail, kept, type Mode } from "./earthquake.ts";
 import type { Point } from "./sphere.ts";
 import type { TravelTimes } from "./waves.ts";
 
@@ -106,7 +106,7 @@ export const askRanked = async (mode: Mode, starttime: number, minmagnitude: num
 /** From M 6 on, whether there is an estimate of who is shaken or none. */
 export const askLarge = async (mode: Mode, starttime: number): Promise<Earthquake[]> => {
   const wanted = { mode, starttime, minmagnitude: 6, limit: MOST_RANKED };
-  return (await ask<Documents["EarthquakeList"]>("earthquakes", wanted)).earthquakes;
+  return (await ask<Documents["EarthquakeList"]>("earthquakes", wanted)).earthquakes.map(kept);
 };
 
 /** Who bears this name: a country, and cities, the best known first. */
@@ -121,13 +121,16 @@ export const askNames = (name: string): Promise<Names> => ask("places/named", { 
 export type Scope = Record<string, string | number>;
 
 /** Earthquakes of a scope, the newest first, and where to go on after them; null: these were the last. */
-export const askPage = (
+export const askPage = async (
   scope: Scope,
   limit: number,
   cursor: string | null,
   signal: AbortSignal,
-): Promise<Documents["EarthquakeList"]> =>
-  ask("earthquakes", { ...scope, limit, ...(cursor === null ? {} : { cursor }) }, signal);
+): Promise<{ earthquakes: Earthquake[]; next: string | null }> => {
+  const wanted = { ...scope, limit, ...(cursor === null ? {} : { cursor }) };
+  const { earthquakes, next } = await ask<Documents["EarthquakeList"]>("earthquakes", wanted, signal);
+  return { earthquakes: earthquakes.map(kept), next };
+};
 
 export const askCount = (scope: Scope, signal: AbortSignal): Promise<{ count: number }> =>
   ask("earthquakes/count", scope, signal);

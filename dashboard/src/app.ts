@@ -289,7 +289,14 @@ export class App {
   get selected(): Earthquake | null {
     const { id } = this.state;
     if (id === null) return null;
-    return this.catalogue.get(id) ?? (this.inspector.detail?.id === id ? this.inspector.detail : null);
+    return this.catalogue.get(id) ?? (this.inspector.earthquake?.id === id ? this.inspector.earthquake : null);
+  }
+
+  /** Whether the filters leave the open earthquake out: the map has it, the list does not. */
+  get isLeftOut(): boolean {
+    const { selected } = this;
+    if (selected === null || selected.status === "deleted" || !this.live.loaded) return false;
+    return !matches(selected, this.asked, this.window, this.area);
   }
 
   /** Kinds of what is on the page, which the filters let through or which is open; null: what is real. */
@@ -502,6 +509,8 @@ export class App {
       if (effect === "none") continue;
       this.impact.changed(earthquake);
       const news = newsOf(change, was, this.realNow());
+      const isShown = effect !== "gone" && (isWanted(earthquake) || earthquake.id === this.state.id);
+      if (isShown && was && !many) this.#scene.move(earthquake, was.location);
       if (effect !== "gone" && isWanted(earthquake)) {
         if (effect === "new") this.listing.count();
         const arrived = news && (news.was === null || isArrival(news, this.preferences.announce));

@@ -40,7 +40,7 @@ export class Catalogue {
       return known ? "gone" : "none";
     }
     this.#gone.delete(earthquake.id);
-    this.#put({ ...earthquake, seq });
+    this.#put(known ? { ...earthquake, id: known.id, seq } : { ...earthquake, seq });
     return known ? "changed" : "new";
   }
 
@@ -87,6 +87,7 @@ export class Catalogue {
     return touched;
   }
 
+  /** Of one that is known, with the name that it has here: a browser would keep the one of each revision beside the key. */
   #put(earthquake: Earthquake): void {
     this.#byId.set(earthquake.id, earthquake);
     this.#touch(earthquake.id);

@@ -6,13 +6,83 @@ type Documents = components["schemas"];
 
 /** What one source says of one earthquake. Times are ms since 1970 UTC. */
 export type EarthquakeEvent = Documents["Event"];
-export type Earthquake = Documents["Earthquake"];
+/** One earthquake as a list or a change has it: with its mechanisms some kilobytes. */
+export type Told = Documents["Earthquake"];
 export type EarthquakeDetail = Documents["EarthquakeDetail"];
 export type Doubt = Documents["StatedDoubt"];
 export type Step = Documents["Step"];
-export type Change = Documents["Change"];
-export type ChangeType = Change["type"];
-export type Mode = Earthquake["mode"];
+export type ToldChange = Documents["Change"];
+export type ChangeType = ToldChange["type"];
+export type Mode = Told["mode"];
+
+/** What the page keeps of each: what a row, a symbol, a filter and the news are made of. The rest is in its detail. */
+export type Earthquake = Required<
+  Pick<
+    Told,
+    | "id"
+    | "seq"
+    | "revision"
+    | "magnitude"
+    | "magnitudeType"
+    | "location"
+    | "timestamp"
+    | "mode"
+    | "status"
+    | "type"
+    | "place"
+    | "region"
+    | "country"
+    | "felt"
+    | "tsunami"
+    | "depthError"
+    | "recordedTimestamp"
+  >
+> & {
+  /** How many reports belong to it. */
+  reports: number;
+};
+
+export type Change = Pick<ToldChange, "seq" | "type" | "from" | "into" | "matches" | "imported"> & {
+  earthquake: Earthquake;
+};
+
+/** All have the same properties in the same order, whatever was told: a browser then needs the fewest bytes for each. */
+export function kept(told: Told): Earthquake {
+  const { latitude, longitude, depth } = told.location;
+  return {
+    id: told.id,
+    seq: told.seq,
+    revision: told.revision,
+    magnitude: told.magnitude,
+    magnitudeType: told.magnitudeType ? shared(told.magnitudeType) : null,
+    location: { latitude, longitude, depth: depth ?? null },
+    timestamp: told.timestamp,
+    mode: told.mode,
+    status: told.status,
+    type: shared(told.type),
+    place: told.place ?? null,
+    region: told.region ? shared(told.region) : null,
+    country: told.country ?? null,
+    felt: told.felt ?? null,
+    tsunami: told.tsunami ?? null,
+    depthError: told.depthError ?? null,
+    recordedTimestamp: told.recordedTimestamp ?? null,
+    reports: told.events.length,
+  };
+}
+
+/** Many more than there are regions and kinds. */
+const MOST_WORDS = 5_000;
+const words = new Map<string, string>();
+
+/** One string for all that are alike: each answer brings its own, and a page that stays open has thousands. */
+function shared(told: string): string {
+  const known = words.get(told);
+  if (known !== undefined) return known;
+  if (words.size >= MOST_WORDS) words.clear();
+  words.set(told, told);
+  return told;
+}
 
 export const isDrill = (event: { mode: Mode }): boolean => event.mode !== "actual";
 

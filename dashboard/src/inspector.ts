@@ -2,13 +2,15 @@
 // it is revised.
 
 import { askEarthquake, askExposure, askShaking, type Exposure, Refused, type Shaking } from "./api.ts";
-import type { EarthquakeDetail } from "./earthquake.ts";
+import { type Earthquake, type EarthquakeDetail, kept } from "./earthquake.ts";
 import type { Point } from "./sphere.ts";
 
 const AGAIN_MS = 5_000;
 
 export class Inspector {
   detail: EarthquakeDetail | null = null;
+  /** As the list would have it. */
+  earthquake: Earthquake | null = null;
   shaking: Shaking | null = null;
   exposure: Exposure | null = null;
   /** "missing": there is none of this name; "away": the server did not answer. */
@@ -30,7 +32,7 @@ export class Inspector {
     this.#abort.abort();
     this.#abort = new AbortController();
     if (id !== this.detail?.id) {
-      this.detail = null;
+      this.detail = this.earthquake = null;
       this.shaking = null;
       this.exposure = null;
     }
@@ -44,6 +46,7 @@ export class Inspector {
       const detail = await askEarthquake(id, signal);
       if (signal.aborted) return;
       this.detail = detail;
+      this.earthquake = kept(detail);
       this.loaded();
       if (detail.id !== id) {
         this.moved(id, detail.id);

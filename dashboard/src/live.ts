@@ -3,7 +3,7 @@
 // drops what it knows already.
 
 import { askCount, askPage, askStatus, MOST, Refused, type Scope, type Status } from "./api.ts";
-import type { Change, Earthquake } from "./earthquake.ts";
+import { type Change, type Earthquake, kept, type ToldChange } from "./earthquake.ts";
 import type { Line } from "./line.ts";
 import type { Standing, Word } from "./stream.ts";
 
@@ -250,7 +250,8 @@ export class Live {
       if (word.what === "state") this.#line = word.state;
     });
     if (word.what === "changes" && word.changes.length > 0) {
-      this.listener.changes(JSON.parse(`[${word.changes.join(",")}]`) as Change[]);
+      const told = JSON.parse(`[${word.changes.join(",")}]`) as ToldChange[];
+      this.listener.changes(told.map((one) => ({ ...one, earthquake: kept(one.earthquake) })));
     }
   }
 

@@ -4,9 +4,27 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Status } from "../src/api.ts";
-import type { Change, Earthquake } from "../src/earthquake.ts";
+import type { Change, Told } from "../src/earthquake.ts";
 import { ownLine } from "../src/line.ts";
 import { Live } from "../src/live.ts";
+
+/** As the server has one. */
+const quake = (id: string, seq: number): Told => ({
+  id,
+  seq,
+  revision: 1,
+  firstSeen: 0,
+  changed: 0,
+  preferred: `us:${id}`,
+  events: [`us:${id}`],
+  magnitude: 4,
+  location: { latitude: 0, longitude: 0, depth: 10 },
+  timestamp: 1_000,
+  source: "us",
+  mode: "actual",
+  status: "automatic",
+  type: "earthquake",
+});
 
 interface Streamed {
   query: string;
@@ -18,7 +36,7 @@ interface Streamed {
 class Consumer {
   epoch = "e1";
   seq = 5;
-  list: Earthquake[] = [{ id: "a", seq: 5 } as Earthquake];
+  list: Told[] = [quake("a", 5)];
   next: string | null = null;
   /** Whether the list's pages are as long as they are asked to be. */
   paged = false;
@@ -126,7 +144,7 @@ afterEach(async () => {
 });
 
 const event = (type: string, id: string, number: string): string =>
-  `event: ${type}\nid: ${number}\ndata: ${JSON.stringify({ type, earthquake: { id } })}\n\n`;
+  `event: ${type}\nid: ${number}\ndata: ${JSON.stringify({ type, earthquake: quake(id, Number(number.split("-")[1])) })}\n\n`;
 
 const opened = (n: number): Promise<void> =>
   vi.waitFor(() => expect(consumer.streams.length).toBe(n), { timeout: 5_000, interval: 5 });
@@ -185,7 +203,7 @@ test("what was missed can't be told: then the list is read anew", async () => {
   live.follow({});
   await opened(1);
   consumer.seq = 40;
-  consumer.list = [{ id: "c", seq: 40 } as Earthquake];
+  consumer.list = [quake("c", 40)];
   consumer.say("event: gap\nid: e1-40\ndata: {}\n\n");
   await saidOf("whole 1 at 40");
   expect(told).toContain("part c");
@@ -227,7 +245,7 @@ test("a scope that the present one covers needs no other connection, a wider one
 
 test("a list that was cut is read anew for a narrower scope, that has room for older ones", async () => {
   consumer.next = "more";
-  consumer.list = Array.from({ length: 50_000 }, (_, n) => ({ id: `${n}`, seq: n }) as Earthquake);
+  consumer.list = Array.from({ length: 50_000 }, (_, n) => quake(`${n}`, n));
   live.follow({ minmagnitude: 1 });
   await opened(1);
   expect(live.cut).toBe(true);
@@ -297,7 +315,7 @@ test("before the first list nothing is stale: nothing was ever fresh", () => {
 });
 
 test("a long list comes in parts, the newest first, and says of how many it is", async () => {
-  consumer.list = Array.from({ length: 250 }, (_, n) => ({ id: `${n}`, seq: n % 5 }) as Earthquake);
+  consumer.list = Array.from({ length: 250 }, (_, n) => quake(`${n}`, n % 5));
   consumer.paged = true;
   live.follow({});
   await saidOf("whole 250 at 5");

@@ -178,3 +178,41 @@ def test_what_comes_and_what_is_revised_is_seen_in_motion(system: System, dashbo
         moved = ["come", "revised"] if wanted else []
         eventually(lambda moved=moved: dashboard.page.evaluate(shown) == moved)
         eventually(lambda: dashboard.page.locator(".row.come, .row.revised").count() == 0)
+
+
+def test_a_revision_that_moves_it_moves_it_on_the_map(system: System, dashboard: Dashboard, now_ms: int) -> None:
+    watch = """window.moved = new Set(); clearInterval(window.watching);
+        window.watching = setInterval(() => { for (const id of quakestream.drawn().moving) moved.add(id); }, 40);"""
+    for n, wanted in enumerate((False, True)):
+        dashboard.page.emulate_media(reduced_motion="no-preference" if wanted else "reduce")
+        dashboard.open(FLAT)
+        name = f"Wandering {wanted}"
+        place = {"latitude": 10.0, "longitude": 20.0 + 50 * n, "depth": 12.0}
+        system.post(event(name, now_ms, location=place))
+        seconds_until_shown(dashboard, name)
+        (id_,) = (key for key, row in dashboard.rows().items() if name in row)
+        dashboard.page.evaluate(watch)
+        there = {"location": place | {"latitude": 10.8}, "place": f"{name}, elsewhere"}
+        system.post(event(name, now_ms, updated=now_ms + 1, **there))
+        seconds_until_shown(dashboard, f"{name}, elsewhere")
+        moved = [id_] if wanted else []
+        eventually(lambda moved=moved: dashboard.page.evaluate("[...moved]") == moved)
+        eventually(lambda: dashboard.page.evaluate("quakestream.drawn().moving") == [])
+        assert id_ in (dashboard.drawn() or ())
+
+
+def test_an_open_one_that_the_filters_leave_out_is_on_the_map_and_said_to_be(
+    system: System, dashboard: Dashboard, now_ms: int
+) -> None:
+    elsewhere = {"latitude": -10.0, "longitude": 30.0, "depth": 12.0}
+    system.post(event("Large", now_ms, magnitude=6.4), event("Small", now_ms, magnitude=3.1, location=elsewhere))
+    eventually(lambda: system.count() == 2)
+    small = next(one["id"] for one in system.earthquakes() if one["magnitude"] == 3.1)
+    dashboard.open(f"{FLAT}&minmagnitude=6&id={small}")
+    note = dashboard.page.locator("#left-out")
+    eventually(lambda: small in (dashboard.drawn() or ()) and note.is_visible())
+    assert "leave it out" in note.inner_text()
+    dashboard.turn(f"{FLAT}&id={small}")
+    eventually(lambda: note.count() == 0)
+    dashboard.turn(f"{FLAT}&minmagnitude=6")
+    eventually(lambda: small not in (dashboard.drawn() or ()) and len(dashboard.rows()) == 1)

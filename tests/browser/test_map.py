@@ -137,6 +137,33 @@ def test_a_cluster_opens(chromium: Browser, shared_system: System) -> None:
 
 
 @pytest.mark.long
+def test_a_revision_moves_it_and_what_the_filters_leave_out_is_drawn_while_it_is_open(
+    chromium: Browser, shared_system: System
+) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    place = {"latitude": 10.0, "longitude": 20.0, "depth": 12.0}
+    shared_system.post(event("Wandering", now_ms, magnitude=3.3, location=place))
+    eventually(lambda: any("Wandering" in one["place"] for one in shared_system.earthquakes()))
+    (id_,) = (one["id"] for one in shared_system.earthquakes() if "Wandering" in one["place"])
+    with chromium.new_context(viewport={"width": 480, "height": 480}) as context:
+        draw_by_webgl(context)
+        dashboard = Dashboard(context.new_page(), shared_system.url)
+        dashboard.open(f"?projection=flat&camera=10,20,3&minmagnitude=6&id={id_}")
+        assert dashboard.page.evaluate("quakestream.map") == "webgl"
+        eventually(lambda: dashboard.drawn() == [id_])
+        dashboard.page.evaluate("""() => {
+            window.moved = new Set();
+            setInterval(() => { for (const id of quakestream.drawn().moving) moved.add(id); }, 50);
+        }""")
+        there = place | {"latitude": 10.9}
+        shared_system.post(event("Wandering", now_ms, magnitude=3.3, location=there, updated=now_ms + 1))
+        eventually(lambda: dashboard.page.evaluate("[...moved]") == [id_])
+        eventually(lambda: dashboard.page.evaluate("quakestream.drawn().moving") == [])
+        eventually(lambda: dashboard.drawn() == [id_])
+        assert dashboard.complaints == []
+
+
+@pytest.mark.long
 def test_reduced_motion_and_forced_colours_work(chromium: Browser, full_system: System) -> None:
     with chromium.new_context(reduced_motion="reduce", forced_colors="active") as context:
         dashboard = Dashboard(context.new_page(), full_system.url)

@@ -275,8 +275,8 @@ def test_an_operator_sees_what_is_known_and_starts_and_stops(site: System, dashb
     operation = dashboard.page.locator("#operation")
     eventually(lambda: "All is well." in operation.inner_text(), tell=operation.inner_text)
     known = ("Event log", "embedded, answers", "one, number 0", "Records behind", "Dead letters", "Disk", "MB free")
-    for told in known:
-        assert told in operation.inner_text()
+    for words in known:
+        assert words in operation.inner_text()
     control = dashboard.page.locator("#control")
     eventually(lambda: "On their way to the log" in control.inner_text(), tell=control.inner_text)
     told = control.get_by_role("status")

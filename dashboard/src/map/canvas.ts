@@ -13,25 +13,21 @@ import {
 import { drawBall } from "../ball.ts";
 import type { BeachBall } from "../beachball.ts";
 import type { Earthquake } from "../earthquake.ts";
-import { destination, KM_PER_DEGREE, type Point, type Position, wrapped } from "../sphere.ts";
+import { cutAtAntimeridian, destination, KM_PER_DEGREE, type Point, type Position, wrapped } from "../sphere.ts";
 import type { Camera } from "../state.ts";
 import { draw, type Glyph, type Ink, kindOf, nameOf, reach, symbolOf } from "../symbols.ts";
-import { type Cluster, clusterRadius, type Gathered, gather, levelOf, opensAt } from "./clusters.ts";
+import { type Cluster, clusterRadius, type Gathered, gather, levelOf, opensAt, withOpen } from "./clusters.ts";
 import {
+  Atlas,
   CITY_STEPS,
   COUNTRIES_TO_ZOOM,
   COUNTRY_STEPS,
   countryNamer,
-  FINE_FROM_ZOOM,
   type Geography,
   leastNamed,
-  loadNames,
   loadPlates,
-  loadWorld,
   type Names,
   NOTHING,
-  persistently,
-  TOWNS_FROM_ZOOM,
 } from "./geography.ts";
 import { Room } from "./labels.ts";
 import {
@@ -49,6 +45,7 @@ import {
   type WaveFront,
   wordsOf,
 } from "./map.ts";
+import { type Move, Moves } from "./moves.ts";
 import { Pace } from "./pace.ts";
 import {
   type Grey,
@@ -91,11 +88,24 @@ class CanvasMap implements MapView {
   /** What was gathered, and for which zoom; null: nothing yet. */
   #level: number | null | undefined;
   #names: Names = { countries: [], cities: [] };
-  #towns = false;
+  readonly #atlas = new Atlas(
+    ({ land, borders }) => {
+      [this.#land, this.#borders] = [land, borders];
+      this.#later();
+    },
+    (names) => {
+      this.#names = names;
+      this.#later();
+    },
+  );
   #shaking: ShakingOnMap | null = null;
   readonly #sprites = new Map<string, HTMLCanvasElement>();
   #fronts: WaveFront[] = [];
-  #selected: { point: Point; radius: number; ball: BeachBall | null } | null = null;
+  #open: { one: Earthquake; radius: number; ball: BeachBall | null } | null = null;
+  readonly #moves = new Moves();
+  /** Those that are on their way in this frame, and its moment. */
+  #moving: Move[] = [];
+  #nowMs = 0;
   #home: Point | null = null;
   #outline: Position[][] = [];
   #pulses: Pulse[] = [];
@@ -103,7 +113,6 @@ class CanvasMap implements MapView {
   #land: Geography = NOTHING;
   #borders: Geography = NOTHING;
   #plates: Geography = NOTHING;
-  #fine = false;
   #relief: Grey[] | null = null;
   readonly #shade = document.createElement("canvas");
   #movedAtMs = Number.NEGATIVE_INFINITY;
@@ -131,19 +140,17 @@ class CanvasMap implements MapView {
     this.#canvas.setAttribute("role", "img");
     this.#canvas.setAttribute("aria-label", container.closest("section")?.getAttribute("aria-label") ?? "");
     container.append(this.#canvas);
-    void persistently(() => loadWorld("coarse")).then((world) => this.#fine || this.#world(world));
-    void persistently(loadPlates).then((plates) => {
+    void loadPlates().then((plates) => {
       this.#plates = plates;
       this.#later();
     });
-    void persistently(() => loadNames("coarse")).then((names) => this.#name(names));
     setTimeout(() => {
-      void persistently(reliefLevels).then((levels) => {
+      void reliefLevels().then((levels) => {
         this.#relief = levels;
         this.#later();
       });
     }, RELIEF_AFTER_MS);
-    this.#refine();
+    this.#atlas.look(start.zoom);
     new ResizeObserver(() => this.#later(true)).observe(container);
     this.#listen();
   }
@@ -178,9 +185,16 @@ class CanvasMap implements MapView {
     this.#later();
   }
 
-  select(point: Point | null, radius: number, ball: BeachBall | null): void {
-    if (point === this.#selected?.point && ball === (this.#selected?.ball ?? null)) return;
-    this.#selected = point && { point, radius, ball };
+  move(moves: Move[]): void {
+    this.#moves.begin(moves, performance.now());
+    this.#later();
+  }
+
+  select(one: Earthquake | null, radius: number, ball: BeachBall | null): void {
+    const before = this.#open;
+    if (one === (before?.one ?? null) && ball === (before?.ball ?? null) && radius === (before?.radius ?? 0)) return;
+    this.#open = one && { one, radius, ball };
+    this.#level = undefined;
     this.#later();
   }
 
@@ -222,7 +236,8 @@ class CanvasMap implements MapView {
       lines: this.#look.plates ? ["plates", ...lines] : lines,
       words: [...new Set(this.#words)],
       marked: markedWords(this.#shaking),
-      ball: (this.#selected?.ball ?? null) !== null,
+      ball: (this.#open?.ball ?? null) !== null,
+      moving: this.#look.reducedMotion ? [] : this.#moving.map(({ id }) => id),
     };
   }
 
@@ -272,6 +287,12 @@ class CanvasMap implements MapView {
     this.#family = getComputedStyle(this.#canvas).fontFamily;
     const projection = this.#projection();
     const palette = PALETTES[this.#look.theme];
+    this.#nowMs = performance.now();
+    const moving = this.#moves.under(this.#nowMs);
+    if (moving.length !== this.#moving.length || moving.some(({ id }, n) => id !== this.#moving[n]?.id))
+      this.#level = undefined;
+    if (moving.length > 0) this.#later();
+    this.#moving = moving;
     this.#gather();
     const pen: Pen = {
       context,
@@ -307,7 +328,7 @@ class CanvasMap implements MapView {
       const words = wordsOf(one, language);
       if (!words) continue;
       const { radius } = this.#symbol(one);
-      told(words, pen.at(one.location), radius > 16 ? 13 : 10, radius * scale + 8);
+      told(words, pen.at(this.#placeOf(one)), radius > 16 ? 13 : 10, radius * scale + 8);
     }
     for (const one of this.#shaking?.cities ?? []) told(one.words, pen.at(one), 12, -12);
     for (const { words, radiusKm } of this.#shaking?.rings ?? []) {
@@ -372,39 +393,25 @@ class CanvasMap implements MapView {
     ];
   }
 
-  #world({ land, borders }: Awaited<ReturnType<typeof loadWorld>>): void {
-    [this.#land, this.#borders] = [land, borders];
-    this.#later();
-  }
-
-  /** Fetch what is of use from near. */
-  #refine(): void {
-    const { zoom } = this.#camera;
-    if (!this.#fine && zoom >= FINE_FROM_ZOOM) {
-      this.#fine = true;
-      void persistently(() => loadWorld("fine")).then((world) => this.#world(world));
-    }
-    if (!this.#towns && zoom >= TOWNS_FROM_ZOOM) {
-      this.#towns = true;
-      void persistently(() => loadNames("fine")).then((names) => this.#name(names));
-    }
-  }
-
-  #name({ countries, cities }: Names): void {
-    this.#names = { countries: [...this.#names.countries, ...countries], cities: [...this.#names.cities, ...cities] };
-    this.#later();
-  }
-
   #symbol(one: Earthquake): Glyph {
     const { nowMs, colour, theme } = this.#ink as Ink;
     return symbolOf(one, nowMs, colour, theme);
+  }
+
+  /** Where it stands in this frame. */
+  #placeOf({ id, location }: Earthquake): Point {
+    if (this.#moving.length === 0 || this.#look.reducedMotion) return location;
+    return this.#moves.placeOf(id, this.#nowMs) ?? location;
   }
 
   #gather(): void {
     const level = this.#look.clusters ? levelOf(this.#camera.zoom) : null;
     if (level === this.#level) return;
     this.#level = level;
-    this.#gathered = gather(this.#shown, level);
+    const one = this.#ink === null ? null : (this.#open?.one ?? null);
+    const apart = new Set(this.#moving.map(({ id }) => id));
+    if (one !== null) apart.add(one.id);
+    this.#gathered = gather(withOpen(this.#shown, one), level, apart);
     // Larger ones are drawn first, so that small ones are not hidden.
     this.#gathered.singles.sort((a, b) => (b.magnitude ?? 0) - (a.magnitude ?? 0));
   }
@@ -438,7 +445,7 @@ class CanvasMap implements MapView {
       this.#clustered.push({ id: cluster.id, x, y, radius, count: cluster.count, cluster });
     }
     for (const one of this.#gathered.singles) {
-      const at = pen.at(one.location);
+      const at = pen.at(this.#placeOf(one));
       if (!at) continue;
       const symbol = this.#symbol(one);
       const room = reach(symbol) * scale;
@@ -516,6 +523,7 @@ class CanvasMap implements MapView {
     const { context, path, palette } = pen;
     const shape = shaper(context, path);
     this.#shakingRings(shape);
+    this.#trails(shape, palette);
     shape({ type: "MultiLineString", coordinates: this.#outline }, palette.accent, null, 2.5);
     for (const { phase, lines } of this.#fronts) {
       shape(
@@ -530,6 +538,17 @@ class CanvasMap implements MapView {
         const style = { size: 13, colour: palette.wave };
         if (at) for (const say of this.#say(pen, phase, ...at, style)) say();
       }
+    }
+  }
+
+  /** From where they stood to where they are. */
+  #trails(shape: Shaper, palette: Palette): void {
+    for (const { id, from } of this.#moving) {
+      const one = this.#gathered.singles.find((single) => single.id === id);
+      if (!one) continue;
+      const to = this.#placeOf(one);
+      const line: Position[] = [from, to].map(({ longitude, latitude }) => [longitude, latitude]);
+      shape({ type: "MultiLineString", coordinates: cutAtAntimeridian(line) }, palette.ink, null, 1.6, [2, 4]);
     }
   }
 
@@ -563,16 +582,18 @@ class CanvasMap implements MapView {
       context.globalAlpha = 1;
     };
     if (this.#home) ring(this.#home, 4, 1, palette.accent, true);
-    if (this.#selected) {
+    if (this.#open) {
+      const { one, radius, ball } = this.#open;
+      const point = this.#placeOf(one);
       // In the letters' own ink, for blue lines are waves.
-      ring(this.#selected.point, this.#selected.radius + 2.4, 1, palette.paper);
-      ring(this.#selected.point, this.#selected.radius, 1, palette.ink);
-      const at = this.#selected.ball && placeOf(this.#selected.point);
-      if (at && this.#selected.ball) {
+      ring(point, radius + 2.4, 1, palette.paper);
+      ring(point, radius, 1, palette.ink);
+      const at = ball && placeOf(point);
+      if (at) {
         context.save();
         context.translate(...at);
         context.scale(this.#look.scale, this.#look.scale);
-        drawBall(context, this.#selected.ball, palette.ink, palette.paper);
+        drawBall(context, ball, palette.ink, palette.paper);
         context.restore();
       }
     }
@@ -590,7 +611,7 @@ class CanvasMap implements MapView {
       longitude: wrapped(camera.longitude),
       zoom: Math.max(LEAST_ZOOM, Math.min(MOST_ZOOM, camera.zoom)),
     };
-    this.#refine();
+    this.#atlas.look(this.#camera.zoom);
     this.#movedAtMs = performance.now();
     clearTimeout(this.#stilling);
     this.#stilling = window.setTimeout(() => this.#later(), STILL_MS + 1);

@@ -49,8 +49,18 @@ export const levelOf = (zoom: number): number | null => {
   return level > MOST_ZOOM ? null : Math.max(-1, level);
 };
 
-/** `level`: of `levelOf`; null: no clusters. */
-export function gather(shown: readonly Earthquake[], level: number | null): Gathered {
+const NONE: ReadonlySet<string> = new Set();
+
+/** What is shown, and the one that is open though the filters leave it out: it has been asked for. */
+export const withOpen = (shown: readonly Earthquake[], open: Earthquake | null): readonly Earthquake[] =>
+  open === null || shown.some(({ id }) => id === open.id) ? shown : [...shown, open];
+
+/** `level`: of `levelOf`; null: no clusters. `apart`: those that are drawn one by one whatever is near. */
+export function gather(
+  shown: readonly Earthquake[],
+  level: number | null,
+  apart: ReadonlySet<string> = NONE,
+): Gathered {
   if (level === null) return { singles: [...shown], clusters: [] };
   const columns = Math.max(1, Math.floor((WORLD_PX * 2 ** level) / APART_PX));
   const singles: Earthquake[] = [];
@@ -58,7 +68,7 @@ export function gather(shown: readonly Earthquake[], level: number | null): Gath
   const before = new Int32Array(shown.length).fill(-1);
   for (const [n, one] of shown.entries()) {
     const magnitude = one.magnitude ?? Number.NEGATIVE_INFINITY;
-    if (magnitude >= LARGE_MAGNITUDE) {
+    if (magnitude >= LARGE_MAGNITUDE || (apart.size > 0 && apart.has(one.id))) {
       singles.push(one);
       continue;
     }

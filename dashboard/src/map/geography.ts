@@ -24,14 +24,19 @@ export type Geography = Feature<Geometry, GeoJsonProperties> | FeatureCollection
 
 export const NOTHING: FeatureCollection = { type: "FeatureCollection", features: [] };
 
-export async function loadWorld(scale: "coarse" | "fine"): Promise<World> {
-  const topology = topologyOf(await bytesOf(scale === "fine" ? fineUrl : coarseUrl));
-  return { land: part(topology, "land"), coast: part(topology, "coast"), borders: part(topology, "borders") };
-}
+/** How much there is of it: coarse is the world from afar, fine what is of use from near. */
+type Scale = "coarse" | "fine";
 
-export async function loadPlates(): Promise<Geography> {
-  return part(topologyOf(await bytesOf(platesUrl)), "plates");
-}
+// Each of these comes, however often it has to be asked for.
+
+export const loadWorld = (scale: Scale): Promise<World> =>
+  persistently(async () => {
+    const topology = topologyOf(await bytesOf(scale === "fine" ? fineUrl : coarseUrl));
+    return { land: part(topology, "land"), coast: part(topology, "coast"), borders: part(topology, "borders") };
+  });
+
+export const loadPlates = (): Promise<Geography> =>
+  persistently(async () => part(topologyOf(await bytesOf(platesUrl)), "plates"));
 
 /** A country's name, where it stands, and how large its land is there, in square degrees of the equator. */
 export interface CountryName extends Point {
@@ -57,9 +62,8 @@ interface NamesFile {
   stepsAnOctave: number;
 }
 
-export async function loadNames(scale: "coarse" | "fine"): Promise<Names> {
-  return namesOf(await bytesOf(scale === "fine" ? fineNamesUrl : namesUrl));
-}
+export const loadNames = (scale: Scale): Promise<Names> =>
+  persistently(async () => namesOf(await bytesOf(scale === "fine" ? fineNamesUrl : namesUrl)));
 
 export function namesOf(bytes: Uint8Array): Names {
   const { head, numbers } = unpacked<NamesFile>(bytes);
@@ -125,8 +129,48 @@ export async function persistently<T>(fetched: () => Promise<T>): Promise<T> {
 }
 
 /** Grey: middle grey is flat land and the sea's edge, darker is deeper or in the shade. */
-export async function loadRelief(): Promise<ImageBitmap> {
-  return createImageBitmap(await (await answer(reliefUrl)).blob());
+export const loadRelief = (): Promise<ImageBitmap> =>
+  persistently(async () => createImageBitmap(await (await answer(reliefUrl)).blob()));
+
+/** Land and names as a map needs them: from afar at once, and more when somebody looks from near; each is fetched once. */
+export class Atlas {
+  #finest: Scale | null = null;
+  #names: Names = { countries: [], cities: [] };
+  readonly #asked = new Set<"world" | "towns">();
+
+  /** `world`: land to draw in place of what was drawn before; `names`: all that are known by now. */
+  constructor(
+    private readonly world: (world: World) => void,
+    private readonly named: (names: Names) => void,
+  ) {
+    void this.#fetchWorld("coarse");
+    void this.#fetchNames("coarse");
+  }
+
+  /** Somebody looks from this zoom. */
+  look(zoom: number): void {
+    if (zoom >= FINE_FROM_ZOOM && !this.#asked.has("world")) {
+      this.#asked.add("world");
+      void this.#fetchWorld("fine");
+    }
+    if (zoom >= TOWNS_FROM_ZOOM && !this.#asked.has("towns")) {
+      this.#asked.add("towns");
+      void this.#fetchNames("fine");
+    }
+  }
+
+  async #fetchWorld(scale: Scale): Promise<void> {
+    const world = await loadWorld(scale);
+    if (this.#finest === "fine") return; // the coarse one has come late
+    this.#finest = scale;
+    this.world(world);
+  }
+
+  async #fetchNames(scale: Scale): Promise<void> {
+    const { countries, cities } = await loadNames(scale);
+    this.#names = { countries: [...this.#names.countries, ...countries], cities: [...this.#names.cities, ...cities] };
+    this.named(this.#names);
+  }
 }
 
 export function topologyOf(bytes: Uint8Array): Topology {

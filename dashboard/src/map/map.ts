@@ -8,6 +8,7 @@ import type { Camera, Language, Preferences } from "../state.ts";
 import type { Ink, Theme } from "../symbols.ts";
 import { text } from "../texts.ts";
 import type { Cluster } from "./clusters.ts";
+import type { Move } from "./moves.ts";
 
 /** A ring in the symbol's own colour, so that nobody takes it for a wave. */
 export interface Pulse extends Point {
@@ -70,8 +71,10 @@ export interface MapView {
   shaking(shaking: ShakingOnMap | null): void;
   /** A ring that grows and fades where something is new. */
   pulse(points: Pulse[]): void;
-  /** A ring of this radius, px, around the earthquake that is open, and its beach ball where it has one. */
-  select(point: Point | null, radius: number, ball: BeachBall | null): void;
+  /** Those that a revision has moved go from where they stood to where they are shown. */
+  move(moves: Move[]): void;
+  /** The earthquake that is open has its symbol, though it is not shown; a ring of this radius, px; and its beach ball. */
+  select(one: Earthquake | null, radius: number, ball: BeachBall | null): void;
   home(place: Point | null): void;
   /** A line around what an alert is asked for; none: []. */
   outline(lines: Position[][]): void;
@@ -95,6 +98,8 @@ export interface Drawn {
   /** What of the expected shaking stands out. */
   marked: string | null;
   ball: boolean;
+  /** Ids of those that are on their way; none where the reader wants no motion. */
+  moving: string[];
 }
 
 export interface MapListener {

@@ -2,7 +2,7 @@
 // lie over land and sea of either theme.
 
 import type { Camera } from "../state.ts";
-import { loadRelief, persistently } from "./geography.ts";
+import { loadRelief } from "./geography.ts";
 
 const TILE_PX = 256;
 /** The picture has no more in it. */
@@ -27,7 +27,7 @@ export interface Grey {
 
 /** Gives the tile of an address that ends in `z/x/y`, as MapLibre asks for it. */
 export function reliefTiles(): (url: string) => Promise<ImageBitmap> {
-  const picture = persistently(loadRelief).then(greyOf);
+  const picture = loadRelief().then(greyOf);
   return async (url) => {
     const [z, x, y] = url.split("/").slice(-3).map(Number) as [number, number, number];
     const data = cut(await picture, z, x, y, TILE_PX);

@@ -17,9 +17,11 @@ import {
   type ShakingOnMap,
   type WaveFront,
 } from "./map.ts";
+import { isMove, type Move } from "./moves.ts";
 
 const CLUSTER_FROM = 3_000;
 const MOST_PULSES = 40;
+const MOST_MOVES = 40;
 /** A front that has moved by less stands where it was. */
 const MOVED_PX = 0.7;
 
@@ -28,6 +30,7 @@ export class Scene {
   /** The earthquake that the map turns to as soon as its place is known. */
   turnTo: string | null = null;
   #pulses: Pulse[] = [];
+  readonly #moves = new Map<string, Move>();
   #outlined: Position[][] = [];
   #fronts: readonly WaveFront[] = [];
   #shaking: ShakingOnMap | null = null;
@@ -51,11 +54,23 @@ export class Scene {
     this.#pulses = [...this.#pulses.slice(1 - MOST_PULSES), { ...one.location, colour }];
   }
 
-  /** `still`: rings wait too. */
+  /** It stands elsewhere than it did: at the next `show` it goes there from where it was seen last. */
+  move({ id, location }: Earthquake, was: Point): void {
+    const from = this.#moves.get(id)?.from ?? was;
+    this.#moves.delete(id);
+    if (isMove(from, location)) this.#moves.set(id, { id, from, to: location });
+    if (this.#moves.size > MOST_MOVES) this.#moves.delete(this.#moves.keys().next().value ?? "");
+  }
+
+  /** `still`: rings and moves wait too. */
   show(shown: readonly Earthquake[], ink: Ink, look: Look, still: boolean): void {
     const { map } = this;
     if (!map) return;
     map.look(look);
+    if (this.#moves.size > 0 && !still) {
+      map.move([...this.#moves.values()]);
+      this.#moves.clear();
+    }
     map.show(shown, ink);
     if (this.#pulses.length > 0 && !still) map.pulse(this.#pulses.splice(0));
   }
@@ -75,7 +90,7 @@ export class Scene {
     if (detail !== this.#ball.of) this.#ball = { of: detail, ball: detail && ballOf(detail) };
     const { ball } = detail?.id === selected?.id ? this.#ball : { ball: null };
     const radius = selected ? Math.max(radiusOf(selected.magnitude), ball ? BALL_RADIUS_PX : 0) + 8 : 0;
-    map.select(selected?.location ?? null, radius * symbolScale(), ball);
+    map.select(selected, radius * symbolScale(), ball);
     const wasOutlined = this.#outlined.length > 0;
     if (outline !== this.#outlined && (outline.length > 0 || wasOutlined)) map.outline(outline);
     this.#outlined = outline;

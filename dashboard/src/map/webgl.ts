@@ -18,23 +18,29 @@ import {
 import { BALL_RADIUS_PX, drawBall } from "../ball.ts";
 import type { BeachBall } from "../beachball.ts";
 import type { Earthquake } from "../earthquake.ts";
-import { circle, destination, distanceKm, KM_PER_DEGREE, type Point, type Position, wrapped } from "../sphere.ts";
+import {
+  circle,
+  cutAtAntimeridian,
+  destination,
+  distanceKm,
+  KM_PER_DEGREE,
+  type Point,
+  type Position,
+  wrapped,
+} from "../sphere.ts";
 import type { Camera, Language } from "../state.ts";
 import { draw, type Ink, kindOf, namedSymbol, nameOf, reach, symbolOf } from "../symbols.ts";
-import { type Cluster, clusterRadius, gather, levelOf, opensAt } from "./clusters.ts";
+import { type Cluster, clusterRadius, gather, levelOf, opensAt, withOpen } from "./clusters.ts";
 import {
+  Atlas,
   CITY_STEPS,
   COUNTRIES_TO_ZOOM,
   COUNTRY_STEPS,
   countryNamer,
-  FINE_FROM_ZOOM,
-  loadNames,
   loadPlates,
-  loadWorld,
   type Names,
   NOTHING,
-  persistently,
-  TOWNS_FROM_ZOOM,
+  type World,
 } from "./geography.ts";
 import {
   clusterWords,
@@ -50,6 +56,7 @@ import {
   type WaveFront,
   wordsOf,
 } from "./map.ts";
+import { type Move, Moves } from "./moves.ts";
 import { Pace } from "./pace.ts";
 import {
   RELIEF_AFTER_MS,
@@ -147,12 +154,16 @@ class WebGLMap implements MapView {
   #clusters: Cluster[] = [];
   #gatheredAtMs = Number.NEGATIVE_INFINITY;
   #gathering = 0;
-  #fine = false;
-  #towns = false;
+  /** Null: land and sea are of a basemap of the user's own. */
+  readonly #atlas: Atlas | null;
   #names: Names = { countries: [], cities: [] };
   #pulseFrame = 0;
-  #selected = "";
+  #open: { one: Earthquake; radius: number; image: string } | null = null;
   #ball: BeachBall | null = null;
+  readonly #moves = new Moves();
+  /** Those that were on their way when all were gathered: they are drawn apart. */
+  #moving: Earthquake[] = [];
+  #moveFrame = 0;
   /** Counts them, for each image has a name of its own. */
   #balls = 0;
   #shaking: ShakingOnMap | null = null;
@@ -166,20 +177,23 @@ class WebGLMap implements MapView {
     look: Look,
   ) {
     this.#look = look;
-    if (this.#isOwn) {
-      void persistently(() => loadWorld("coarse")).then((world) => this.#fine || this.#world(world));
-      void persistently(() => loadNames("coarse")).then((names) => this.#name(names));
-      setTimeout(() => this.#lost || addRelief(map, this.#look), RELIEF_AFTER_MS);
-    }
-    void persistently(loadPlates).then((plates) => this.#put("plates", plates as FeatureCollection));
+    const isOwn = map.getSource("land") !== undefined;
+    this.#atlas = isOwn
+      ? new Atlas(
+          (world) => this.#world(world),
+          (names) => this.#name(names),
+        )
+      : null;
+    if (isOwn) setTimeout(() => this.#lost || addRelief(map, this.#look), RELIEF_AFTER_MS);
+    void loadPlates().then((plates) => this.#put("plates", plates as FeatureCollection));
     map.on("moveend", () => {
       listener.moved(this.camera());
-      this.#refine();
+      this.#atlas?.look(map.getZoom());
     });
     map.on("zoom", () => {
       if (this.#look.clusters && levelOf(map.getZoom()) !== this.#level) this.#gatherSoon();
     });
-    this.#refine();
+    this.#atlas?.look(map.getZoom());
     map.on("click", (event) => this.#clicked(event));
     map.on("mousemove", (event) => this.#moved(event));
     map.on("mouseout", () => listener.pointed(null, { x: 0, y: 0 }));
@@ -201,7 +215,7 @@ class WebGLMap implements MapView {
     if (JSON.stringify(look) === JSON.stringify(before)) return;
     this.#look = look;
     if (!this.#lost) this.#restyle(before);
-    if (look.language !== before.language) this.#name({ countries: [], cities: [] });
+    if (look.language !== before.language) this.#name(this.#names);
     if (look.clusters !== before.clusters || look.language !== before.language) this.#gatherSoon();
   }
 
@@ -270,13 +284,73 @@ class WebGLMap implements MapView {
     this.#pulseFrame = requestAnimationFrame(step);
   }
 
-  select(point: Point | null, radius: number, ball: BeachBall | null): void {
-    const key = point ? `${point.longitude},${point.latitude},${radius}` : "";
-    if (key === this.#selected && ball === this.#ball) return;
-    this.#selected = key;
+  move(moves: Move[]): void {
+    if (this.#lost) return;
+    this.#moves.begin(moves, performance.now());
+    this.#gatherSoon();
+    cancelAnimationFrame(this.#moveFrame);
+    const step = (): void => {
+      if (this.#lost) return;
+      const moving = this.#moves.under(performance.now());
+      if (moving.length > 0) {
+        this.#putMoving(moving);
+        this.#moveFrame = requestAnimationFrame(step);
+      } else {
+        this.#gatherSoon(); // where they belong they are drawn among the others
+      }
+      this.#ring();
+    };
+    this.#moveFrame = requestAnimationFrame(step);
+  }
+
+  select(one: Earthquake | null, radius: number, ball: BeachBall | null): void {
+    const before = this.#open;
+    if (one === (before?.one ?? null) && radius === (before?.radius ?? 0) && ball === this.#ball) return;
+    const isOther = ball !== this.#ball;
     this.#ball = ball;
-    const image = ball ? `${BALL}${++this.#balls}` : "";
-    this.#put("selected", point ? collection([at(point, { radius, image })]) : NOTHING);
+    const image = ball === null ? "" : isOther ? `${BALL}${++this.#balls}` : (before?.image ?? "");
+    this.#open = one && { one, radius, image };
+    this.#ring();
+    this.#gatherSoon();
+  }
+
+  #ring(): void {
+    if (this.#open === null) {
+      this.#put("selected", NOTHING);
+      return;
+    }
+    const { one, radius, image } = this.#open;
+    this.#put("selected", collection([at(this.#placeOf(one), { radius, image })]));
+  }
+
+  /** Where it stands at this moment. */
+  #placeOf({ id, location }: Earthquake): Point {
+    return (this.#look.reducedMotion ? null : this.#moves.placeOf(id, performance.now())) ?? location;
+  }
+
+  /** Symbols on their way, and lines from where they stood. */
+  #putMoving(moves: readonly Move[]): void {
+    const ink = this.#ink;
+    if (ink === null) return;
+    const { language } = this.#look;
+    const from = new Map(moves.map((one) => [one.id, one.from]));
+    this.#put(
+      "moving",
+      collection(
+        this.#moving.flatMap((one): Feature[] => {
+          const place = this.#placeOf(one);
+          const line = [from.get(one.id) ?? place, place].map((end): Position => [end.longitude, end.latitude]);
+          return [
+            single(one, ink, language, place),
+            {
+              type: "Feature",
+              properties: {},
+              geometry: { type: "MultiLineString", coordinates: cutAtAntimeridian(line) },
+            },
+          ];
+        }),
+      ),
+    );
   }
 
   home(place: Point | null): void {
@@ -320,7 +394,7 @@ class WebGLMap implements MapView {
   }
 
   drawn(): Drawn {
-    if (this.#lost) return { ids: [], clustered: 0, lines: [], words: [], marked: null, ball: false };
+    if (this.#lost) return { ids: [], clustered: 0, lines: [], words: [], marked: null, ball: false, moving: [] };
     const layers = this.map.getLayersOrder();
     const rendered = (...names: string[]): ReturnType<MapLibre["queryRenderedFeatures"]> =>
       this.map.queryRenderedFeatures({ layers: layers.filter((one) => names.some((name) => one.startsWith(name))) });
@@ -336,12 +410,8 @@ class WebGLMap implements MapView {
       words: [...new Set(words.map((one) => one.properties["words"] as string))],
       marked: markedWords(this.#shaking),
       ball: rendered("selected-ball").some((one) => one.properties["image"] !== ""),
+      moving: this.#look.reducedMotion ? [] : this.#moving.map(({ id }) => id),
     };
-  }
-
-  /** Whether land and sea are ours, and not a basemap of the user's own. */
-  get #isOwn(): boolean {
-    return !this.#lost && this.map.getSource("land") !== undefined;
   }
 
   /** Give a source its data; while there is no graphics context, as soon as there is one again. */
@@ -357,7 +427,6 @@ class WebGLMap implements MapView {
       this.#restyle(null);
       for (const [name, data] of this.#data) this.#put(name, data);
       this.#gatherSoon();
-      this.#refine();
     };
     if (this.map.isStyleLoaded()) again();
     else this.map.once("style.load", again);
@@ -406,20 +475,25 @@ class WebGLMap implements MapView {
     if (this.#lost || ink === null) return;
     this.#gatheredAtMs = performance.now();
     this.#level = this.#look.clusters ? levelOf(this.map.getZoom()) : null;
-    const { singles, clusters } = gather(this.#shown, this.#level);
+    const { one: open = null } = this.#open ?? {};
+    const moves = this.#moves.under(this.#gatheredAtMs);
+    const moving = new Set(moves.map(({ id }) => id));
+    const apart = open === null ? moving : new Set(moving).add(open.id);
+    const { singles, clusters } = gather(withOpen(this.#shown, open), this.#level, apart);
     const { language } = this.#look;
     this.#clusters = clusters;
-    this.#put("quakes", collection(singles.map((one) => single(one, ink, language))));
+    this.#moving = singles.filter(({ id }) => moving.has(id));
+    const still = moving.size === 0 ? singles : singles.filter(({ id }) => !moving.has(id));
+    this.#put("quakes", collection(still.map((one) => single(one, ink, language))));
+    this.#putMoving(moves);
     this.#put("clusters", collection(clusters.map((one) => ofCluster(one, language))));
   }
 
-  #world(world: Awaited<ReturnType<typeof loadWorld>>): void {
+  #world(world: World): void {
     for (const name of ["land", "coast", "borders"] as const) this.#put(name, world[name] as FeatureCollection);
   }
 
-  /** Say these names as well. */
-  #name({ countries, cities }: Names): void {
-    const all = { countries: [...this.#names.countries, ...countries], cities: [...this.#names.cities, ...cities] };
+  #name(all: Names): void {
     this.#names = all;
     const nameOfCountry = countryNamer(this.#look.language);
     this.#put(
@@ -427,19 +501,6 @@ class WebGLMap implements MapView {
       collection(all.countries.map((one) => at(one, { words: nameOfCountry(one.code), area: one.area }))),
     );
     this.#put("cities", collection(all.cities.map((one) => at(one, { words: one.name, thousands: one.thousands }))));
-  }
-
-  #refine(): void {
-    if (!this.#isOwn) return;
-    const zoom = this.map.getZoom();
-    if (!this.#fine && zoom >= FINE_FROM_ZOOM) {
-      this.#fine = true;
-      void persistently(() => loadWorld("fine")).then((world) => this.#world(world));
-    }
-    if (!this.#towns && zoom >= TOWNS_FROM_ZOOM) {
-      this.#towns = true;
-      void persistently(() => loadNames("fine")).then((names) => this.#name(names));
-    }
   }
 
   #under(event: MapMouseEvent): ReturnType<MapLibre["queryRenderedFeatures"]> {
@@ -481,10 +542,15 @@ const at = ({ longitude, latitude }: Point, properties: Record<string, unknown> 
   geometry: { type: "Point", coordinates: [longitude, latitude] },
 });
 
-function single(one: Earthquake, { nowMs, colour, theme }: Ink, language: Language): Feature {
+function single(
+  one: Earthquake,
+  { nowMs, colour, theme }: Ink,
+  language: Language,
+  place: Point = one.location,
+): Feature {
   const symbol = symbolOf(one, nowMs, colour, theme);
   const { kind, size } = kindOf(symbol);
-  return at(one.location, {
+  return at(place, {
     id: one.id,
     image: nameOf(kind),
     size,
@@ -584,6 +650,7 @@ const OWN_SOURCES: StyleSpecification["sources"] = {
   shaken: EMPTY,
   waves: EMPTY,
   quakes: EMPTY,
+  moving: EMPTY,
   clusters: EMPTY,
   pulse: EMPTY,
   selected: EMPTY,
@@ -796,17 +863,27 @@ function layers(look: Look): LayerSpecification[] {
       paint: { "text-color": palette.ink, "text-halo-color": palette.paper, "text-halo-width": 1 },
     },
     {
-      id: "quakes",
-      type: "symbol",
-      source: "quakes",
-      layout: {
-        "icon-image": ["get", "image"],
-        "icon-size": iconSize(scale),
-        "icon-allow-overlap": true,
-        "icon-ignore-placement": true,
-        "symbol-sort-key": ["get", "order"],
-      },
+      id: "trails",
+      type: "line",
+      source: "moving",
+      filter: ["!=", ["geometry-type"], "Point"],
+      paint: { "line-color": palette.ink, "line-width": 1.6, "line-dasharray": [1, 2] },
     },
+    ...(["quakes", "moving"] as const).map(
+      (source): LayerSpecification => ({
+        id: source === "quakes" ? "quakes" : "quakes-moving",
+        type: "symbol",
+        source,
+        filter: ["==", ["geometry-type"], "Point"],
+        layout: {
+          "icon-image": ["get", "image"],
+          "icon-size": iconSize(scale),
+          "icon-allow-overlap": true,
+          "icon-ignore-placement": true,
+          "symbol-sort-key": ["get", "order"],
+        },
+      }),
+    ),
     {
       id: "shaking-words",
       type: "symbol",

@@ -5,6 +5,7 @@ import type { App } from "../app.ts";
 import {
   agencyName,
   type Doubt,
+  type Earthquake,
   type EarthquakeDetail,
   type EarthquakeEvent,
   type Step,
@@ -26,7 +27,7 @@ export function detailView(app: App, id: string): TemplateResult {
   const { trouble } = app.inspector;
   const { asof } = app.state;
   const detail = app.inspector.detail && asof !== null ? asOf(app.inspector.detail, asof) : app.inspector.detail;
-  const known = app.catalogue.get(id) ?? (asof === null ? detail : null);
+  const known = app.catalogue.get(id) ?? (asof === null ? app.inspector.earthquake : null);
   return html`
     <div class="detail-bar">
       <a class="button" href=${address(app, { id: null })} id="back">${icon("back")}${text("back")}</a>
@@ -38,7 +39,7 @@ export function detailView(app: App, id: string): TemplateResult {
     </div>
     <article class="scroll detail" tabindex="-1" id="rows">
       ${known ? head(app, known) : asof !== null && detail ? html`<h1 class="empty" tabindex="-1">${text("asof.missing")}</h1>` : unknown(trouble)}
-      ${known?.id === undefined ? nothing : printedMap(known.id)}
+      ${known ? printedMap(known.id) : nothing}
       ${asof === null ? nothing : html`<p class="note">${text("asof.detail", { time: whole(app.format, asof) })} <a href=${address(app, { asof: null })}>${text("asof.today")}</a></p>`}
       ${detail && known ? (asof === null ? today(app, detail) : [agencies(app, detail), mechanisms(app, detail), history(app, detail)]) : nothing}
     </article>
@@ -63,15 +64,11 @@ function unknown(trouble: App["inspector"]["trouble"]): TemplateResult {
   return html`<p class="empty">${text(trouble === "away" ? "list.no-answer" : "list.loading")}</p>`;
 }
 
-function head(app: App, earthquake: EarthquakeEvent & Partial<EarthquakeDetail>): TemplateResult {
+function head(app: App, earthquake: Earthquake): TemplateResult {
   const { format } = app;
   const { location, timestamp, region } = earthquake;
   const fact = (label: string, value: unknown): TemplateResult => html`<div><dt>${label}</dt><dd>${value}</dd></div>`;
-  const gone =
-    earthquake.id !== undefined &&
-    app.live.loaded &&
-    !app.catalogue.get(earthquake.id) &&
-    earthquake.status === "deleted";
+  const gone = app.live.loaded && !app.catalogue.get(earthquake.id) && earthquake.status === "deleted";
   const place = app.format.place(earthquake);
   return html`<header class="hero">
       <div class="size">
@@ -87,9 +84,10 @@ function head(app: App, earthquake: EarthquakeEvent & Partial<EarthquakeDetail>)
           ${(earthquake.tsunami ?? 0) > 0 ? html`<span class="tag status">${text("detail.tsunami")}</span>` : nothing}
         </p>
       </div>
-      ${picture(symbolOf(earthquake as EarthquakeDetail, app.now(), app.state.colour, app.theme), 24)}
+      ${picture(symbolOf(earthquake, app.now(), app.state.colour, app.theme), 24)}
     </header>
     ${gone ? html`<p class="note">${text("detail.deleted")}</p>` : nothing}
+    ${app.isLeftOut ? html`<p class="note" id="left-out">${text("detail.left-out")}</p>` : nothing}
     <dl class="grid">
       ${fact(text("detail.time"), html`${format.moment(timestamp)} ${format.zone(timestamp)}<small>${format.ago(timestamp, app.now())}</small>`)}
       ${typeof earthquake.recordedTimestamp !== "number" ? nothing : fact(text("detail.recorded"), html`${format.moment(earthquake.recordedTimestamp)} ${format.zone(earthquake.recordedTimestamp)}`)}

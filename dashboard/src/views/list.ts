@@ -93,7 +93,7 @@ function row(app: App, earthquake: Earthquake, index: number, reachable: boolean
     ...(app.place
       ? [text("list.away", { distance: format.distance(distanceKm(app.place, earthquake.location)) })]
       : []),
-    ...(earthquake.events.length > 1 ? [counted("list.reports", earthquake.events.length)] : []),
+    ...(earthquake.reports > 1 ? [counted("list.reports", earthquake.reports)] : []),
   ];
   return html`<li
     class="row w${weightOf(earthquake.magnitude)} ${app.motionOf(earthquake.id) ?? ""}"

@@ -67,4 +67,3 @@ def not_found_page(request: Request, detail: str) -> Response | None:
             "Vary": "Accept, Accept-Language",
         },
     )
-
