@@ -607,7 +607,7 @@ export class App {
 
   #compute(): void {
     const { state, place, theme, map } = this;
-    this.inspector.look(state.id, this.catalogue.get(state.id ?? "")?.seq ?? 0, place);
+    this.inspector.look(state.id, this.catalogue.get(state.id ?? "")?.seq ?? this.#seqElsewhere, place);
     this.#scene.turn(this.selected);
     this.#widen();
     const { asked, area, impact } = this;
@@ -636,6 +636,12 @@ export class App {
       this.#shakingNow(),
       this.inspector.detail,
     );
+  }
+
+  /** Of which change an open earthquake is that is not among those that the page follows: nobody tells of its revisions,
+   * so it is asked for anew when the status says that anything has changed. */
+  get #seqElsewhere(): number {
+    return this.live.loading === null && this.state.asof === null ? (this.status?.seq ?? 0) : 0;
   }
 
   /** Of the earthquake that is open; the same object as long as nothing in it is other than before. */

@@ -216,3 +216,17 @@ def test_an_open_one_that_the_filters_leave_out_is_on_the_map_and_said_to_be(
     eventually(lambda: note.count() == 0)
     dashboard.turn(f"{FLAT}&minmagnitude=6")
     eventually(lambda: small not in (dashboard.drawn() or ()) and len(dashboard.rows()) == 1)
+
+
+@pytest.mark.long
+def test_an_open_one_that_the_page_does_not_follow_is_not_out_of_date_for_long(
+    system: System, dashboard: Dashboard, now_ms: int
+) -> None:
+    system.post(event("Small", now_ms, magnitude=3.1))
+    eventually(lambda: system.count() == 1)
+    (small,) = system.earthquakes()
+    dashboard.open(f"{FLAT}&minmagnitude=6&id={small['id']}")
+    hero = dashboard.page.locator(".hero")
+    eventually(lambda: "3.1" in hero.inner_text())
+    system.post(event("Small", now_ms, magnitude=3.4, updated=now_ms + 1))
+    eventually(lambda: "3.4" in hero.inner_text(), within_s=30, tell=hero.inner_text)

@@ -142,7 +142,7 @@ def test_a_revision_moves_it_and_what_the_filters_leave_out_is_drawn_while_it_is
 ) -> None:
     now_ms = time.time_ns() // 1_000_000
     place = {"latitude": 10.0, "longitude": 20.0, "depth": 12.0}
-    shared_system.post(event("Wandering", now_ms, magnitude=3.3, location=place))
+    shared_system.post(event("Wandering", now_ms, magnitude=4.6, location=place))
     eventually(lambda: any("Wandering" in one["place"] for one in shared_system.earthquakes()))
     (id_,) = (one["id"] for one in shared_system.earthquakes() if "Wandering" in one["place"])
     with chromium.new_context(viewport={"width": 480, "height": 480}) as context:
@@ -156,7 +156,7 @@ def test_a_revision_moves_it_and_what_the_filters_leave_out_is_drawn_while_it_is
             setInterval(() => { for (const id of quakestream.drawn().moving) moved.add(id); }, 50);
         }""")
         there = place | {"latitude": 10.9}
-        shared_system.post(event("Wandering", now_ms, magnitude=3.3, location=there, updated=now_ms + 1))
+        shared_system.post(event("Wandering", now_ms, magnitude=4.6, location=there, updated=now_ms + 1))
         eventually(lambda: dashboard.page.evaluate("[...moved]") == [id_])
         eventually(lambda: dashboard.page.evaluate("quakestream.drawn().moving") == [])
         eventually(lambda: dashboard.drawn() == [id_])
