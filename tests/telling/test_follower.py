@@ -132,6 +132,22 @@ def recorded(name: str) -> list[EarthquakeEvent]:
     return sorted(events, key=lambda e: e.updated_ms or 0)
 
 
+def test_what_concerns_nobody_is_asked_about_together_and_written_by_nobody(
+    catalog: SqlCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(catalog)
+    asked: list[str] = []
+    told_of = following.told_of
+    monkeypatch.setattr(following, "told_of", lambda to, id_: asked.append(id_) or told_of(to, id_))
+    monkeypatch.setattr(world.follower, "_tell", lambda *_, **__: pytest.fail("nobody is to be told"))
+    for n in range(30):
+        world.writer.write(revision(0, f"nn{n}", magnitude=3.0, timestamp=TIME_MS + n * 60_000), now_ms=TIME_MS + 60_000)
+    world.look()
+    assert asked == []
+    assert world.follower.follower.cursor is not None
+    assert world.follower.follower.cursor.after_seq == 30
+
+
 # --- histories ----------------------------------------------------------------------------------------------------
 
 
