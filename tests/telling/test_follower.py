@@ -141,7 +141,9 @@ def test_what_concerns_nobody_is_asked_about_together_and_written_by_nobody(
     monkeypatch.setattr(following, "told_of", lambda to, id_: asked.append(id_) or told_of(to, id_))
     monkeypatch.setattr(world.follower, "_tell", lambda *_, **__: pytest.fail("nobody is to be told"))
     for n in range(30):
-        world.writer.write(revision(0, f"nn{n}", magnitude=3.0, timestamp=TIME_MS + n * 60_000), now_ms=TIME_MS + 60_000)
+        world.writer.write(
+            revision(0, f"nn{n}", magnitude=3.0, timestamp=TIME_MS + n * 60_000), now_ms=TIME_MS + 60_000
+        )
     world.look()
     assert asked == []
     assert world.follower.follower.cursor is not None

@@ -87,6 +87,8 @@ from quakestream.secrecy import redacted
 
 MAX_MESSAGE_BYTES: Final = MAX_RECORD_BYTES + 64 * 1024  # and what a batch of one record has around it
 SESSION_TIMEOUT_S: Final = 10.0
+HEARTBEAT_MS: Final = 1000
+"""By its answer a member learns that all is shared out anew; what it gives up, nobody reads for so long."""
 REQUEST_TIMEOUT_S: Final = 5.0
 CHECK_TIMEOUT_S: Final = 3.0
 WATCH_INTERVAL_S: Final = 1.0
@@ -96,6 +98,7 @@ UNREAD_S: Final = 10.0
 SERVE_INTERVAL_S: Final = 0.1
 POLL_SLICE_S: Final = 0.25
 LEAVE_S: Final = 3.0
+LEAVE_SLICE_S: Final = 0.02
 OUTAGE_S: Final = 60.0
 DENIED_PAUSE_S: Final = 2.0
 """How long a producer that may write nothing waits before it tries again."""
@@ -776,6 +779,7 @@ class KafkaReader(Reader):
         self._there: frozenset[int] = frozenset()  # the topic's partitions
         self._unread: frozenset[int] = frozenset()  # those that nobody was given
         self._unread_since = math.inf
+        self._others = True  # as far as is known: whether the group has other members
         self._consumer = Consumer(self._log.settings(_CONSUMER, self._membership(), {"error_cb": self._on_error}))
         self._consumer.subscribe(
             [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
@@ -793,7 +797,7 @@ class KafkaReader(Reader):
             settings["group.instance.id"] = self._instance_id
         if self._log.group_protocol == "consumer":  # its time-outs and assignors are the broker's to set
             return {**settings, "group.protocol": "consumer"}
-        session = {"session.timeout.ms": round(SESSION_TIMEOUT_S * 1000), "heartbeat.interval.ms": 3000}
+        session = {"session.timeout.ms": round(SESSION_TIMEOUT_S * 1000), "heartbeat.interval.ms": HEARTBEAT_MS}
         return {**settings, **session, "partition.assignment.strategy": "cooperative-sticky"}
 
     @property
@@ -861,6 +865,8 @@ class KafkaReader(Reader):
 
     def close(self) -> None:
         with contextlib.suppress(KafkaException, RuntimeError):
+            if self._others and not self._fenced:
+                self._leave()
             self._consumer.close()
         owned = list(self._owned.values())
         self._owned.clear()
@@ -1072,19 +1078,27 @@ class KafkaReader(Reader):
             self._unread, self._unread_since = unread, time.monotonic() if unread else math.inf
         names = sorted(member.group_instance_id or member.member_id for member in group.members)
         own = self._instance_id or self._consumer.memberid()
+        self._others = names != [own]
         turn = names.index(own) + 1 if own in names else len(names) + 1
         if time.monotonic() - self._unread_since > turn * UNREAD_S:  # one after the other, until it is mended
             self._leave_and_join()
 
     def _leave_and_join(self) -> None:
-        """Have the group share everything out again: one that ends stays a member, one that asks for nothing leaves."""
+        """Have the group share everything out again."""
         log.warning("joins the group anew, for nobody reads a part", topic=self._topic, partitions=sorted(self._unread))
-        with contextlib.suppress(KafkaException):
-            self._consumer.unsubscribe()
-            until_s = time.monotonic() + LEAVE_S
-            while self._consumer.assignment() and time.monotonic() < until_s:
-                self._consumer.poll(POLL_SLICE_S)
+        self._others = True
         self.rejoin()
+
+    def _leave(self) -> None:
+        """Be a member no more, so that the others have its part at once.
+
+        With a `group.instance.id` one that closes stays a member until its session is over, so that it is given the
+        same again when it comes back before that; one that asks for nothing leaves.
+        """
+        self._consumer.unsubscribe()
+        until_s = time.monotonic() + LEAVE_S
+        while self._consumer.assignment() and time.monotonic() < until_s:
+            self._consumer.poll(LEAVE_SLICE_S)
 
 
 class _Listener:
