@@ -82,7 +82,7 @@ DatabaseUrl = Annotated[SecretStr, AfterValidator(_is_database)]
 class Settings(BaseModel):
     """What both programs have in common."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)  # most programs use one of them
 
     program: ClassVar[str]
     needed_for_kafka: ClassVar[tuple[str, ...]] = NEEDED_FOR_KAFKA

@@ -12,14 +12,19 @@ import ipaddress
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import certifi
-import pycurl
 
+from quakestream import late
 from quakestream.channels import MAX_TARGET, SEND_TIMEOUT_S, Channel, Outcome, Refused, Retry
 from quakestream.errors import Rejected
+
+if TYPE_CHECKING:
+    import pycurl
+else:
+    pycurl = late.module("pycurl")  # 6 MB, for who posts
 
 CONNECT_TIMEOUT_S: Final = 5.0
 MAX_ANSWER_BYTES: Final = 64 * 1024
@@ -200,7 +205,7 @@ class _Handle:
 
 
 class PostingChannel(Channel):
-    """A channel whose sends are posts: opens and closes the client for them."""
+    """A channel whose sends are posts: the first one opens the client for them."""
 
     def __init__(self, *, allow_private: bool = False, timeout_s: float = SEND_TIMEOUT_S) -> None:
         """`allow_private`: also to this machine and its network."""
@@ -208,16 +213,15 @@ class PostingChannel(Channel):
         self.allow_private = allow_private
         self._poster: Poster | None = None
 
-    async def open(self) -> None:
-        self._poster = Poster(allow_private=self.allow_private, timeout_s=self.timeout_s)
-
     async def close(self) -> None:
         if self._poster is not None:
             await self._poster.close()
+            self._poster = None
 
     async def post(self, url: str, body: bytes, headers: Sequence[str]) -> PostOutcome:
         """As `Poster.post`."""
-        assert self._poster is not None, "opened"  # noqa: S101 - the promise of `open`
+        if self._poster is None:
+            self._poster = Poster(allow_private=self.allow_private, timeout_s=self.timeout_s)
         return await self._poster.post(url, body, headers)
 
 

@@ -7,21 +7,30 @@ one that was not fetched yet (`Topic`). 404 and 410 say that the browser has lef
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import time
-from collections.abc import Mapping
-from typing import Any, Final, Self
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
-import http_ece
 import msgspec
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from py_vapid import Vapid02
 
+from quakestream import late
 from quakestream.channels import SEND_TIMEOUT_S, Accepted, ChannelContext, Message, Outcome, Refused, Retry
 from quakestream.channels.posting import PostingChannel, check_url
 from quakestream.errors import Rejected
+
+if TYPE_CHECKING:
+    import http_ece
+    import py_vapid
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+else:  # 8 MB, for who has subscribers in browsers
+    http_ece = late.module("http_ece")
+    py_vapid = late.module("py_vapid")
+    serialization = late.module("cryptography.hazmat.primitives.serialization")
+    ec = late.module("cryptography.hazmat.primitives.asymmetric.ec")
 
 MAX_TEXT_BYTES: Final = 2000
 """A push service takes some 4 kB, in whatever script."""
@@ -45,17 +54,30 @@ class WebPushChannel(PostingChannel):
     max_sends = 64
 
     def __init__(
-        self, key: bytes, contact: str, *, allow_private: bool = False, timeout_s: float = SEND_TIMEOUT_S
+        self,
+        key: bytes | Callable[[], bytes],
+        contact: str,
+        *,
+        allow_private: bool = False,
+        timeout_s: float = SEND_TIMEOUT_S,
     ) -> None:
-        """`key`: as `new_key` makes it; `contact`: `mailto:…` or `https:…`, for the push services."""
+        """`key`: as `new_key` makes it, or what gives it when it is first needed.
+
+        `contact`: `mailto:…` or `https:…`, for the push services.
+        """
         super().__init__(allow_private=allow_private, timeout_s=timeout_s)
-        self._vapid = Vapid02.from_pem(key)
+        self._key = key
         self._contact = contact
         self._tokens: dict[str, tuple[float, str]] = {}
 
     @classmethod
     def made(cls, context: ChannelContext) -> Self:
-        return cls(context.key("vapid", new_key), context.contact, allow_private=context.allow_private)
+        key = functools.partial(context.key, "vapid", new_key)
+        return cls(key, context.contact, allow_private=context.allow_private)
+
+    @functools.cached_property
+    def _vapid(self) -> py_vapid.Vapid02:
+        return py_vapid.Vapid02.from_pem(self._key if isinstance(self._key, bytes) else self._key())
 
     @property
     def public_key(self) -> str:
@@ -138,7 +160,7 @@ class WebPushChannel(PostingChannel):
 
 def new_key() -> bytes:
     """A key pair for VAPID, as PEM."""
-    vapid = Vapid02()
+    vapid = py_vapid.Vapid02()
     vapid.generate_keys()
     return bytes(vapid.private_pem())
 

@@ -9,14 +9,19 @@ drill says so in its title and category, a withdrawn one too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from lxml import etree
 from msgspec import Struct
 
+from quakestream import late
 from quakestream.event import iso_time
 from quakestream.formats.cap import headline, xml_line
 from quakestream.terms import Credits
+
+if TYPE_CHECKING:
+    from lxml import etree
+else:
+    etree = late.module("lxml.etree")  # 4 MB, for who asks for XML
 
 ATOM: Final = "http://www.w3.org/2005/Atom"
 GEORSS: Final = "http://www.georss.org/georss"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from lxml import etree
-
+from quakestream import late
 from quakestream.errors import Rejected
+
+if TYPE_CHECKING:
+    from lxml import etree
+else:
+    etree = late.module("lxml.etree")  # 4 MB, for who asks for XML
 
 _NO_CONTROLS: Final = bytes(32 if 0 < n < 32 and n not in (9, 10, 13) else n for n in range(256))
 """Control characters have no place in XML: a blank in a name is better than no report at all.

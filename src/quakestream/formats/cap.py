@@ -15,16 +15,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from lxml import etree
 from msgspec import Struct
 
+from quakestream import late
 from quakestream.event import utc
 from quakestream.plain import one_line
 from quakestream.seismology import intensity
 from quakestream.seismology.geodesy import longitude_reach, moved
 from quakestream.terms import Credits
+
+if TYPE_CHECKING:
+    from lxml import etree
+else:
+    etree = late.module("lxml.etree")  # 4 MB, for who asks for XML
 
 NAMESPACE: Final = "urn:oasis:names:tc:emergency:cap:1.2"
 MEDIA_TYPE: Final = "application/cap+xml"

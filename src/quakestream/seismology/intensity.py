@@ -17,14 +17,19 @@ import importlib.resources
 import json
 import math
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import numpy as np
-import shapely
 from numpy.typing import ArrayLike, NDArray
 
+from quakestream import late
 from quakestream.event import wrap_longitude
 from quakestream.seismology.geodesy import distance_km
+
+if TYPE_CHECKING:
+    import shapely
+else:
+    shapely = late.module("shapely")  # 4 MB
 
 Model = Literal["allen-2012", "atkinson-wald-2007"]
 Severity = Literal["extreme", "severe", "moderate", "minor", "unknown"]

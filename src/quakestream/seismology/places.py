@@ -29,24 +29,27 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
-from quakestream import time_zones
+from quakestream import late, time_zones
 from quakestream.event import wrap_longitude
 from quakestream.seismology.geodesy import (
     EARTH_RADIUS_KM,
     KM_PER_DEGREE,
-    azimuth,
     bounding_boxes,
     compass,
     distance_km,
     distances_km,
     longitude_reach,
 )
+
+if TYPE_CHECKING:
+    import shapely
+else:
+    shapely = late.module("shapely")  # 4 MB
 
 NEAR_KM: Final = 300.0
 """Farther from any city an earthquake is told by its region."""
@@ -56,7 +59,9 @@ LARGER_KM: Final = 2.0
 LARGER_TIMES: Final = 10
 """A place with ten times the inhabitants is told instead of the nearest where it is at most 2 km farther."""
 _ROUNDING_KM: Final = 0.01
-_HINT_CELLS: Final = 8
+_SQUARES: Final = (0, 1, 3, 8)
+"""Cells around one, until there is a city among them."""
+_NAMES_A_BLOCK: Final = 16
 _CELLS_A_DEGREE: Final = 2
 _FINE_A_DEGREE: Final = 8
 _ROWS: Final = 180 * _CELLS_A_DEGREE
@@ -120,22 +125,18 @@ def describe(latitude: float, longitude: float) -> str:
     """A place in words: distance and direction from the nearest city, or, 300 km out, the region's name."""
     longitude = wrap_longitude(longitude)
     cities = _cities()
-    number = cities.best_known(latitude, longitude, NEAR_KM)
+    number, away_km, towards = cities.best_known(latitude, longitude, NEAR_KM)
     if number < 0:
         return flinn_engdahl(latitude, longitude)
-    at, name = _city(number)
-    km = round(distance_km(*at, latitude, longitude))
-    if km == 0:
-        return f"Near {name}"
-    return f"{km} km {compass(azimuth(*at, latitude, longitude))} of {name}"
+    km = round(away_km)
+    return f"{km} km {compass(towards)} of {_city(number)}" if km else f"Near {_city(number)}"
 
 
 @functools.lru_cache(maxsize=4096)
-def _city(number: int) -> tuple[tuple[float, float], str]:
-    """Where a city is, and what it is called with its country or state."""
+def _city(number: int) -> str:
+    """What a city is called, with its country or state."""
     cities = _cities()
-    at = cities.latitude.item(number) / _MILLI, cities.longitude.item(number) / _MILLI
-    return at, f"{cities.name(number)}, {cities.within(number)}"
+    return f"{cities.name(number)}, {cities.within(number)}"
 
 
 def region(latitude: float, longitude: float) -> str:
@@ -346,12 +347,10 @@ def _texts(table: NDArray[np.uint8]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Cities:
-    """All cities, sorted by cell of half a degree, rows from the south pole, columns from −180°: 12 MB."""
+    """All cities, sorted by cell of half a degree, rows from the south pole, columns from −180°: 10 MB."""
 
     starts: array.array[int]
     """The number of the first city in each cell, and one more; a plain array is read thrice as fast as numpy's."""
-    hints: array.array[int]
-    """For each cell the cell itself where it has a city, else one near that has; −1 where none is."""
     vectors: NDArray[np.float64]
     """Unit vectors: the largest dot product is the nearest city."""
     latitude: NDArray[np.int32]
@@ -362,13 +361,17 @@ class _Cities:
     country: NDArray[np.uint8]
     state: NDArray[np.uint8]
     names: bytes
-    name_starts: NDArray[np.int32]
+    """A line each."""
+    name_blocks: array.array[int]
+    """Where every 16th line of them begins, and where they end."""
     country_codes: list[str]
     country_names: list[str]
     states: list[str]
 
     def name(self, number: int) -> str:
-        return self.names[self.name_starts.item(number) : self.name_starts.item(number + 1) - 1].decode()
+        block, line = divmod(number, _NAMES_A_BLOCK)
+        names = self.names[self.name_blocks[block] : self.name_blocks[block + 1]]
+        return names.split(b"\n", line + 1)[line].decode()
 
     def within(self, number: int) -> str:
         state = self.state.item(number)
@@ -413,8 +416,11 @@ class _Cities:
         near = distances <= radius_km
         return numbers[near], distances[near]
 
-    def best_known(self, latitude: float, longitude: float, limit_km: float) -> int:
-        """The nearest, or a much larger one that is hardly farther away; −1 where there is none within the limit."""
+    def best_known(self, latitude: float, longitude: float, limit_km: float) -> tuple[int, float, float]:
+        """The nearest, or a much larger one that is hardly farther away; −1 where there is none within the limit.
+
+        And how far from it the point is, km, and in which direction, degrees clockwise from north.
+        """
         x, y, z = _xyz(latitude, longitude)
         row, column = int((latitude + 90.0) * _FINE_A_DEGREE), int((longitude + 180.0) * _FINE_A_DEGREE)
         near, inhabitants, numbers, largest = _candidates(row, column, limit_km)
@@ -422,7 +428,7 @@ class _Cities:
         best = max(products, default=-1.0)
         best_km = _arc_km(best)
         if best_km > limit_km:
-            return -1
+            return -1, 0.0, 0.0
         place = products.index(best)
         most = max(1, inhabitants[place]) * LARGER_TIMES
         if largest >= most:
@@ -430,16 +436,18 @@ class _Cities:
             for n, product in enumerate(products):
                 if product >= least and inhabitants[n] >= most:
                     most, place = inhabitants[n], n
-        return numbers[place]
+            best_km = _arc_km(products[place])
+        a, b, c = near[place]  # which is nowhere near a pole
+        azimuth = math.degrees(math.atan2(a * y - b * x, z - c * products[place])) % 360.0
+        return numbers[place], best_km, azimuth
 
     def nearest(self, latitude: float, longitude: float, limit_km: float) -> int:
         """The number of the nearest city, −1 where there is none within the limit."""
         point = np.array(_xyz(latitude, longitude))
+        start, end = self._around(latitude, longitude)
         reach_km = limit_km
-        hint = self.hints[_cell(latitude, longitude)]
-        if hint >= 0:
-            # A city of this cell, or of the next that has one, bounds how far the nearest can be.
-            products = self.vectors[self.starts[hint] : self.starts[hint + 1]].dot(point)
+        if start < end:  # how far one of these is bounds how far the nearest can be
+            products = self.vectors[start:end].dot(point)
             reach_km = min(limit_km, _arc_km(products.item(products.argmax())) + _ROUNDING_KM)
         best, nearest = -1.0, -1
         for start, end in self.slices(latitude, longitude, reach_km):
@@ -449,6 +457,18 @@ class _Cities:
             if product > best:
                 best, nearest = product, start + number
         return -1 if nearest < 0 or _arc_km(best) > limit_km else nearest
+
+    def _around(self, latitude: float, longitude: float) -> tuple[int, int]:
+        """A run of cities in the smallest square of cells around a point that has any; an empty one where none has."""
+        row, column = divmod(_cell(latitude, longitude), _COLUMNS)
+        starts = self.starts
+        for reach in _SQUARES:
+            west, east = max(column - reach, 0), min(column + reach, _COLUMNS - 1) + 1
+            for near in range(max(row - reach, 0), min(row + reach, _ROWS - 1) + 1):
+                start, end = starts[near * _COLUMNS + west], starts[near * _COLUMNS + east]
+                if start < end:
+                    return start, end
+        return 0, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -548,14 +568,9 @@ def _cities() -> _Cities:
     phi, lam = np.radians(latitude / _MILLI), np.radians(longitude / _MILLI)
     starts = array.array("I", [0])
     starts.frombytes(np.cumsum(counts, dtype=np.uint32).tobytes())
-    hints = np.where(counts > 0, np.arange(len(counts), dtype=np.int32), np.int32(-1)).reshape(_ROWS, _COLUMNS)
-    for _ in range(_HINT_CELLS):
-        for step, axis in itertools.product((1, -1), (0, 1)):
-            hints = np.where(hints < 0, np.roll(hints, step, axis), hints)
-    ends = np.flatnonzero(names == ord("\n")) + 1
+    begins = np.flatnonzero(names == ord("\n"))[_NAMES_A_BLOCK - 1 :: _NAMES_A_BLOCK] + 1
     return _Cities(
         starts,
-        array.array("i", hints.tobytes()),
         np.column_stack((np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi))),
         latitude,
         longitude,
@@ -564,7 +579,7 @@ def _cities() -> _Cities:
         country,
         state,
         names.tobytes() + b"\n",
-        np.concatenate(([0], ends, [len(names) + 1])).astype(np.int32),
+        array.array("i", [0, *begins.tolist(), len(names) + 1]),
         *map(_texts, _tables("country_codes", "country_names", "state_names")),
     )
 

@@ -14,16 +14,21 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
+from quakestream import late
 from quakestream.event import wrap_longitude
 from quakestream.seismology import places
 from quakestream.seismology.country_names import ALPHA_3, OTHERS, folded
 from quakestream.seismology.geodesy import EARTH_RADIUS_KM
+
+if TYPE_CHECKING:
+    import shapely
+else:
+    shapely = late.module("shapely")  # 4 MB
 
 MAX_VERTICES: Final = 10_000
 """Positions of one polygon, all rings together."""
