@@ -140,6 +140,8 @@ class Plan:
         if around := [self._reach(o) for o in fresh if len(self._reporters[o.mode]) > 1]:
             self._near.read_around(around)
             self._near.read_linked(list(self._near.window))  # their own neighbours are asked for too
+            revised = [a.origin for a in arrivals if a.name in self._near.reports]
+            self._near.tell_apart(fresh, revised, self._limits.doubtful)
 
     def _add(self, arrival: Arrival) -> None:
         event, revision = arrival.event, arrival.revision
@@ -321,7 +323,9 @@ class Plan:
         """
         if (self._near.named if several or origin.ids else self._near.window.named)(origin):
             return True
-        return several and bool(self._near.near(origin, *self._limits.doubtful.reach(origin.magnitude)))
+        if not several or self._near.is_apart(origin):
+            return False
+        return bool(self._near.near(origin, *self._limits.doubtful.reach(origin.magnitude)))
 
     def _move(self, home: Earthquake, members: Sequence[Report]) -> None:
         for report in members:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import bisect
 import math
+import operator
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from quakestream.catalog.documents import Earthquake, Report, ReportName
 from quakestream.catalog.judgements import Judgements
 from quakestream.catalog.lookup import CalledName, Lookup, StoredReport, TimeRange
+from quakestream.seismology.geodesy import KM_PER_DEGREE
+from quakestream.seismology.likeness import Limits
 from quakestream.seismology.origin import Identity, Origin, origin_of
 from quakestream.seismology.origin_window import OriginWindow
 
@@ -29,6 +33,7 @@ class Surroundings:
         self._taken: set[int] = set()
         """The numbers of the reports that were read."""
         self._linked: set[tuple[str, str, tuple[str, ...]]] = set()
+        self._apart: set[Identity] = set()
 
     def add(self, report: Report) -> None:
         """A report that is new."""
@@ -44,10 +49,47 @@ class Surroundings:
                 report.said, report.origin = judgements.about(identity), judgements.on(report.origin)
                 self.window.add(report.origin)
 
+    def tell_apart(self, fresh: Sequence[Origin], revised: Sequence[Origin], limits: Limits) -> None:
+        """Look at once which of a batch's origins nothing is near, of all that is known, nor they to anything.
+
+        `fresh` are of reports that nothing is stored of, and all that is stored near them has been read; `revised` are
+        the batch's others. `limits` are those within which anybody will ask what is near. Of many at once nothing is
+        told.
+        """
+        entries: list[_Entry] = []
+        for one in (*fresh, *revised, *self.window):
+            time_s, distance_km = limits.reach(one.magnitude)
+            reach_degrees = distance_km / KM_PER_DEGREE + _ROUNDING_DEGREES
+            entries.append((one.time_ms, one.latitude, time_s * 1000.0, reach_degrees, one))
+        crowded = {one.identity for one in fresh if not self._covers(_around(one, limits.reach(one.magnitude).time_s))}
+        entries.sort(key=_time_ms)
+        widest_ms = max((entry[2] for entry in entries), default=0.0)
+        for place, (time_ms, latitude, reach_ms, reach_degrees, one) in enumerate(entries, 1):
+            for other_ms, other_latitude, others_reach_ms, others_reach_degrees, other in entries[
+                place : place + _MANY
+            ]:
+                apart_ms = other_ms - time_ms
+                if apart_ms > widest_ms:
+                    break
+                if (
+                    apart_ms <= max(reach_ms, others_reach_ms)
+                    and abs(other_latitude - latitude) <= max(reach_degrees, others_reach_degrees)
+                    and (other.agency != one.agency or other.source != one.source)
+                ):
+                    crowded |= {one.identity, other.identity}
+            else:
+                if place + _MANY <= len(entries):
+                    return
+        self._apart = {one.identity for one in fresh} - crowded
+        self.window.leave_apart(self._apart)
+
+    def is_apart(self, origin: Origin) -> bool:
+        """Whether it is known that nothing is near it."""
+        return origin.identity in self._apart
+
     def near(self, origin: Origin, max_time_s: float, max_distance_km: float) -> list[Origin]:
         """`OriginIndex.near`."""
-        reach_ms = math.ceil(max_time_s * 1000.0)
-        wanted = (origin.mode, origin.time_ms - reach_ms, origin.time_ms + reach_ms)
+        wanted = _around(origin, max_time_s)
         if not self._covers(wanted):
             self.read_around([wanted])
         return self.window.near(origin, max_time_s, max_distance_km)
@@ -106,6 +148,7 @@ class Surroundings:
             report.said = self.judgements.about(origin.identity)
             self.add(report)
             self.window.add(origin)
+            self.window.leave_apart(())  # it was not known when that was told
             quake = self.earthquakes.get(row.earthquake)
             if quake is None:
                 quake = self.earthquakes[row.earthquake] = Earthquake(
@@ -118,6 +161,19 @@ class Surroundings:
                     deleted=row.deleted,
                 )
             quake.reports[row.report] = report
+
+
+_MANY: Final = 32
+"""Within the time of one search, more than nature makes: there nothing is told at once."""
+_ROUNDING_DEGREES: Final = 1e-9
+_Entry = tuple[int, float, float, float, Origin]
+"""Time, ms, and latitude, how far in ms and degrees of latitude it reaches, and the origin itself."""
+_time_ms: Final = operator.itemgetter(0)
+
+
+def _around(origin: Origin, time_s: float) -> TimeRange:
+    reach_ms = math.ceil(time_s * 1000.0)
+    return origin.mode, origin.time_ms - reach_ms, origin.time_ms + reach_ms
 
 
 def _merged(ranges: Sequence[TimeRange]) -> list[TimeRange]:

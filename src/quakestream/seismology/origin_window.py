@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from msgspec import Struct
@@ -36,6 +36,9 @@ class OriginWindow:
         self._origins: dict[Identity, Origin] = {}
         self._unplaced: list[Origin] = []
         """Not in a bucket yet: of a lone agency nobody asks what is near."""
+        self._apart: Collection[Identity] = ()
+        self._set_apart: list[Origin] = []
+        """Not in a bucket either, for nobody who asks what is near is told of them."""
         self._buckets: dict[tuple[Mode, int], _Bucket] = {}
         self._bare: dict[tuple[Mode, str], tuple[Origin, ...]] = {}  # by id without the source
         self._claimants: dict[tuple[Mode, str], tuple[Origin, ...]] = {}
@@ -55,11 +58,17 @@ class OriginWindow:
         if identity in self._origins:
             self.remove(identity)
         self._origins[identity] = origin
-        self._unplaced.append(origin)
+        (self._set_apart if identity in self._apart else self._unplaced).append(origin)
         if not origin.id.isdigit():
             _enter(self._bare, (origin.mode, origin.id), origin)
         for name in origin.claims:
             _enter(self._claimants, (origin.mode, name), origin)
+
+    def leave_apart(self, identities: Collection[Identity]) -> None:
+        """From now on, nobody will ask for what is near where these are: they need no place. Until the next call."""
+        self._apart = identities
+        self._unplaced += self._set_apart
+        self._set_apart.clear()
 
     def _place_all(self) -> None:
         for origin in self._unplaced:
@@ -86,6 +95,7 @@ class OriginWindow:
         origin = self._origins.pop(identity, None)
         if origin is None:
             return None
+        self.leave_apart(self._apart)
         self._place_all()
         place = (origin.mode, origin.time_ms // _BUCKET_MS)
         bucket = self._buckets[place]
@@ -108,6 +118,7 @@ class OriginWindow:
 
     def drop_before(self, time_ms: int) -> list[Origin]:
         """Take out every origin older than that."""
+        self.leave_apart(self._apart)
         self._place_all()
         old = [
             o
@@ -152,7 +163,8 @@ class OriginWindow:
         return found
 
     def named(self, origin: Origin) -> list[Origin]:
-        if not self._claimants and not origin.joined and not (origin.ids and origin.claims):
+        claims = origin.claims if origin.ids else ()
+        if not self._claimants and not origin.joined and not claims:
             return []
         mode, claimants, found = origin.mode, self._claimants, list[Origin]()
         for name in origin.joined:
@@ -160,7 +172,7 @@ class OriginWindow:
                 found.append(other)
         for name in origin.names:
             found += claimants.get((mode, name), ())
-        for name in origin.claims:
+        for name in claims:
             place = (mode, name)
             found += claimants.get(place, ())
             found += self._bare.get(place, ())
