@@ -34,6 +34,7 @@ from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.consumer.pipeline import Pipeline, PipelineSettings
 from quakestream.event import EarthquakeEvent, cloudevent_headers, encode, new_traceparent
 from quakestream.formats import Problem
+from quakestream.garbage import collect_seldom
 from quakestream.log import EventLog, Record, Topic
 from quakestream.log.embedded import EmbeddedLog
 from quakestream.log.kafka import Compression, KafkaLog, compressing
@@ -475,6 +476,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     options = parse_arguments()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))  # errors only
+    collect_seldom()  # as the programs do
     running.end_in_order_on_sigterm()
     size = QUICK if options.quick else FULL
     with tempfile.TemporaryDirectory(prefix="quakestream-bench-") as folder:
