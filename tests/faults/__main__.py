@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--faults", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--minutes", type=float, default=100, help="no new fault after so long")
+    parser.add_argument("--minutes", type=float, default=0, help="over which faults are spread; no new one later")
     parser.add_argument("--folder", type=Path, help="for the ledger and all that the deployment has; made anew")
     parser.add_argument("--only", default="", help=f"kinds of faults, of {', '.join(FAULTS)}")
     parser.add_argument("--off", default="", choices=["", *CONTROLS], help="a safeguard that is switched off")

@@ -32,8 +32,10 @@ TOLD_WITHIN_S: Final = 420.0
 KEPT_BACK: Final = 0.03
 """Of the stream, until the last fault is over: so that there is something to see it by."""
 ENOUGH_TO_SEE: Final = 100
-FIRST_GUESS_S: Final = 14.0
-"""How long a fault may take with its recovery, before that is known."""
+A_FAULT_S: Final = 15.0
+"""With its recovery, where nothing is said of how long all may take."""
+CATCHES_UP: Final = 2.0
+"""Times the pace of the whole: so fast what could not be posted during a fault is posted after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def run(plan: Plan) -> list[Finding]:
             attack(plan, deployment, poster, listener)
             poster.events_per_s, poster.most = 5000, plan.events
             say(f"the last fault is over: {poster.done} of {plan.events} are acknowledged")
-            comes_true(lambda: poster.done == plan.events, max(plan.minutes * 60, 60))
+            comes_true(lambda: poster.done == plan.events, max(plan.minutes * 60, 600))
             poster.stop()
             late = settle(deployment, story, listener, receiver)
             last = feed_of(deployment)
@@ -110,17 +112,16 @@ def attack(plan: Plan, deployment: Deployment, poster: Poster, listener: Listene
     kinds: list[type[Fault]] = []
     while len(kinds) < plan.faults:
         kinds += chance.sample(possible, len(possible))
-    until_s = time.monotonic() + plan.minutes * 60
     began_s = time.monotonic()
+    lasts_s = plan.minutes * 60 or plan.faults * A_FAULT_S
+    poster.events_per_s = CATCHES_UP * plan.events / lasts_s
     for number, kind in enumerate(kinds[: plan.faults]):
-        if time.monotonic() > until_s:
+        passed_s = time.monotonic() - began_s
+        if plan.minutes and passed_s > lasts_s:
             say(f"the time is over after {number} faults")
             return
-        mean_s = (time.monotonic() - began_s) / number if number > 2 else FIRST_GUESS_S
-        poster.most = round(plan.events * (1 - KEPT_BACK) * (number + 1) / plan.faults)
-        left_s = min((plan.faults - number) * mean_s, until_s - time.monotonic() + 1)
-        poster.events_per_s = min(max((plan.events - poster.done) / max(left_s, 1), 20), 3000)
-        time.sleep(chance.uniform(0.2, 2))
+        poster.most = max(poster.most, round(plan.events * (1 - KEPT_BACK) * (number + 1) / plan.faults))
+        time.sleep(chance.uniform(0.2, 2) + max(lasts_s * number / plan.faults - passed_s, 0))
         inject(number, kind(deployment, chance), deployment, poster, listener)
 
 
