@@ -92,10 +92,21 @@ def test_a_source_that_has_gone_silent_is_no_answer(world: World) -> None:
     assert world.board.sight().since_ms == world.now_ms - 40 * MINUTE_MS
 
 
+def test_of_each_source_it_is_known_whose_network_it_reports(world: World) -> None:
+    world.tell("usgs")
+    world.tell("fdsn:geonet", agency="geonet")
+    world.tell("jma", agency="jma", state="failing")
+    sight = world.board.sight()
+    assert [(one.agency, one.answers) for one in sight.sources] == [("geonet", True), (None, True)]
+    there = sight.of(lambda agency: agency == "geonet")
+    assert (there.answers, len(there.sources)) == (True, 1)
+    assert sight.of(lambda agency: agency == "jma").since_ms == sight.began_ms
+
+
 def test_a_service_with_another_clock_answers_all_the_same(world: World) -> None:
     """The log's times are its; 2023 by the consumer's clock here."""
     world.tell("usgs")
-    assert world.board.sight() == (True, world.now_ms, world.now_ms)
+    assert world.board.sight()[:3] == (True, world.now_ms, world.now_ms)
     assert world.board.sources(world.now_ms)[0]["state"] == "live"
     assert world.heard, "and the log's time is learned from it"
 

@@ -118,9 +118,11 @@ class Deployment:
 
     def _only_republishes(self, health: dict[str, Any]) -> bool:
         wrong = [health.get(name) for name in ("catalogError", "logError", "stopped", "database", "clock")]
-        wrong += [health[name]["error"] for name in ("republisher", "alerts")]
-        alerts_behind = health["alerts"].get("behindS", 0) > FOLLOWER_BEHIND_S
-        return health["log"]["reachable"] and not any(wrong) and not alerts_behind
+        followers = {name: health.get(name) or {} for name in ("republisher", "alerts")}
+        wrong += [one.get("error") for one in followers.values()]
+        behind = followers["republisher"].get("behindS", 0) > FOLLOWER_BEHIND_S
+        alerts_behind = followers["alerts"].get("behindS", 0) > FOLLOWER_BEHIND_S
+        return behind and health["log"]["reachable"] and not any(wrong) and not alerts_behind
 
     def url(self, program: Program) -> str:
         return f"http://127.0.0.1:{self.ports[program.name]}"

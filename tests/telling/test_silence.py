@@ -15,7 +15,9 @@ from quakestream.catalog.postgresql import PostgresqlCatalog
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.channels.webhook import WebhookChannel
-from quakestream.sight import BLIND_AFTER_MS, Sight
+from quakestream.seismology.coverage import sees, sees_the_world
+from quakestream.sight import BLIND_AFTER_MS, Sight, Watched
+from quakestream.sources.presets import PRESETS
 from quakestream.subscriptions.registry import Registry
 from quakestream.subscriptions.subscription import parse
 from quakestream.telling import silence
@@ -34,6 +36,7 @@ URL = "https://example.org/hook"
 class World:
     def __init__(self, catalog: SqlCatalog) -> None:
         self.now_ms, self.since_ms, self.answers = NOW_MS, NOW_MS, True
+        self.watched: dict[str | None, Watched] = {}
         self.outbox, self.registry = Outbox(catalog), Registry(catalog)
         self.channels = {"webhook": WebhookChannel()}
         self.composer = Composer(
@@ -53,9 +56,20 @@ class World:
 
     def another(self) -> SilenceTeller:
         return SilenceTeller(
-            *(self.registry, self.outbox, lambda: Sight(self.answers, self.since_ms, self.now_ms)),
+            *(self.registry, self.outbox, self.sight),
             *(self.follower.receivers_of, lambda: None, lambda: self.now_ms),
         )
+
+    def sight(self) -> Sight:
+        return Sight(self.answers, self.since_ms, self.now_ms, tuple(self.watched.values()), NOW_MS)
+
+    def answering(self, minutes: float, *agencies: str | None) -> int:
+        """So long these answer, and of the others that did none."""
+        self.now_ms += round(minutes * MINUTE_MS)
+        self.watched = {agency: one._replace(answers=False) for agency, one in self.watched.items()}
+        self.watched |= {agency: Watched(agency, True, self.now_ms) for agency in agencies}
+        self.answers, self.since_ms = bool(agencies), max(one.answered_ms for one in self.watched.values())
+        return self.teller.look()
 
     def passes(self, minutes: float, *, answers: bool) -> int:
         self.now_ms += round(minutes * MINUTE_MS)
@@ -108,6 +122,64 @@ def test_who_asked_is_told_once_each_way(world: World) -> None:
     assert world.passes(1, answers=True) == 0
     assert world.passes(16, answers=False) == 1, "the next time"
     assert [kind for _, kind, *_ in world.told()] == ["blind"]
+
+
+WELLINGTON = {"kind": "circle", "latitude": -41.29, "longitude": 174.78, "radius_km": 500}
+TOKYO = {"kind": "circle", "latitude": 35.68, "longitude": 139.69, "radius_km": 500}
+
+
+def test_who_asks_about_a_place_hears_of_the_sources_that_see_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(silence, "AGAIN_S", 0.0)
+    world.subscribe("wellington", silence=True, where=WELLINGTON)
+    world.subscribe("tokyo", "de", silence=True, where=TOKYO)
+    sites = [{"name": name, "latitude": at["latitude"], "longitude": at["longitude"], "min_intensity": 5}
+             for name, at in (("a", WELLINGTON), ("b", TOKYO))]  # fmt: skip
+    world.subscribe("both", silence=True, where={"kind": "portfolio", "sites": sites})
+    assert world.answering(1, None, "geonet", "jma") == 0
+    assert world.answering(16, "geonet", "jma") == 1, "nobody reports the world"
+    assert [(who, kind, title) for who, kind, title, _ in world.told()] == [
+        ("asks", "blind", "No earthquake source for your area answers")
+    ]
+    assert world.answering(10, "geonet") == 0
+    assert world.answering(10, "geonet") == 2
+    told = {who: (title, text) for who, _, title, text in world.told()}
+    assert told.keys() == {"tokyo", "both"}
+    assert told["tokyo"][0] == "Keine Erdbebenquelle für Ihr Gebiet antwortet"
+    assert "andere schon" in told["tokyo"][1]
+    assert world.answering(20) == 1, "now all of them are silent, and one has not heard of it"
+    assert [(who, title) for who, _, title, _ in world.told()] == [("wellington", "No earthquake source answers")]
+    assert world.answering(1, "jma") == 1
+    assert [(who, kind) for who, kind, *_ in world.told()] == [("tokyo", "seeing")]
+    assert world.answering(1, None) == 3
+    assert {(who, kind) for who, kind, *_ in world.told()} == {
+        (who, "seeing") for who in ("asks", "wellington", "both")
+    }
+
+
+@pytest.mark.parametrize(
+    ("agency", "seen", "unseen"),
+    [
+        ("geonet", (-41.3, 174.8), (-33.9, 151.2)),
+        ("jma", (35.7, 139.7), (-33.9, 151.2)),
+        ("jma", (38.3, 143.5), (55.8, 37.6)),  # off Tohoku
+        ("ingv", (42.35, 13.4), (40.4, -3.7)),
+        ("knmi", (53.3, 6.7), (42.35, 13.4)),
+        ("ci", (34.05, -118.25), (40.8, -124.1)),
+    ],
+)
+def test_an_agency_sees_its_own_region_and_the_sea_before_it(
+    agency: str, seen: tuple[float, float], unseen: tuple[float, float]
+) -> None:
+    assert sees(agency, *seen)
+    assert not sees(agency, *unseen)
+    assert not sees_the_world(agency)
+    assert sees(None, *unseen)
+    assert sees("gfz", *unseen)
+
+
+@pytest.mark.parametrize("preset", [name for name in PRESETS if name != "gfz"])
+def test_each_preset_of_one_network_says_how_far_it_sees(preset: str) -> None:
+    assert not sees_the_world(PRESETS[preset].agency)
 
 
 def test_what_was_not_sent_yet_is_taken_back_and_nothing_is_said(world: World) -> None:

@@ -19,7 +19,7 @@ from quakestream.errors import OffsetLost, QuakestreamError
 from quakestream.event import iso_ms
 from quakestream.log import EventLog
 from quakestream.secrecy import redacted_all
-from quakestream.sight import Sight
+from quakestream.sight import Sight, Watched
 from quakestream.web import problems
 
 INTERVAL_S: Final = 1.0
@@ -56,6 +56,8 @@ class StatusBoard:
         self._sources: dict[str, dict[str, Any]] = {}
         self._answered: dict[str, int] = {}
         """By source of what really happens, when it answered last; that it has gone silent is no answer."""
+        self._agencies: dict[str, str | None] = {}
+        """Of each of these, whose own network it reports alone."""
         self._began_ms = now_ms()
         self._offset: int | None = None
         self._counts: deque[tuple[float, int]] = deque(maxlen=round(RATE_WINDOW_S / INTERVAL_S) + 1)
@@ -82,7 +84,11 @@ class StatusBoard:
         """Whether a source of what really happens answers. Any thread."""
         now_ms = self._now_ms()
         answered = max(self._answered.values(), default=self._began_ms)
-        return Sight(now_ms - answered < GONE_MS and bool(self._answered), answered, now_ms)
+        sources = tuple(
+            Watched(self._agencies.get(name), now_ms - at_ms < GONE_MS, at_ms)
+            for name, at_ms in sorted(self._answered.items())
+        )
+        return Sight(any(one.answers for one in sources), answered, now_ms, sources, self._began_ms)
 
     def events_per_second(self) -> float:
         """Events read a second, over the last 10 s."""
@@ -135,6 +141,7 @@ class StatusBoard:
         if isinstance(name, str) and (name in self._sources or len(self._sources) < MAX_SOURCES):
             self._sources[name] = state | {"seenAt": seen_ms}
             if state.get("actual", True) is True and state.get("state") == "live":
+                self._agencies[name] = str(state["agency"]) if state.get("agency") else None
                 self._answered[name] = _silent_since(state) or seen_ms
 
 

@@ -76,6 +76,9 @@ class SourceStatus(_Shape):
     unread: int = Field(0, description="Values that could not be read, and were left out of what was published.")
     lastUnread: str | None = Field(None, description="Which was the last of them, and why.")  # noqa: N815
     actual: bool = Field(True, description="Whether it tells of what really happens; false: of drills.")
+    agency: str | None = Field(
+        None, description="Whose own network it reports alone: it sees no farther. Absent: the world, or nobody knows."
+    )
 
 
 class QueueStatus(_Shape):
@@ -268,7 +271,13 @@ def service_app(
         following = kept[-1].number if len(kept) == limit else None
         return {"refused": [one.document() for one in kept], "counts": counts, "next": following}
 
-    @app.get(STATUS_PATH, tags=["stream"], summary="State of the stream and of the catalogue", response_model=Status)
+    @app.get(
+        STATUS_PATH,
+        tags=["stream"],
+        summary="State of the stream and of the catalogue",
+        response_model=Status,
+        response_model_exclude_unset=True,  # `agency` is absent where there is none
+    )
     async def status() -> dict[str, Any]:
         """The sources of the stream; where events may be posted, what is posted is one of them, the last."""
         document = stream.status()

@@ -395,7 +395,9 @@ class _Run:
         unread = None if self._source is None else self._source.unread
         left_out = {"unread": unread.count if unread else 0, "lastUnread": unread.last if unread else None}
         actual = {"actual": self._source is None or self._source.never_ends}
-        return document | publisher.refusals.state(self.name) | silent | left_out | actual
+        network = None if self._source is None else self._source.network
+        whose = {"agency": network} if network else {}
+        return document | publisher.refusals.state(self.name) | silent | left_out | actual | whose
 
     async def _work(self, source: Source) -> None:
         pauses_s = pauses(*RETRY_S)

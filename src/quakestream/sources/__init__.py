@@ -135,6 +135,11 @@ class Source(abc.ABC):
         """What it is called in the status and the metrics; two of one kind that run together differ by it."""
         return self.name
 
+    @property
+    def network(self) -> str | None:
+        """The agency whose own network alone it reports: it sees no farther. None: the world, or nobody knows."""
+        return None
+
     @abc.abstractmethod
     async def run(self, outlet: Outlet) -> None:
         """Publish through `outlet`."""

@@ -124,6 +124,7 @@ class FdsnSource(Source):
         self._polls_elsewhere = 0
         self._source = options.source or options.preset or ""
         self._agency = options.agency or (preset.agency if preset else None)
+        self._network = preset.agency if preset and not options.url else None
         self._only = context.source_urls if options.url else None
         if self._only is not None:
             self._only.check(self._url)
@@ -137,6 +138,10 @@ class FdsnSource(Source):
     def label(self) -> str:
         """`fdsn:` and what its reports are called."""
         return f"{self.name}:{self._source}"
+
+    @property
+    def network(self) -> str | None:
+        return self._network
 
     async def run(self, outlet: Outlet) -> None:
         """Ask until cancelled."""

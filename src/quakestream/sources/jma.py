@@ -32,6 +32,10 @@ class JmaSource(Polled):
             options, context, url=context.jma_list_url, source=self.name, interval_s=options.poll_interval_s
         )
 
+    @property
+    def network(self) -> str:
+        return "jma"
+
     async def read(self, answer: Answer) -> ReadAnswer:
         """The bulletins of the list."""
         return await read_answer(answer, "jma", self.settle, now_ms=self.context.now_ms())

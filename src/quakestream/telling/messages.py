@@ -30,6 +30,9 @@ UNKNOWN_DEPTH_KM: Final = 10.0
 MAX_TITLE: Final = 200
 """Characters: an e-mail's subject or a notification's title has no room for more."""
 
+NO_SOURCE_THERE: Final = "no source for this area answers"
+"""Why somebody is told that we are blind where sources of other areas answer."""
+
 
 class Facts(Struct, frozen=True, omit_defaults=True):
     """What a notification says beside the earthquake itself: kept with it, in the outbox."""
@@ -173,7 +176,8 @@ def silence_words(kind: Kind, facts: Facts, view: View, links: Links) -> tuple[s
     """Title and text of the message that no source answers (`blind`), or that one does again (`seeing`)."""
     w = SENTENCES[view.how.language]
     since = f"{_in_utc(facts.since_ms)} UTC"
-    return _wrapped("actual", w[kind], [w[f"{kind}_since"].format(since=since), w[f"{kind}_means"]], links, w)
+    said = f"{kind}_there" if facts.reason == NO_SOURCE_THERE else kind
+    return _wrapped("actual", w[said], [w[f"{said}_since"].format(since=since), w[f"{kind}_means"]], links, w)
 
 
 def notice(language: str) -> str:

@@ -20,6 +20,9 @@ SENTENCES: Final[Mapping[str, Mapping[str, Any]]] = {
         "reminder": "Not acknowledged yet: {title}",
         "blind": "No earthquake source answers",
         "blind_since": "Since {since} no source has answered. We can't see earthquakes now.",
+        "blind_there": "No earthquake source for your area answers",
+        "blind_there_since": "Since {since} no source for your area has answered, though others do. "
+        "We can't see earthquakes there now.",
         "blind_means": "That you hear nothing from us does not mean that nothing happens. Look elsewhere as well.",
         "seeing": "Earthquake sources answer again",
         "seeing_since": "None had answered since {since}. One does again.",
@@ -100,6 +103,9 @@ SENTENCES: Final[Mapping[str, Mapping[str, Any]]] = {
         "reminder": "Noch nicht bestätigt: {title}",
         "blind": "Keine Erdbebenquelle antwortet",
         "blind_since": "Seit {since} hat keine Quelle geantwortet. Wir sehen zurzeit keine Erdbeben.",
+        "blind_there": "Keine Erdbebenquelle für Ihr Gebiet antwortet",
+        "blind_there_since": "Seit {since} hat keine Quelle für Ihr Gebiet geantwortet, andere schon. "
+        "Wir sehen dort zurzeit keine Erdbeben.",
         "blind_means": "Wenn Sie nichts von uns hören, heißt das nicht, dass nichts geschieht. Informieren Sie sich "
         "auch anderswo.",
         "seeing": "Erdbebenquellen antworten wieder",
