@@ -143,7 +143,7 @@ bench-page: setup ## the page: first sight on a slow line, 50,000 earthquakes, a
 	$(BIN)/python -m benchmarks.page $(if $(BEFORE),--before $(BEFORE))
 
 bench-query: setup ## a million earthquakes on both databases: queries, circles; QuakeML beside ObsPy's; feeds by their tags
-	$(BIN)/python -m benchmarks.query
+	$(BIN)/python -m benchmarks.query --keep build/bench-query
 
 format: setup ## format the code
 	$(BIN)/ruff check --fix

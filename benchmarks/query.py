@@ -1,7 +1,7 @@
 """How fast the catalogue answers: `python -m benchmarks.query`.
 
 A generated catalogue of 1,000,000 earthquakes over 20 years (`benchmarks/catalog.py` says how they are made up), put
-straight into the tables of SQLite and of PostgreSQL. Then, on each:
+straight into the tables of SQLite and of PostgreSQL (`benchmarks/filling.py`). Then, on each:
 
 - 2,000 queries, drawn by lot from a seed, for 100 earthquakes each, beside an ingest of 1,000 events/s by a process of
   its own: boxes from 1° to the globe, the last hour to all times, the newest or the largest first;
@@ -11,7 +11,8 @@ straight into the tables of SQLite and of PostgreSQL. Then, on each:
 And apart from that, in turns, as ratios: QuakeML by our writer and by ObsPy's; QuakeML over HTTP with all origins and
 magnitudes and a tensor; an unchanged summary feed, and an endpoint of the same framework that answers nothing.
 
-`--rows` and `--events` take fewer; `--only` one part. Exit code 1: a goal was missed.
+`--rows` and `--events` take fewer; `--only` one part. What was made stays in the folder `--keep`, for the next time.
+Exit code 1: a goal was missed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ import argparse
 import asyncio
 import http.client
 import io
-import itertools
 import math
 import multiprocessing
 import os
@@ -41,26 +41,22 @@ from typing import Any, Final
 import msgspec
 from fastapi import APIRouter, FastAPI, Response
 
-from benchmarks.catalog import NOW_MS, generated
+from benchmarks import filling
 from quakestream import program
 from quakestream.api.app import consumer_app
 from quakestream.api.fdsn import fdsn_router
 from quakestream.api.usgs_feeds import usgs_feeds_router
-from quakestream.catalog import EarthquakeFilter, LoggedEvent, LogPartition, Orderby, postgresql, schema
-from quakestream.catalog.documents import Earthquake, Report, earthquake_document, found_by
+from quakestream.catalog import EarthquakeFilter, LoggedEvent, LogPartition, Orderby, visits
 from quakestream.catalog.postgresql import PostgresqlCatalog
 from quakestream.catalog.sql import SqlCatalog
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.config import ConsumerSettings
 from quakestream.errors import Unreachable
-from quakestream.event import EarthquakeEvent, decode, encode
 from quakestream.formats.writing.quakeml import QuakeMlWriter
 from quakestream.garbage import collect_seldom
 from quakestream.guards import Rules
 from quakestream.proxies import Proxies
-from quakestream.seismology.origin import origin_of
 from quakestream.sight import Sight
-from tests.formats.tensors import told
 from tests.postgres_server import PostgresServer
 
 SEED: Final = 20180207
@@ -70,6 +66,7 @@ QUERIES: Final = 2_000
 P99_GOAL_MS: Final = 30.0
 INGEST_PER_S: Final = 1_000
 BATCH: Final = 100
+VISIT_S: Final = 10.0
 CIRCLES_KM: Final = (100, 1_000, 5_000, 10_000, 20_000)
 EACH: Final = 4
 CIRCLE_GOAL_MS: Final = 300.0
@@ -88,24 +85,27 @@ def main() -> int:
     options.add_argument("--rows", type=int, default=1_000_000)
     options.add_argument("--events", type=int, default=EVENTS, help="how many are written as QuakeML")
     options.add_argument("--only", choices=["sqlite", "postgresql", "writer", "http", "feed"])
-    options.add_argument("--keep", type=Path, help="a folder in which the SQLite file stays, to be used again")
+    options.add_argument("--keep", type=Path, help="a folder in which what is made up stays, to be used again")
     asked = options.parse_args()
     collect_seldom()
     print(f"{asked.rows:,} earthquakes, load {os.getloadavg()[0]:.1f}", flush=True)
     good = True
     with ExitStack() as stack:
-        folder = asked.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        keep = asked.keep or folder
+        keep.mkdir(parents=True, exist_ok=True)
         if asked.only in (None, "sqlite", "postgresql"):
+            made = filling.kept(keep, filling.generated_ones, asked.rows)
             if asked.only != "postgresql":
-                good &= query("SQLite", lambda: SqliteCatalog(folder / "query.sqlite3"), asked.rows)
+                good &= query("SQLite", filling.on_sqlite(made, folder / "query.sqlite3"))
             if asked.only != "sqlite":
-                url = stack.enter_context(PostgresServer()).make_database()
-                good &= query("PostgreSQL", lambda: PostgresqlCatalog(url), asked.rows)
+                url = stack.enter_context(PostgresServer(within=folder)).make_database()
+                good &= query("PostgreSQL", filling.on_postgresql(made, url))
         if asked.only in (None, "writer"):
             good &= write(asked.events)
         if asked.only in (None, "http", "feed"):
-            with closing(SqliteCatalog(folder / "http.sqlite3")) as catalog:
-                fill(catalog, rows_with_all(asked.events))
+            made = filling.kept(keep, filling.with_all, asked.events)
+            with closing(filling.on_sqlite(made, folder / "http.sqlite3")) as catalog:
                 if asked.only != "feed":
                     good &= over_http(catalog, asked.events)
                 if asked.only != "http":
@@ -113,156 +113,12 @@ def main() -> int:
     return 0 if good else 1
 
 
-# --- a catalogue ------------------------------------------------------------------------------------------------------
-
-
-def fill(catalog: SqlCatalog, made: Iterator[Rows]) -> None:
-    """Generated earthquakes into the tables; nothing where there are some."""
-    if catalog.feed().last_seq:
-        return
-    begin = time.perf_counter()
-    while chunk := list(itertools.islice(made, CHUNK)):
-        tables = {table: [row for one in chunk for row in one[place]] for place, table in enumerate(_TABLES)}
-        last = chunk[-1][2][0]
-        counters = (last["seq"], tables[schema.reports][-1]["report"], last["earthquake"])
-        _insert(catalog, tables, counters)
-    if isinstance(catalog, PostgresqlCatalog):
-        with catalog._connected() as db:
-            db.execute("VACUUM ANALYZE")
-    print(f"filled in {time.perf_counter() - begin:.0f} s", flush=True)
-
-
-_TABLES: Final = (schema.reports, schema.events, schema.earthquakes, schema.changes)
-_COUNTERS: Final = "UPDATE feed SET last_seq = {0}, last_report = {0}, last_earthquake = {0}"
-
-
-def _insert(catalog: SqlCatalog, tables: dict[Any, list[dict[str, Any]]], counters: tuple[int, int, int]) -> None:
-    if isinstance(catalog, SqliteCatalog):
-        catalog.relax()
-        with catalog._transaction() as db:
-            for table, found in tables.items():
-                names = [column.name for column in table.columns]
-                marks = ",".join("?" * len(names))
-                values = ([row[name] for name in names] for row in found)
-                db.executemany(f"INSERT INTO {table.name} ({','.join(names)}) VALUES ({marks})", values)  # noqa: S608
-            db.execute(_COUNTERS.format("?"), counters)
-        return
-    assert isinstance(catalog, PostgresqlCatalog)
-    with catalog._transaction() as server:
-        for table, found in tables.items():
-            names = [column.name for column in table.columns]
-            postgresql._copy(server, table, [tuple(row[name] for name in names) for row in found])
-        server.execute(_COUNTERS.format("%s"), counters)
-
-
-Rows = tuple[list[dict[str, Any]], ...]
-"""Of each table, what ingesting one earthquake writes."""
-
-
-def rows(count: int) -> Iterator[Rows]:
-    """One earthquake after another, each of one report."""
-    for number, event in enumerate(itertools.islice(_first_agency(), count), 1):
-        own = msgspec.structs.replace(event, place=event.place or "somewhere")
-        yield _rows_of(number, {number: own})
-
-
-def rows_with_all(count: int) -> Iterator[Rows]:
-    """The same of two reports each, with further origins and magnitudes and a moment tensor."""
-    for number, (whole, others) in enumerate(told(count), 1):
-        said = [
-            decode(msgspec.json.encode({k: v for k, v in one.items() if k not in _OF_AN_EARTHQUAKE}), now_ms=NOW_MS)
-            for one in ({**whole, "id": whole["preferred"].partition(":")[2]}, *others)
-        ]
-        yield _rows_of(number, {2 * number + n: one for n, one in enumerate(said, -1)})
-
-
-_OF_AN_EARTHQUAKE: Final = frozenset({"revision", "seq", "firstSeen", "changed", "preferred", "events", "region"})
-
-
-def _first_agency() -> Iterator[EarthquakeEvent]:
-    return (event for event in generated() if event.source == "first")
-
-
-def _rows_of(number: int, said: dict[int, EarthquakeEvent]) -> Rows:
-    reports = {
-        n: Report(n, number, (one.updated_ms or 0, one.content_hash()), one, origin_of(one), encoded=encode(one))
-        for n, one in said.items()
-    }
-    first = next(iter(reports.values()))
-    event, place, seen_ms = first.event, first.event.location, first.event.timestamp_ms + 60_000
-    quake = Earthquake(number, f"eq_{number:026d}", event.mode, 1, number, seen_ms, reports, first)
-    cell, kind, magnitude_type, agency = found_by(event)
-    return (
-        [
-            {
-                "report": n,
-                "mode": r.event.mode,
-                "source": r.event.source,
-                "id": r.event.id,
-                "earthquake": number,
-                "updated_ms": r.revision[0],
-                "content_hash": r.revision[1],
-                "timestamp_ms": r.event.timestamp_ms,
-            }
-            for n, r in reports.items()
-        ],
-        [
-            {
-                "report": n,
-                "updated_ms": r.revision[0],
-                "content_hash": r.revision[1],
-                "updated_stated": True,
-                "logged_ms": seen_ms,
-                "seq": number,
-                "document": r.encoded,
-            }
-            for n, r in reports.items()
-        ],
-        [
-            {
-                "earthquake": number,
-                "id": quake.id,
-                "mode": quake.mode,
-                "revision": 1,
-                "seq": number,
-                "first_seen_ms": seen_ms,
-                "deleted": False,
-                "merged_into": None,
-                "timestamp_ms": event.timestamp_ms,
-                "magnitude": event.magnitude,
-                "depth_km": place.depth_km,
-                "latitude": place.latitude,
-                "longitude": place.longitude,
-                "largest_magnitude": event.magnitude,
-                "cell": cell,
-                "type": kind,
-                "magnitude_type": magnitude_type,
-                "agency": agency,
-            }
-        ],
-        [
-            {
-                "seq": number,
-                "type": "created",
-                "earthquake": number,
-                "at_ms": seen_ms,
-                "why": "reported",
-                "document": earthquake_document(quake, seen_ms),
-                "from_id": None,
-                "into_id": None,
-                "imported": False,
-            }
-        ],
-    )
-
-
 # --- queries beside an ingest -----------------------------------------------------------------------------------------
 
 
-def query(what: str, opened: Callable[[], SqlCatalog], count: int) -> bool:
+def query(what: str, opened: SqlCatalog) -> bool:
     """Queries beside an ingest, then circles; whether both are as quick as they are to be."""
-    with closing(opened()) as catalog:
-        fill(catalog, rows(count))
+    with closing(opened) as catalog:
         newest_ms = catalog.span(EarthquakeFilter())
         assert newest_ms is not None
         now_ms = newest_ms[1]
@@ -282,7 +138,8 @@ def query(what: str, opened: Callable[[], SqlCatalog], count: int) -> bool:
 
 
 def _listed(catalog: SqlCatalog, wanted: EarthquakeFilter, orderby: Orderby) -> None:
-    catalog.earthquakes(wanted, 100, None, orderby)
+    with visits.visiting(visits.Visit(VISIT_S)):  # as who asks by HTTP does
+        catalog.earthquakes(wanted, 100, None, orderby)
 
 
 def _queries(now_ms: int) -> Iterator[tuple[EarthquakeFilter, Orderby]]:
@@ -334,7 +191,7 @@ def _ingest(where: Any, now_ms: int, begun: Event, ends: Event, done: Any) -> No
     with closing(catalog):
         claim = catalog.claim(LogPartition("log", "topic", "topic-id", 0, f"bench-{time.time_ns()}"))
         number, begin = 0, time.perf_counter()
-        events = _first_agency()
+        events = filling.first_agency()
         begun.set()
         while not ends.is_set():
             some = [
@@ -417,7 +274,7 @@ def write(count: int) -> bool:
     """Our writer against ObsPy's, of one origin and one magnitude each, in turns."""
     from obspy import read_events  # noqa: PLC0415 - it takes seconds
 
-    documents = [made[3][0]["document"] for made in rows(count)]
+    documents = list(filling.documents(count))
     text = _quakeml(documents)
     events = read_events(io.BytesIO(text))
     ours_s, theirs_s = [], []
