@@ -169,6 +169,40 @@ def test_every_way_leads_to_the_same(catalog: SqlCatalog, monkeypatch: pytest.Mo
     assert taken == {way}
 
 
+def test_a_statement_that_is_kept_is_asked_with_each_ones_own_numbers(
+    catalog: SqlCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "FEW_ROWS", 1)
+    monkeypatch.setattr(finding, "_made", {})
+    everything = [standing_of(one) for one in catalog.every(EarthquakeFilter())]
+    days: dict[str, tuple[Any, Any]] = {
+        "starttime_ms": (NOW_MS - 30 * DAY_MS, NOW_MS - 9 * DAY_MS),
+        "endtime_ms": (NOW_MS - 3 * DAY_MS, NOW_MS - DAY_MS),
+        "minmagnitude": (1.0, 4.0),
+        "maxmagnitude": (6.5, 5.0),
+        "mindepth_km": (10.0, 200),
+        "maxdepth_km": (590, 400.0),
+        "minlatitude": (-60, 9.8),
+        "maxlatitude": (70, 10.2),
+        "minlongitude": (-170, 10.0),
+        "maxlongitude": (179.95, 170.0),
+    }
+    circle: dict[str, tuple[Any, Any]] = {
+        "latitude": (10, -20.0),
+        "longitude": (180, 60.0),
+        "minradius_km": (5.0, 700.0),
+        "maxradius_km": (15_000.0, 9_000.0),
+    }
+    for names in (*([name] for name in days), list(days), list(circle), [*days, *circle], [*circle, "minmagnitude"]):
+        for limit, turn in ((9, 0), (4, 1)):
+            wanted = EarthquakeFilter(**{name: (days | circle)[name][turn] for name in names})
+            expected = {one.id for one in everything if matches(wanted, one)}
+            found = catalog.earthquakes(wanted, limit, orderby="time-asc" if len(names) % 2 else "magnitude")
+            assert len(found.earthquakes) == min(limit, len(expected)), wanted
+            assert {standing_of(one).id for one in found.earthquakes} <= expected, wanted
+    assert len(finding._made) < 2 * (len(days) + 4), "none was kept for the next one"
+
+
 def _key(one: FilterView, orderby: Orderby) -> tuple[Any, ...]:
     sign = 1 if orderby.endswith("-asc") else -1
     if orderby.startswith("time"):

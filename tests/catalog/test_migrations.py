@@ -55,10 +55,10 @@ def test_migrations_make_what_the_schema_says(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         differences = compare_metadata(context, metadata)
-    assert {(what, index.name) for what, index in differences} == {
-        ("remove_index", "earthquakes_by_place"),  # outside of `metadata`: each database has its own
-        ("remove_index", "earthquakes_by_magnitude"),
-    }
+    own = {"earthquakes_by_place", "earthquakes_by_magnitude"}  # outside of `metadata`: each database has its own
+    if engine.dialect.name == "postgresql":
+        own.add("earthquakes_standing")
+    assert {(what, index.name) for what, index in differences} == {("remove_index", name) for name in own}
 
 
 @pytest.mark.parametrize(

@@ -4,21 +4,24 @@ import random
 import re
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 import sqlalchemy as sa
 
-from quakestream.catalog import Catalog, EarthquakeFilter, LogPartition, finding, postgresql
+from quakestream.catalog import Catalog, EarthquakeFilter, LogPartition, finding, postgresql, visits
 from quakestream.catalog.postgresql import PostgresqlCatalog
+from quakestream.catalog.sql import SqlCatalog
 from quakestream.errors import Fatal, Fenced, Unreachable
 from quakestream.event import EarthquakeEvent
 from tests.contracts.catalog import CatalogContract, Writer, event, shock
 from tests.postgres_server import PostgresServer
 from tests.sizes import size, sized
+from tests.turns import counted
 
 ROWS = size(36_000, 100_000)
 
@@ -240,6 +243,93 @@ def test_text_that_postgresql_refuses_does_not_stop_it(catalog: PostgresqlCatalo
     assert catalog.find("a\0") == []
     assert catalog.earthquake("a\0") is None
     assert catalog.merged_into("a\0") is None
+
+
+def test_a_list_is_waited_for_once(
+    postgresql: PostgresServer, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "FEW_ROWS", 1)
+    monkeypatch.setattr(finding, "LOOK_S", 3600.0)
+    through = url.replace(f"host={postgresql.folder}", f"host={tmp_path}")
+    box = EarthquakeFilter(minlatitude=0, maxlatitude=20, minlongitude=0, maxlongitude=30)
+    asked: dict[str, Callable[[SqlCatalog], object]] = {
+        "the newest": lambda catalog: catalog.earthquakes(EarthquakeFilter()),
+        "the largest in a box": lambda catalog: catalog.earthquakes(box, orderby="magnitude"),
+        "how many": lambda catalog: catalog.count(box),
+        "with where the feed stands": lambda catalog: catalog.snapshot(EarthquakeFilter(), 100),
+        "numbers of a moment": lambda catalog: catalog.select(box, limit=100),
+        "how many of a moment": lambda catalog: catalog.count_selected(box),
+    }
+    with counted(postgresql.folder, tmp_path) as turns, closing(PostgresqlCatalog(through)) as catalog:
+        Writer(catalog).write(event("a1"), event("a2"))
+
+        def waited(ask: Callable[[SqlCatalog], object]) -> int:
+            with visits.visiting(visits.Visit(30)):
+                for _ in range(6):  # by then it is prepared
+                    ask(catalog)
+                turns.take()
+                ask(catalog)
+            return turns.take()
+
+        assert {what: waited(ask) for what, ask in asked.items()} == {
+            "the newest": 1,
+            "the largest in a box": 1,
+            "how many": 1,
+            "with where the feed stands": 2,
+            "numbers of a moment": 2,
+            "how many of a moment": 2,
+        }
+        ask = asked["the newest"]
+        for _ in range(6):
+            ask(catalog)  # for nobody who waits: on the others' connections
+        turns.take()
+        ask(catalog)
+        assert turns.take() == 1
+        monkeypatch.setattr("quakestream.catalog.postgresql.FRESH_S", 0.0)
+        assert waited(ask) == 2, "after a while a connection is asked first"
+
+
+def test_who_asks_after_the_server_ended_the_connections_hears_nothing_of_it(
+    url: str, catalog: PostgresqlCatalog
+) -> None:
+    Writer(catalog).write(event("a1"))
+    for visit in (False, True):
+        for _ in range(2):
+            with visits.visiting(visits.Visit(30)) if visit else nullcontext():
+                assert len(catalog.earthquakes(EarthquakeFilter()).earthquakes) == 1
+            with psycopg.connect(url, autocommit=True) as db:
+                db.execute(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+
+
+def test_only_lists_keep_the_planner_to_indexes(catalog: PostgresqlCatalog) -> None:
+    """What else is read goes the way that the planner takes for the shortest."""
+    Writer(catalog).write(event("a1"))
+    for visit in (True, False):
+        with visits.visiting(visits.Visit(30)) if visit else nullcontext():
+            catalog.earthquakes(EarthquakeFilter())
+            catalog.select(EarthquakeFilter(), limit=1)
+            with catalog.reading() as connection:
+                assert connection.exec_driver_sql("SHOW enable_sort").scalar_one() == "on"
+                assert connection.exec_driver_sql("SHOW enable_seqscan").scalar_one() == "on"
+                finding.found_in_order(connection, EarthquakeFilter(), "time", limit=1)
+                assert connection.exec_driver_sql("SHOW enable_sort").scalar_one() == "off"
+
+
+def test_what_is_left_unread_is_not_sent_for_the_next_one(catalog: PostgresqlCatalog) -> None:
+    """A list that fails before it asks has told its connection what goes before it."""
+    Writer(catalog).write(event("a1"))
+    for _ in range(2):
+        with catalog.reading() as connection:
+            finding.found_in_order(connection, EarthquakeFilter(), "time", limit=1)
+        with catalog.writing() as connection:
+            shown = {
+                name: connection.exec_driver_sql(f"SHOW {name}").scalar_one()
+                for name in ("enable_sort", "transaction_read_only")
+            }
+        assert shown == {"enable_sort": "on", "transaction_read_only": "off"}
 
 
 @sized

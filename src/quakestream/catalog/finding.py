@@ -9,22 +9,40 @@ from __future__ import annotations
 
 import copy
 import functools
+import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, and_, func, or_, select, union_all
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Double,
+    Engine,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    column,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.sql.base import ColumnCollection
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
+from sqlalchemy.types import TypeEngine
 
 from quakestream.catalog import EarthquakeFilter, Orderby
 from quakestream.catalog.cells import Ranges, ranges_of
-from quakestream.catalog.dialects import dialect_of
+from quakestream.catalog.dialects import LAST, Point, dialect_of
 from quakestream.catalog.documents import searched
 from quakestream.catalog.schema import changes, earthquakes, feed, reports
 from quakestream.event import plain_type
@@ -72,8 +90,8 @@ class Route:
     way: Way
     after_seq: int | None = None
     """Changed since: of the filter's `updatedafter_ms`."""
-    ranges: FromClause | None = None
-    """By place: the cells, to be joined."""
+    cells: Ranges | None = None
+    """By place: where."""
 
 
 class Sample:
@@ -252,7 +270,7 @@ def route_of(
                 costs[way] += _COST_ELSEWHERE * part * matching
     way = shortest(costs)
     if way == "place" and cells is not None:
-        return Route(way, after_seq, dialect_of(connection).ranges(cells))
+        return Route(way, after_seq, cells)
     return Route(way, after_seq)
 
 
@@ -303,6 +321,43 @@ def _looked_at(sample: Sample, wanted: EarthquakeFilter, cells: Ranges | None) -
     return found
 
 
+Finish = Callable[[Select[Any], Orderby], Select[Any]]
+"""What is to be read of rows (`seq`, `earthquake`, `timestamp_ms`, `magnitude`), in their order."""
+MAX_MADE: Final = 2000
+
+
+def read_in_order(
+    connection: Connection,
+    wanted: EarthquakeFilter,
+    orderby: Orderby,
+    finish: Finish,
+    *,
+    limit: int | None,
+    offset: int = 0,
+    ids: Sequence[str] | None = None,
+    also: Sequence[ColumnElement[bool]] = (),
+) -> Sequence[Any]:
+    """What `finish` makes of those that match, `also` these, in that order: the last that is read on this connection.
+
+    To make a statement takes longer than most answers, so it is kept for the next ones that ask for the same with other
+    numbers. `finish` is a function of a module.
+    """
+    wants = None if limit is None else limit + offset
+    route = route_of(connection, wanted, orderby, wants, named=ids is not None, also=bool(also))
+    kind = None if ids is not None or also else _kind(connection, wanted, orderby, route, limit)
+    made = _made.get((finish, kind))
+    if made is None:
+        found = finish(_found(connection, wanted, orderby, route, limit, offset, ids, also), orderby)
+        if kind is None:
+            dialect_of(connection).keep_to_indexes(connection)
+            return connection.execute(found, execution_options=LAST).all()
+        if len(_made) >= MAX_MADE:
+            _made.clear()
+        made = _made[finish, kind] = Made(found, connection)
+    dialect_of(connection).keep_to_indexes(connection)
+    return made.read(connection, _values(connection, wanted, route, limit, offset))
+
+
 def found_in_order(
     connection: Connection,
     wanted: EarthquakeFilter,
@@ -316,32 +371,125 @@ def found_in_order(
     """The rows (`seq`, `earthquake`, `timestamp_ms`, `magnitude`) of what matches, `also` these, in that order."""
     wants = None if limit is None else limit + offset
     route = route_of(connection, wanted, orderby, wants, named=ids is not None, also=bool(also))
+    found = _found(connection, wanted, orderby, route, limit, offset, ids, also)
+    dialect_of(connection).keep_to_indexes(connection)
+    return found
+
+
+class Made:
+    """A statement as the database gets it, with a name for each value that it is asked with."""
+
+    def __init__(self, statement: Select[Any], connection: Connection) -> None:
+        compiled: Any = statement.compile(dialect=connection.dialect)
+        self._text: str = compiled.string
+        self._places: Sequence[str] | None = compiled.positiontup
+        self._constants = {name: one.value for name, one in compiled.binds.items() if one.unique}
+        """What no question changes has no name."""
+        self._names = compiled.binds.keys() - self._constants.keys()
+
+    def read(self, connection: Connection, values: dict[str, Any]) -> Sequence[Any]:
+        """The rows for these values."""
+        given = self._constants | {name: values[name] for name in self._names}
+        asked = given if self._places is None else tuple(given[name] for name in self._places)
+        return connection.exec_driver_sql(self._text, asked, execution_options=LAST).all()
+
+
+_made: Final[dict[tuple[Finish, object], Made]] = {}
+_NUMBERS: Final = (
+    *("starttime_ms", "endtime_ms", "minmagnitude", "maxmagnitude", "mindepth_km", "maxdepth_km"),
+    *("minlatitude", "maxlatitude", "minlongitude", "maxlongitude"),
+    *("latitude", "longitude", "minradius_km", "maxradius_km"),
+)
+
+
+def _kind(
+    connection: Connection, wanted: EarthquakeFilter, orderby: Orderby, route: Route, limit: int | None
+) -> object:
+    """What its statement depends on but for numbers; None: on more than that."""
+    words = (wanted.magnitudetype, wanted.eventtype, wanted.source, wanted.contributor)
+    if wanted.updatedafter_ms is not None or any(one is not None for one in words):
+        return None
+    if orderby == "magnitude-asc" or (wanted.latitude is not None and not dialect_of(connection).knows_distances()):
+        return None
+    given = tuple(getattr(wanted, name) is not None for name in _NUMBERS)
+    fixed = (wanted.mode, wanted.includedeleted, _crosses(wanted))
+    return connection.dialect.name, orderby, route.way, limit is None, fixed, given
+
+
+def _crosses(wanted: EarthquakeFilter) -> bool:
+    """Whether its box crosses the antimeridian."""
+    west, east = wanted.minlongitude, wanted.maxlongitude
+    return west is not None and east is not None and west > east
+
+
+def _values(
+    connection: Connection, wanted: EarthquakeFilter, route: Route, limit: int | None, offset: int
+) -> dict[str, Any]:
+    """What the names in its statement stand for."""
+    values: dict[str, Any] = {name: getattr(wanted, name) for name in _NUMBERS}
+    values |= {"limit": limit, "offset": offset, "wants": None if limit is None else limit + offset}
+    if route.cells is not None:
+        values |= dialect_of(connection).range_values(route.cells)
+    if wanted.latitude is not None:
+        values["cosine"] = math.cos(math.radians(wanted.latitude))
+        reach = _reach(wanted)
+        values |= {"south": wanted.latitude - reach, "north": wanted.latitude + reach}
+    return values
+
+
+def _reach(wanted: EarthquakeFilter) -> float:
+    """How many degrees of latitude its circle reaches at most; 180 where it has no end."""
+    return 180.0 if wanted.maxradius_km is None else wanted.maxradius_km / KM_PER_DEGREE + 1e-6
+
+
+def _found(
+    connection: Connection,
+    wanted: EarthquakeFilter,
+    orderby: Orderby,
+    route: Route,
+    limit: int | None,
+    offset: int,
+    ids: Sequence[str] | None,
+    also: Sequence[ColumnElement[bool]],
+) -> Select[tuple[int, int, int, float | None]]:
+    wants = None if limit is None else limit + offset
     along = orderby in _ALONG.get(route.way, ())
-    dialect_of(connection).keep_to_indexes(connection, in_order=along)
     q = earthquakes.c
     where = [*conditions(connection, wanted, route), *also]
     if ids is not None:
         where.append(q.id.in_(ids))
+    page = (None if limit is None else _named("limit", limit, Integer()), _named("offset", offset, Integer()))
     if route.way not in _WHOLE:  # each row is read anyway, so nothing is looked up again for its `seq`
         found = select(q.seq, q.earthquake, q.timestamp_ms, q.magnitude).where(*where)
-        return found.order_by(*order_of(q, orderby, hide=not along)).limit(limit).offset(offset)
+        return found.order_by(*order_of(q, orderby, hide=not along)).limit(page[0]).offset(page[1])
     rows = _rows(connection, route, (q.earthquake, q.timestamp_ms, q.magnitude), where)
     if along and orderby == "magnitude-asc" and wants is not None:
         rows = _smallest(connection, rows, wants)
     elif wants is not None:
-        rows = rows.order_by(*order_of(rows.selected_columns, orderby, hide=not along)).limit(wants)
+        most = _named("wants", wants, Integer())
+        rows = rows.order_by(*order_of(rows.selected_columns, orderby, hide=not along)).limit(most)
     first = rows.subquery()
     seq = select(q.seq).where(q.earthquake == first.c.earthquake).scalar_subquery()
     found = select(seq.label("seq"), first.c.earthquake, first.c.timestamp_ms, first.c.magnitude)
-    return found.order_by(*order_of(first.c, orderby)).limit(limit).offset(offset)
+    return found.order_by(*order_of(first.c, orderby)).limit(page[0]).offset(page[1])
+
+
+def _named(name: str, value: float, kind: TypeEngine[Any]) -> BindParameter[Any]:
+    """A value by its name, as `_values` has it too."""
+    return bindparam(name, value, type_=kind)
 
 
 def _rows(
-    connection: Connection, route: Route, columns: Sequence[ColumnElement[Any]], where: Sequence[ColumnElement[bool]]
+    connection: Connection,
+    route: Route,
+    columns: Sequence[ColumnElement[Any]],
+    where: Sequence[ColumnElement[bool]],
+    name: str = "ranges",
 ) -> Select[Any]:
-    if route.ranges is None:
+    if route.cells is None:
         return select(*columns).select_from(earthquakes).where(*where)
-    return dialect_of(connection).of_ranges(route.ranges, columns, where)
+    dialect = dialect_of(connection)
+    return dialect.of_ranges(dialect.ranges(route.cells, name), columns, where)
 
 
 def _smallest(connection: Connection, rows: Select[Any], wants: int) -> Select[Any]:
@@ -370,14 +518,31 @@ def found_number(
     ids: Sequence[str] | None = None,
     also: Sequence[ColumnElement[bool]] = (),
 ) -> int:
-    """How many match, and also match these."""
+    """How many match, and also match these: the last that is read on this connection."""
     route = route_of(connection, wanted, None, None, named=ids is not None, also=bool(also))
-    dialect_of(connection).keep_to_indexes(connection, in_order=False)
-    where = [*conditions(connection, wanted, route), *also]
-    if ids is not None:
-        where.append(earthquakes.c.id.in_(ids))
-    rows = _rows(connection, route, (func.count().label("number"),), where).subquery()  # of each range, or of all
-    return int(connection.execute(select(func.coalesce(func.sum(rows.c.number), 0))).scalar_one())
+    dialect_of(connection).keep_to_indexes(connection)
+    more = [*also] if ids is None else [*also, earthquakes.c.id.in_(ids)]
+    number = func.count().label("number")  # of each range, or of all
+    parts = [
+        select(_rows(connection, part, (number,), [*conditions(connection, of, part), *more], f"of_{n}").subquery())
+        for n, (of, part) in enumerate(_parts(wanted, route))
+    ]
+    numbers = union_all(*parts).subquery()
+    total = select(func.coalesce(func.sum(numbers.c.number), 0))
+    return int(connection.execute(total, execution_options=LAST).scalar_one())
+
+
+def _parts(wanted: EarthquakeFilter, route: Route) -> Iterator[tuple[EarthquakeFilter, Route]]:
+    """Cells that are all in the circle, of which nobody asks how far they are, apart from the others."""
+    cells = route.cells
+    if cells is None or wanted.latitude is None or not any(cells.sure):
+        yield wanted, route
+        return
+    anywhere = replace(wanted, latitude=None, longitude=None, minradius_km=None, maxradius_km=None)
+    for sure, of in ((True, anywhere), (False, wanted)):
+        some = [one for one in zip(*cells, strict=True) if one[2] is sure]
+        if some:
+            yield of, replace(route, cells=Ranges(*map(list, zip(*some, strict=True))))
 
 
 def conditions(
@@ -388,23 +553,14 @@ def conditions(
     Without a route the database's planner sees all of it.
     """
     c, seen = earthquakes.c, _seen(None if route is None else route.way)
-    bounds = (
-        (seen["timestamp_ms"], wanted.starttime_ms, wanted.endtime_ms),
-        (seen["magnitude"], wanted.minmagnitude, wanted.maxmagnitude),
-        (seen["latitude"], wanted.minlatitude, wanted.maxlatitude),
-        (seen["depth_km"], wanted.mindepth_km, wanted.maxdepth_km),
-    )
-    found = [column >= least for column, least, _ in bounds if least is not None]
-    found += [column <= most for column, _, most in bounds if most is not None]
-    west, east, longitude = wanted.minlongitude, wanted.maxlongitude, seen["longitude"]
-    sides = [longitude >= west] if west is not None else []
-    sides += [longitude <= east] if east is not None else []
-    if west is not None and east is not None and west > east:
-        found.append(or_(*sides))
-    else:
-        found += sides
+    found = [column >= bound for column, bound in _bounds(wanted, seen, _LEAST)]
+    found += [column <= bound for column, bound in _bounds(wanted, seen, _MOST)]
+    sides = [column >= bound for column, bound in _bounds(wanted, seen, {"minlongitude": "longitude"})]
+    sides += [column <= bound for column, bound in _bounds(wanted, seen, {"maxlongitude": "longitude"})]
+    found += [or_(*sides)] if _crosses(wanted) else sides
     if wanted.mode is not None:
-        found.append(c.mode == wanted.mode)
+        # as the partial index of what stands has it: a value that is given later tells no planner so
+        found.append(c.mode == (literal_column("'actual'") if wanted.mode == "actual" else wanted.mode))
     if not wanted.includedeleted:
         found.append(c.deleted.is_(False))
     if wanted.includedeleted == "only":
@@ -414,6 +570,29 @@ def conditions(
     found += _of_words(wanted, seen, route)
     found += _of_reports(connection, wanted, route)
     return found + _within_radii(connection, wanted, route)
+
+
+_LEAST: Final = {
+    "starttime_ms": "timestamp_ms",
+    "minmagnitude": "magnitude",
+    "minlatitude": "latitude",
+    "mindepth_km": "depth_km",
+}
+_MOST: Final = {
+    "endtime_ms": "timestamp_ms",
+    "maxmagnitude": "magnitude",
+    "maxlatitude": "latitude",
+    "maxdepth_km": "depth_km",
+}
+
+
+def _bounds(
+    wanted: EarthquakeFilter, seen: dict[str, ColumnElement[Any]], columns: dict[str, str]
+) -> Iterator[tuple[ColumnElement[Any], BindParameter[Any]]]:
+    for name, of in columns.items():
+        value = getattr(wanted, name)
+        if value is not None:
+            yield seen[of], _named(name, value, earthquakes.c[of].type)
 
 
 @functools.cache
@@ -485,16 +664,23 @@ def _within_radii(connection: Connection, wanted: EarthquakeFilter, route: Route
     least, most = wanted.minradius_km, wanted.maxradius_km
     if latitude is None or longitude is None or (least is None and most is None):
         return []
-    distance = dialect_of(connection).distance_km(connection, latitude, longitude)
-    near = [distance >= least] if least is not None else []
+    degrees: Double[float] = Double()
+    point = Point(
+        _named("latitude", latitude, degrees),
+        _named("longitude", longitude, degrees),
+        _named("cosine", math.cos(math.radians(latitude)), degrees),
+    )
+    distance = dialect_of(connection).distance_km(connection, point)
+    near = [distance >= _named("minradius_km", least, degrees)] if least is not None else []
     if most is not None:
-        near.append(distance <= most)
-    if route is not None and route.ranges is not None:
-        return [or_(route.ranges.c.sure == 1, and_(*near))]
+        near.append(distance <= _named("maxradius_km", most, degrees))
+    if route is not None and route.cells is not None:
+        return [or_(column("sure", Integer) == 1, and_(*near))]
     if most is None:
         return near
-    reach, hidden_latitude = most / KM_PER_DEGREE + 1e-6, hidden(earthquakes.c.latitude)  # cheap, and tells most of it
-    return [hidden_latitude >= latitude - reach, hidden_latitude <= latitude + reach, *near]
+    reach, hidden_latitude = _reach(wanted), hidden(earthquakes.c.latitude)  # cheap, and tells most of it
+    south, north = _named("south", latitude - reach, degrees), _named("north", latitude + reach, degrees)
+    return [hidden_latitude >= south, hidden_latitude <= north, *near]
 
 
 def read_last_before(connection: Connection, at_ms: int) -> int:

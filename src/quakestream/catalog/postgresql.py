@@ -12,6 +12,9 @@
 
 from __future__ import annotations
 
+import math
+import select
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -24,6 +27,7 @@ from sqlalchemy.dialects import postgresql
 
 from quakestream.catalog import Claim, Ingested, LoggedEvent, LogPartition, schema, visits
 from quakestream.catalog.clock import PostgresqlClock, with_clock
+from quakestream.catalog.dialects import postgresql as on_postgresql
 from quakestream.catalog.documents import Earthquake, ReportName, Revision, found_by, new_earthquake_id
 from quakestream.catalog.judgements import Judgement
 from quakestream.catalog.lookup import Reporter, SqlLookup, StoredEarthquake, StoredReport, stored_event
@@ -38,6 +42,9 @@ STATEMENT_TIMEOUT_S: Final = 60
 READ_TIMEOUT_S: Final = 30
 CONNECTIONS: Final = 10
 """Of one instance, beside the one that ingests."""
+FRESH_S: Final = 2.0
+"""For how long a connection that was used is taken to stand, while nothing comes from the server."""
+_USED_S: Final = "quakestream_used_s"
 MAX_AGENCY: Final = 250
 """Characters of an agency's name that are compared: an index holds no more than 2704 bytes."""
 
@@ -195,13 +202,16 @@ class PostgresqlCatalog(SqlCatalog):
             "hide_parameters": True,
             "max_overflow": 0,
             "pool_timeout": CONNECT_TIMEOUT_S,
-            "pool_pre_ping": True,
             "connect_args": _CONNECTION,
         }
         self._engine = with_clock(sa.create_engine(parsed, pool_size=CONNECTIONS, **options), clock)
-        self._visitors = sa.create_engine(parsed, pool_size=visits.CONNECTIONS, **options)
+        self._visitors = sa.create_engine(parsed, pool_size=visits.CONNECTIONS, isolation_level="AUTOCOMMIT", **options)
         for engine in (self._engine, self._visitors):
             sa.event.listen(engine, "connect", _limit)
+            sa.event.listen(engine, "checkout", _look_after)
+            sa.event.listen(engine, "checkin", _note_use)
+            sa.event.listen(engine, "do_execute", on_postgresql.send_together)
+        sa.event.listen(self._visitors, "connect", _keep_for_reading)
 
     def claim(self, partition: LogPartition) -> Claim:
         where = (partition.log_id, partition.topic, partition.partition, partition.group)
@@ -276,19 +286,28 @@ class PostgresqlCatalog(SqlCatalog):
     def reading(self) -> Iterator[sa.Connection]:
         """A connection to read on: whatever is read on it is of one moment."""
         with _errors(), self._reader() as connection:
+            on_postgresql.begin(connection)
+            yield connection
+
+    @contextmanager
+    def _reading_once(self) -> Iterator[sa.Connection]:
+        if visits.current() is None:  # whose connections are not set for it
+            with self.reading() as connection:
+                yield connection
+            return
+        with _errors(), self._reader() as connection:
             yield connection
 
     @contextmanager
     def _reader(self) -> Iterator[sa.Connection]:
         with super()._reader() as connection:
-            yield connection if visits.current() else _of_one_moment(connection)
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def _bounded(self, connection: sa.Connection, visit: visits.Visit) -> Iterator[None]:
-        connection = _of_one_moment(connection)
         raw: Any = connection.connection.dbapi_connection
         with visit.interrupted_by(raw.cancel):
-            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {visit.left_ms}")
+            on_postgresql.bound(raw, visit.left_ms)
             yield
 
     @contextmanager
@@ -488,13 +507,46 @@ def _text(text: str) -> str:
     return text.replace("\0", "\ufffd")
 
 
-def _of_one_moment(connection: sa.Connection) -> sa.Connection:
-    return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-
-
 def _limit(connection: psycopg.Connection[Any], _record: object) -> None:
-    connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'; SET statement_timeout = '{READ_TIMEOUT_S}s'")
+    connection.execute(
+        f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'; SET statement_timeout = '{READ_TIMEOUT_S}s';"
+        " SET max_parallel_workers_per_gather = 0; SET jit = off"
+    )
     connection.commit()
+
+
+def _keep_for_reading(connection: psycopg.Connection[Any], _record: object) -> None:
+    on_postgresql.keep_for_reading(connection)
+
+
+def _look_after(connection: psycopg.Connection[Any], record: sa.pool.ConnectionPoolEntry, _: object) -> None:
+    """Ask a connection from the pool whether it still stands, unless it was used just now and nothing came since.
+
+    A server that ends one says so, and who hears that asks. What is told by nobody, a network that is away, is asked
+    for after a while.
+    """
+    if record.info.get(_USED_S, -math.inf) > time.monotonic() - FRESH_S and not _has_come(connection):
+        return
+    try:
+        connection.execute("")
+        connection.rollback()
+    except psycopg.Error as error:
+        raise sa.exc.InvalidatePoolError from error
+
+
+def _has_come(connection: psycopg.Connection[Any]) -> bool:
+    """Whether there is something to read of what nobody asked for."""
+    if connection.closed:
+        return True
+    socket = select.poll()
+    socket.register(connection.fileno(), select.POLLIN)
+    return bool(socket.poll(0))
+
+
+def _note_use(connection: object, record: sa.pool.ConnectionPoolEntry) -> None:
+    record.info[_USED_S] = time.monotonic()
+    if connection is not None:
+        on_postgresql.forget(connection)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from quakestream.catalog import (
 from quakestream.catalog.clock import present_ms
 from quakestream.catalog.dialects import dialect_of
 from quakestream.catalog.doubts import Doubt, doubts
-from quakestream.catalog.finding import conditions, found_in_order, found_number, order_of
+from quakestream.catalog.finding import conditions, found_number, order_of, read_in_order
 from quakestream.catalog.schema import (
     changes,
     claims,
@@ -191,17 +191,11 @@ def read_followers(connection: Connection) -> list[Follower]:
 def read_earthquakes(
     connection: Connection, wanted: EarthquakeFilter, limit: int, cursor: str | None, orderby: Orderby = "time"
 ) -> Page:
-    """Earthquakes that match, in that order."""
+    """Earthquakes that match, in that order: the last that is read on this connection."""
     if not 1 <= limit <= MAX_LIMIT:
         raise Rejected(f"limit {limit}: within 1…{MAX_LIMIT}")
     after = () if cursor is None else (_after(cursor, orderby),)
-    first = found_in_order(connection, wanted, orderby, limit=limit + 1, also=after).subquery()
-    found = (
-        select(changes.c.document, first.c.timestamp_ms, first.c.earthquake, first.c.magnitude)
-        .join(changes, changes.c.seq == first.c.seq)
-        .order_by(*order_of(first.c, orderby))
-    )
-    rows = connection.execute(found).all()
+    rows = read_in_order(connection, wanted, orderby, _with_documents, limit=limit + 1, also=after)
     last = rows[limit - 1] if len(rows) > limit else None
     return Page(
         tuple(row.document for row in rows[:limit]),
@@ -209,8 +203,17 @@ def read_earthquakes(
     )
 
 
+def _with_documents(found: Select[Any], orderby: Orderby) -> Select[Any]:
+    first = found.subquery()
+    return (
+        select(changes.c.document, first.c.timestamp_ms, first.c.earthquake, first.c.magnitude)
+        .join(changes, changes.c.seq == first.c.seq)
+        .order_by(*order_of(first.c, orderby))
+    )
+
+
 def read_count(connection: Connection, wanted: EarthquakeFilter) -> int:
-    """How many earthquakes match."""
+    """How many earthquakes match: the last that is read on this connection."""
     return found_number(connection, wanted)
 
 

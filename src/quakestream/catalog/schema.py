@@ -164,7 +164,8 @@ earthquakes = Table(
     Column("type", Text, nullable=False, server_default=""),
     Column("magnitude_type", Text),
     Column("agency", Text, nullable=False, server_default=""),
-    # outside of `metadata`, for either database has its own: `earthquakes_by_place`, `earthquakes_by_magnitude`
+    # outside of `metadata`, for either database has its own: `earthquakes_by_place`, `earthquakes_by_magnitude`, and
+    # on PostgreSQL `earthquakes_standing`
     UniqueConstraint("id", name="earthquakes_by_id"),
     Index("earthquakes_by_time", "timestamp_ms", "earthquake"),
     Index("earthquakes_by_magnitude_type", "magnitude_type", "timestamp_ms", "earthquake"),

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, Select, func, select, tuple_
 
 from quakestream.catalog import MAX_SELECTED, Account, EarthquakeFilter, Feed, Orderby, Selection
-from quakestream.catalog.dialects import dialect_of
-from quakestream.catalog.finding import found_in_order, found_number
+from quakestream.catalog.dialects import BINARY, dialect_of
+from quakestream.catalog.finding import found_in_order, found_number, read_in_order
 from quakestream.catalog.matching import FilterView, matches, standing_of
 from quakestream.catalog.queries import MAX_IDS, read_feed
 from quakestream.catalog.schema import changes, earthquakes, events, reporters, reports
@@ -52,9 +52,8 @@ def read_selection(
     _check_asof(at_seq, stands)
     named = None if ids is None else ids[:MAX_IDS]
     if at_seq == stands.last_seq:
-        found = found_in_order(connection, wanted, orderby, limit=limit, offset=offset - 1, ids=named)
-        seqs = connection.scalars(found.with_only_columns(found.selected_columns.seq, maintain_column_froms=True))
-        return Selection(stands, at_seq, array("q", seqs))
+        rows = read_in_order(connection, wanted, orderby, _seqs, limit=limit, offset=offset - 1, ids=named)
+        return Selection(stands, at_seq, array("q", (row[0] for row in rows)))
     then = sorted(_of_then(connection, wanted, ids, at_seq), key=_SORTED[orderby])
     # what was found of then stands between the others: no page begins before its place among those alone
     last = None if limit is None else offset - 1 + limit
@@ -63,6 +62,10 @@ def read_selection(
     rows_of_then = [*((r.seq, r.earthquake, r.timestamp_ms, r.magnitude) for r in still), *then]
     merged = sorted(rows_of_then, key=_SORTED[orderby])
     return Selection(stands, at_seq, array("q", (row[0] for row in merged[offset - 1 : last])))
+
+
+def _seqs(found: Select[Any], orderby: Orderby) -> Select[Any]:  # noqa: ARG001 - it has it
+    return found.with_only_columns(found.selected_columns.seq, maintain_column_froms=True)
 
 
 def read_count_selected(
@@ -112,7 +115,7 @@ def read_told(
     documents: dict[int, bytes] = {}
     for some in _batches(seqs):
         among = dialect_of(connection).among(changes.c.seq, some)
-        rows = connection.execute(select(changes.c.seq, changes.c.document).where(among))
+        rows = connection.execute(select(changes.c.seq, changes.c.document).where(among), execution_options=BINARY)
         documents |= {seq: document for seq, document in rows}  # noqa: C416 - a row is no pair to `dict`
     for seq in [seq for seq, document in documents.items() if not document]:
         of = select(changes.c.earthquake).where(changes.c.seq == seq).scalar_subquery()

@@ -79,7 +79,8 @@ class SqlCatalog(Catalog):
     def earthquakes(
         self, wanted: EarthquakeFilter, limit: int = 100, cursor: str | None = None, orderby: Orderby = "time"
     ) -> Page:
-        with self.reading() as connection:
+        several = orderby == "magnitude-asc"  # statements, which are to be of one moment
+        with self.reading() if several else self._reading_once() as connection:
             return queries.read_earthquakes(connection, wanted, limit, cursor, orderby)
 
     def select(
@@ -112,7 +113,7 @@ class SqlCatalog(Catalog):
             return selecting.read_sources(connection, mode)
 
     def count(self, wanted: EarthquakeFilter) -> int:
-        with self.reading() as connection:
+        with self._reading_once() as connection:
             return queries.read_count(connection, wanted)
 
     def span(self, wanted: EarthquakeFilter) -> tuple[int, int] | None:
@@ -227,6 +228,10 @@ class SqlCatalog(Catalog):
         """A connection to read on; for the tools, which look at the tables themselves."""
         with _unreachable(), self._reader() as connection:
             yield connection
+
+    def _reading_once(self) -> AbstractContextManager[sa.Connection]:
+        """A connection to read on by one statement, which is of one moment by itself."""
+        return self.reading()
 
     @contextmanager
     def _reader(self) -> Iterator[sa.Connection]:

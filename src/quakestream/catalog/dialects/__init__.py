@@ -15,6 +15,7 @@ from sqlalchemy.dialects import sqlite as on_sqlite
 
 from quakestream.catalog.cells import Ranges
 from quakestream.catalog.dialects import postgresql, sqlite
+from quakestream.catalog.dialects.points import Point as Point
 from quakestream.catalog.lookup import Lookup
 
 
@@ -33,7 +34,10 @@ class Dialect(Protocol):
     def hold(self, connection: sa.Connection, table: sa.Table, lock: int) -> None:
         """Have a table alone, against others who ask so with the same number, until the transaction ends."""
 
-    def distance_km(self, connection: sa.Connection, latitude: float, longitude: float) -> sa.ColumnElement[float]:
+    def knows_distances(self) -> bool:
+        """Whether the database has all that `distance_km` takes; else each of its connections is shown first."""
+
+    def distance_km(self, connection: sa.Connection, point: Point) -> sa.ColumnElement[float]:
         """How far an earthquake is from a point, as `geodesy.distance_km` has it."""
 
     def among(self, column: sa.ColumnElement[int], numbers: Sequence[int]) -> sa.ColumnElement[bool]:
@@ -47,8 +51,11 @@ class Dialect(Protocol):
         Of an event: `updated_ms`, `content_hash`, `document`.
         """
 
-    def ranges(self, cells: Ranges) -> sa.FromClause:
-        """Cells as a table to begin with: `low`, `high`, and 1 for `sure`."""
+    def ranges(self, cells: Ranges, name: str = "ranges") -> sa.FromClause:
+        """Cells as a table to begin with: `low`, `high`, and 1 for `sure`; `name`: of two in one statement."""
+
+    def range_values(self, cells: Ranges, name: str = "ranges") -> dict[str, Any]:
+        """Its values by the names that they have in a statement."""
 
     def of_ranges(
         self,
@@ -58,8 +65,8 @@ class Dialect(Protocol):
     ) -> sa.Select[Any]:
         """These columns of the earthquakes in these cells, range after range, where all of that holds."""
 
-    def keep_to_indexes(self, connection: sa.Connection, *, in_order: bool) -> None:
-        """Until the transaction ends, go along indexes, on one processor; `in_order`: in whose order it is wanted."""
+    def keep_to_indexes(self, connection: sa.Connection) -> None:
+        """Go along indexes until the transaction ends, on one processor, and rather in their order than sort."""
 
     def damage(self, connection: sa.Connection) -> Iterator[str]:
         """What the database itself finds wrong with what it stores."""
@@ -71,6 +78,10 @@ class Dialect(Protocol):
         """Give room that is not used back to the disk. Outside of a transaction."""
 
 
+BINARY: Final = {postgresql.BINARY: True}
+"""Execution options of a statement that reads many documents."""
+LAST: Final = {postgresql.LAST: True, **BINARY}
+"""Those of one after which nothing is read in its transaction: nobody need wait for its end."""
 _DIALECTS: Final[dict[str, Dialect]] = {"sqlite": sqlite, "postgresql": postgresql}
 
 

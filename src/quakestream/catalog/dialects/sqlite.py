@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as insert  # noqa: PLC0414 - this dialect's own
 
 from quakestream.catalog.cells import Ranges
+from quakestream.catalog.dialects.points import Point
 from quakestream.catalog.documents import Revision
 from quakestream.catalog.judgements import Judgement
 from quakestream.catalog.lookup import Lookup, Reporter, SqlLookup, StoredEarthquake, StoredReport, stored_event
@@ -95,16 +96,20 @@ def hold(connection: sa.Connection, table: sa.Table, lock: int) -> None:  # noqa
     connection.execute(table.update().where(sa.false()).values({next(iter(table.primary_key)): ""}))
 
 
-def distance_km(connection: sa.Connection, latitude: float, longitude: float) -> sa.ColumnElement[float]:
-    c = earthquakes.c
-    if not _is_mathematical(sqlite3.sqlite_version):
+def knows_distances() -> bool:
+    return _is_mathematical(sqlite3.sqlite_version)
+
+
+def distance_km(connection: sa.Connection, point: Point) -> sa.ColumnElement[float]:
+    c, (latitude, longitude, cosine) = earthquakes.c, point
+    if not knows_distances():
         driver: Any = connection.connection.driver_connection
         driver.create_function("distance_km", 4, geodesy.distance_km, deterministic=True)
         return sa.func.distance_km(c.latitude, c.longitude, latitude, longitude, type_=sa.Double)
     degree = math.pi / 180.0
     north = sa.func.pow(sa.func.sin((c.latitude - latitude) * (degree / 2)), 2)
     east = sa.func.pow(sa.func.sin((c.longitude - longitude) * (degree / 2)), 2)
-    haversine = north + math.cos(latitude * degree) * sa.func.cos(c.latitude * degree) * east
+    haversine = north + cosine * sa.func.cos(c.latitude * degree) * east
     distance: sa.ColumnElement[float] = (
         2 * geodesy.EARTH_RADIUS_KM * sa.func.asin(sa.func.sqrt(sa.func.min(1.0, haversine)))
     )
@@ -127,13 +132,18 @@ def said_by(connection: sa.Connection, names: Sequence[tuple[str, str, str]], at
     return connection.exec_driver_sql(_SAID_BY, (_listed(names), at_seq)).all()
 
 
-def ranges(cells: Ranges) -> sa.FromClause:
-    rows = sa.func.json_each(_listed(list(zip(*cells, strict=True)))).table_valued("value")
+def range_values(cells: Ranges, name: str = "ranges") -> dict[str, Any]:
+    return {name: _listed(list(zip(*cells, strict=True)))}
+
+
+def ranges(cells: Ranges, name: str = "ranges") -> sa.FromClause:
+    given = sa.bindparam(name, range_values(cells, name)[name], type_=sa.Text)
+    rows = sa.func.json_each(given).table_valued("value")
     columns = (
-        sa.func.json_extract(rows.c.value, f"$[{place}]", type_=sa.Integer).label(name)
-        for place, name in enumerate(("low", "high", "sure"))
+        sa.func.json_extract(rows.c.value, f"$[{place}]", type_=sa.Integer).label(field)
+        for place, field in enumerate(Ranges._fields)
     )
-    return sa.select(*columns).limit(-1).subquery("ranges")  # the limit keeps each from being read again for every row
+    return sa.select(*columns).limit(-1).subquery(name)  # the limit keeps each from being read again for every row
 
 
 def of_ranges(
@@ -143,7 +153,7 @@ def of_ranges(
     return sa.select(*columns).select_from(ranges.join(earthquakes, inside)).where(*where)
 
 
-def keep_to_indexes(connection: sa.Connection, *, in_order: bool) -> None:
+def keep_to_indexes(connection: sa.Connection) -> None:
     pass  # it does anyway
 
 
