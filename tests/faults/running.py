@@ -134,6 +134,7 @@ def inject(number: int, fault: Fault, deployment: Deployment, poster: Poster, li
     seen: list[str] = []
 
     def look() -> bool:
+        poster.most = max(poster.most, poster.done + ENOUGH_TO_SEE)  # where nothing comes, little is to be seen
         for text, sign in list(unseen.items()):
             try:
                 is_seen = sign()
