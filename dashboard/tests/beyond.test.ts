@@ -50,3 +50,30 @@ test("two do not cover each other, on a phone neither", () => {
   const arrows = arrowsTo(targets, camera, "globe", 360, 260);
   expect(Math.abs((arrows[0]?.y ?? 0) - (arrows[1]?.y ?? 0))).toBeGreaterThanOrEqual(44);
 });
+
+test("an arrow stands on nothing that is on the map already", () => {
+  const legend = { left: 12, top: 160, right: 260, bottom: 680 };
+  const note = { left: 640, top: 600, right: 968, bottom: 690 };
+  const camera = { latitude: 0, longitude: 0, zoom: 3 };
+  for (const location of [
+    { latitude: 0, longitude: -90 },
+    { latitude: -20, longitude: -90 },
+    { latitude: -60, longitude: 60 },
+    { latitude: -80, longitude: 20 },
+  ]) {
+    const [{ x, y } = { x: 0, y: 0 }] = arrowsTo([{ id: "a", location }], camera, "flat", 980, 700, [legend, note]);
+    for (const box of [legend, note]) {
+      const isOver = x - 116 < box.right && x + 116 > box.left && y - 18 < box.bottom && y + 18 > box.top;
+      expect(isOver, JSON.stringify({ location, x, y })).toBe(false);
+    }
+    expect(x).toBeLessThan(980 - 100);
+  }
+});
+
+test("on a phone there is one, and not where the eye is", () => {
+  const camera = { latitude: 0, longitude: 0, zoom: 5 };
+  const targets = [0, 1].map((n) => ({ id: String(n), location: { latitude: 40, longitude: 90 * n - 60 } }));
+  const arrows = arrowsTo(targets, camera, "globe", 390, 250);
+  expect(arrows.map(({ id }) => id)).toEqual(["0"]);
+  for (const { x, y } of arrows) expect(Math.abs(y - 125) > 50 || Math.abs(x - 195) > 100).toBe(true);
+});

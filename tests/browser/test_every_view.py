@@ -78,3 +78,64 @@ def test_writing_from_right_to_left_breaks_nothing(seen: Dashboard, view: str) -
             seen.page.evaluate("(direction) => { document.documentElement.dir = direction; }", direction)
             seen.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
             assert seen.page.evaluate(CUT) == [], (size, direction)
+
+
+REACHABLE = """() => [...document.querySelectorAll(
+        'a[href], button, input, select, textarea, summary, [tabindex]')].filter((one) =>
+    one.tabIndex >= 0 && !one.disabled && one.checkVisibility({ visibilityProperty: true })
+    && !(one.type === 'radio' && !one.checked)).length"""
+"""How many things the keyboard must come to."""
+FOCUSED = """() => {
+    const one = document.activeElement;
+    if (!one || one === document.body) return null;
+    window.visited ??= new Map();
+    if (!visited.has(one)) visited.set(one, visited.size);
+    const { outlineStyle, boxShadow } = getComputedStyle(one);
+    const shown = one.closest('label') ? getComputedStyle(one.closest('label')) : { outlineStyle: 'none' };
+    const seen = outlineStyle !== 'none' || boxShadow !== 'none' || shown.outlineStyle !== 'none';
+    return [visited.get(one), seen ? '' : one.outerHTML.slice(0, 120)];
+}"""
+"""Which one has the focus, and what it is where nobody sees that it has it."""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_keyboard_comes_to_all_there_is_and_its_place_is_seen(seen: Dashboard, view: str) -> None:
+    seen.page.set_viewport_size(SIZES[0])  # type: ignore[arg-type]
+    look(seen, view)
+    reachable = int(seen.page.evaluate(REACHABLE))
+    assert reachable > 8
+    visited: set[int] = set()
+    for _ in range(2 * reachable + 10):
+        seen.page.keyboard.press("Tab")
+        focused = seen.page.evaluate(FOCUSED)
+        if focused is None:
+            continue
+        number, unseen = focused
+        assert unseen == ""
+        if number in visited and len(visited) >= reachable:
+            break
+        visited.add(number)
+    assert len(visited) >= reachable
+
+
+@pytest.mark.long
+def test_a_screen_reader_hears_what_the_headline_shows(seen: Dashboard) -> None:
+    look(seen, "")
+    headline = seen.page.locator("#headline")
+    headline.wait_for()
+    eventually(lambda: "agenc" in headline.inner_text(), tell=headline.inner_text)
+    heard = headline.aria_snapshot()
+    place = headline.locator("a").inner_text()
+    assert seen.page.get_by_role("region", name=f"Magnitude 7.4 {place}").count() == 1
+    for words in (
+        "Magnitude 7.4",
+        place,
+        "local time",
+        "UTC",
+        "people where VI or more is expected",
+        "three agencies",
+        "button",
+    ):
+        assert words in heard, heard
+    assert "EXERCISE" not in heard  # of what is real alone

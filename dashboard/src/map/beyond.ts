@@ -6,13 +6,23 @@ import type { Camera } from "../state.ts";
 
 const FROM_MAGNITUDE = 6;
 const MOST = 3;
-/** Room that an arrow needs to its middle, px. */
-const MARGIN_X_PX = 120;
-/** Above the legend's button. */
-const MARGIN_BOTTOM_PX = 78;
-/** Under the buttons above the map, those for nearer and farther among them. */
-const MARGIN_TOP_PX = 112;
+/** Room that an arrow needs to its middle, px: `bottom` above the legend's button, `top` under the buttons above the map. */
+const MARGINS = { x: 120, top: 112, bottom: 78 };
+/** On a map as small as a phone's an arrow has no room for a place's name, and would stand where the eye is. */
+const SMALL = { width: 600, height: 340 };
+const SMALL_MARGINS = { x: 76, top: 62, bottom: 62 };
+const HALF_HEIGHT_PX = 20;
 const APART_PX = 52;
+
+/** What stands on the map already, px from its left and upper edge. */
+export interface Box {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
+export const isSmall = (width: number, height: number): boolean => width < SMALL.width || height < SMALL.height;
 
 interface Mattering {
   shown: readonly Earthquake[];
@@ -51,26 +61,40 @@ export interface Arrow {
   degrees: number;
 }
 
-/** Where each of these is pointed to, at the edge of a map of this size. */
+/** Where each of these is pointed to, at the edge of a map of this size: on a small one the first alone. */
 export function arrowsTo(
   targets: readonly { id: string; location: Point }[],
   camera: Camera,
   projection: "globe" | "flat",
   width: number,
   height: number,
+  taken: readonly Box[] = [],
 ): Arrow[] {
   const arrows: Arrow[] = [];
-  for (const { id, location } of targets) {
+  const small = isSmall(width, height);
+  const margins = small ? SMALL_MARGINS : MARGINS;
+  for (const { id, location } of small ? targets.slice(0, 1) : targets) {
     const degrees = projection === "globe" ? azimuth(camera, location) : onFlat(camera, location);
     const radians = (degrees * Math.PI) / 180;
     const [right, down] = [Math.sin(radians), -Math.cos(radians)];
-    const roomX = Math.max(1, width / 2 - MARGIN_X_PX);
-    const roomY = Math.max(1, height / 2 - (down < 0 ? MARGIN_TOP_PX : MARGIN_BOTTOM_PX));
+    const roomX = Math.max(1, width / 2 - margins.x);
+    const roomY = Math.max(1, height / 2 - (down < 0 ? margins.top : margins.bottom));
     const reach = Math.min(roomX / Math.max(1e-6, Math.abs(right)), roomY / Math.max(1e-6, Math.abs(down)));
-    const x = width / 2 + reach * right;
+    let x = width / 2 + reach * right;
     let y = height / 2 + reach * down;
+    for (const box of taken) {
+      const isOver =
+        x - margins.x < box.right &&
+        x + margins.x > box.left &&
+        y - HALF_HEIGHT_PX < box.bottom &&
+        y + HALF_HEIGHT_PX > box.top;
+      if (!isOver) continue;
+      // Beside what is tall, as the legend; above or below what is wide.
+      if (box.bottom - box.top > box.right - box.left) x = box.right + margins.x;
+      else y = box.top > height / 2 ? box.top - HALF_HEIGHT_PX - 4 : box.bottom + HALF_HEIGHT_PX + 4;
+    }
     const aside = y < height / 2 ? APART_PX : -APART_PX;
-    while (arrows.some((one) => Math.abs(one.x - x) < 2 * MARGIN_X_PX && Math.abs(one.y - y) < APART_PX)) {
+    while (arrows.some((one) => Math.abs(one.x - x) < 2 * margins.x && Math.abs(one.y - y) < APART_PX)) {
       y += aside;
     }
     arrows.push({ id, x, y, degrees });

@@ -328,7 +328,8 @@ class CanvasMap implements MapView {
       const words = wordsOf(one, language);
       if (!words) continue;
       const { radius } = this.#symbol(one);
-      told(words, pen.at(this.#placeOf(one)), radius > 16 ? 13 : 10, radius * scale + 8);
+      const around = one.id === this.#open?.one.id ? this.#open.radius : radius * scale; // below its ring
+      told(words, pen.at(this.#placeOf(one)), radius > 16 ? 13 : 10, around + 8);
     }
     for (const one of this.#shaking?.cities ?? []) told(one.words, pen.at(one), 12, -12);
     for (const { words, radiusKm } of this.#shaking?.rings ?? []) {

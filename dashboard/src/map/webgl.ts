@@ -287,6 +287,7 @@ class WebGLMap implements MapView {
   move(moves: Move[]): void {
     if (this.#lost) return;
     this.#moves.begin(moves, performance.now());
+    this.#showMoving(true);
     this.#gatherSoon();
     cancelAnimationFrame(this.#moveFrame);
     const step = (): void => {
@@ -297,6 +298,7 @@ class WebGLMap implements MapView {
         this.#moveFrame = requestAnimationFrame(step);
       } else {
         this.#gatherSoon(); // where they belong they are drawn among the others
+        this.#showMoving(false);
       }
       this.#ring();
     };
@@ -312,6 +314,12 @@ class WebGLMap implements MapView {
     this.#open = one && { one, radius, image };
     this.#ring();
     this.#gatherSoon();
+  }
+
+  /** Layers that draw nothing have their price as well. */
+  #showMoving(shown: boolean): void {
+    for (const name of ["trails", "quakes-moving"])
+      this.map.setLayoutProperty(name, "visibility", shown ? "visible" : "none");
   }
 
   #ring(): void {
@@ -416,6 +424,9 @@ class WebGLMap implements MapView {
 
   /** Give a source its data; while there is no graphics context, as soon as there is one again. */
   #put(name: string, data: FeatureCollection): void {
+    const before = this.#data.get(name) ?? NOTHING;
+    // A frame for nothing in place of nothing would be dear where WebGL is done in software.
+    if (data.features?.length === 0 && before.features?.length === 0) return;
     this.#data.set(name, data);
     if (!this.#lost) void (this.map.getSource(name) as GeoJSONSource | undefined)?.setData(data);
   }
@@ -867,6 +878,7 @@ function layers(look: Look): LayerSpecification[] {
       type: "line",
       source: "moving",
       filter: ["!=", ["geometry-type"], "Point"],
+      layout: { visibility: "none" },
       paint: { "line-color": palette.ink, "line-width": 1.6, "line-dasharray": [1, 2] },
     },
     ...(["quakes", "moving"] as const).map(
@@ -876,6 +888,7 @@ function layers(look: Look): LayerSpecification[] {
         source,
         filter: ["==", ["geometry-type"], "Point"],
         layout: {
+          visibility: source === "quakes" ? "visible" : "none",
           "icon-image": ["get", "image"],
           "icon-size": iconSize(scale),
           "icon-allow-overlap": true,

@@ -4,7 +4,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 
 import type { App } from "../app.ts";
 import { DEPTH_CLASSES, isDrill } from "../earthquake.ts";
-import { arrowsTo, mattering } from "../map/beyond.ts";
+import { arrowsTo, type Box, isSmall, mattering } from "../map/beyond.ts";
 import { openZoom } from "../map/map.ts";
 import { distanceKm, KM_PER_DEGREE } from "../sphere.ts";
 import { CLUSTERS, COLOURS, PROJECTIONS } from "../state.ts";
@@ -40,8 +40,18 @@ function beyond(app: App): TemplateResult | typeof nothing {
   const { headline } = app;
   const told = headline ? (app.catalogue.get(headline.id) ?? null) : null;
   const away = mattering(app.listing.shown, app.selected, told).filter((one) => !map.contains(one.location));
+  if (away.length === 0) return nothing;
   const { clientWidth, clientHeight } = stage;
-  const arrows = arrowsTo(away, map.camera(), state.projection, clientWidth, clientHeight);
+  const taken = [...document.querySelectorAll<HTMLElement>(".legend, .wave-note")].map(
+    ({ offsetLeft, offsetTop, offsetWidth, offsetHeight }): Box => ({
+      left: offsetLeft,
+      top: offsetTop,
+      right: offsetLeft + offsetWidth,
+      bottom: offsetTop + offsetHeight,
+    }),
+  );
+  const arrows = arrowsTo(away, map.camera(), state.projection, clientWidth, clientHeight, taken);
+  const small = isSmall(clientWidth, clientHeight);
   return html`${arrows.map((arrow, n) => {
     const one = away[n] as (typeof away)[number];
     const magnitude = format.magnitude(one.magnitude);
@@ -56,7 +66,7 @@ function beyond(app: App): TemplateResult | typeof nothing {
       @click=${() => map.fly(one.location, openZoom(one.magnitude))}
     >
       <svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path transform=${`rotate(${Math.round(arrow.degrees)} 12 12)`} d="M12 20V5M6 11l6-6 6 6" /></svg>
-      ${modeTag(one)} <b>M ${magnitude}</b> <span>${place}</span>
+      ${modeTag(one)} <b>M ${magnitude}</b> ${small ? nothing : html`<span>${place}</span>`}
     </button>`;
   })}`;
 }
