@@ -15,8 +15,8 @@ from typing import Final, NoReturn
 
 PROGRAMS: Final = ("up", "deliver")
 """Commands of `quakestream` that go on until they are told to stop."""
-_M_ARENA_MAX: Final = -8
-"""glibc's name for it in malloc.h."""
+_MALLOC: Final = (("M_ARENA_MAX", -8, 1), ("M_MMAP_THRESHOLD", -3, 128 * 1024), ("M_TRIM_THRESHOLD", -1, 128 * 1024))
+"""As glibc's malloc.h has them: the name, its number, and what it is set to."""
 
 
 def service() -> None:
@@ -58,15 +58,18 @@ def heed() -> None:
 
 
 def keep_one_heap() -> None:
-    """Have C's `malloc` give all threads the same heap, as MALLOC_ARENA_MAX=1 does, unless the operator said otherwise.
+    """Have C's `malloc` give all threads the same heap, and give back to the system what is large or at its end.
 
-    It makes up to eight a processor, and what a thread gave back in one is of no use in another: 5 MB of thirty
-    threads, most of which wait. Another C library than glibc has no such setting.
+    It makes up to eight heaps a processor, and what a thread gave back in one is of no use in another; and once
+    something large was given back, it keeps the next of that size. Nothing is set where the operator has said anything
+    (MALLOC_ARENA_MAX=… and the like, GLIBC_TUNABLES), nor in another C library than glibc.
     """
-    if "MALLOC_ARENA_MAX" in os.environ or "glibc.malloc.arena_max" in os.environ.get("GLIBC_TUNABLES", ""):
+    if any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ):
         return
     with contextlib.suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+        mallopt = ctypes.CDLL(None).mallopt
+        for _, number, value in _MALLOC:
+            mallopt(number, value)
 
 
 def import_structlog() -> None:

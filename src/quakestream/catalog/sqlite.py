@@ -33,6 +33,8 @@ WAL_PAGES: Final = 4000
 WAL_PAGES_OF_MANY: Final = 4 * WAL_PAGES
 CACHE_OF_MANY_KIB: Final = 16 * 1024
 """Of the file, in memory, for whoever writes much: with SQLite's own 2 MB it reads its indexes again and again."""
+CACHE_OF_FOLLOWERS_KIB: Final = 256
+"""For each of those who read the changes once, from the first to the last, and look up little."""
 VISIT_STEPS: Final = 10_000
 """Steps of SQLite's machine, some 0.2 ms, after which a visit is asked whether it is over."""
 
@@ -71,6 +73,7 @@ class SqliteCatalog(SqlCatalog):
         self._visitors = sa.create_engine(f"sqlite:///{path}", pool_size=visits.CONNECTIONS, max_overflow=0, **options)
         for engine in (self._engine, self._visitors):
             sa.event.listen(engine, "connect", _prepare)
+        sa.event.listen(self._engine, "connect", _keep_little)
         try:
             with storage.opening(_WHAT, path):
                 self._open(path, clock, renew_clock=renew_clock, patience_s=patience_s)
@@ -218,6 +221,10 @@ def _prepare(db: Any, _record: object = None) -> None:
     db.execute("PRAGMA synchronous=FULL")
     db.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
     db.create_function("unhex_", 1, bytes.fromhex, deterministic=True)  # SQLite has its own only from 3.41 on
+
+
+def _keep_little(db: Any, _record: object) -> None:
+    db.execute(f"PRAGMA cache_size=-{CACHE_OF_FOLLOWERS_KIB}")
 
 
 def _counters(db: sqlite3.Connection) -> Counters:

@@ -123,9 +123,9 @@ _CONSUMER: Final[dict[str, Any]] = {
     "auto.offset.reset": "error",
     "fetch.wait.max.ms": 50,
     "fetch.max.bytes": MAX_MESSAGE_BYTES,
-    "fetch.message.max.bytes": 256 * 1024,  # of one partition, compressed: 20 times as much in memory at worst
+    "fetch.message.max.bytes": 64 * 1024,  # of one partition, compressed: 20 times as much in memory at worst
     "queued.min.messages": 2_000,  # fetch no further ahead than this,
-    "queued.max.messages.kbytes": 4 * 1024,  # or this,
+    "queued.max.messages.kbytes": 1024,  # or this,
     "fetch.queue.backoff.ms": 10,  # and look again so soon whether there is room (by default a second, standing still)
     "topic.metadata.refresh.interval.ms": 2000,  # a topic that is made later is found so soon
     "allow.auto.create.topics": False,
