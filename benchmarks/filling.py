@@ -81,6 +81,7 @@ def on_postgresql(made: Path, url: str) -> PostgresqlCatalog:
         return catalog
     begin = time.perf_counter()
     with closing(sqlite3.connect(made)) as file, catalog._transaction() as db:
+        db.execute("SET LOCAL statement_timeout = 0; SET LOCAL maintenance_work_mem = '256MB'", prepare=False)
         found = db.execute(_INDEXES, [list(_NAMES)]).fetchall()
         for name, _ in found:
             db.execute(f"DROP INDEX {name}")
@@ -96,7 +97,6 @@ def on_postgresql(made: Path, url: str) -> PostgresqlCatalog:
                         values[place] = bool(values[place])
                     copy.write_row(values)
         db.execute(_COUNTERS.format("%s"), _counters(file))
-        db.execute("SET LOCAL statement_timeout = 0; SET LOCAL maintenance_work_mem = '256MB'", prepare=False)
         for _, statement in found:
             db.execute(statement)
     with closing(catalog._connected()) as db:
