@@ -4,7 +4,7 @@ import type { Feature, MultiPolygon, Polygon } from "geojson";
 import { feature } from "topojson-client";
 import type { GeometryObject } from "topojson-specification";
 import { expect, test, vi } from "vitest";
-import { namesOf, persistently, topologyOf } from "../src/map/geography.ts";
+import { namesOf, persistently, together, topologyOf } from "../src/map/geography.ts";
 
 const WORLDS = ["world-110m", "world-50m"] as const;
 
@@ -69,6 +69,16 @@ test("names stand where they belong, the largest city first", () => {
   expect(find("Tokyo", cities)?.thousands).toBeGreaterThan(7_000);
   expect(countries[0]?.code).toBe("RU");
   expect(countries.length).toBeGreaterThan(170);
+});
+
+test("the largest cities come first, whichever names came first", () => {
+  const [large, towns] = [namesOf(generated("names")), namesOf(generated("names-fine"))];
+  const all = together(large, towns);
+  expect(together(towns, large)).toEqual(all);
+  const thousands = all.cities.map((one) => one.thousands);
+  expect(thousands).toEqual([...thousands].sort((a, b) => b - a));
+  const names = all.cities.map((one) => one.name);
+  expect(names.indexOf("Munich")).toBeLessThan(names.indexOf("Augsburg")); // beside it, and with no room for both
 });
 
 const ring = (edge: number[][] | undefined): Feature<Polygon> => ({

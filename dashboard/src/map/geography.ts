@@ -80,6 +80,15 @@ export function namesOf(bytes: Uint8Array): Names {
   };
 }
 
+/** Both, in the same order whichever came first: on a map, whoever is named first has the room. */
+export function together(some: Names, more: Names): Names {
+  const cities = [...some.cities, ...more.cities];
+  return {
+    countries: [...some.countries, ...more.countries],
+    cities: cities.sort((a, b) => b.thousands - a.thousands || (a.name < b.name ? -1 : 1)),
+  };
+}
+
 /** What a country is called by readers of this language; its code where the browser knows no name. */
 export function countryNamer(language: Language): (code: string) => string {
   const names = new Intl.DisplayNames(language === "de" ? "de-DE" : "en-GB", { type: "region" });
@@ -167,8 +176,8 @@ export class Atlas {
   }
 
   async #fetchNames(scale: Scale): Promise<void> {
-    const { countries, cities } = await loadNames(scale);
-    this.#names = { countries: [...this.#names.countries, ...countries], cities: [...this.#names.cities, ...cities] };
+    const more = await loadNames(scale);
+    this.#names = together(this.#names, more);
     this.named(this.#names);
   }
 }
