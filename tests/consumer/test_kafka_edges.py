@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -24,6 +25,8 @@ from prometheus_client import REGISTRY
 
 from quakestream import clock, tailing
 from quakestream.catalog import EarthquakeFilter
+from quakestream.catalog.sqlite import SqliteCatalog
+from quakestream.consumer import pipeline as pipeline_module
 from quakestream.consumer.pipeline import Pipeline, PipelineSettings
 from quakestream.errors import Fatal, Unreachable
 from tests.conftest import ROOT, Broker
@@ -107,6 +110,41 @@ def test_what_lay_in_the_log_is_not_taken_for_the_present_by_who_gets_the_partit
     pipeline = site.start()
     eventually(lambda: site.catalog.feed().last_seq == 30, within_s=LIMIT_S)
     assert pipeline._log_clock.ahead_ms() is None
+
+
+def test_a_second_one_on_another_file_is_refused_also_where_both_start_at_once(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Kafka with SQLite there is one consumer: a second one would store its part of the partitions elsewhere."""
+    monkeypatch.setattr(pipeline_module, "OTHERS_PATIENCE_S", 0.0)
+    first = site.start()
+    eventually(lambda: first.state()["partitions"] == [0, 1, 2], within_s=LIMIT_S, tell=first.state)
+    settings = PipelineSettings(site.topics, f"group-{site.topic}", "test", instance_id="two", alone=True)
+
+    def refused(file: str) -> str:
+        failures: list[BaseException] = []
+        with closing(SqliteCatalog(tmp_path / file)) as other:
+            second = Pipeline(
+                site.log,
+                other,
+                settings,
+                now_ms=site.now_ms,
+                on_event=lambda _event: None,
+                on_failure=failures.append,
+            )
+            second.start()
+            eventually(lambda: failures, within_s=LIMIT_S)
+            assert second.stop(10)
+            assert other.feed().last_seq == 0
+        assert isinstance(failures[0], Fatal)
+        return str(failures[0])
+
+    assert "has another consumer, one: with SQLite there can be one" in refused("late.sqlite3")
+    monkeypatch.setattr(Pipeline, "_wait_to_be_alone", lambda _self: None)  # as who sees nobody there yet
+    assert "go to another consumer" in refused("at_once.sqlite3")
+    eventually(lambda: first.state()["partitions"] == [0, 1, 2], within_s=LIMIT_S, tell=first.state)
+    site.send("a", 30)
+    eventually(lambda: site.catalog.feed().last_seq == 30, within_s=LIMIT_S)
 
 
 def test_a_topic_that_is_deleted_and_made_again_under_the_consumer_is_told_with_what_to_do(site: Site) -> None:

@@ -11,6 +11,7 @@ import struct
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -109,12 +110,13 @@ def test_who_reads_slowly_is_not_closed_and_has_everything(system: System, monke
     monkeypatch.setattr(hub_module, "STALL_S", 3.0)
     monkeypatch.setattr(hub_module, "SWEEP_S", 0.05)
     before = dropped("behind") + dropped("stalled")
-    with SseClient(system.server.url, PATH, {}, receive_bytes=65536) as client:
+    with SseClient(system.server.url, PATH, {}, receive_bytes=65536) as client, ThreadPoolExecutor(1) as writer:
         client.opened().until_live()
-        large(system, 150)
+        written = writer.submit(large, system, 150)  # on a busy machine it takes as long as a stall may
         for n, message in enumerate(client.messages_of_changes(150)):
             assert message.seq == n + 1
             time.sleep(0.03)  # its pace, below that of the changes; all of it takes longer than a stall may
+        written.result()
     assert dropped("behind") + dropped("stalled") == before
 
 
