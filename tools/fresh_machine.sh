@@ -82,13 +82,13 @@ try() { # release
         first=$(curl -s 'localhost:3002/api/v1/earthquakes/count' | sed -n 's/.*"count":\([0-9]*\).*/\1/p' || true)
         [ "${first:-0}" -gt 0 ] && break
         kill -0 $job 2>/dev/null || { echo "$release: make run ended:"; tail -20 "$out/$release.run.log"; return 1; }
-        (($(date +%s) < started + 600)) || { echo "$release: no earthquake within 600 s"; pkill -P $job; return 1; }
+        (($(date +%s) < started + 600)) || { echo "$release: no earthquake within 600 s"; pkill -KILL -P $job; return 1; }
         sleep 0.2
     done
     printf '%s: make run to the first earthquake: %d s; on the disk: %s MB\n' "$release" \
         "$(($(date +%s) - started))" "$(du -sm --exclude=.git "$folder/root/quakestream" | cut -f1)"
     curl -s localhost:3002/ | grep -q '<title' || { echo "$release: there is no page"; return 1; }
-    pkill -P $job # the machine, with all that runs in it: the job itself is a shell that waits for it
+    pkill -KILL -P $job # the machine, with all that runs in it, which ends with `unshare`: that one ignores SIGTERM
     wait $job || true
     [ -n "$run_only" ] && return 0
 
