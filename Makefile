@@ -12,8 +12,8 @@ PAGE := src/quakestream/api/dashboard/index.html
 PAGE_SOURCES := $(shell find dashboard -type f -not -path 'dashboard/node_modules/*' -not -path 'dashboard/generated/*' -not -path 'dashboard/tests/*')
 NPM_IN := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix
 NPM := $(NPM_IN) dashboard
-# Twice as many processes as the processors of a small machine: each of them waits for more than half of its time.
-PYTEST := $(BIN)/pytest -n 4 --dist worksteal
+# More than twice as many processes as the processors of a small machine: each of them waits for more than half of its time.
+PYTEST := $(BIN)/pytest -n 5 --dist worksteal
 
 # Without Python's cache of what it compiled, each of the many processes would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -93,16 +93,14 @@ test-page:
 	$(NPM) test --silent
 
 test: setup ## style and all promises; starts a real Kafka of its own
-	@$(MAKE) --no-print-directory -j2 -O lint-page test-page
 	@$(MAKE) --no-print-directory -j2 promises style
 
 # Beside each other: tests wait for brokers, browsers and databases, and style takes what processor that leaves.
-# What has limits of its own for its time, as the page's tests have, comes before.
 promises:
 	$(PYTEST)
 
 style:
-	@nice -n 10 $(MAKE) --no-print-directory lint-python
+	@nice -n 10 $(MAKE) --no-print-directory lint-python lint-page test-page
 
 test-long: setup ## what takes longer: kills, shuffled histories, both databases and both logs, more cases
 	QUAKESTREAM_LONG=1 $(PYTEST) -m '(long or sized or hypothesis) and not soak'
