@@ -769,9 +769,8 @@ def mistaken_names(
     ]
     for name in sorted(os.environ if environment is None else environment):
         if name == name.upper() and name not in known and not NOT_OURS.fullmatch(name):
-            word = meant(name)
             ours = name.partition("_")[0] in prefixes or name.replace("_", "") in compact
-            if (word and ours) or name.startswith(KAFKA):
+            if (name.startswith(KAFKA) or ours) and ((word := meant(name)) or name.startswith(KAFKA)):
                 mistakes.append(Mistake(name, word))
     return mistakes
 
