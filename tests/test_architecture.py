@@ -9,7 +9,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Final
 
-from tools.floor_plan import ROOT, floor_plan, imports
+from tools.floor_plan import ROOT, floor_plan, imports, parsed
 
 ARCHITECTURE: Final = ROOT / "docs" / "architecture.md"
 SHARED_NAMES: Final = {
@@ -34,7 +34,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 def test_a_public_types_name_means_one_thing() -> None:
     places = defaultdict(list)
     for path in (ROOT / "src").rglob("*.py"):
-        for one in ast.parse(path.read_text()).body:
+        for one in parsed(path).body:
             if isinstance(one, ast.ClassDef) and not one.name.startswith("_"):
                 places[one.name].append(str(path.relative_to(ROOT)))
     shared = {name: paths for name, paths in places.items() if len(paths) > 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 from collections import defaultdict
@@ -14,6 +15,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 SRC: Final = ROOT / "src"
 
 
+@functools.cache
 def imports() -> dict[str, set[str]]:
     """Of each module, the modules of ours that it imports, wherever in it; what only types need is left out."""
     modules = {".".join(path.relative_to(SRC).with_suffix("").parts): path for path in SRC.rglob("*.py")}
@@ -48,8 +50,14 @@ def _room(module: str) -> str:
     return f"{parts[1]}/" if folder else parts[1]
 
 
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    """This file's syntax tree."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def _imported(path: Path, modules: Mapping[str, Path]) -> Iterator[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     for_types = {
         id(inner)
         for node in ast.walk(tree)

@@ -126,7 +126,7 @@ def bounds(dashboard: Dashboard) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("figure", "begin", "end", "names"),
     [
-        (0, (0.3, 0.5), (0.6, 0.5), {"starttime", "endtime"}),
+        pytest.param(0, (0.3, 0.5), (0.6, 0.5), {"starttime", "endtime"}, marks=pytest.mark.long),
         pytest.param(1, (0.3, 0.5), (0.6, 0.5), {"starttime", "endtime"}, marks=pytest.mark.long),
         (3, (0.5, 0.3), (0.5, 0.7), {"mindepth", "maxdepth"}),
     ],

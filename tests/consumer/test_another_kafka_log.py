@@ -21,6 +21,7 @@ from quakestream.log.dead_letters import dead_letter_topic
 from quakestream.log.kafka import KafkaLog
 from tests.conftest import Broker
 from tests.consumer.test_pipeline import NOW_MS, plain
+from tests.sizes import later
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.kafka
@@ -116,7 +117,7 @@ def site(tmp_path: Path, kafka_broker: Broker) -> Iterator[Site]:
     site.close()
 
 
-@pytest.mark.parametrize("begin", ["beginning", "end"])
+@pytest.mark.parametrize("begin", ["beginning", *later("end")])
 def test_a_topic_made_anew_stops_and_a_person_goes_on(site: Site, begin: accepting.Begin) -> None:
     site.send("a", 30)
     site.reads(30)

@@ -266,8 +266,15 @@ def deployed(folder: Path, keys: Mapping[str, str] | None = None, **settings: st
 
 
 @sized
-@pytest.mark.parametrize("name", [SERVICE, CONSUMER])
-@pytest.mark.parametrize("kind", ["plain", "keyed"])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("plain", SERVICE),
+        ("keyed", SERVICE),
+        ("keyed", CONSUMER),
+        pytest.param("plain", CONSUMER, marks=pytest.mark.long),
+    ],
+)
 def test_every_route_by_every_way(request: pytest.FixtureRequest, kind: str, name: str) -> None:
     """In `make test` each route by one way of each group, and by all of them the first of each rule and method."""
     deployment: Deployment = request.getfixturevalue(kind)

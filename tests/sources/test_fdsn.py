@@ -323,8 +323,14 @@ def test_a_bad_entry_keeps_none_of_the_others_out(tmp_path: Path) -> None:
 
 
 @FORMS
-@pytest.mark.parametrize("by_update", [False, True])
-@pytest.mark.parametrize("who", ["they", "we"])
+@pytest.mark.parametrize(
+    ("who", "by_update"),
+    [
+        ("they", False),
+        ("we", True),
+        *(pytest.param(*one, marks=pytest.mark.long) for one in (("they", True), ("we", False))),
+    ],
+)
 def test_an_hour_down_and_back_none_is_missing_none_doubled_and_none_vanishes(
     tmp_path: Path, form: str, by_update: bool, who: str
 ) -> None:
