@@ -8,7 +8,7 @@ from typing import Any, cast
 from quakestream.api.earthquakes import earthquakes_router
 from quakestream.api.status import status_router
 from quakestream.push.routes import push_router
-from quakestream.web import Readiness, create_app
+from quakestream.web import Readiness, create_app, join
 
 NOTHING = cast(Any, None)
 """Nobody is asked here: the routes are described, not called."""
@@ -21,5 +21,5 @@ async def ready() -> Readiness:
 
 app = create_app(title="earthquake-consumer", description="", version="1", ready=ready)
 for router in (push_router(NOTHING), earthquakes_router(NOTHING), status_router(NOTHING, NOTHING, NOTHING, NOTHING)):
-    app.include_router(router)
+    join(router, app)
 print(json.dumps(app.openapi()))

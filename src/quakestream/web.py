@@ -26,7 +26,7 @@ from urllib.parse import quote
 
 import msgspec
 import structlog
-from fastapi import Depends, FastAPI, HTTPException, Request, Security
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -102,6 +102,22 @@ def create_app(
     _add_health(app, ready)
     _add_docs(app)
     return app
+
+
+class Routes(APIRouter):
+    """Routes of an app that `create_app` makes: what it asks of each is asked of these."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(dependencies=[Depends(_each_once)], **options)
+
+
+def join(routes: Routes, to: FastAPI | Routes) -> None:
+    """Put them in, as they are.
+
+    `include_router` would make each of them anew at the first request, for what an app may ask of a router's routes:
+    0.1 s of the event loop, in which live push stands still, where all routes of the consumer are asked.
+    """
+    to.routes.extend(routes.routes)
 
 
 def json_answer(document: Any, status: int = 200) -> Response:

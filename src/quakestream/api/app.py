@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Any, Final
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quakestream import clock
@@ -21,7 +21,7 @@ from quakestream.event import iso_time
 from quakestream.guards import PRIVATE, Guard, Rules
 from quakestream.proxies import Proxied, Proxies
 from quakestream.sight import Sight
-from quakestream.web import Readiness, create_app
+from quakestream.web import Readiness, Routes, create_app, join
 
 KEYED: Final = (
     *PRIVATE,
@@ -44,7 +44,7 @@ def consumer_app(
     catalog: Catalog,
     state: Callable[[], Mapping[str, Any]],
     healthy: Callable[[], bool],
-    routers: Iterable[APIRouter],
+    routers: Iterable[Routes],
     larger_bodies: Mapping[str, int] | None = None,
     rules: Rules | None = None,
     proxies: Proxies | None = None,
@@ -87,7 +87,7 @@ def consumer_app(
     )
     at_hand = []
     for router in routers:
-        app.include_router(router)
+        join(router, app)
         if isinstance(router, HavingRouter):
             at_hand.append(router.at_hand)
     app.add_middleware(Lanes)

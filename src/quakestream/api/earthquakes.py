@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 import numpy as np
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import HTTPException, Query, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -24,7 +24,7 @@ from quakestream.event import Mode
 from quakestream.seismology import beachball, intensity, travel_times
 from quakestream.seismology.geodesy import KM_PER_DEGREE, distance_km
 from quakestream.terms import Credits
-from quakestream.web import approach, is_known, problem, problems
+from quakestream.web import Routes, approach, is_known, problem, problems
 
 CURVE_DEGREES: Final = np.concatenate([np.arange(0.0, 5.0, 0.1), np.arange(5.0, 180.5, 0.5)])
 """Dense where the curve bends: near the source."""
@@ -80,9 +80,9 @@ class TravelTimes(_Answer):
     s_s: list[float] = Field(description="Seconds after the origin.")
 
 
-def earthquakes_router(catalog: Catalog) -> APIRouter:
+def earthquakes_router(catalog: Catalog) -> Routes:
     """`/api/v1/earthquakes…` and `/api/v1/travel-times`, but for the live stream."""
-    router = APIRouter(prefix="/api/v1", tags=["earthquakes"])
+    router = Routes(prefix="/api/v1", tags=["earthquakes"])
     pictures = DrawnOnce()
     known = KnownCredits(catalog)
 

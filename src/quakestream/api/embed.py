@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 
 import msgspec
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from pydantic import Field, ValidationError
 
@@ -27,7 +27,7 @@ from quakestream.api.sharing import DRILLS, headline, sentence
 from quakestream.catalog import Catalog, EarthquakeFilter, Orderby
 from quakestream.event import iso_time, utc
 from quakestream.plain import one_line
-from quakestream.web import approach
+from quakestream.web import Routes, approach
 
 FOLDER: Final = Path(__file__).parent / "embedding"
 _FILES: Final = {"again.js": "text/javascript", "style.css": "text/css"}
@@ -58,9 +58,9 @@ class EmbedParameters(FilterParameters):
 
 def embed_router(
     catalog: Catalog, now_ms: Callable[[], int], *, public_url: str = "", origins: Sequence[str] = ()
-) -> APIRouter:
+) -> Routes:
     """`/embed`, its map and files, and `/handbook`. `origins`: whose pages may show `/embed` in a frame; `*`: all."""
-    router = APIRouter(include_in_schema=False)
+    router = Routes(include_in_schema=False)
     headers = _headers(origins)
 
     @router.get("/embed")

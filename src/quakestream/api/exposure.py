@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 
@@ -26,7 +26,7 @@ from quakestream.fence.exposure import Exposure, classes_of_people, coverage, ex
 from quakestream.seismology.intensity import intensity_class
 from quakestream.seismology.places import Coverage
 from quakestream.subscriptions.earthquake import Quake, earthquake_of
-from quakestream.web import problems
+from quakestream.web import Routes, problems
 
 MAX_LOOKED_AT: Final = 100_000
 """Earthquakes, at most, that are looked at for one site: the newest."""
@@ -47,12 +47,12 @@ class PriorityParameters(FilterParameters):
     limit: Annotated[int, Field(ge=1, le=200)] = 20
 
 
-def exposure_router(catalog: Catalog, now_ms: Callable[[], int]) -> APIRouter:
+def exposure_router(catalog: Catalog, now_ms: Callable[[], int]) -> Routes:
     """`/api/v1/earthquakes/{name}/exposure`, `/api/v1/exposure`, `/api/v1/scenario`, `/api/v1/exceedances`.
 
     Include it before what answers for `/api/v1/earthquakes/{name}`.
     """
-    router = APIRouter(prefix="/api/v1", tags=["exposure"])
+    router = Routes(prefix="/api/v1", tags=["exposure"])
 
     @router.get(
         "/earthquakes/{name:path}/exposure",

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote
 from xml.sax.saxutils import escape
 
 import msgspec
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse, Response
 from fastapi.routing import APIRoute
@@ -33,7 +33,7 @@ from quakestream.formats import cap
 from quakestream.formats.writing import WRITERS, About, geojson, parquet
 from quakestream.formats.writing.quakeml import AUTHORITY
 from quakestream.terms import Credits
-from quakestream.web import HEAD_ONLY, approach, is_known, json_answer, read_body
+from quakestream.web import HEAD_ONLY, Routes, approach, is_known, json_answer, read_body
 
 PATH: Final = "/fdsnws/event/1"
 VERSION: Final = "1.2.0"
@@ -125,9 +125,9 @@ def _error(request: Request, status: int, why: str, headers: Mapping[str, str] |
     return PlainTextResponse(text.encode("utf-8", "replace"), status, headers)
 
 
-def fdsn_router(catalog: Catalog, *, public_url: str, cap_sender: str) -> APIRouter:
+def fdsn_router(catalog: Catalog, *, public_url: str, cap_sender: str) -> Routes:
     """`/fdsnws/event/1/…`. Links lead to `public_url`, or where a request went."""
-    router = APIRouter(prefix=PATH, tags=["fdsn"], route_class=_Route)
+    router = Routes(prefix=PATH, tags=["fdsn"], route_class=_Route)
     turns = pieces.Turns()
 
     def answered(request: Request, asked: FdsnParameters) -> Response:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 import msgspec
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import HTTPException, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -17,7 +17,7 @@ from quakestream.api.parameters import FilterParameters
 from quakestream.catalog import Catalog, Change
 from quakestream.event import Mode
 from quakestream.formats import atom, cap
-from quakestream.web import approach, problems
+from quakestream.web import Routes, approach, problems
 
 MAX_ENTRIES: Final = 500
 CAP_LEAST_MAGNITUDE: Final = 4.5
@@ -41,9 +41,9 @@ class _Cap(Response):
 
 def feeds_router(
     catalog: Catalog, *, public_url: str, cap_sender: str, now_ms: Callable[[], int] = clock.now_ms
-) -> APIRouter:
+) -> Routes:
     """`/feeds/atom`, `/feeds/cap.atom`, `/feeds/cap/{id}.xml`. Links lead to `public_url`, or where a request went."""
-    router = APIRouter(prefix="/feeds", tags=["feeds"])
+    router = Routes(prefix="/feeds", tags=["feeds"])
 
     def base(request: Request) -> str:
         return public_url or approach(request.scope).home

@@ -23,14 +23,13 @@ from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 from typing import Any, Final
 
-from fastapi import APIRouter
 from msgspec import Struct
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quakestream.catalog import Feed
 from quakestream.errors import QuakestreamError
-from quakestream.web import CODINGS, approach, is_known, not_modified, wished_encoding
+from quakestream.web import CODINGS, Routes, approach, is_known, not_modified, wished_encoding
 
 MAX_BODY_BYTES: Final = 256 * 1024
 MAX_HELD_BYTES: Final = 32 * 1024 * 1024
@@ -59,7 +58,7 @@ Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 AtHand = Callable[[Scope], Answer | None]
 
 
-class HavingRouter(APIRouter):
+class HavingRouter(Routes):
     """A router that has answers in memory: what `at_hand` gives for a GET is what its route would; None: ask that."""
 
     def __init__(self, at_hand: AtHand, **options: Any) -> None:

@@ -18,14 +18,14 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import structlog
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
 from quakestream.api import icons, sharing
 from quakestream.catalog import Catalog
 from quakestream.errors import QuakestreamError
 from quakestream.formats.writing import parquet
-from quakestream.web import approach, wished_encoding
+from quakestream.web import Routes, approach, wished_encoding
 
 FOLDER: Final = Path(__file__).parent / "dashboard"
 ENCODINGS: Final = {"br": ".br", "gzip": ".gz"}
@@ -56,7 +56,7 @@ def dashboard_router(
     public_url: str = "",
     service_url: str = "",
     embed_origins: Sequence[str] = (),
-) -> APIRouter:
+) -> Routes:
     """`/` and the files that it needs.
 
     `basemap_style` is the URL of a MapLibre style that takes the place of the built-in map; its origin, and
@@ -77,7 +77,7 @@ def dashboard_router(
         "parquet": "yes" if parquet.is_there() else "",
     }
     shared = _Shared(catalog)
-    router = APIRouter(include_in_schema=False)
+    router = Routes(include_in_schema=False)
 
     @router.api_route("/", methods=["GET", "HEAD"])
     async def page(request: Request) -> Response:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from quakestream.seismology import places
 from quakestream.seismology.country_names import ALPHA_3, OTHERS
 from quakestream.subscriptions.area import country_code
-from quakestream.web import problems
+from quakestream.web import Routes, problems
 
 MOST_CITIES: Final = 10
 
@@ -53,9 +53,9 @@ class Named(BaseModel):
     )
 
 
-def places_router() -> APIRouter:
+def places_router() -> Routes:
     """All routes."""
-    router = APIRouter(tags=["alerts"])
+    router = Routes(tags=["alerts"])
 
     @router.get("/api/v1/places", summary="Names of countries and regions", response_model=PlaceNames)
     def names() -> Response:

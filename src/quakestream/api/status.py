@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-from fastapi import APIRouter
 
 from quakestream import supervision
 from quakestream.api.documents import StreamStatus
@@ -20,7 +19,7 @@ from quakestream.event import iso_ms
 from quakestream.log import EventLog
 from quakestream.secrecy import redacted_all
 from quakestream.sight import Sight, Watched
-from quakestream.web import problems
+from quakestream.web import Routes, problems
 
 INTERVAL_S: Final = 1.0
 JUST_NOW_S: Final = 3.0
@@ -155,9 +154,9 @@ def _silent_since(state: Mapping[str, Any]) -> int | None:
 
 def status_router(
     catalog: Catalog, board: StatusBoard, state: Callable[[], Mapping[str, Any]], now_ms: Callable[[], int]
-) -> APIRouter:
+) -> Routes:
     """`GET /api/v1/status`."""
-    router = APIRouter()
+    router = Routes()
     counted = ("", 0), 0
 
     def earthquakes(feed: Feed) -> int:

@@ -18,7 +18,7 @@ from email.utils import formatdate
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, HTTPException, Path, Request
+from fastapi import HTTPException, Path, Request
 from fastapi.responses import Response
 from msgspec import Struct
 from starlette.datastructures import Headers
@@ -30,7 +30,7 @@ from quakestream.catalog import Catalog, EarthquakeFilter, visits
 from quakestream.event import Mode
 from quakestream.formats.writing import geojson
 from quakestream.terms import Credits
-from quakestream.web import CODINGS, approach, is_known, json_answer, problems, wished_encoding
+from quakestream.web import CODINGS, Routes, approach, is_known, json_answer, problems, wished_encoding
 
 PATH: Final = "/earthquakes/feed/v1.0"
 HOUR_MS: Final = 3_600_000
@@ -216,7 +216,7 @@ def title_of(name: str, mode: Mode) -> str:
 _OBJECT: Final = {"description": "GeoJSON", "content": {geojson.MEDIA_TYPE: {"schema": {"type": "object"}}}}
 
 
-def usgs_feeds_router(catalog: Catalog, now_ms: Callable[[], int], *, public_url: str) -> APIRouter:
+def usgs_feeds_router(catalog: Catalog, now_ms: Callable[[], int], *, public_url: str) -> Routes:
     """`/earthquakes/feed/v1.0/…`. Links lead to `public_url`, or where a request went."""
     summaries = Summaries(catalog, now_ms)
 

@@ -48,9 +48,8 @@ from quakestream.push.routes import push_router
 from quakestream.steps import Steps
 
 if TYPE_CHECKING:
-    from fastapi import APIRouter
-
     from quakestream.telling.alerts import Alerts
+    from quakestream.web import Routes
 
 STOP_SHARE: Final = 0.8
 """Of the time that stopping may take, the share that workers have for it."""
@@ -158,7 +157,7 @@ async def _serve_catalog(
     board = StatusBoard(
         event_log, source_status_topic(settings).name, lambda: pipeline.consumed, now_ms, log_clock.told
     )
-    routers: list[APIRouter] = []
+    routers: list[Routes] = []
     alerts: Alerts | None = None
     if settings.alerts:
         from quakestream.api.alerting.routes import alerts_router  # noqa: PLC0415

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.datastructures import QueryParams
@@ -29,7 +29,7 @@ from quakestream.push.handing_over import offered
 from quakestream.push.hub import Hub
 from quakestream.push.messages import Wire
 from quakestream.push.snapshots import Snapshots
-from quakestream.web import HEAD_ONLY, approach, problem, problems
+from quakestream.web import HEAD_ONLY, Routes, approach, problem, problems
 
 RETRY_MS: Final = (1000, 5000)
 """How soon an EventSource comes back; each another moment, so that not all come at once."""
@@ -43,9 +43,9 @@ _HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no", "x-co
 _HANDSHAKE: Final = frozenset([b"host", b"origin", b"connection", b"upgrade"])
 
 
-def push_router(hub: Hub) -> APIRouter:
+def push_router(hub: Hub) -> Routes:
     """`/api/v1/earthquakes/stream` and `/ws`. Include it before what answers for `/api/v1/earthquakes/{name}`."""
-    router = APIRouter(prefix="/api/v1/earthquakes", tags=["live"])
+    router = Routes(prefix="/api/v1/earthquakes", tags=["live"])
     snapshots = Snapshots(hub)
 
     @router.get(

@@ -10,15 +10,16 @@ import html
 from collections.abc import Callable
 from typing import Final, Literal
 
-from fastapi import APIRouter, HTTPException
+from fastapi import HTTPException
 from fastapi.responses import HTMLResponse
 
 from quakestream.telling.alerts import Alerts
+from quakestream.web import Routes
 
 
-def links_router(alerts: Alerts, now_ms: Callable[[], int]) -> APIRouter:
+def links_router(alerts: Alerts, now_ms: Callable[[], int]) -> Routes:
     """All routes."""
-    router = APIRouter(include_in_schema=False)
+    router = Routes(include_in_schema=False)
 
     def known(known: bool) -> None:
         if not known:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import HTTPException, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,7 +14,7 @@ from quakestream.api.alerting.subscriptions import PATH, PROBLEMS, guarded, stor
 from quakestream.telling.alerts import Alerts
 from quakestream.telling.messages import Facts
 from quakestream.telling.outbox import State
-from quakestream.web import json_answer
+from quakestream.web import Routes, json_answer
 
 RESEND_EXPIRES_MS: Final = 3_600_000
 
@@ -45,9 +45,9 @@ class AllNotifications(NotificationPage):
     earthquake: str | None = Field(None, description="Id of an earthquake.")
 
 
-def notifications_router(alerts: Alerts, token: str, now_ms: Callable[[], int]) -> APIRouter:
+def notifications_router(alerts: Alerts, token: str, now_ms: Callable[[], int]) -> Routes:
     """All routes; `token`: the key, empty lets nobody in."""
-    router = APIRouter(tags=["alerts"])
+    router = Routes(tags=["alerts"])
     guard, errors = guarded(token), PROBLEMS
 
     @router.get(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import HTTPException, Query
 from fastapi.responses import Response
 
 from quakestream.api.alerting.subscriptions import PATH, PROBLEMS, guarded, stored_as
@@ -22,7 +22,7 @@ from quakestream.seismology.intensity import CITATIONS, intensity_class
 from quakestream.subscriptions.earthquake import Quake, earthquake_of
 from quakestream.subscriptions.subscription import Portfolio
 from quakestream.telling.alerts import Alerts
-from quakestream.web import json_answer
+from quakestream.web import Routes, json_answer
 
 SHOWN: Final = 1000
 """Sites in a JSON answer, the most shaken; the CSV has all."""
@@ -31,9 +31,9 @@ Format = Literal["json", "csv"]
 _CSV: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"text/csv": {}}}}
 
 
-def portfolios_router(catalog: Catalog, alerts: Alerts, token: str, now_ms: Callable[[], int]) -> APIRouter:
+def portfolios_router(catalog: Catalog, alerts: Alerts, token: str, now_ms: Callable[[], int]) -> Routes:
     """All routes; `token`: the key, empty lets nobody in."""
-    router = APIRouter(tags=["exposure"])
+    router = Routes(tags=["exposure"])
     guard, responses = guarded(token), {**PROBLEMS, **_CSV}
 
     @router.get(f"{PATH}/{{id_}}/exposure", dependencies=guard, summary="A portfolio in an earthquake",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fastapi import APIRouter
-
 from quakestream.api.alerting.drills import Drills
 from quakestream.api.alerting.links import links_router
 from quakestream.api.alerting.notifications import notifications_router
@@ -15,11 +13,12 @@ from quakestream.api.alerting.subscriptions import subscriptions_router
 from quakestream.api.alerting.trying import trying_router
 from quakestream.catalog import Catalog
 from quakestream.telling.alerts import Alerts
+from quakestream.web import Routes, join
 
 
-def alerts_router(catalog: Catalog, alerts: Alerts, drills: Drills, token: str, now_ms: Callable[[], int]) -> APIRouter:
+def alerts_router(catalog: Catalog, alerts: Alerts, drills: Drills, token: str, now_ms: Callable[[], int]) -> Routes:
     """`token`: the key of all but the links; empty lets nobody in."""
-    router = APIRouter()
+    router = Routes()
     for part in (
         subscriptions_router(alerts, token, now_ms),
         trying_router(catalog, alerts, drills, token, now_ms),
@@ -28,5 +27,5 @@ def alerts_router(catalog: Catalog, alerts: Alerts, drills: Drills, token: str, 
         subscribers_router(alerts, token),
         links_router(alerts, now_ms),
     ):
-        router.include_router(part)
+        join(part, router)
     return router

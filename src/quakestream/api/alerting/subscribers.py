@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import HTTPException, Query
 from fastapi.responses import Response, StreamingResponse
 
 from quakestream.api.alerting.notifications import notification_document
@@ -14,16 +14,16 @@ from quakestream.api.alerting.subscriptions import PROBLEMS, guarded, subscripti
 from quakestream.subscriptions.addresses import Use
 from quakestream.subscriptions.registry import Stored
 from quakestream.telling.alerts import Alerts
-from quakestream.web import json_answer
+from quakestream.web import Routes, json_answer
 
 PAGE: Final = 1000
 Address = Annotated[str, Query(min_length=3, max_length=2000)]
 _encode = msgspec.json.Encoder().encode
 
 
-def subscribers_router(alerts: Alerts, token: str) -> APIRouter:
+def subscribers_router(alerts: Alerts, token: str) -> Routes:
     """All routes; `token`: the key, empty lets nobody in."""
-    router = APIRouter(tags=["alerts"])
+    router = Routes(tags=["alerts"])
     guard, errors = guarded(token), PROBLEMS
 
     @router.get("/api/v1/subscribers/{subscriber}", dependencies=guard, summary="All data of a subscriber",

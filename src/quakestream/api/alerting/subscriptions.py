@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi import Depends, HTTPException, Query, Request
 from fastapi.params import Depends as Dependency
 from fastapi.responses import Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -20,7 +20,7 @@ from quakestream.subscriptions.portfolio import read_csv
 from quakestream.subscriptions.registry import Stored
 from quakestream.subscriptions.subscription import Portfolio, Subscription, encode, parse
 from quakestream.telling.alerts import Alerts
-from quakestream.web import json_answer, key_guard, problems
+from quakestream.web import Routes, json_answer, key_guard, problems
 
 PATH: Final = "/api/v1/subscriptions"
 BODY: Final[dict[str, Any]] = {
@@ -57,9 +57,9 @@ def stored_as(alerts: Alerts, id_: str) -> Stored:
     return found
 
 
-def subscriptions_router(alerts: Alerts, token: str, now_ms: Callable[[], int]) -> APIRouter:
+def subscriptions_router(alerts: Alerts, token: str, now_ms: Callable[[], int]) -> Routes:
     """All routes; `token`: the key, empty lets nobody in."""
-    router = APIRouter(tags=["alerts"])
+    router = Routes(tags=["alerts"])
     guard, errors = guarded(token), PROBLEMS
 
     def changeable(id_: str) -> Stored:

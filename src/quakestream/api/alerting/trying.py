@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import HTTPException, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,7 +27,7 @@ from quakestream.subscriptions.subscription import Subscription, parse
 from quakestream.telling.alerts import Alerts
 from quakestream.telling.messages import Facts
 from quakestream.telling.policy import severity_of
-from quakestream.web import json_answer
+from quakestream.web import Routes, json_answer
 
 DAY_MS: Final = 86_400_000
 PREVIEW_DAYS: Final = 30
@@ -51,9 +51,9 @@ class Drill(BaseModel):
     depth: Annotated[float, Field(ge=0, le=700)] = Field(10, description="km.")
 
 
-def trying_router(catalog: Catalog, alerts: Alerts, drills: Drills, token: str, now_ms: Callable[[], int]) -> APIRouter:
+def trying_router(catalog: Catalog, alerts: Alerts, drills: Drills, token: str, now_ms: Callable[[], int]) -> Routes:
     """All routes; `token`: the key, empty lets nobody in."""
-    router = APIRouter(tags=["alerts"])
+    router = Routes(tags=["alerts"])
     guard, errors = guarded(token), PROBLEMS
 
     @router.post(f"{PATH}/preview", dependencies=guard, summary="What it would have matched",
