@@ -58,6 +58,8 @@ import {
 } from "./relief.ts";
 
 const PULSE_MS = 2600;
+/** This map is for where there is no graphics processor: what stands in for one would hold up all frames of the page. */
+const BY_PROCESSOR: CanvasRenderingContext2DSettings = { willReadFrequently: true };
 const LEAST_ZOOM = -1;
 const MOST_ZOOM = 9;
 const PAN_PX = 80;
@@ -281,7 +283,7 @@ class CanvasMap implements MapView {
     this.#canvas.width = clientWidth * scale;
     this.#canvas.height = clientHeight * scale;
     this.#canvas.style.cssText = `width: ${clientWidth}px; height: ${clientHeight}px; touch-action: none`;
-    const context = this.#canvas.getContext("2d");
+    const context = this.#canvas.getContext("2d", BY_PROCESSOR);
     if (!context || clientWidth === 0) return;
     context.scale(scale, scale);
     this.#family = getComputedStyle(this.#canvas).fontFamily;
@@ -473,7 +475,7 @@ class CanvasMap implements MapView {
     if (!sprite) {
       sprite = document.createElement("canvas");
       sprite.width = sprite.height = Math.ceil(side * sharpness);
-      const own = sprite.getContext("2d");
+      const own = sprite.getContext("2d", BY_PROCESSOR);
       own?.scale(sharpness, sharpness);
       if (own) draw(own, kind, side / 2, side / 2);
       this.#sprites.set(name, sprite);
@@ -492,7 +494,7 @@ class CanvasMap implements MapView {
       this.#baseOf = of;
       this.#base.width = width;
       this.#base.height = height;
-      const base = this.#base.getContext("2d");
+      const base = this.#base.getContext("2d", BY_PROCESSOR);
       if (!base) return;
       base.scale(window.devicePixelRatio, window.devicePixelRatio);
       const shape = shaper(base, geoPath(projection, base));
@@ -513,7 +515,7 @@ class CanvasMap implements MapView {
     const globe = this.#look.projection === "globe";
     const seen = reliefSeen(levels, this.#camera, radiusPx / RELIEF_PX, width, height, globe);
     [this.#shade.width, this.#shade.height] = [width, height];
-    this.#shade.getContext("2d")?.putImageData(new ImageData(seen, width, height), 0, 0);
+    this.#shade.getContext("2d", BY_PROCESSOR)?.putImageData(new ImageData(seen, width, height), 0, 0);
     const share = (RELIEF_GONE_FROM_ZOOM - this.#camera.zoom) / (RELIEF_GONE_FROM_ZOOM - RELIEF_WHOLE_TO_ZOOM);
     base.globalAlpha = RELIEF_OPACITY[this.#look.theme] * Math.min(1, share);
     base.drawImage(this.#shade, 0, 0, width * RELIEF_PX, height * RELIEF_PX);
