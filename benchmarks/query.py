@@ -99,7 +99,7 @@ def main() -> int:
             if asked.only != "postgresql":
                 good &= query("SQLite", filling.on_sqlite(made, folder / "query.sqlite3"))
             if asked.only != "sqlite":
-                url = stack.enter_context(PostgresServer(within=folder)).make_database()
+                url = stack.enter_context(PostgresServer()).make_database()
                 good &= query("PostgreSQL", filling.on_postgresql(made, url))
         if asked.only in (None, "writer"):
             good &= write(asked.events)
