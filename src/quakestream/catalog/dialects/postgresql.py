@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary, WeakSet
 
-import psycopg
 import sqlalchemy as sa
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as insert  # noqa: PLC0414 - this dialect's own
 
+from quakestream import late
 from quakestream.catalog.cells import Ranges
 from quakestream.catalog.dialects.points import Point
 from quakestream.catalog.lookup import Lookup
 from quakestream.catalog.reading import ReadLookup
 from quakestream.catalog.schema import earthquakes, events, reports
 from quakestream.seismology.geodesy import EARTH_RADIUS_KM
+
+if TYPE_CHECKING:
+    import psycopg
+else:
+    psycopg = late.module("psycopg")  # 9 MB, for who has its catalogue there
 
 LAST: Final = "quakestream_last"
 """The execution option of a statement that is the last one of its transaction: nobody waits for that one's end."""
