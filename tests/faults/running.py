@@ -232,10 +232,13 @@ def gather(deployment: Deployment, story: Story, ledger: Ledger, *, whole: bool)
         feed_of(deployment),
         ledger.all_imported(),
         ledger.gaps(),
-        "" if checked.returncode == 0 else (checked.stdout + checked.stderr)[-1000:],
-        deployment.letters(),
-        2 * bad * LETTERS_IN_A_ROW * partitions,  # in another assignment of the partitions it begins to count again
-        whole,
+        verify="" if checked.returncode == 0 else (checked.stdout + checked.stderr)[-1000:],
+        letters=deployment.letters(),
+        most_letters=2
+        * bad
+        * LETTERS_IN_A_ROW
+        * partitions,  # in another assignment of the partitions it begins to count again
+        whole=whole,
     )
 
 

@@ -8,7 +8,9 @@ import math
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +122,27 @@ def test_two_members_share_partitions_and_rebalance(kafka_broker: Broker) -> Non
         first.close()
         second.close()
         producer.close(5.0)
+
+
+def test_a_look_at_the_group_that_is_never_answered_is_given_up() -> None:
+    with contextlib.closing(KafkaLog("127.0.0.1:1", "test")) as log:
+        reader = log.reader("nowhere", "nobody", Keeper())
+        try:
+            assert isinstance(reader, KafkaReader)
+            reader._unread, reader._unread_since = frozenset({1}), 0.0
+            assert reader.trouble
+            for watch, look in (("_group_watch", reader._watch_group), ("_watch", reader._watch_topic)):
+                lost = Future[Any]()
+                setattr(reader, watch, lost)
+                reader._group_at = reader._watch_at = time.monotonic() - 0.1
+                look()
+                assert getattr(reader, watch) is None
+                reader._group_at = reader._watch_at = time.monotonic() - 0.1
+                look()
+                assert getattr(reader, watch) not in (None, lost)
+            assert reader.trouble is None
+        finally:
+            reader.close()
 
 
 @pytest.mark.long

@@ -93,6 +93,8 @@ REQUEST_TIMEOUT_S: Final = 5.0
 CHECK_TIMEOUT_S: Final = 3.0
 WATCH_INTERVAL_S: Final = 1.0
 GROUP_INTERVAL_S: Final = 5.0
+NO_ANSWER_S: Final = 15.0
+"""A request of which nothing was heard for so long is lost: an outage can swallow one, its own time-out with it."""
 UNREAD_S: Final = 10.0
 """A partition that the group has given nobody for so long is not on its way to anybody."""
 SERVE_INTERVAL_S: Final = 0.1
@@ -1025,11 +1027,15 @@ class KafkaReader(Reader):
         if self._watch is None:
             if time.monotonic() >= self._watch_at:
                 self._watch = self._log.describing(self._topic)
+                self._watch_at = time.monotonic() + NO_ANSWER_S
             return
-        if not self._watch.done():
+        if not self._watch.done() and time.monotonic() < self._watch_at:
             return
         answer, self._watch = self._watch, None
         self._watch_at = time.monotonic() + WATCH_INTERVAL_S
+        if not answer.done():
+            self._reachable = False
+            return
         try:
             description = self._log.described(self._topic, answer)
         except Unreachable:
@@ -1056,16 +1062,18 @@ class KafkaReader(Reader):
         if self._group_watch is None:
             if time.monotonic() >= self._group_at:
                 self._group_watch = self._log.describing_group(self._group)
+                self._group_at = time.monotonic() + NO_ANSWER_S
             return
-        if not self._group_watch.done():
+        if not self._group_watch.done() and time.monotonic() < self._group_at:
             return
         asked, self._group_watch = self._group_watch, None
         self._group_at = time.monotonic() + GROUP_INTERVAL_S
         try:
-            group = asked.result()
+            group = asked.result() if asked.done() else None
         except KafkaException:  # whatever it is, `_watch_topic` says it
-            return
-        if group.state is not ConsumerGroupState.STABLE:
+            group = None
+        if group is None or group.state is not ConsumerGroupState.STABLE:
+            self._unread, self._unread_since = frozenset(), math.inf  # what is not known is not said
             return
         given = {
             place.partition
