@@ -272,6 +272,7 @@ def check(folder: Path) -> list[Finding]:
     deployment = DEPLOYMENTS[noted["deployment"]](
         folder, ledger, "http://127.0.0.1:9/", noted["events"], noted["off"], mounts=mounts
     )
+    deployment.clock_notice_stays = deployment.republishes = True  # from what was done to it
     try:
         deployment.begin()
         comes_true(lambda: all(not any((deployment.health(one) or {"lag": {"": 1}})["lag"].values())
