@@ -13,7 +13,7 @@ PAGE_SOURCES := $(shell find dashboard -type f -not -path 'dashboard/node_module
 NPM_IN := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix
 NPM := $(NPM_IN) dashboard
 # More than twice as many processes as the processors of a small machine: each of them waits for more than half of its time.
-PYTEST := $(BIN)/pytest -n 5 --dist worksteal
+PYTEST := $(BIN)/pytest -n 4 --dist worksteal
 
 # Without Python's cache of what it compiled, each of the many processes would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE

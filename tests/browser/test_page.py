@@ -16,7 +16,8 @@ from tests.sizes import later, sized
 from tests.waiting import eventually
 
 INTERACTIVE_MS = 2_000
-TRIES = 3
+TRIES = 12
+"""Until the other tests leave it a moment: what it takes on a quiet machine is measured by `make bench-page`."""
 
 pytestmark = sized  # with more of them, and with WebGL, in `make test-long`
 
