@@ -12,7 +12,7 @@ PAGE := src/quakestream/api/dashboard/index.html
 PAGE_SOURCES := $(shell find dashboard -type f -not -path 'dashboard/node_modules/*' -not -path 'dashboard/generated/*' -not -path 'dashboard/tests/*')
 NPM_IN := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix
 NPM := $(NPM_IN) dashboard
-# More than twice as many processes as the processors of a small machine: each of them waits for more than half of its time.
+# Twice as many processes as a small machine has processors: each of them waits for more than half of its time.
 PYTEST := $(BIN)/pytest -n 4 --dist worksteal
 
 # Without Python's cache of what it compiled, each of the many processes would compile everything anew.
