@@ -26,7 +26,13 @@ def test_a_late_module_is_imported_when_it_is_used() -> None:
     assert "colorsys" not in sys.modules
     assert colours.rgb_to_hsv(1.0, 0.0, 0.0) == (0.0, 1.0, 1.0)
     assert "colorsys" in sys.modules
-    assert vars(colours)["ONE_THIRD"] == 1 / 3  # what was asked for once is found at once
+
+
+def test_what_is_put_into_it_is_seen_after_its_first_use_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    colours = late.module("colorsys")
+    assert colours.ONE_THIRD == 1 / 3
+    monkeypatch.setattr("colorsys.ONE_THIRD", 0)
+    assert colours.ONE_THIRD == 0
 
 
 def test_a_late_module_that_is_not_there_says_so() -> None:

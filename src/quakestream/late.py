@@ -20,7 +20,5 @@ def module(name: str) -> Any:
 
 class _Late(ModuleType):
     def __getattr__(self, name: str) -> Any:
-        """Called for what is not here yet: after the first time, all that the module has is."""
-        real = importlib.import_module(self.__name__)
-        self.__dict__.update(vars(real))
-        return getattr(real, name)
+        """Called each time, for nothing is kept here: who puts something else into the module finds it here too."""
+        return getattr(importlib.import_module(self.__name__), name)
