@@ -147,11 +147,11 @@ const event = (type: string, id: string, number: string): string =>
   `event: ${type}\nid: ${number}\ndata: ${JSON.stringify({ type, earthquake: quake(id, Number(number.split("-")[1])) })}\n\n`;
 
 const opened = (n: number): Promise<void> =>
-  vi.waitFor(() => expect(consumer.streams.length).toBe(n), { timeout: 5_000, interval: 5 });
+  vi.waitFor(() => expect(consumer.streams.length).toBe(n), { timeout: 20_000, interval: 5 });
 const isLive = (): Promise<void> =>
-  vi.waitFor(() => expect(live.connection.state).toBe("live"), { timeout: 5_000, interval: 5 });
+  vi.waitFor(() => expect(live.connection.state).toBe("live"), { timeout: 20_000, interval: 5 });
 const saidOf = (what: string): Promise<void> =>
-  vi.waitFor(() => expect(told).toContain(what), { timeout: 5_000, interval: 5 });
+  vi.waitFor(() => expect(told).toContain(what), { timeout: 20_000, interval: 5 });
 
 test("where the feed stands is noted before the list is read, and changes are asked for from there", async () => {
   live.follow({ minmagnitude: 4 });

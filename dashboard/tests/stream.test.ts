@@ -37,7 +37,7 @@ const say = (...seqs: number[]): void =>
     .at(-1)
     ?.answer.write(seqs.map((seq) => `event: created\nid: e-${seq}\ndata: {"seq":${seq}}\n\n`).join(""));
 const opened = (n: number): Promise<void> =>
-  vi.waitFor(() => expect(streams.length).toBe(n), { timeout: 5_000, interval: 5 });
+  vi.waitFor(() => expect(streams.length).toBe(n), { timeout: 20_000, interval: 5 });
 
 function ear(): { tell: (word: Word) => void; seqs: () => number[]; words: Word[] } {
   const words: Word[] = [];

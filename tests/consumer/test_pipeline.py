@@ -4,7 +4,7 @@ import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ class System:
         self.running: list[Pipeline] = []
         self.limit = 0
 
-    def start(self, catalog: Catalog | None = None) -> Pipeline:
+    def start(self, catalog: Catalog | None = None, first: Callable[[], object] = lambda: None) -> Pipeline:
         pipeline = Pipeline(
             self.log,
             catalog or self.catalog,
@@ -60,6 +60,7 @@ class System:
             now_ms=lambda: NOW_MS,
             on_event=self.seen.append,
             on_failure=self.failures.append,
+            first=first,
         )
         pipeline.start()
         self.running.append(pipeline)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from quakestream import addresses, program
 from quakestream.api.alerting import bodies
 from quakestream.api.alerting.drills import Drills
@@ -33,9 +35,10 @@ from quakestream.clocks import ClockWatch, LogClock, ahead_of_log
 from quakestream.config import ConsumerSettings
 from quakestream.consumer.pipeline import Pipeline, PipelineSettings
 from quakestream.consumer.printing import EventPrinter
+from quakestream.consumer.published import Published, begin_epoch_where_put_back
 from quakestream.consumer.republisher import Republisher
 from quakestream.consumer.retention import Retention
-from quakestream.errors import Fatal
+from quakestream.errors import Fatal, QuakestreamError
 from quakestream.event import EarthquakeEvent
 from quakestream.guards import Rules
 from quakestream.instance import sole_instance
@@ -51,8 +54,12 @@ if TYPE_CHECKING:
     from quakestream.telling.alerts import Alerts
     from quakestream.web import Routes
 
+log = structlog.get_logger(__name__)
+
 STOP_SHARE: Final = 0.8
 """Of the time that stopping may take, the share that workers have for it."""
+LOOK_S: Final = 3.0
+"""How long nobody is served for want of the log."""
 MAX_REQUESTS: Final = 1000
 """Connections beside those that live push holds."""
 
@@ -123,6 +130,10 @@ async def _serve_catalog(
     instance_id = await program.patiently("the catalogue", partial(_instance_id, settings, catalog), stop)
     if instance_id is None:
         return 0
+    topic = catalog_topic(settings)
+    put_back = partial(begin_epoch_where_put_back, Published(event_log, topic), event_log, catalog)
+    if settings.republish:
+        await _look_soon(put_back, stop)
     news = Bell()
     log_clock = LogClock()
     topics = stream_topics(settings)
@@ -149,8 +160,8 @@ async def _serve_catalog(
         on_failure=fail,
         on_commit=news.tell,
         log_clock=log_clock,
+        first=put_back if settings.republish else lambda: None,
     )
-    topic = catalog_topic(settings)
     republisher = Republisher(event_log, catalog, news, topic, instance_id, now_ms)
     max_bytes = None if catalog.shared else settings.catalog_max_bytes()
     retention = Retention(catalog, settings.changes_retention_days, max_bytes, now_ms)
@@ -246,6 +257,24 @@ async def _serve_catalog(
     if not in_time:
         raise Fatal(f"the pipeline did not stop within {settings.shutdown_timeout_s:g} s")
     return 0
+
+
+async def _look_soon(put_back: Callable[[], object], stop: program.Stop) -> None:
+    """Before anybody is served: whether a backup was put back.
+
+    Where the log does not answer soon, what there is is served: the pipeline looks before it stores anything.
+    """
+    looking = asyncio.ensure_future(asyncio.to_thread(put_back))
+    asked = asyncio.ensure_future(stop.wait())
+    done, _ = await asyncio.wait((looking, asked), timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    if looking not in done:
+        looking.add_done_callback(lambda one: one.cancelled() or one.exception())  # the pipeline will say so
+        return
+    try:
+        looking.result()
+    except QuakestreamError as error:
+        log.warning("whether a backup was put back is not known yet", reason=str(error))
 
 
 def _fail(future: asyncio.Future[None], error: BaseException) -> None:

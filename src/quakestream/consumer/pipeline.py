@@ -54,6 +54,8 @@ STOPPED_REMINDER_S: Final = 60.0
 OTHERS_PATIENCE_S: Final = 15.0
 """Longer than a member that has ended is missed."""
 OTHERS_INTERVAL_S: Final = 0.5
+FIRST_PATIENCE_S: Final = 15.0
+"""How long reading waits for what is to be done first, while the log itself answers."""
 JUST_NOW_S: Final = 2.0
 """After the last look, what comes has just been written."""
 
@@ -88,11 +90,13 @@ class Pipeline:
         on_failure: Callable[[BaseException], None],
         on_commit: Callable[[], None] = lambda: None,
         log_clock: LogClock | None = None,
+        first: Callable[[], object] = lambda: None,
     ) -> None:
         """`on_event` gets each event after it was stored, `on_failure` what ended the thread unasked.
 
         `on_commit` is called after each transaction that changed the catalogue: the change feed has moved.
         `log_clock` is told of what has just come, and tells the log's time; None: one of this pipeline's own.
+        `first` is done before anything is read; what fails then is tried again for `FIRST_PATIENCE_S`.
         """
         self._log = log
         self._catalog = catalog
@@ -101,6 +105,7 @@ class Pipeline:
         self._log_clock = log_clock or LogClock(now_ms)
         self._caught_up_s: float | None = None
         """When all that there was had been read; None: more is there."""
+        self._first = first
         self._on_event = on_event
         self._on_commit = on_commit
         self._claims: dict[int, Claim] = {}
@@ -229,6 +234,7 @@ class Pipeline:
             self._persistently("make the topics", lambda: self._log.ensure_topics(self._settings.topics), of_log=True)
             if self._settings.alone:
                 self._wait_to_be_alone()
+            self._look_first()
             producer = self._log.producer()
             reader = self._log.reader(
                 self._settings.topics[0].name, self._settings.group, self, self._settings.instance_id
@@ -260,6 +266,27 @@ class Pipeline:
                     "program's? Then use another KAFKA_GROUP_ID"
                 )
             if self._stopping.wait(OTHERS_INTERVAL_S):
+                raise _Stopping
+
+    def _look_first(self) -> None:
+        """Do what must be done before anything is read, or say loudly that it was not: it is not waited for for ever.
+
+        The log can be reached by now; who may not read one of its topics is to store what comes nevertheless.
+        """
+        deadline_s = time.monotonic() + FIRST_PATIENCE_S
+        for wait_s in pauses(RETRY_FIRST_S, RETRY_MOST_S):
+            try:
+                self._first()
+            except QuakestreamError as error:
+                self._note(str(error), of_log=True)
+                logger.warning("not done before anything is read", wait_s=wait_s, reason=str(error))
+            else:
+                self._note(None, of_log=True)
+                return
+            if time.monotonic() > deadline_s:
+                logger.error("what was to be done before anything is read was not done: reading all the same")
+                return
+            if self._stopping.wait(wait_s):
                 raise _Stopping
 
     def _check_to_be_alone(self) -> None:

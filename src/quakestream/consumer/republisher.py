@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final
@@ -25,22 +25,23 @@ import structlog
 from quakestream import telemetry
 from quakestream.catalog import Catalog, Change
 from quakestream.catalog.followers import LOOK_INTERVAL_S, Bell, FeedFollower, FollowerThread
+from quakestream.consumer.published import (
+    BATCH,
+    CATALOG_HEADER,
+    FOLLOWER,
+    SOURCE,
+    Published,
+    begin_epoch_where_others,
+)
 from quakestream.errors import Backpressure, Fenced, QuakestreamError, Rejected, Retryable, Unreachable
 from quakestream.event import iso_time, new_traceparent
-from quakestream.log import EventLog, Identity, LoggedRecord, Producer, Record, Topic
+from quakestream.log import EventLog, Identity, Producer, Record, Topic
 
-FOLLOWER: Final = "republisher"
-BATCH: Final = 500
 WATCH_INTERVAL_S: Final = 5.0
 """How often the topic's identity is looked at."""
 MAX_BATCHES: Final = 8
 """On their way to the log at once."""
-MAX_TAIL: Final = 50_000
-"""Messages of one partition that are looked at, at most, for what was published beyond the cursor."""
 CLOSE_TIMEOUT_S: Final = 2.0
-CATALOG_HEADER: Final = "ce_catalogid"
-"""Whose change it is: the catalogue's own id."""
-_SOURCE: Final = "/quakestream/catalog/"
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +74,7 @@ class Republisher(FollowerThread):
         self._log = event_log
         self._catalog = catalog
         self._topic = topic
+        self._there = Published(event_log, topic)
         super().__init__(FeedFollower(catalog, FOLLOWER, owner, now_ms), news, "republisher")
         self._identity: Identity | None = None
         self._others_look = 0
@@ -151,7 +153,7 @@ class Republisher(FollowerThread):
         if known is not None and identity != known:
             self.follower.begin_anew(f"topic {self._topic.name} was made anew: all is published again")
             return
-        newest = self._newest(cursor.epoch)
+        newest = self._there.newest(cursor.epoch)
         if newest is not None and newest < cursor.after_seq:
             reason = (
                 f"topic {self._topic.name} has changes up to {newest} of {cursor.after_seq}: all is published again"
@@ -173,31 +175,13 @@ class Republisher(FollowerThread):
     def _check_whose(self) -> None:
         """Raises _AnothersTopic when the newest messages of a partition are not only this catalogue's."""
         own = self._catalog.feed().catalog_id
-        marks = self._log.watermarks(self._topic.name)
-        for partition, mark in marks.items():
-            for message in self._messages(partition, max(mark.low, mark.high - BATCH), mark.high):
-                if catalog_of(message) not in (None, own):
-                    raise _AnothersTopic(
-                        f"topic {self._topic.name} has the changes of another catalogue ({catalog_of(message)}, this "
-                        f"one is {own}): nothing is republished. Give this catalogue a topic of its own: CATALOG_TOPIC"
-                    )
-        self._others_look, self._sent = sum(mark.high for mark in marks.values()), 0
-
-    def _newest(self, epoch: str) -> int | None:
-        """The highest seq among the last messages of this epoch; None: retention or others leave nothing to tell by."""
-        marks = self._log.watermarks(self._topic.name)
-        newest = 0
-        for partition, mark in marks.items():
-            end = mark.high
-            while end > max(mark.low, mark.high - MAX_TAIL):
-                begin = max(mark.low, end - BATCH)
-                seqs = [_seq(message, epoch) for message in self._messages(partition, begin, end)]
-                newest = max(newest, *seqs, 0)
-                if any(seqs):
-                    break
-                end = begin
-        untold = any(mark.low or mark.high > MAX_TAIL for mark in marks.values())
-        return None if newest == 0 and untold else newest
+        another, self._others_look = self._there.another(own)
+        self._sent = 0
+        if another is not None:
+            raise _AnothersTopic(
+                f"topic {self._topic.name} has the changes of another catalogue ({another}, this one is {own}): "
+                "nothing is republished. Give this catalogue a topic of its own: CATALOG_TOPIC"
+            )
 
     def _settle(self, sent: deque[_Sent]) -> None:
         """Move the cursor over what has arrived."""
@@ -229,9 +213,6 @@ class Republisher(FollowerThread):
     def _published(self) -> dict[bytes, int]:
         """By key, the last change beyond the cursor that the topic has already.
 
-        Of one key it has all up to that one, for a producer keeps their order; of different keys it may have a later
-        change and lack an earlier one.
-
         Raises:
             Fenced: the topic is ahead of the feed, or has other changes under its numbers: a backup was put back, so
                 another epoch has begun.
@@ -239,51 +220,11 @@ class Republisher(FollowerThread):
         cursor = self.follower.cursor
         if cursor is None:
             raise Fenced("the place is another's")
-        found: dict[bytes, tuple[int, bytes]] = {}
-        for partition in self._log.watermarks(self._topic.name):
-            for key, seq, made in self._tail(partition, cursor.epoch, cursor.after_seq):
-                found[key] = max(found.get(key, (0, b"")), (seq, made))
-        feed = self._catalog.feed()
-        ahead = max((seq for seq, _ in found.values()), default=0)
-        if feed.epoch == cursor.epoch and (ahead > feed.last_seq or self._are_others(found, cursor.after_seq)):
-            epoch = self._catalog.begin_epoch().epoch
-            log.error("a backup was put back: a new epoch begins", last_seq=feed.last_seq, published=ahead, epoch=epoch)
+        found = self._there.beyond(cursor)
+        epoch = begin_epoch_where_others(self._catalog, cursor, found)
+        if epoch is not None:
             raise Fenced(f"epoch {epoch} has begun")
         return {key: seq for key, (seq, _) in found.items()}
-
-    def _are_others(self, found: Mapping[bytes, tuple[int, bytes]], after_seq: int) -> bool:
-        """Whether one of these messages is of another change than has its number now: all was counted again since."""
-        last_seq = max((seq for seq, _ in found.values()), default=0)
-        by_seq = {seq: (key, made) for key, (seq, made) in found.items()}
-        while after_seq < last_seq:
-            changes = self._catalog.changes(after_seq, BATCH, over_gap=True)
-            for change in changes:
-                own = change.earthquake_id.encode(), iso_time(change.at_ms).encode()
-                if by_seq.get(change.seq, own) != own:
-                    return True
-            if not changes:
-                break
-            after_seq = changes[-1].seq
-        return False
-
-    def _tail(self, partition: int, epoch: str, after_seq: int) -> Iterator[tuple[bytes, int, bytes]]:
-        """Key, seq and time of the messages of this epoch, at the end of a partition, that lie beyond the cursor."""
-        marks = self._log.watermarks(self._topic.name)[partition]
-        end = marks.high
-        while end > max(marks.low, marks.high - MAX_TAIL):
-            begin = max(marks.low, end - BATCH)
-            seqs = [(one.key or b"", _seq(one, epoch), _time(one)) for one in self._messages(partition, begin, end)]
-            yield from (one for one in seqs if one[1] > after_seq)
-            if any(seq <= after_seq for _, seq, _ in seqs):
-                return
-            end = begin
-
-    def _messages(self, partition: int, begin: int, end: int) -> Iterator[LoggedRecord]:
-        """The messages from `begin` to before `end`; compaction may have taken some."""
-        while begin < end:
-            messages = self._log.read(self._topic.name, partition, begin, end - begin)
-            yield from (message for message in messages if message.offset < end)
-            begin = messages[-1].offset + 1 if messages else end
 
 
 def record(change: Change, topic: str, epoch: str, catalog_id: str) -> Record:
@@ -291,7 +232,7 @@ def record(change: Change, topic: str, epoch: str, catalog_id: str) -> Record:
     headers = (
         ("ce_specversion", b"1.0"),
         ("ce_id", f"{epoch}-{change.seq}".encode()),
-        ("ce_source", f"{_SOURCE}{catalog_id}".encode()),
+        ("ce_source", f"{SOURCE}{catalog_id}".encode()),
         (CATALOG_HEADER, catalog_id.encode()),
         ("ce_type", f"org.quakestream.earthquake.{change.type}".encode()),
         ("ce_subject", change.earthquake_id.encode()),
@@ -300,22 +241,3 @@ def record(change: Change, topic: str, epoch: str, catalog_id: str) -> Record:
         ("traceparent", new_traceparent().encode()),
     )
     return Record(topic, change.earthquake_id.encode(), change.encode(), headers)
-
-
-def catalog_of(message: LoggedRecord) -> str | None:
-    """Which catalogue's change it is; None: nobody's. Before they had a header of their own, `ce_source` said it."""
-    headers = dict(message.headers)
-    source = (headers.get("ce_source") or b"").decode(errors="replace")
-    named = (headers.get(CATALOG_HEADER) or b"").decode(errors="replace")
-    return named or (source.removeprefix(_SOURCE) if source.startswith(_SOURCE) else None)
-
-
-def _seq(message: LoggedRecord, epoch: str) -> int:
-    """The change's seq; 0 for a message of another epoch, or of somebody else."""
-    message_epoch, _, seq = (dict(message.headers).get("ce_id") or b"").decode(errors="replace").rpartition("-")
-    return int(seq) if message_epoch == epoch and seq.isdecimal() else 0
-
-
-def _time(message: LoggedRecord) -> bytes:
-    """When its change was made."""
-    return dict(message.headers).get("ce_time") or b""
