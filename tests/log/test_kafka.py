@@ -8,7 +8,6 @@ import math
 import os
 import socket
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -124,22 +123,40 @@ def test_two_members_share_partitions_and_rebalance(kafka_broker: Broker) -> Non
         producer.close(5.0)
 
 
-def test_a_look_at_the_group_that_is_never_answered_is_given_up() -> None:
+def test_a_question_that_is_never_answered_is_given_up_and_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka, "NO_ANSWER_S", 0.2)
+    asked: list[Future[Any]] = []
+
+    def ask() -> Future[Any]:
+        asked.append(Future())
+        return asked[-1]
+
+    look = kafka.Look(ask, interval_s=0.05)
+    over: list[Future[Any]] = []
+
+    def is_over(count: int) -> bool:
+        over.extend(one for one in [look.over()] if one is not None)
+        return len(over) == count
+
+    wait_for(lambda: is_over(1))
+    assert over == asked
+    assert not over[0].done()
+    wait_for(lambda: not is_over(2) and len(asked) == 2)
+    asked[1].set_result("here")
+    wait_for(lambda: is_over(2))
+    assert over[1].result() == "here"
+
+
+def test_what_the_group_does_not_tell_is_not_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with contextlib.closing(KafkaLog("127.0.0.1:1", "test")) as log:
         reader = log.reader("nowhere", "nobody", Keeper())
         try:
             assert isinstance(reader, KafkaReader)
             reader._unread, reader._unread_since = frozenset({1}), 0.0
             assert reader.trouble
-            for watch, look in (("_group_watch", reader._watch_group), ("_watch", reader._watch_topic)):
-                lost = Future[Any]()
-                setattr(reader, watch, lost)
-                reader._group_at = reader._watch_at = time.monotonic() - 0.1
-                look()
-                assert getattr(reader, watch) is None
-                reader._group_at = reader._watch_at = time.monotonic() - 0.1
-                look()
-                assert getattr(reader, watch) not in (None, lost)
+            monkeypatch.setattr(kafka, "NO_ANSWER_S", 0.0)
+            reader._group_look = kafka.Look(Future[Any], 0.0)
+            reader.poll(1, 0.3)
             assert reader.trouble is None
         finally:
             reader.close()

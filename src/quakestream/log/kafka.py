@@ -749,6 +749,30 @@ class KafkaProducer(Producer):
             log.error("producer failed", error=error.str())
 
 
+class Look:
+    """A question that is asked again and again, and never waited for."""
+
+    def __init__(self, ask: Callable[[], Future[Any]], interval_s: float) -> None:
+        """`interval_s`: from an answer, or from giving up, to the next question; as long goes by before the first."""
+        self._ask = ask
+        self._interval_s = interval_s
+        self._asked: Future[Any] | None = None
+        self._next_s = time.monotonic() + interval_s
+        """When to ask, or to give up what was asked."""
+
+    def over(self) -> Future[Any] | None:
+        """The question that is over: answered or, where it is not done, lost. None: none is; the next is asked in time."""
+        now_s = time.monotonic()
+        if self._asked is None:
+            if now_s >= self._next_s:
+                self._asked, self._next_s = self._ask(), now_s + NO_ANSWER_S
+            return None
+        if not self._asked.done() and now_s < self._next_s:
+            return None
+        asked, self._asked, self._next_s = self._asked, None, now_s + self._interval_s
+        return asked
+
+
 class KafkaReader(Reader):
     """A member of a Kafka consumer group that reads on from where its keeper says."""
 
@@ -774,10 +798,8 @@ class KafkaReader(Reader):
         self._coming: set[int] = set()  # given by the group, the keeper not yet asked
         self._going: set[int] = set()  # taken by the group, the keeper not yet told
         self._lost: dict[int, OffsetLost] = {}  # to be stopped, the keeper not yet told
-        self._watch: Future[Any] | None = None
-        self._watch_at = time.monotonic() + WATCH_INTERVAL_S
-        self._group_watch: Future[Any] | None = None
-        self._group_at = time.monotonic() + GROUP_INTERVAL_S
+        self._topic_look = Look(lambda: self._log.describing(self._topic), WATCH_INTERVAL_S)
+        self._group_look = Look(lambda: self._log.describing_group(self._group), GROUP_INTERVAL_S)
         self._there: frozenset[int] = frozenset()  # the topic's partitions
         self._unread: frozenset[int] = frozenset()  # those that nobody was given
         self._unread_since = math.inf
@@ -1024,15 +1046,9 @@ class KafkaReader(Reader):
 
     def _watch_topic(self) -> None:
         """Every second: does the cluster answer, and is the topic still the one that is read?"""
-        if self._watch is None:
-            if time.monotonic() >= self._watch_at:
-                self._watch = self._log.describing(self._topic)
-                self._watch_at = time.monotonic() + NO_ANSWER_S
+        answer = self._topic_look.over()
+        if answer is None:
             return
-        if not self._watch.done() and time.monotonic() < self._watch_at:
-            return
-        answer, self._watch = self._watch, None
-        self._watch_at = time.monotonic() + WATCH_INTERVAL_S
         if not answer.done():
             self._reachable = False
             return
@@ -1059,17 +1075,11 @@ class KafkaReader(Reader):
         started anew before that, the broker gives one with the same `group.instance.id` what it had been left with
         (KIP-345), and shares nothing out: the others' part is nobody's until somebody comes or goes.
         """
-        if self._group_watch is None:
-            if time.monotonic() >= self._group_at:
-                self._group_watch = self._log.describing_group(self._group)
-                self._group_at = time.monotonic() + NO_ANSWER_S
+        answer = self._group_look.over()
+        if answer is None:
             return
-        if not self._group_watch.done() and time.monotonic() < self._group_at:
-            return
-        asked, self._group_watch = self._group_watch, None
-        self._group_at = time.monotonic() + GROUP_INTERVAL_S
         try:
-            group = asked.result() if asked.done() else None
+            group = answer.result() if answer.done() else None
         except KafkaException:  # whatever it is, `_watch_topic` says it
             group = None
         if group is None or group.state is not ConsumerGroupState.STABLE:
