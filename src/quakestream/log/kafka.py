@@ -761,7 +761,7 @@ class Look:
         """When to ask, or to give up what was asked."""
 
     def over(self) -> Future[Any] | None:
-        """The question that is over: answered or, where it is not done, lost. None: none is; the next is asked in time."""
+        """The question that is over: answered or, where it is not done, lost. None: none is."""
         now_s = time.monotonic()
         if self._asked is None:
             if now_s >= self._next_s:
