@@ -291,6 +291,7 @@ ELSEWHERE = {
     ("together.py", "Thread"): "opens a browser, once: nobody waits for it",
     ("replaying.py", "create_task"): "a replay, its watch and its stop signal: the command waits for all three at once",
     ("retrying.py", "create_task"): "a replay of what was refused and its watch: the command waits for both",
+    ("consumer/main.py", "ensure_future"): "the start waits for it; the pipeline asks the same, and says what fails",
     ("program.py", "create_task"): "the programs and their HTTP server: `together` and `until` wait for them",
     ("program.py", "ensure_future"): "`until` waits for it",
     ("program.py", "Timer"): "ends the process at the time-out: it does no work",

@@ -53,6 +53,7 @@ inside() { # folder command: in the new machine, with processes and mounts of it
     mapfile -t environment < <(passed_in)
     unshare --mount --pid --fork --kill-child bash -c '
         folder=$1; shift
+        mount --bind "$folder" "$folder" # network namespaces of its own want a root that is a mount
         mount -t proc proc "$folder/proc" && mount -t sysfs sys "$folder/sys" && mount --rbind /dev "$folder/dev"
         exec chroot "$folder" env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 "$@"
     ' - "$folder" "${environment[@]}" bash -c "cd /root/quakestream && $*"
