@@ -131,7 +131,13 @@ def test_small_ones_are_quiet_and_large_ones_are_not(seen: Dashboard) -> None:
         .map((row) => row.querySelector('.chip'))
         .map((one) => [parseFloat(one.innerText.split('\\n').at(-1)), one.offsetWidth * one.offsetHeight,
             getComputedStyle(one.querySelector('b')).fontWeight, getComputedStyle(one).backgroundColor])"""
-    chips: list[Any] = seen.page.evaluate(script)
+    chips: list[Any] = []
+
+    def sorted_by_size() -> bool:  # the rows of before are there for a moment
+        chips[:] = seen.page.evaluate(script)
+        return [one[0] for one in chips] == sorted((one[0] for one in chips), reverse=True)
+
+    eventually(sorted_by_size, tell=lambda: chips)
     assert chips[0][0] == 7.8
     areas = [area for _, area, _, _ in chips]
     assert areas == sorted(areas, reverse=True)
