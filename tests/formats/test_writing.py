@@ -7,6 +7,7 @@ import io
 import json
 import math
 import re
+import string
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from quakestream import formats
 from quakestream.event import EarthquakeEvent, Mode
 from quakestream.formats.writing import WRITERS, About
 from quakestream.formats.writing.quakeml import EVENT_TYPES, named, public_name
+from quakestream.formats.writing.quakeml_further import part_of_name
 from tests.conftest import ROOT
 from tests.formats.tensors import told
 
@@ -172,6 +174,29 @@ def test_public_ids_stay_and_no_two_reports_have_one() -> None:
     assert [named(public_name("origin", "exercise", "x", name)) for name in names] == [("x", name) for name in names]
     assert named("quakeml:elsewhere/origin/x/y") is None
     assert "not existing" in EVENT_TYPES
+
+
+def test_a_name_has_a_number_for_each_letter_that_a_public_id_may_not_have() -> None:
+    allowed = set(string.ascii_letters + string.digits + "._()*-")
+    for n in (*range(128), 0xE9, 0x1F30B):
+        for name in (f"a{chr(n)}", f"{chr(n)}{chr(n)}é"):
+            assert part_of_name(name) == "".join(c if c in allowed else f"~{ord(c):x}." for c in name)
+
+
+def test_further_times_and_magnitudes_are_written_each_by_a_name_of_its_own() -> None:
+    """Of one type and agency: with and without what most of them have not. At the ends of an hour, and before 1970."""
+    further = {"mag": 5.0, "type": "M b", "agency": "us"}
+    given = [further, further | {"azimuthalGap": 3.0}, further | {"stationCount": 2}, further | {"uncertainty": 0.5}]
+    times = (-2_000_000_000_001, -1, 0, 59_999, 60_000, 3_599_999, 3_600_000, 1_517_967_973_840)
+    origins = [{"time": ms, "latitude": 1.0, "longitude": 2.0, "depth": 3.0, "creationTime": ms} for ms in times]
+    xml = written("xml", QUAKE | {"magnitudes": given, "origins": origins})
+    found = obspy.read_events(io.BytesIO(xml))[0]
+    ids = [str(one.resource_id).partition("us10007n66")[2] for one in found.magnitudes]
+    assert ids == ["", "/M~20.b.us", "/M~20.b.us.2", "/M~20.b.us.3", "/M~20.b.us.4"]
+    said = [(m.mag, m.station_count, m.azimuthal_gap, m.mag_errors.uncertainty) for m in found.magnitudes[1:]]
+    assert said == [(5.0, None, None, None), (5.0, None, 3.0, None), (5.0, 2, None, None), (5.0, None, None, 0.5)]
+    assert [round(one.time.ns / 1e6) for one in found.origins[1:]] == list(times)
+    assert [round(one.creation_info.creation_time.ns / 1e6) for one in found.origins[1:]] == list(times)
 
 
 def test_a_drill_says_so_in_every_format() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
+from msgspec import Struct
 from sqlalchemy import Connection, Select, func, select, tuple_
 
 from quakestream.catalog import MAX_SELECTED, Account, EarthquakeFilter, Feed, Orderby, Selection
@@ -126,11 +127,22 @@ def read_told(
     return _with_history(connection, told, at_seq) if history else told
 
 
+class _Reported(Struct, gc=False):
+    """Whose reports an earthquake has, out of its document."""
+
+    preferred: str
+    events: list[str]
+    mode: Mode
+
+
+_reported_by: Final = msgspec.json.Decoder(_Reported).decode
+
+
 def _with_others(connection: Connection, told: Sequence[Account], at_seq: int) -> list[Account]:
     """Each with the events of its reports that do not speak for it, as they stood after that change."""
     names: list[list[tuple[str, str, str]]] = []
     for one in told:
-        view = standing_of(one.document)
+        view = _reported_by(one.document)
         keys = [] if len(view.events) < 2 else [key for key in view.events if key != view.preferred]
         names.append([(*_source_and_id(key), view.mode) for key in keys])
     latest: dict[tuple[str, str, str], tuple[tuple[int, bytes], bytes]] = {}

@@ -115,9 +115,7 @@ def further_origins(said: Sequence[FurtherOrigin], origin_id: str) -> str:
 def further_magnitudes(said: Sequence[FurtherMagnitude], magnitude_id: str) -> str:
     """Their elements, each called after its type and its agency below the event's own."""
     names = _Names()
-    return "".join(
-        [_magnitude(one, f"{magnitude_id}/{names.of(_name_of_magnitude(one.type, one.agency))}") for one in said]
-    )
+    return "".join([_magnitude(one, magnitude_id, names) for one in said])
 
 
 def mechanisms(
@@ -136,11 +134,14 @@ def mechanisms(
 
 
 _UNSAFE: Final = re.compile(r"[^0-9A-Za-z._()*-]")
+_SAFE_ASCII: Final = [_UNSAFE.sub(f"~{n:x}.", chr(n)) for n in range(128)]
 
 
 def part_of_name(name: str) -> str:
     """A name as a public id may have it: any other character is `~` with its number and a dot."""
-    return name if name.isascii() and name.isalnum() else _UNSAFE.sub(_numbered, name)
+    if name.isascii():
+        return name if name.isalnum() else name.translate(_SAFE_ASCII)
+    return _UNSAFE.sub(_numbered, name)
 
 
 def _numbered(found: re.Match[str]) -> str:
@@ -200,7 +201,7 @@ def _moment(moment: MomentTensor, called: str, own: Own, origin_id: str, magnitu
         if _is_own_magnitude(magnitude, own):
             parts = f"<momentMagnitudeID>{magnitude_id}</momentMagnitudeID>"
         else:
-            before += _magnitude(magnitude, f"{called}/magnitude")
+            before += _magnitude(magnitude, f"{called}/magnitude", None)
             parts = f"<momentMagnitudeID>{called}/magnitude</momentMagnitudeID>"
     if moment.scalar_moment is not None:
         error = _uncertainty(moment.scalar_moment_uncertainty)
@@ -256,8 +257,8 @@ def _origin(one: FurtherOrigin, called: str) -> str:
         said = "" if one.quality is None else f"<quality>{quality(one.quality)}</quality>"
         numbers = _numbers((one.latitude, one.longitude, metres(one.depth)))
         if one.creation_time is None:
-            return form % (called, iso_time(one.time), *numbers, said)
-        return form % (called, iso_time(one.time), *numbers, said, iso_time(one.creation_time))
+            return form % (called, _time(one.time), *numbers, said)
+        return form % (called, _time(one.time), *numbers, said, _time(one.creation_time))
     parts = ""
     if one.depth is not None:
         error = "" if one.depth_uncertainty is None else _uncertainty(metres(one.depth_uncertainty))
@@ -270,10 +271,10 @@ def _origin(one: FurtherOrigin, called: str) -> str:
         parts += f"<type>{one.type}</type>"
     made = _made(one)
     if one.time_uncertainty is one.latitude_uncertainty is one.longitude_uncertainty is None:
-        return _PLAIN_ORIGIN % (called, iso_time(one.time), one.latitude, one.longitude, parts + made)
+        return _PLAIN_ORIGIN % (called, _time(one.time), one.latitude, one.longitude, parts + made)
     return _ORIGIN % (
         called,
-        iso_time(one.time),
+        _time(one.time),
         _uncertainty(one.time_uncertainty),
         one.latitude,
         _uncertainty(one.latitude_uncertainty),
@@ -297,17 +298,20 @@ def _form_of_origin(
     )
 
 
-def _magnitude(one: FurtherMagnitude, called: str) -> str:
+def _magnitude(one: FurtherMagnitude, called: str, names: _Names | None) -> str:
+    """A magnitude. With `names` it is called after its type and its agency, below `called`."""
+    kind, agency, count, error = one.type, one.agency, one.station_count, one.uncertainty
     if one.azimuthal_gap is None and one.creation_time is None:
-        counted, sure = one.station_count is not None, one.uncertainty is not None
-        form = _form_of_magnitude(
-            *(one.type, one.agency, one.author, one.evaluation_mode, one.evaluation_status, counted, sure)
+        form, name = _form_of_magnitude(
+            kind, agency, one.author, one.evaluation_mode, one.evaluation_status, count is not None, error is not None
         )
-        if counted and sure:
-            return form % (called, one.mag, one.uncertainty, one.station_count)
-        if counted:
-            return form % (called, one.mag, one.station_count)
-        return form % ((called, one.mag, one.uncertainty) if sure else (called, one.mag))
+        if names is not None:
+            called = f"{called}/{names.of(name)}"
+        if count is not None:
+            return form % ((called, one.mag, count) if error is None else (called, one.mag, error, count))
+        return form % ((called, one.mag) if error is None else (called, one.mag, error))
+    if names is not None:
+        called = f"{called}/{names.of(_name_of_magnitude(kind, agency))}"
     parts = "" if one.type is None else f"<type>{_word(one.type, 32)}</type>"
     if one.station_count is not None:
         parts += f"<stationCount>{one.station_count}</stationCount>"
@@ -325,16 +329,34 @@ def _form_of_magnitude(
     status: str | None,
     counted: bool,
     sure: bool,
-) -> str:
-    """The element with room for its name and numbers: most magnitudes of an agency have all else in common."""
+) -> tuple[str, str]:
+    """The element with room for its name and numbers: most magnitudes of an agency have all else in common. And that
+    name.
+    """
     parts = "" if kind is None else f"<type>{_word(kind, 32)}</type>"
     made = _creation(agency, author) + _evaluation(mode, status)
-    return _MAGNITUDE % (
+    form = _MAGNITUDE % (
         "%s",
         _NumberLater(),
         "<uncertainty>%r</uncertainty>" if sure else "",
         parts.replace("%", "%%") + ("<stationCount>%d</stationCount>" if counted else "") + made.replace("%", "%%"),
     )
+    return form, _name_of_magnitude(kind, agency)
+
+
+IN_HOUR: Final = [f":{seconds // 60:02d}:{seconds % 60:02d}." for seconds in range(3600)]
+MILLISECONDS: Final = [f"{ms:03d}Z" for ms in range(1000)]
+
+
+def _time(time_ms: int) -> str:
+    """As `iso_time`."""
+    hours, ms = divmod(time_ms, 3_600_000)
+    return _hour(hours) + IN_HOUR[ms // 1000] + MILLISECONDS[ms % 1000]
+
+
+@functools.lru_cache(4096)
+def _hour(hours: int) -> str:
+    return iso_time(hours * 3_600_000)[:13]
 
 
 class _NumberLater:
@@ -453,7 +475,7 @@ def _made(one: FurtherOrigin | FurtherMagnitude | FocalMechanism) -> str:
     evaluation = _evaluation(one.evaluation_mode, one.evaluation_status)
     if one.creation_time is None:
         return _creation(one.agency, one.author) + evaluation
-    return _form_of_dated(one.agency, one.author) % iso_time(one.creation_time) + evaluation
+    return _form_of_dated(one.agency, one.author) % _time(one.creation_time) + evaluation
 
 
 @functools.lru_cache(1024)

@@ -332,8 +332,8 @@ def _metres(km: bytes) -> bytes:
     return repr(of_further.metres(msgspec.json.decode(km))).encode()
 
 
-_IN_HOUR: Final = [b":%02d:%02d." % divmod(seconds, 60) for seconds in range(3600)]
-_MILLISECONDS: Final = [b"%03dZ" % ms for ms in range(1000)]
+_IN_HOUR: Final = [text.encode() for text in of_further.IN_HOUR]
+_MILLISECONDS: Final = [text.encode() for text in of_further.MILLISECONDS]
 
 
 def _time(time_ms: int) -> bytes:
