@@ -250,6 +250,7 @@ def test_a_list_is_waited_for_once(
 ) -> None:
     monkeypatch.setattr(finding, "FEW_ROWS", 1)
     monkeypatch.setattr(finding, "LOOK_S", 3600.0)
+    monkeypatch.setattr("quakestream.catalog.postgresql.FRESH_S", 3600.0)
     through = url.replace(f"host={postgresql.folder}", f"host={tmp_path}")
     box = EarthquakeFilter(minlatitude=0, maxlatitude=20, minlongitude=0, maxlongitude=30)
     asked: dict[str, Callable[[SqlCatalog], object]] = {

@@ -52,7 +52,11 @@ class Client:
         values = {"data_dir": folder, "alerts_token": token, "public_url": "https://quakes.example.org"}
         self.settings = ConsumerSettings.model_validate(values | settings)
         self.catalog = SqliteCatalog(folder / "catalogue.sqlite3")
-        self.alerts = Alerts(self.settings, self.catalog, Bell(), "one", now_ms)
+        try:
+            self.alerts = Alerts(self.settings, self.catalog, Bell(), "one", now_ms)
+        except BaseException:
+            self.catalog.close()
+            raise
         self.log = EmbeddedLog(folder)
         self.log.ensure_topics([Topic(STREAM)])
         router = alerts_router(self.catalog, self.alerts, Drills(self.log, STREAM), token, now_ms)
