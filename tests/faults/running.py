@@ -122,11 +122,15 @@ def attack(plan: Plan, deployment: Deployment, poster: Poster, listener: Listene
             return
         poster.most = max(poster.most, round(plan.events * (1 - KEPT_BACK) * (number + 1) / plan.faults))
         time.sleep(chance.uniform(0.2, 2) + max(lasts_s * number / plan.faults - passed_s, 0))
-        inject(number, kind(deployment, chance), deployment, poster, listener)
+        kept = plan.events - ENOUGH_TO_SEE * (plan.faults - number - 1)
+        inject(number, kind(deployment, chance), deployment, poster, listener, kept)
 
 
-def inject(number: int, fault: Fault, deployment: Deployment, poster: Poster, listener: Listener) -> None:
-    """One fault, from its beginning until the stream goes on after it."""
+def inject(number: int, fault: Fault, deployment: Deployment, poster: Poster, listener: Listener, until: int) -> None:
+    """One fault, from its beginning until the stream goes on after it.
+
+    `until`: of the stream, no more than so much is posted: the rest shows how it is after the faults that follow.
+    """
     entry = deployment.ledger.begins(fault.name, "")
     began_s = time.time()
     fault.begin()
@@ -134,7 +138,8 @@ def inject(number: int, fault: Fault, deployment: Deployment, poster: Poster, li
     seen: list[str] = []
 
     def look() -> bool:
-        poster.most = max(poster.most, poster.done + ENOUGH_TO_SEE)  # where nothing comes, little is to be seen
+        enough = min(poster.done + ENOUGH_TO_SEE, until - ENOUGH_TO_SEE)  # where nothing comes, little is to be seen
+        poster.most = max(poster.most, enough)
         for text, sign in list(unseen.items()):
             try:
                 is_seen = sign()
@@ -149,7 +154,7 @@ def inject(number: int, fault: Fault, deployment: Deployment, poster: Poster, li
     comes_true(lambda: look() and time.time() - began_s > lasts_s, max(lasts_s, fault.patience_s if unseen else 0), 0.2)
     fault.end()
     ended_s = time.time()
-    poster.most = max(poster.most, poster.done + ENOUGH_TO_SEE)
+    poster.most = max(poster.most, min(poster.done + ENOUGH_TO_SEE, until))
 
     def goes_on() -> bool:
         return any(began > ended_s and said.name in listener.seen for began, said in poster.marks[-20:])
