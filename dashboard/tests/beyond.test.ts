@@ -51,7 +51,7 @@ test("two do not cover each other, on a phone neither", () => {
   expect(Math.abs((arrows[0]?.y ?? 0) - (arrows[1]?.y ?? 0))).toBeGreaterThanOrEqual(44);
 });
 
-test("an arrow stands on nothing that is on the map already", () => {
+test("an arrow stands on nothing that is on the map already, and touches nothing", () => {
   const legend = { left: 12, top: 160, right: 260, bottom: 680 };
   const note = { left: 640, top: 600, right: 968, bottom: 690 };
   const camera = { latitude: 0, longitude: 0, zoom: 3 };
@@ -63,7 +63,7 @@ test("an arrow stands on nothing that is on the map already", () => {
   ]) {
     const [{ x, y } = { x: 0, y: 0 }] = arrowsTo([{ id: "a", location }], camera, "flat", 980, 700, [legend, note]);
     for (const box of [legend, note]) {
-      const isOver = x - 116 < box.right && x + 116 > box.left && y - 18 < box.bottom && y + 18 > box.top;
+      const isOver = x - 122 < box.right && x + 122 > box.left && y - 26 < box.bottom && y + 26 > box.top;
       expect(isOver, JSON.stringify({ location, x, y })).toBe(false);
     }
     expect(x).toBeLessThan(980 - 100);

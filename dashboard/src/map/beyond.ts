@@ -13,6 +13,8 @@ const SMALL = { width: 600, height: 340 };
 const SMALL_MARGINS = { x: 76, top: 62, bottom: 62 };
 const HALF_HEIGHT_PX = 20;
 const APART_PX = 52;
+/** Between an arrow and what stands on the map already: two things that touch look like one. */
+const GAP_PX = 8;
 
 /** What stands on the map already, px from its left and upper edge. */
 export interface Box {
@@ -84,14 +86,14 @@ export function arrowsTo(
     let y = height / 2 + reach * down;
     for (const box of taken) {
       const isOver =
-        x - margins.x < box.right &&
-        x + margins.x > box.left &&
-        y - HALF_HEIGHT_PX < box.bottom &&
-        y + HALF_HEIGHT_PX > box.top;
+        x - margins.x < box.right + GAP_PX &&
+        x + margins.x > box.left - GAP_PX &&
+        y - HALF_HEIGHT_PX < box.bottom + GAP_PX &&
+        y + HALF_HEIGHT_PX > box.top - GAP_PX;
       if (!isOver) continue;
       // Beside what is tall, as the legend; above or below what is wide.
-      if (box.bottom - box.top > box.right - box.left) x = box.right + margins.x;
-      else y = box.top > height / 2 ? box.top - HALF_HEIGHT_PX - 4 : box.bottom + HALF_HEIGHT_PX + 4;
+      if (box.bottom - box.top > box.right - box.left) x = box.right + margins.x + GAP_PX;
+      else y = box.top > height / 2 ? box.top - HALF_HEIGHT_PX - GAP_PX : box.bottom + HALF_HEIGHT_PX + GAP_PX;
     }
     const aside = y < height / 2 ? APART_PX : -APART_PX;
     while (arrows.some((one) => Math.abs(one.x - x) < 2 * margins.x && Math.abs(one.y - y) < APART_PX)) {
