@@ -21,7 +21,7 @@ CANVAS: Final = ("--disable-3d-apis", "--disable-gpu")
 WINDOW: Final = {"width": 1100, "height": 720}
 AXE: Final = Path(__file__).resolve().parents[2] / "dashboard/node_modules/axe-core/axe.min.js"
 REFUSED: Final = re.compile(
-    r"net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)"
+    r"net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED|ABORTED)|SOCKET_NOT_CONNECTED|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)"
 )
 """What Chromium itself says of a server that is away; nobody can keep it from that."""
 

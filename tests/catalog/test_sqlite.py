@@ -1,9 +1,12 @@
 import os
+import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -17,6 +20,7 @@ from quakestream.catalog.followers import Bell
 from quakestream.catalog.schema import metadata, migrate
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.errors import Fatal, Unreachable
+from quakestream.service.refused import RefusedStore
 from tests.contracts.catalog import CatalogContract, Writer, event
 from tests.push.pushing import PushServer
 from tests.waiting import eventually
@@ -47,6 +51,38 @@ def test_a_file_that_is_no_catalogue_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"this is not SQLite" * 1000)
     with pytest.raises(Fatal, match="catalogue"):
         SqliteCatalog(path)
+
+
+@pytest.mark.parametrize(
+    "opening", [SqliteCatalog, partial(RefusedStore, now_ms=lambda: 0)], ids=["catalogue", "refused"]
+)
+def test_what_can_not_be_opened_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opening: Callable[[Path], object]
+) -> None:
+    """Not when somebody comes to collect it: it is tried again and again."""
+    made: list[_Watched] = []
+    real = sqlite3.connect
+
+    def connect(*arguments: Any, **more: Any) -> sqlite3.Connection:
+        made.append(real(*arguments, **(more | {"factory": _Watched})))
+        return made[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    monkeypatch.setattr(sqlite3.dbapi2, "connect", connect)
+    path = tmp_path / "catalogue.sqlite3"
+    path.write_bytes(b"this is not SQLite" * 1000)
+    with pytest.raises((Fatal, sqlite3.DatabaseError)):
+        opening(path)
+    assert made
+    assert all(one.is_closed for one in made)
+
+
+class _Watched(sqlite3.Connection):
+    is_closed = False
+
+    def close(self) -> None:
+        self.is_closed = True
+        super().close()
 
 
 def test_a_catalogue_of_a_newer_version_is_refused(tmp_path: Path) -> None:

@@ -99,7 +99,11 @@ class SqliteCatalog(SqlCatalog):
         self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         self._writing = threading.RLock()
         """Held by whoever uses the connection above: closed under a statement, it would take the process along."""
-        _prepare(self._db)
+        try:
+            _prepare(self._db)
+        except BaseException:
+            self._db.close()
+            raise
 
     def claim(self, partition: LogPartition) -> Claim:
         where = (partition.log_id, partition.topic, partition.partition, partition.group)

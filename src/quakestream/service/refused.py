@@ -112,6 +112,13 @@ class RefusedStore(Refusals):
         self._now_ms = now_ms
         self._lock = threading.Lock()
         self._db = sqlite3.connect(path, isolation_level=None, timeout=patience_s, check_same_thread=False)
+        try:
+            self._begin()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _begin(self) -> None:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(_SCHEMA)
