@@ -65,9 +65,11 @@ def read(folder: Path, log: EmbeddedLog, features: list[Any], until: Callable[[]
         body = json.dumps({"type": "FeatureCollection", "features": features})
         async with agency(http(body)) as server:
             given = {"name": "usgs", "pollIntervalS": 0.05, "span": "month", "catchUp": None}
-            source = sources.build(given, context(folder, usgs_feed_url=server.url, now_ms=now_ms))
-            async with running(publisher.watch()), running(source.run(Outlet(publisher))):
-                await asyncio.to_thread(eventually, until)
+            its = context(folder, usgs_feed_url=server.url, now_ms=now_ms)
+            with closing(its.memory):
+                source = sources.build(given, its)
+                async with running(publisher.watch()), running(source.run(Outlet(publisher))):
+                    await asyncio.to_thread(eventually, until)
         await publisher.close(5)
 
     asyncio.run(go())
