@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 import re
 import signal
+import statistics
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -264,13 +265,16 @@ def test_a_list_is_waited_for_once(
     with counted(postgresql.folder, tmp_path) as turns, closing(PostgresqlCatalog(through)) as catalog:
         Writer(catalog).write(event("a1"), event("a2"))
 
-        def waited(ask: Callable[[SqlCatalog], object]) -> int:
+        def waited(ask: Callable[[SqlCatalog], object]) -> float:
             with visits.visiting(visits.Visit(30)):
-                for _ in range(6):  # by then it is prepared
-                    ask(catalog)
-                turns.take()
+                return usually(ask)
+
+        def usually(ask: Callable[[SqlCatalog], object]) -> float:
+            """Of some: an answer may come in two pieces, and then it is counted with the next question."""
+            for _ in range(6):  # by then it is prepared
                 ask(catalog)
-            return turns.take()
+            turns.take()
+            return statistics.median((ask(catalog), turns.take())[1] for _ in range(7))
 
         assert {what: waited(ask) for what, ask in asked.items()} == {
             "the newest": 1,
@@ -281,11 +285,7 @@ def test_a_list_is_waited_for_once(
             "how many of a moment": 2,
         }
         ask = asked["the newest"]
-        for _ in range(6):
-            ask(catalog)  # for nobody who waits: on the others' connections
-        turns.take()
-        ask(catalog)
-        assert turns.take() == 1
+        assert usually(ask) == 1, "for nobody who waits: on the others' connections"
         monkeypatch.setattr("quakestream.catalog.postgresql.FRESH_S", 0.0)
         assert waited(ask) == 2, "after a while a connection is asked first"
 
