@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,11 +16,12 @@ SOCKET: Final = ".s.PGSQL.5432"
 
 
 class Turns:
-    """Answers after which the client asked on, or that were its last."""
+    """Answers that clients waited for."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._asking = False
+        self._waiting: set[int] = set()
+        """The connections whose client has asked, and has no answer yet."""
         self.count = 0
 
     def take(self) -> int:
@@ -27,15 +30,19 @@ class Turns:
             found, self.count = self.count, 0
             return found
 
-    def came(self, *, from_client: bool) -> None:
+    def came(self, connection: int, *, from_client: bool) -> None:
+        """A piece of a question, or of an answer: its first counts. A farewell has none, and hides no other's."""
         with self._lock:
-            self.count += from_client and not self._asking
-            self._asking = from_client
+            if from_client:
+                self._waiting.add(connection)
+            elif connection in self._waiting:
+                self._waiting.remove(connection)
+                self.count += 1
 
 
 @contextlib.contextmanager
 def counted(server: Path, folder: Path) -> Iterator[Turns]:
-    """As the block has it, `folder` is where a server is that has its socket in `server`; of one client at a time."""
+    """As the block has it, `folder` is where a server is that has its socket in `server`."""
     turns = Turns()
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(folder / SOCKET))
@@ -49,18 +56,19 @@ def counted(server: Path, folder: Path) -> Iterator[Turns]:
 
 def _accept(listening: socket.socket, server: str, turns: Turns) -> None:
     with contextlib.suppress(OSError):
-        while True:
+        for number in itertools.count():
             client, _ = listening.accept()
             other = socket.socket(socket.AF_UNIX)
             other.connect(server)
             for source, target in ((client, other), (other, client)):
-                threading.Thread(target=_forward, args=(source, target, source is client, turns), daemon=True).start()
+                came = partial(turns.came, number, from_client=source is client)
+                threading.Thread(target=_forward, args=(source, target, came), daemon=True).start()
 
 
-def _forward(source: socket.socket, target: socket.socket, from_client: bool, turns: Turns) -> None:
+def _forward(source: socket.socket, target: socket.socket, came: Callable[[], None]) -> None:
     with contextlib.suppress(OSError):
         while piece := source.recv(CHUNK):
-            turns.came(from_client=from_client)
+            came()
             target.sendall(piece)
     for one in (source, target):
         with contextlib.suppress(OSError):
