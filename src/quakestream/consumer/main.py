@@ -132,8 +132,7 @@ async def _serve_catalog(
         return 0
     topic = catalog_topic(settings)
     put_back = partial(begin_epoch_where_put_back, Published(event_log, topic), event_log, catalog)
-    if settings.republish:
-        await _look_soon(put_back, stop)
+    known = not settings.republish or await _is_known_soon(put_back, stop)
     news = Bell()
     log_clock = LogClock()
     topics = stream_topics(settings)
@@ -160,7 +159,7 @@ async def _serve_catalog(
         on_failure=fail,
         on_commit=news.tell,
         log_clock=log_clock,
-        first=put_back if settings.republish else lambda: None,
+        first=(lambda: None) if known else put_back,
     )
     republisher = Republisher(event_log, catalog, news, topic, instance_id, now_ms)
     max_bytes = None if catalog.shared else settings.catalog_max_bytes()
@@ -259,8 +258,8 @@ async def _serve_catalog(
     return 0
 
 
-async def _look_soon(put_back: Callable[[], object], stop: program.Stop) -> None:
-    """Before anybody is served: whether a backup was put back.
+async def _is_known_soon(put_back: Callable[[], object], stop: program.Stop) -> bool:
+    """Look, before anybody is served, whether a backup was put back; whether that is known then.
 
     Where the log does not answer soon, what there is is served: the pipeline looks before it stores anything.
     """
@@ -270,11 +269,13 @@ async def _look_soon(put_back: Callable[[], object], stop: program.Stop) -> None
     asked.cancel()
     if looking not in done:
         looking.add_done_callback(lambda one: one.cancelled() or one.exception())  # the pipeline will say so
-        return
+        return False
     try:
         looking.result()
     except QuakestreamError as error:
         log.warning("whether a backup was put back is not known yet", reason=str(error))
+        return False
+    return True
 
 
 def _fail(future: asyncio.Future[None], error: BaseException) -> None:
