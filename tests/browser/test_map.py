@@ -17,7 +17,7 @@ from tests.browser.conftest import KEPT, MANY, TOKEN, event, new_context, seen_i
 from tests.browser.dashboard import CANVAS, SOFTWARE_GL, Dashboard, System, draw_by_webgl
 from tests.free_ports import free_port
 from tests.sizes import LONG, later, size, sized
-from tests.waiting import eventually
+from tests.waiting import comes_true, eventually
 
 FIRST_LOAD_BYTES = 700_000
 
@@ -93,8 +93,6 @@ def test_an_earthquake_opens_from_the_map(dashboard: Dashboard) -> None:
     dashboard.page.locator(f'.row a[data-id="{wanted}"]').click()
     eventually(lambda: f"id={wanted}" in dashboard.query())
     eventually(lambda: dashboard.page.locator(".hero").is_visible())
-    box = dashboard.page.locator("#map").bounding_box()
-    assert box is not None
 
     def centred() -> bool:
         drawn = wanted in (dashboard.drawn() or ())
@@ -103,10 +101,9 @@ def test_an_earthquake_opens_from_the_map(dashboard: Dashboard) -> None:
     eventually(centred)
     dashboard.page.locator("#back").click()
     eventually(lambda: "id=" not in dashboard.query())
-    centre = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
 
     def picked() -> bool:
-        dashboard.page.mouse.click(*centre)
+        dashboard.click_map()
         return f"id={wanted}" in dashboard.query()
 
     eventually(picked, every_s=0.5)
@@ -128,10 +125,12 @@ def test_a_cluster_opens(chromium: Browser, shared_system: System) -> None:
         dashboard.open("?projection=flat&clusters=on&camera=10.5,20.5,1")
         script = "(({ ids, clustered }) => [ids.length, clustered])(quakestream.drawn())"
         eventually(lambda: dashboard.page.evaluate(script) == [0, len(near)])
-        box = dashboard.page.locator("#map").bounding_box()
-        assert box is not None
-        dashboard.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        eventually(lambda: dashboard.page.evaluate(script)[0] > 0)
+
+        def opened() -> bool:
+            dashboard.click_map()
+            return comes_true(lambda: dashboard.page.evaluate(script)[0] > 0, 2)
+
+        eventually(opened)
         eventually(lambda: "camera=10.5,20.5,1&" not in f"{dashboard.query()}&")
         assert dashboard.complaints == []
 

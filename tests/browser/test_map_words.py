@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 from tests.browser.conftest import Launch, event, seen_in
 from tests.browser.dashboard import SOFTWARE_GL, Dashboard, System, draw_by_webgl
 from tests.sizes import later, sized
-from tests.waiting import eventually
+from tests.waiting import comes_true, eventually
 
 pytestmark = sized  # with WebGL in `make test-long`
 
@@ -80,10 +80,12 @@ def test_a_cluster_says_its_largest_and_opens(page: Dashboard) -> None:
     page.open("?projection=flat&camera=7,10,1&clusters=on&plates=0")
     eventually(lambda: f"M 2.6 {SWARM}" in words(page), tell=lambda: words(page))
     assert "EXERCISE" in words(page), "what is not real is not in it"
-    box = page.page.locator("#map").bounding_box()
-    assert box is not None
-    page.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    eventually(lambda: f"M 2.6 {SWARM}" not in words(page), tell=lambda: words(page))
+
+    def opened() -> bool:
+        page.click_map()
+        return comes_true(lambda: f"M 2.6 {SWARM}" not in words(page), 2)
+
+    eventually(opened, tell=lambda: words(page))
 
 
 def test_rings_and_cities_of_an_open_earthquake_answer_to_the_table(told: System, page: Dashboard) -> None:
