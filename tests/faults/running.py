@@ -154,10 +154,12 @@ def inject(number: int, fault: Fault, deployment: Deployment, poster: Poster, li
     comes_true(lambda: look() and time.time() - began_s > lasts_s, max(lasts_s, fault.patience_s if unseen else 0), 0.2)
     fault.end()
     ended_s = time.time()
-    poster.most = max(poster.most, min(poster.done + ENOUGH_TO_SEE, until))
 
     def goes_on() -> bool:
-        return any(began > ended_s and said.name in listener.seen for began, said in poster.marks[-20:])
+        after = [said for began, said in poster.marks[-20:] if began > ended_s]
+        if not after:  # what was on its way when the fault ended took all that might be posted
+            poster.most = max(poster.most, min(poster.done + ENOUGH_TO_SEE, until))
+        return any(said.name in listener.seen for said in after)
 
     recovered_s = time.time() if comes_true(goes_on, RECOVERED_WITHIN_S, 0.05) else None
     is_well = comes_true(deployment.is_well, WELL_WITHIN_S, 0.25)
