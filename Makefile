@@ -18,7 +18,7 @@ PYTEST := $(BIN)/pytest -n 4 --dist worksteal
 # Without Python's cache of what it compiled, each of the many processes would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help check-machine ready setup run demo kafka test promises style test-page test-long test-soak faults coverage lint lint-python lint-page screenshots dashboard bench bench-association bench-catalog bench-push bench-alerts bench-delivery bench-query bench-page format clean
+.PHONY: help check-machine ready setup run demo kafka test promises style test-page test-long test-soak faults load coverage lint lint-python lint-page screenshots dashboard bench bench-association bench-catalog bench-push bench-alerts bench-delivery bench-query bench-page format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -110,6 +110,9 @@ test-soak: setup ## what takes longest: faults on Kafka, and each safeguard swit
 
 faults: setup ## faults at random moments, with a ledger of its own; FAULTS="--deployment kafka --events 200000 --faults 30 --seed 2"
 	$(BIN)/python -m tests.faults $(FAULTS)
+
+load: setup ## an hour of ten times the reference's rate, and its chart; LOAD="--deployment kafka --chart docs/images/load-kafka.svg"
+	$(BIN)/python -m tests.faults.load $(LOAD)
 
 # Beside `make test`, which would take longer by it: before Python 3.12 each line that is run is counted in a call.
 coverage: setup ## the same tests once more, and how much of each file they run

@@ -33,6 +33,9 @@ def main() -> None:
             os.setuid(nobody.pw_uid)
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)  # after the user's change, which undoes it
         os.execv(arguments[0], arguments)  # noqa: S606 - it has no shell's words
+    if "/" in name:  # another checkout's
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.execv(name, sys.argv[1:])  # noqa: S606 - it has no shell's words
     if name == "kafka":
         path = Path(__file__).parents[2] / "deploy/kafka/run.py"
         sys.argv = [str(path), *arguments]

@@ -85,7 +85,7 @@ class Program:
         self.environment = dict(environment)
         self.off = off
         self.starts = 0
-        self._command = list(command)
+        self.command = list(command)
         self._not_before_s = 0.0
         self._clock = folder / f"{name}.clock"
 
@@ -136,7 +136,7 @@ class Program:
         with a clock of its own, are started anew by such a fork.
         """
         environment = os.environ | self.environment | more | {launcher.OFF: off, launcher.STARTS: str(starts)}
-        started = ["python", "-m", "tests.faults.launcher", *(command or self._command)]
+        started = ["python", "-m", "tests.faults.launcher", *(command or self.command)]
         with (self.folder / f"{self.name}.log").open("ab") as said:
             return spawner.spawn(started, environment, ROOT, said.fileno(), said.fileno())
 
