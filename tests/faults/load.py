@@ -61,6 +61,7 @@ SLOW_S, QUICK_S = 0.4, 0.1
 MOST_SHOW: Final = 0.97
 """Of what is posted: what comes after a newer revision changes nothing, and is not shown."""
 SEEN_WITHIN_S: Final = 30.0
+CATCHES_UP_WITHIN_S: Final = 300.0
 NEVER_S: Final = 60.0
 """What took longer to be shown is not waited for any more, and is that slow."""
 PHASES: Final = {
@@ -95,13 +96,16 @@ class Load:
     said: dict[str, str] = field(default_factory=dict)
     """What the operator saw, by phase."""
 
+    def passed_s(self) -> float:
+        return time.monotonic() - self.began_s
+
     def sample(self) -> None:
         deployment = self.deployment
         programs = {one.name: one.pid for one in deployment.programs if one.runs}
         waits_s, self.waits_s = sorted(self.waits_s), []
         self.samples.append(
             Sample(
-                time.monotonic() - self.began_s,
+                self.passed_s(),
                 {name: _resident_mb(pid) for name, pid in programs.items()},
                 {name: _descriptors(pid) for name, pid in programs.items()},
                 _lag(deployment),
@@ -246,35 +250,34 @@ def go_through(running: Load, lasts_s: float, planned: Mapping[str, tuple[float,
     acts = {"consumer away": consumer_away, "store slow": store_slow, "queue full": queue_full, "upgrade": upgrade}
     phases: list[Phase] = []
 
-    def until(share: float, look: Callable[[], object] = lambda: None) -> None:
-        every_s = lasts_s / SAMPLES
-        while (passed_s := time.monotonic() - running.began_s) < share * lasts_s:
-            if passed_s >= len(running.samples) * every_s:
+    def until(over: Callable[[], object]) -> None:
+        while not over():
+            if running.passed_s() >= (running.samples[-1].at_s + lasts_s / SAMPLES if running.samples else 0):
                 running.sample()
-            look()
-            time.sleep(min(every_s, 0.2))
+            time.sleep(min(lasts_s / SAMPLES, 0.2))
 
     for name, (begins, ends) in planned.items():
-        until(begins)
-        since_s = time.monotonic() - running.began_s
+        until(lambda: running.passed_s() >= begins * lasts_s)  # noqa: B023 - called within the loop
+        since_s = running.passed_s()
         with acts[name](deployment) as sign:
 
-            def look(name: str = name, sign: Callable[[], str] = sign) -> None:
+            def is_over(name: str = name, sign: Callable[[], str] = sign, ends_s: float = ends * lasts_s) -> bool:
                 running.said[name] = running.said.get(name) or sign()
+                passed_s = running.passed_s()
+                return passed_s >= ends_s and (running.said[name] != "" or passed_s > ends_s + SEEN_WITHIN_S)
 
-            until(ends, look)
-            comes_true(lambda: look() or running.said[name], SEEN_WITHIN_S)  # noqa: B023 - called within the loop
-        over_s = time.monotonic() - running.began_s
+            until(is_over)
+        over_s = running.passed_s()
         phases.append(Phase(name, since_s, over_s))
         say(f"{name} for {over_s - since_s:.0f} s; it was said: {running.said[name] or 'NOTHING'}")
-        behind = running.poster.done * MOST_SHOW
 
-        def caught_up(behind: float = behind) -> bool:
-            return len(running.listener.seen) >= behind and _lag(deployment) == 0
+        def caught_up(behind: float = running.poster.done * MOST_SHOW, over_s: float = over_s) -> bool:
+            shown = len(running.listener.seen) >= behind and _lag(deployment) == 0
+            return shown or running.passed_s() > over_s + CATCHES_UP_WITHIN_S
 
-        comes_true(caught_up, 300, 0.1)
-        say(f"  all is shown again after {time.monotonic() - running.began_s - over_s:.1f} s")
-    until(1.0)
+        until(caught_up)
+        say(f"  all is shown again after {running.passed_s() - over_s:.1f} s")
+    until(lambda: running.passed_s() >= lasts_s)
     return phases
 
 
@@ -286,7 +289,7 @@ def begin_older(deployment: Deployment, venv: Path) -> None:
 
 @contextlib.contextmanager
 def upgrade(deployment: Deployment) -> Iterator[Callable[[], str]]:
-    """As the handbook has it: the older programs end, and ours begin on what they left."""
+    """The older programs end, and ours begin on what they left."""
     for one in deployment.programs:
         one.stop()
         one.command[0] = Path(one.command[0]).name
