@@ -167,15 +167,19 @@ class Dashboard:
         ids: list[str] | None = self.page.evaluate("window.quakestream?.drawn()?.ids ?? null")
         return ids
 
-    def click_map(self, right_px: float = 0) -> None:
-        """Click on the middle of the map, or so far to the right of it.
+    def middle_of_map(self) -> tuple[float, float]:
+        """Where it is, in px of the page. To be asked each time: a headline that comes makes the map smaller.
 
-        Where the middle is, is asked each time: a headline that comes makes the map smaller. What waits for the
-        effect of a click tries again, for one can come between the two.
+        What waits for the effect of a click or a move tries again, for one can come between the two.
         """
         box = self.page.locator("#map").bounding_box()
         assert box is not None
-        self.page.mouse.click(box["x"] + box["width"] / 2 + right_px, box["y"] + box["height"] / 2)
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def click_map(self, right_px: float = 0) -> None:
+        """Click on the middle of the map, or so far to the right of it."""
+        x, y = self.middle_of_map()
+        self.page.mouse.click(x + right_px, y)
 
     def drawn_in_all(self) -> int:
         """As many as the map draws one by one or counts in clusters."""

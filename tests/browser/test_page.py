@@ -8,12 +8,12 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Locator, Page, Route
 
 from tests.browser.conftest import MANY, event, new_context, seen_in, shows_count
 from tests.browser.dashboard import Dashboard, System
 from tests.sizes import later, sized
-from tests.waiting import eventually
+from tests.waiting import comes_true, eventually
 
 INTERACTIVE_MS = 2_000
 TRIES = 12
@@ -95,13 +95,7 @@ def test_a_brush_on_a_chart_filters_all_the_rest(full_system: System, dashboard:
     eventually(lambda: plot.count() == 1)
     assert "Gutenberg–Richter: b = " in dashboard.page.locator("figure").nth(2).inner_text()
     plot.scroll_into_view_if_needed()
-    box = plot.bounding_box()
-    assert box is not None
-    dashboard.page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 40)
-    dashboard.page.mouse.down()
-    dashboard.page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + 60, steps=4)
-    dashboard.page.mouse.up()
-    eventually(lambda: "minmagnitude=" in dashboard.query() and "maxmagnitude=" in dashboard.query())
+    brush(dashboard, plot, (0.5, 0.3), (0.8, 0.45), {"minmagnitude", "maxmagnitude"})
     bounds = dict(pair.split("=") for pair in dashboard.query().split("&"))
     wanted = {name: bounds[name] for name in ("minmagnitude", "maxmagnitude")}
     eventually(lambda: shows_count(dashboard, full_system.count(**wanted)))
@@ -117,6 +111,24 @@ def test_large_numbers_have_room_beside_a_chart(dashboard: Dashboard) -> None:
     assert whole is not None
     assert over is not None
     assert over["x"] - whole["x"] >= 7 * len(f"{MANY:,}") + 14
+
+
+def brush(
+    dashboard: Dashboard, plot: Locator, begin: tuple[float, float], end: tuple[float, float], names: set[str]
+) -> None:
+    """Draw over a chart, from and to these shares of it, until the address has bounds of these names and no others."""
+
+    def brushed() -> bool:  # what heads the page may come meanwhile, and move the rest
+        box = plot.bounding_box()
+        assert box is not None
+        (x0, y0), (x1, y1) = ((box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in (begin, end))
+        dashboard.page.mouse.move(x0, y0)
+        dashboard.page.mouse.down()
+        dashboard.page.mouse.move(x1, y1, steps=4)
+        dashboard.page.mouse.up()
+        return comes_true(lambda: bounds(dashboard).keys() == names, 3)
+
+    eventually(brushed, tell=dashboard.query)
 
 
 def bounds(dashboard: Dashboard) -> dict[str, str]:
@@ -144,14 +156,7 @@ def test_time_and_depth_are_brushed_too(
     plot = dashboard.page.locator(".plot").nth(figure).locator(".u-over")
     eventually(lambda: plot.count() == 1)
     plot.scroll_into_view_if_needed()
-    box = plot.bounding_box()
-    assert box is not None
-    (x0, y0), (x1, y1) = ((box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in (begin, end))
-    dashboard.page.mouse.move(x0, y0)
-    dashboard.page.mouse.down()
-    dashboard.page.mouse.move(x1, y1, steps=4)
-    dashboard.page.mouse.up()
-    eventually(lambda: bounds(dashboard).keys() == names, tell=dashboard.query)
+    brush(dashboard, plot, begin, end, names)
     left = full_system.count(**bounds(dashboard))
     assert 0 < left < MANY / 2
     dashboard.page.locator("nav a", has_text="List").click()

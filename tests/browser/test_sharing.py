@@ -344,15 +344,14 @@ def test_what_is_not_real_is_never_taken_for_it(site: System, dashboard: Dashboa
     assert word in CLIENT.get(f"{site.url}/feeds/atom", params={"mode": mode}).text
 
     dashboard.open(f"?projection=flat&mode={mode}&minmagnitude=7&camera=10,{20 + 40 * (2 + list(WORDS).index(mode))},4")
-    box = page.locator("#map").bounding_box()
-    assert box
     popup = page.locator(".tip")
-    eventually(
-        lambda: (
-            page.mouse.move(box["x"] + box["width"] / 2 + 4 * (time.time() % 1), box["y"] + box["height"] / 2)
-            or popup.is_visible()
-        )
-    )
+
+    def pointed_at() -> bool:
+        x, y = dashboard.middle_of_map()
+        page.mouse.move(x + 4 * (time.time() % 1), y)
+        return popup.is_visible()
+
+    eventually(pointed_at)
     assert place in popup.inner_text()
     assert word in popup.inner_text()
 
