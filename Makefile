@@ -13,7 +13,7 @@ PAGE_SOURCES := $(shell find dashboard -type f -not -path 'dashboard/node_module
 NPM_IN := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix
 NPM := $(NPM_IN) dashboard
 # Twice as many processes as a small machine has processors: each of them waits for more than half of its time.
-PYTEST := $(BIN)/pytest -n 4 --dist worksteal
+PYTEST := $(BIN)/pytest -n 5 --dist worksteal
 
 # Without Python's cache of what it compiled, each of the many processes would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -105,8 +105,8 @@ style:
 test-long: setup ## what takes longer: kills, shuffled histories, both databases and both logs, more cases
 	QUAKESTREAM_LONG=1 $(PYTEST) -m '(long or sized or hypothesis) and not soak'
 
-test-soak: setup ## what takes longest: faults on Kafka, and each safeguard switched off, which must be seen
-	QUAKESTREAM_LONG=1 $(PYTEST) -m soak
+test-soak: setup ## what wants a machine for itself: faults on Kafka, a rolling restart, and each safeguard switched off, which must be seen
+	QUAKESTREAM_LONG=1 $(PYTEST) -n 0 -m soak
 
 faults: setup ## faults at random moments, with a ledger of its own; FAULTS="--deployment kafka --events 200000 --faults 30 --seed 2"
 	$(BIN)/python -m tests.faults $(FAULTS)

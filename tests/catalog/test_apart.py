@@ -13,7 +13,7 @@ from quakestream.catalog import LoggedEvent, LogPartition
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.catalog.surroundings import Surroundings
 from quakestream.event import EarthquakeEvent, Location
-from tests.sizes import size
+from tests.sizes import later, size
 
 NOW_MS = 1_800_000_000_000
 
@@ -69,7 +69,7 @@ def told(path: Path, events: list[EarthquakeEvent], batch: int) -> list[tuple[ob
         return found
 
 
-@pytest.mark.parametrize("spacing_s", [1.0, 25.0, 90.0])
+@pytest.mark.parametrize("spacing_s", [*later(1.0), 25.0, 90.0])
 def test_nothing_comes_of_an_event_otherwise_for_what_is_told_of_its_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spacing_s: float
 ) -> None:

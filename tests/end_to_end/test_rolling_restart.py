@@ -27,7 +27,8 @@ INTERVAL_S: Final = 0.02
 LIMIT_S: Final = 60
 WAITED: Final = "SELECT c.at_ms - e.logged_ms FROM changes AS c JOIN events AS e ON e.seq = c.seq ORDER BY 1"
 
-pytestmark = [pytest.mark.kafka, pytest.mark.long]
+pytestmark = [pytest.mark.kafka, pytest.mark.long, pytest.mark.soak]
+"""How long a pause is, is told by a machine that does nothing else: `make test-soak` has one test at a time."""
 
 
 @contextmanager

@@ -24,7 +24,7 @@ SETTINGS = {"EVENT_LOG": "embedded", "LOG_FORMAT": "json", "PORT": "0", "LOG_EVE
 LOCKED = [
     ("earthquake-consumer", "catalogue.sqlite3", "waiting for the catalogue"),
     pytest.param("earthquake-consumer", "log.sqlite3", "waiting for the event log", marks=pytest.mark.long),
-    ("earthquake-service", "log.sqlite3", "waiting for the event log"),
+    pytest.param("earthquake-service", "log.sqlite3", "waiting for the event log", marks=pytest.mark.long),
     ("earthquake-service", "earthquake-service.sqlite3", "waiting for the sources' memory"),
 ]
 

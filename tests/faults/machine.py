@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -20,15 +21,19 @@ from tests.faults.ledger import Ledger
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FAKETIME: Final = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+MKFS: Final = shutil.which("mkfs.ext4", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 RESTART_AFTER_S: Final = 0.5
 _CLONE_NEWNS: Final = 0x20000
 _MS_REC, _MS_PRIVATE = 0x4000, 1 << 18
 
 
 def own_mounts() -> bool:
-    """From now on, what this process mounts is seen by it and its children alone, and gone with them. Needs root."""
+    """From now on, what this process mounts is seen by it and its children alone, and gone with them.
+
+    False where it can't mount a disk of its own: that needs root and `mkfs.ext4`.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
-    if os.geteuid() != 0 or libc.unshare(_CLONE_NEWNS) != 0:
+    if os.geteuid() != 0 or MKFS is None or libc.unshare(_CLONE_NEWNS) != 0:
         return False
     return bool(libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None) == 0)
 
@@ -48,7 +53,8 @@ class Disk:
         if not image.exists():
             with image.open("wb") as file:
                 file.truncate(size_mb << 20)
-            subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True, stdout=subprocess.DEVNULL)
+            assert MKFS is not None
+            subprocess.run([MKFS, "-q", "-m", "0", image], check=True, stdout=subprocess.DEVNULL)
         subprocess.run(["mount", "-o", "loop", image, self.path], check=True)
         self.free()
 
