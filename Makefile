@@ -8,6 +8,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 VENV := .venv/pyvenv.cfg
 RUNS := .venv/.runs
 DEVELOPS := .venv/.develops
+READ := .venv/.tests-read
 PAGE := src/quakestream/api/dashboard/index.html
 PAGE_SOURCES := $(shell find dashboard -type f -not -path 'dashboard/node_modules/*' -not -path 'dashboard/generated/*' -not -path 'dashboard/tests/*')
 NPM_IN := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix
@@ -96,13 +97,18 @@ test: setup ## style and all promises; starts a real Kafka of its own
 	@$(MAKE) --no-print-directory -j2 promises style
 
 # Beside each other: tests wait for brokers, browsers and databases, and style takes what processor that leaves.
-promises:
+promises: $(READ)
 	$(PYTEST)
+
+# The tests are compiled once, beside style, in place of once by each process that runs them at the same time.
+$(READ): $(DEVELOPS)
+	@$(BIN)/pytest --collect-only --quiet >/dev/null || true # what is wrong, the run itself says
+	@touch $@
 
 style:
 	@nice -n 10 $(MAKE) --no-print-directory lint-python lint-page test-page
 
-test-long: setup ## what takes longer: kills, shuffled histories, both databases and both logs, more cases
+test-long: setup $(READ) ## what takes longer: kills, shuffled histories, both databases and both logs, more cases
 	QUAKESTREAM_LONG=1 $(PYTEST) -m '(long or sized or hypothesis) and not soak'
 
 test-soak: setup ## what wants a machine for itself: faults on Kafka, a rolling restart, and each safeguard switched off, which must be seen
