@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from confluent_kafka import TopicPartition
@@ -28,6 +28,7 @@ from quakestream.log.kafka import SESSION_TIMEOUT_S, KafkaLog, KafkaProducer, Ka
 from quakestream.log.opening import stream_topics
 from tests.conftest import Broker
 from tests.contracts.event_log import LIMIT_S, EventLogContract, Keeper, poll_until, take, wait_for
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.kafka
 NEEDED = ("KAFKA_CLIENT_ID", "KAFKA_BROKERS", "KAFKA_TOPIC")
@@ -270,7 +271,7 @@ def test_a_broken_client_is_replaced_and_nothing_is_lost_or_reordered(kafka_brok
     for first in range(0, 5000, 100):
         futures.append(producer.send([Record("renewed", b"k", b"%d" % n) for n in range(first, first + 100)]))
         if first == 2500:
-            producer._client.purge()  # what was under way comes back undelivered, as after a fatal error
+            producer._broken = True  # as after a fatal error, which the client says to whoever sends: it is purged
     outcomes = [outcome for future in futures for outcome in future.result(LIMIT_S)]
     assert all(isinstance(outcome, int) for outcome in outcomes)
     assert producer.close(5.0) == 0
@@ -278,6 +279,35 @@ def test_a_broken_client_is_replaced_and_nothing_is_lost_or_reordered(kafka_brok
     numbers = [int(record.value) for record in log.read("renewed", 0, 0, marks.high)]
     firsts = list(dict.fromkeys(numbers))
     assert firsts == list(range(5000))
+
+
+def test_what_is_handed_over_while_a_client_is_given_up_is_dropped_with_the_rest() -> None:
+    """Without a broker: whoever hands over had seen the client whole, a moment before it was broken."""
+    producer = KafkaLog("127.0.0.1:9", "test").producer()
+    client, purged = producer._client, threading.Event()
+    calls: list[str] = []
+
+    class Watched:
+        def produce(self, *args: Any, **more: Any) -> None:
+            if args[1] == b"late":
+                producer._broken = True
+                purged.wait(1)
+            calls.append("produce")
+            client.produce(*args, **more)
+
+        def purge(self) -> None:
+            calls.append("purge")
+            purged.set()
+            client.purge()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(client, name)
+
+    producer._client = cast("Any", Watched())
+    producer.send([Record("nowhere", b"k", b"early"), Record("nowhere", b"k", b"late")])
+    eventually(lambda: "purge" in calls)
+    assert producer.close(0.1) == 2
+    assert calls[:3] == ["produce", "produce", "purge"]
 
 
 def test_a_report_that_is_lost_with_an_error_of_ours_loses_no_record(

@@ -726,8 +726,13 @@ class KafkaProducer(Producer):
             self._broken = False
 
     def _purge(self) -> None:
-        """Let the client drop what it has, and serve its last reports."""
-        self._client.purge()
+        """Let the client drop what it has, and serve its last reports.
+
+        Whoever hands over right now may have looked at `_broken` before it was set: that record is dropped, too. Sent
+        by a client that is not dead, it would stand before those that the next one sends again.
+        """
+        with self._lock:
+            self._client.purge()
         self._client.flush(REQUEST_TIMEOUT_S)
 
     def _new_client(self) -> Client:
