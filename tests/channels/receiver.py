@@ -14,6 +14,8 @@ from typing import Any, Self
 import httptools
 import msgspec
 
+from tests.free_ports import free_port
+
 ANSWERS = {
     "accept": b"HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n",
     "error": b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 4\r\n\r\noops",
@@ -98,8 +100,8 @@ class Receiver:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
+        self.port = self.port or free_port()  # at which nobody knocks who knew another server there
         server = await self._loop.create_server(lambda: _Connection(self), "127.0.0.1", self.port)
-        self.port = server.sockets[0].getsockname()[1]
         self._listening.set()
         await self._ended.wait()
         server.close()
