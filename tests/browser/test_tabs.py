@@ -13,7 +13,7 @@ from quakestream.catalog.sqlite import SqliteCatalog
 from tests.api.serving import Consumer
 from tests.browser.dashboard import Dashboard
 from tests.contracts.catalog import NOW_MS
-from tests.sizes import size
+from tests.sizes import size, sized
 from tests.waiting import eventually
 
 TABS: Final = 10
@@ -63,6 +63,7 @@ def all_show(tabs: list[Dashboard], *names: str) -> None:
         assert len(one.rows()) == len(names)
 
 
+@sized
 def test_ten_tabs_have_one_connection(context: BrowserContext, consumer: Consumer) -> None:
     tabs = opened(context, consumer, size(7, TABS))
     assert consumer.connections() == 1
@@ -77,6 +78,7 @@ def test_ten_tabs_have_one_connection(context: BrowserContext, consumer: Consume
     assert consumer.connections() == 1
 
 
+@sized
 def test_where_there_is_no_shared_worker_one_tab_leads(context: BrowserContext, consumer: Consumer) -> None:
     context.add_init_script(BARE)
     tabs = opened(context, consumer, size(3, TABS))

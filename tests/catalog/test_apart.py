@@ -13,7 +13,7 @@ from quakestream.catalog import LoggedEvent, LogPartition
 from quakestream.catalog.sqlite import SqliteCatalog
 from quakestream.catalog.surroundings import Surroundings
 from quakestream.event import EarthquakeEvent, Location
-from tests.sizes import later, size
+from tests.sizes import later, size, sized
 
 NOW_MS = 1_800_000_000_000
 
@@ -69,6 +69,7 @@ def told(path: Path, events: list[EarthquakeEvent], batch: int) -> list[tuple[ob
         return found
 
 
+@sized
 @pytest.mark.parametrize("spacing_s", [*later(1.0), 25.0, 90.0])
 def test_nothing_comes_of_an_event_otherwise_for_what_is_told_of_its_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spacing_s: float
@@ -81,7 +82,7 @@ def test_nothing_comes_of_an_event_otherwise_for_what_is_told_of_its_batch(
         tell_apart(self, *given)  # type: ignore[arg-type]
         apart += len(self._apart)
 
-    for seed in range(size(2, 20)):
+    for seed in range(size(2, 6)):
         events = reports(seed, 120, spacing_s)
         with monkeypatch.context() as without:
             without.setattr(Surroundings, "tell_apart", lambda *_: None)

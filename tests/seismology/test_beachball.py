@@ -23,7 +23,7 @@ from quakestream.seismology.beachball import (
     svg_path,
     tensor_matrix,
 )
-from tests.sizes import size
+from tests.sizes import size, sized
 
 NAMES: Final = ("mrr", "mtt", "mpp", "mrt", "mrp", "mtp")
 NET: Final = [
@@ -77,15 +77,17 @@ def test_the_shade_is_what_the_radiation_says(values: tuple[float, ...]) -> None
     assert wrong(tensor_matrix(tensor(*values))) == []
 
 
+@sized
 def test_the_shade_is_what_the_radiation_says_of_any_tensor() -> None:
     chance = random.Random(7)
-    for _ in range(size(5, 400)):
+    for _ in range(size(5, 200)):
         assert wrong(tensor_matrix(tensor(*(chance.gauss(0, 1e18) for _ in NAMES)))) == []
 
 
+@sized
 def test_the_shade_is_what_the_radiation_says_of_any_plane() -> None:
     chance = random.Random(8)
-    for _ in range(size(4, 200)):
+    for _ in range(size(4, 100)):
         plane = NodalPlane(strike=chance.uniform(0, 360), dip=chance.uniform(0, 90), rake=chance.uniform(-180, 180))
         assert wrong(plane_matrix(plane)) == []
 
