@@ -133,10 +133,10 @@ def test_log_lines_never_wait_and_say_how_many_are_missing(
     found = b""
     while b"log lines not written" not in found:
         found += os.read(reads, PIPE_BYTES)
-    logging.getLogger("it").warning("the last one")
-    while b"the last one" not in found:
+    while b"the last one" not in found:  # what is in the queue may leave no room for it yet
+        logging.getLogger("it").warning("the last one")
         found += os.read(reads, PIPE_BYTES)
-    said = [json.loads(line)["event"] for line in found.splitlines()]
+    said = [json.loads(line)["event"] for line in found[: found.rindex(b"\n")].splitlines()]
     assert f"{lost} log lines not written: nobody read them" in said
     assert said[0].startswith("line 0 ")
 
