@@ -13,7 +13,7 @@ PAGE := src/quakestream/api/dashboard/index.html
 PAGE_SOURCES := $(shell find dashboard -type f -not -path 'dashboard/node_modules/*' -not -path 'dashboard/generated/*' -not -path 'dashboard/tests/*')
 NPM_IN := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix
 NPM := $(NPM_IN) dashboard
-# Twice as many processes as a small machine has processors: each of them waits for more than half of its time.
+# More processes than a small machine has processors: each of them waits for more than half of its time.
 PYTEST := $(BIN)/pytest -n 5 --dist worksteal
 
 # Without Python's cache of what it compiled, each of the many processes would compile everything anew.

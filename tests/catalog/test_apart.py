@@ -70,6 +70,7 @@ def told(path: Path, events: list[EarthquakeEvent], batch: int) -> list[tuple[ob
 
 
 @sized
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("spacing_s", [*later(1.0), 25.0, 90.0])
 def test_nothing_comes_of_an_event_otherwise_for_what_is_told_of_its_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spacing_s: float
@@ -82,7 +83,7 @@ def test_nothing_comes_of_an_event_otherwise_for_what_is_told_of_its_batch(
         tell_apart(self, *given)  # type: ignore[arg-type]
         apart += len(self._apart)
 
-    for seed in range(size(2, 6)):
+    for seed in range(size(2, 20)):
         events = reports(seed, 120, spacing_s)
         with monkeypatch.context() as without:
             without.setattr(Surroundings, "tell_apart", lambda *_: None)

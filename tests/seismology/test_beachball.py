@@ -78,16 +78,18 @@ def test_the_shade_is_what_the_radiation_says(values: tuple[float, ...]) -> None
 
 
 @sized
+@pytest.mark.timeout(400)
 def test_the_shade_is_what_the_radiation_says_of_any_tensor() -> None:
     chance = random.Random(7)
-    for _ in range(size(5, 200)):
+    for _ in range(size(5, 400)):
         assert wrong(tensor_matrix(tensor(*(chance.gauss(0, 1e18) for _ in NAMES)))) == []
 
 
 @sized
+@pytest.mark.timeout(400)
 def test_the_shade_is_what_the_radiation_says_of_any_plane() -> None:
     chance = random.Random(8)
-    for _ in range(size(4, 100)):
+    for _ in range(size(4, 200)):
         plane = NodalPlane(strike=chance.uniform(0, 360), dip=chance.uniform(0, 90), rake=chance.uniform(-180, 180))
         assert wrong(plane_matrix(plane)) == []
 
