@@ -19,28 +19,28 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import random
 import selectors
 import signal
 import socket
-import sqlite3
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 import httpx
-import psycopg
 
-from tests.faults.deployments import Deployment, Embedded, KafkaPostgres
+from tests.faults.deployments import Deployment
+from tests.faults.faults import FAULTS
 from tests.faults.ledger import Ledger
 from tests.faults.load_chart import Phase, Sample, draw
-from tests.faults.machine import own_mounts
-from tests.faults.running import DEPLOYMENTS, feed_of, gather, say, settle, tell
+from tests.faults.machine import Program, own_mounts
+from tests.faults.running import DEPLOYMENTS, conclude, say, tell
 from tests.faults.story import MODE, Story
 from tests.faults.stream import TOKEN, Listener, Poster, Worker, receiving
 from tests.faults.verdict import Finding, judge, percentile
@@ -224,13 +224,8 @@ def load(asked: argparse.Namespace) -> list[Finding]:
             comes_true(lambda: poster.done == events, 600)
             for worker in workers[1:]:
                 worker.stop()
-            settle(deployment, story, listener, receiver)
-            last = feed_of(deployment)
-            comes_true(lambda: (listener.epoch, listener.last_seq) == last, 60)
-            listener.stop()
+            evidence, wrong = conclude(deployment, story, ledger, listener, receiver)
             assert not any(one.error for one in workers)
-            evidence = gather(deployment, story, ledger, whole=True)
-            wrong = deployment.end()
         finally:
             for worker in workers:
                 worker.ending.set()
@@ -239,7 +234,7 @@ def load(asked: argparse.Namespace) -> list[Finding]:
     if asked.chart:
         asked.chart.write_text(draw(running.samples, phases, f"{asked.deployment}, {EVENTS_PER_S:g} events a second"))
     (folder / "samples.json").write_text(json.dumps([one._asdict() for one in running.samples]))
-    found = [*judge(evidence), *(Finding("recovery", why) for why in wrong)]
+    found = [*judge(evidence), *wrong]
     found += [Finding("seen", f"{name}: nothing was said") for name in acts if not running.said.get(name)]
     return tell([*found, *_not_flat(running.samples, lasts_s)])
 
@@ -288,23 +283,26 @@ def begin_older(deployment: Deployment, venv: Path) -> None:
 
 
 @contextlib.contextmanager
-def upgrade(deployment: Deployment) -> Iterator[Callable[[], str]]:
-    """The older programs end, and ours begin on what they left."""
-    for one in deployment.programs:
+def away(deployment: Deployment, programs: Sequence[Program]) -> Iterator[Callable[[], str]]:
+    """They end; when the block does, they begin again."""
+    for one in programs:
         one.stop()
-        one.command[0] = Path(one.command[0]).name
     yield lambda: "/health/ready does not answer" if deployment.health(deployment.consumers[0]) is None else ""
-    for one in deployment.programs:
+    for one in programs:
         one.wanted = True
 
 
 @contextlib.contextmanager
-def consumer_away(deployment: Deployment) -> Iterator[Callable[[], str]]:
-    for one in deployment.consumers:
-        one.stop()
-    yield lambda: "/health/ready does not answer" if deployment.health(deployment.consumers[0]) is None else ""
-    for one in deployment.consumers:
-        one.wanted = True
+def upgrade(deployment: Deployment) -> Iterator[Callable[[], str]]:
+    """The older programs end, and ours begin on what they left."""
+    with away(deployment, deployment.programs) as sign:
+        for one in deployment.programs:
+            one.command[0] = Path(one.command[0]).name
+        yield sign
+
+
+def consumer_away(deployment: Deployment) -> contextlib.AbstractContextManager[Callable[[], str]]:
+    return away(deployment, deployment.consumers)
 
 
 @contextlib.contextmanager
@@ -313,19 +311,9 @@ def store_slow(deployment: Deployment) -> Iterator[Callable[[], str]]:
     ending = threading.Event()
 
     def held() -> None:
-        if isinstance(deployment, Embedded):
-            with contextlib.closing(sqlite3.connect(deployment.catalogue, isolation_level=None, timeout=30)) as db:
-                while not ending.wait(QUICK_S):
-                    db.execute("BEGIN EXCLUSIVE")
-                    ending.wait(SLOW_S)
-                    db.execute("ROLLBACK")
-            return
-        assert isinstance(deployment, KafkaPostgres)
-        with psycopg.connect(deployment.url_of_database) as server:
-            while not ending.wait(QUICK_S):
-                server.execute("LOCK TABLE feed IN ACCESS EXCLUSIVE MODE")
+        while not ending.wait(QUICK_S):
+            with fault(deployment, "catalogue-locked", "database-locked"):
                 ending.wait(SLOW_S)
-                server.rollback()
 
     def waits() -> str:
         lag = _lag(deployment)
@@ -336,6 +324,15 @@ def store_slow(deployment: Deployment) -> Iterator[Callable[[], str]]:
     yield waits
     ending.set()
     holder.join(30)
+
+
+@contextlib.contextmanager
+def fault(deployment: Deployment, on_embedded: str, on_kafka: str) -> Iterator[None]:
+    """One of those that are put in at random elsewhere, while the block lasts."""
+    one = FAULTS[on_embedded if deployment.kind == "embedded" else on_kafka](deployment, random.Random())
+    one.begin()
+    yield
+    one.end()
 
 
 @contextlib.contextmanager
@@ -375,7 +372,7 @@ def queue_full(deployment: Deployment) -> Iterator[Callable[[], str]]:
         is_full = queue["used"] > queue["size"] - FLOOD_A_POST  # the next post has no room
         return f"queue {queue['used']} of {queue['size']}" if is_full else ""
 
-    with _unanswered(deployment):
+    with fault(deployment, "log-locked", "connection-cut"):
         for one in posts:
             one.start()
         yield full
@@ -383,22 +380,6 @@ def queue_full(deployment: Deployment) -> Iterator[Callable[[], str]]:
         one.join(120)
     say(f"  flooded; answers: { {code: answers.count(code) for code in sorted(set(answers))} }")
     assert answers.count(httpx.codes.ACCEPTED) == FLOOD_POSTS
-
-
-@contextlib.contextmanager
-def _unanswered(deployment: Deployment) -> Iterator[None]:
-    """The log does not answer."""
-    if isinstance(deployment, KafkaPostgres):
-        deployment.broker.signal(signal.SIGSTOP)
-        yield
-        deployment.broker.signal(signal.SIGCONT)
-        return
-    assert isinstance(deployment, Embedded)
-    file = deployment.data_dir / "log.sqlite3"
-    with contextlib.closing(sqlite3.connect(file, isolation_level=None, timeout=30)) as db:
-        db.execute("BEGIN EXCLUSIVE")
-        yield
-        db.execute("ROLLBACK")
 
 
 def _lag(deployment: Deployment) -> int | None:

@@ -81,24 +81,34 @@ def run(plan: Plan) -> list[Finding]:
             say(f"the last fault is over: {poster.done} of {plan.events} are acknowledged")
             comes_true(lambda: poster.done == plan.events, max(plan.minutes * 60, 600))
             poster.stop()
-            late = settle(deployment, story, listener, receiver)
-            last = feed_of(deployment)
-            comes_true(lambda: (listener.epoch, listener.last_seq) == last, 60)
-            listener.stop()
+            evidence, wrong = conclude(deployment, story, ledger, listener, receiver)
             assert (poster.error, listener.error) == (None, None)
-            evidence = gather(deployment, story, ledger, whole=True)
-            evidence.late = late
             evidence.recovery_limit_s = plan.recovery_limit_s or RECOVERY_LIMIT_S[plan.deployment]
-            wrong = deployment.end()
         finally:
             poster.ending.set()
             listener.ending.set()
             deployment.close()
     for line in (*report(evidence), f"posts tried again: {poster.retries}, refused by 4xx: {poster.refused}"):
         say(line)
-    found = [*judge(evidence), *(Finding("recovery", why) for why in wrong)]
+    found = [*judge(evidence), *wrong]
     ledger.close()
     return tell(found)
+
+
+def conclude(
+    deployment: Deployment, story: Story, ledger: Ledger, listener: Listener, receiver: Receiver
+) -> tuple[Evidence, list[Finding]]:
+    """When all is posted: wait until all is shown and told, gather what there is, and stop everything.
+
+    What is to be judged, and which programs did not end as they should.
+    """
+    late = settle(deployment, story, listener, receiver)
+    last = feed_of(deployment)
+    comes_true(lambda: (listener.epoch, listener.last_seq) == last, 60)
+    listener.stop()
+    evidence = gather(deployment, story, ledger, whole=True)
+    evidence.late = late
+    return evidence, [Finding("recovery", why) for why in deployment.end()]
 
 
 def attack(plan: Plan, deployment: Deployment, poster: Poster, listener: Listener) -> None:
