@@ -256,7 +256,10 @@ def go_through(running: Load, lasts_s: float, planned: Mapping[str, tuple[float,
         since_s = running.passed_s()
         with acts[name](deployment) as sign:
 
-            def is_over(name: str = name, sign: Callable[[], str] = sign, ends_s: float = ends * lasts_s) -> bool:
+            # From when it began: catching up after the phase before may have taken until later than was planned.
+            ends_s = since_s + (ends - begins) * lasts_s
+
+            def is_over(name: str = name, sign: Callable[[], str] = sign, ends_s: float = ends_s) -> bool:
                 running.said[name] = running.said.get(name) or sign()
                 passed_s = running.passed_s()
                 return passed_s >= ends_s and (running.said[name] != "" or passed_s > ends_s + SEEN_WITHIN_S)
