@@ -639,9 +639,11 @@ export class App {
   }
 
   /** Of which change an open earthquake is that is not among those that the page follows: nobody tells of its revisions,
-   * so it is asked for anew when the status says that anything has changed. */
+   * so it is asked for anew when it goes, as one does that is merged into another, and then when the status says that
+   * anything has changed. */
   get #seqElsewhere(): number {
-    return this.live.loading === null && this.state.asof === null ? (this.status?.seq ?? 0) : 0;
+    if (this.live.loading !== null || this.state.asof !== null) return 0;
+    return Math.max(this.status?.seq ?? 0, this.catalogue.goneBy(this.state.id ?? ""));
   }
 
   /** Of the earthquake that is open; the same object as long as nothing in it is other than before. */

@@ -29,6 +29,11 @@ export class Catalogue {
     return this.#byId.values();
   }
 
+  /** By which change one went that is not in it; 0: it was never told of. */
+  goneBy(id: string): number {
+    return this.#gone.get(id) ?? 0;
+  }
+
   apply(change: Change): Effect {
     const { earthquake, seq } = change;
     const known = this.#byId.get(earthquake.id);
