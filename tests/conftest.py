@@ -14,7 +14,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests import authorities, secured_kafka
+from tests import authorities, order, secured_kafka
 from tests.free_ports import free_port
 from tests.postgres_server import PostgresServer
 from tests.schema_once import schema_made_once
@@ -33,6 +33,13 @@ START_LIMIT_S = 120.0
 SECURED = ("SSL", "SASL_SSL", "SASL_PLAINTEXT")
 QUICK_JAVA = {"JAVA_TOOL_OPTIONS": f"{os.environ.get('JAVA_TOOL_OPTIONS', '')} -XX:TieredStopAtLevel=1".strip()}
 """The second compiler of Java's takes as much processor as all that a broker does in so short a time."""
+
+
+@pytest.hookimpl(trylast=True)  # those that are not asked for are gone by then
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if processes > 1:
+        items[:] = order.for_processes(items, processes)
 
 
 class Broker:

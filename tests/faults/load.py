@@ -255,7 +255,6 @@ def go_through(running: Load, lasts_s: float, planned: Mapping[str, tuple[float,
         until(lambda: running.passed_s() >= begins * lasts_s)  # noqa: B023 - called within the loop
         since_s = running.passed_s()
         with acts[name](deployment) as sign:
-
             # From when it began: catching up after the phase before may have taken until later than was planned.
             ends_s = since_s + (ends - begins) * lasts_s
 
