@@ -12,7 +12,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -355,6 +354,8 @@ def test_each_format_is_as_of_one_change_and_all_but_kml_come_back(shell: Shell,
 
 
 def test_parquet_is_written_and_comes_back(shell: Shell) -> None:
+    import pandas as pd
+
     with closing(shell.catalog()) as catalog:
         Writer(catalog).write(shock("nn1", magnitude=5.5), shock("xx1", mode="exercise"))
         before = listed(catalog)

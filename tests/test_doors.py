@@ -316,7 +316,7 @@ def test_no_more_at_once_from_one_address_than_its_share(options: dict[str, Any]
 
 
 def test_what_was_ended_is_counted(served: Served) -> None:
-    from quakestream import telemetry  # noqa: PLC0415 - read where it is needed
+    from quakestream import telemetry  # read where it is needed
 
     count: Callable[[], float] = telemetry.CONNECTIONS_ENDED.labels("head too large")._value.get
     before = count()

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import httpx
 import obspy
-import pandas as pd
 import pytest
 from lxml import etree
 from obspy.clients.fdsn import Client
@@ -275,6 +274,8 @@ def test_long_answers_come_in_pieces_that_join(consumer: Consumer, monkeypatch: 
 
 
 def test_parquet_is_an_answer_like_the_others(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pandas as pd
+
     monkeypatch.setattr(pieces, "PIECE", 1)
     answer = get(consumer, "query?format=parquet&orderby=time")
     assert answer.headers["content-type"] == "application/vnd.apache.parquet"

@@ -15,10 +15,6 @@ from typing import Any, Final
 import aiohttp
 import httpx
 import pytest
-from aio_geojson_usgs_earthquakes.consts import URLS
-from aio_geojson_usgs_earthquakes.feed import UsgsEarthquakeHazardsProgramFeed
-from aio_quakeml_client.feed import QuakeMLFeed
-from aio_quakeml_client.feed_entry import FeedEntry
 
 from quakestream import formats
 from quakestream.api import usgs_feeds
@@ -267,6 +263,11 @@ def test_the_detail_has_every_agency_s_solution(tmp_path: Path) -> None:
 
 def test_home_automation_reads_it(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:
     """`aio-geojson-usgs-earthquakes` and `aio-quakeml-client`, as Home Assistant has them."""
+    from aio_geojson_usgs_earthquakes.consts import URLS
+    from aio_geojson_usgs_earthquakes.feed import UsgsEarthquakeHazardsProgramFeed
+    from aio_quakeml_client.feed import QuakeMLFeed
+    from aio_quakeml_client.feed_entry import FeedEntry
+
     path = "/earthquakes/feed/v1.0/summary/all_month.geojson"
     monkeypatch.setitem(URLS, "past_month_all_earthquakes", f"{consumer.url}{path}")
 

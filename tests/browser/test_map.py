@@ -192,6 +192,7 @@ def pixel(dashboard: Dashboard, latitude: float, longitude: float) -> list[int]:
     return list(dashboard.page.evaluate(script, [longitude, latitude]))
 
 
+@pytest.mark.long  # WebGL in software takes a second a frame
 def test_where_webgl_is_software_a_canvas_draws_and_webgl_on_wish(
     chromium: Browser, full_system: System, dashboard: Dashboard
 ) -> None:

@@ -393,7 +393,7 @@ def test_what_is_not_real_is_never_taken_for_it(site: System, dashboard: Dashboa
 
 
 def places_of(table: bytes) -> list[str]:
-    from pyarrow.parquet import read_table  # noqa: PLC0415 - an extra
+    from pyarrow.parquet import read_table  # an extra
 
     return [str(one) for one in read_table(io.BytesIO(table)).column("place").to_pylist()]
 

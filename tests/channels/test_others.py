@@ -233,7 +233,7 @@ def test_one_address_is_one_person(more: str) -> None:
 
 def reaches_persons() -> dict[str, bool]:
     """Every scheme of this version of Apprise, and whether its own description names telephones or e-mail addresses."""
-    import apprise  # noqa: PLC0415 - it warns when it is loaded
+    import apprise  # it warns when it is loaded
 
     found = {}
     for service in apprise.Apprise().details()["schemas"]:
@@ -258,7 +258,7 @@ def test_what_reaches_a_person_asks_first_and_what_is_new_in_apprise_too() -> No
 
 
 def test_no_parameter_of_this_version_of_apprise_names_a_file_or_a_server_unnoticed() -> None:
-    import apprise  # noqa: PLC0415 - it warns when it is loaded
+    import apprise  # it warns when it is loaded
 
     # passed on to the service, or a part of the URL that is asked there
     passed_on = {

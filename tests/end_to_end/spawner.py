@@ -8,7 +8,7 @@ interpreter reads at its own start (`PYTHON…`) can't be set this way: such a t
 When the test process is gone, killed or not, so are the spawner and all that it started.
 """
 
-# ruff: noqa: PLC0415 - what the programs are made of, only the spawner itself imports
+# What the programs are made of, only the spawner itself imports
 
 from __future__ import annotations
 

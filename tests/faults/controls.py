@@ -4,7 +4,7 @@ Only the harness's own launcher reads this; the product knows nothing of it. A s
 here is looked for in vain, and says so.
 """
 
-# ruff: noqa: PLC0415 - each program imports what it is made of, and no more
+# Each program imports what it is made of, and no more
 
 from __future__ import annotations
 

@@ -44,10 +44,10 @@ def main() -> None:
     if os.environ.get("LD_PRELOAD") and not os.environ.get(FRESH):
         os.environ[FRESH] = "1"
         os.execv(sys.executable, [sys.executable, "-m", "tests.faults.launcher", *sys.argv[1:]])  # noqa: S606
-    from quakestream import starting  # noqa: PLC0415 - what is patched below is imported by then
+    from quakestream import starting  # what is patched below is imported by then
 
     if switches := os.environ.get(OFF, ""):
-        from tests.faults.controls import switch_off  # noqa: PLC0415
+        from tests.faults.controls import switch_off
 
         switch_off(name, switches.split(","))
     sys.argv = [name, *arguments]

@@ -285,9 +285,9 @@ def test_where_nothing_can_be_cached_the_loops_are_compiled_each_time(
 ) -> None:
     if kind == "numpy":
         return
-    import numba  # noqa: PLC0415 - not where there is none
+    import numba  # not where there is none
 
-    from quakestream.fence.loops_numba import compiled  # noqa: PLC0415
+    from quakestream.fence.loops_numba import compiled
 
     real = numba.njit
 

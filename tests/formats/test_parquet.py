@@ -8,8 +8,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -62,6 +60,8 @@ def test_columns_have_types_and_units() -> None:
 
 
 def test_duckdb_reads_it(tmp_path: Path) -> None:
+    import duckdb
+
     file = tmp_path / "quakes.parquet"
     file.write_bytes(written(QUAKE, BARE))
     found = duckdb.sql(
@@ -73,6 +73,8 @@ def test_duckdb_reads_it(tmp_path: Path) -> None:
 
 
 def test_pandas_reads_it() -> None:
+    import pandas as pd
+
     frame = pd.read_parquet(io.BytesIO(written(QUAKE, BARE)))
     assert str(frame["time"].dtype) == "datetime64[ms, UTC]"
     assert frame["time"][0] == pd.Timestamp(QUAKE["timestamp"], unit="ms", tz="UTC")
@@ -124,6 +126,8 @@ def test_no_drill_becomes_real() -> None:
 
 
 def test_what_is_none_of_ours_or_broken_is_refused() -> None:
+    import pandas as pd
+
     out = io.BytesIO()
     pd.DataFrame({"time": ["2018"], "lat": [1.0]}).to_parquet(out)
     whole = written(QUAKE)

@@ -28,7 +28,7 @@ def test_the_mean_and_its_spread_are_those_of_openquake() -> None:
 
 @pytest.mark.skipif(importlib.util.find_spec("openquake") is None, reason="the OpenQuake engine is not installed")
 def test_openquake_as_it_is_installed() -> None:
-    from tools.openquake_intensity import DISTANCES_KM, MAGNITUDES, reference  # noqa: PLC0415
+    from tools.openquake_intensity import DISTANCES_KM, MAGNITUDES, reference
 
     for magnitude in MAGNITUDES:
         means, spreads = reference(magnitude, DISTANCES_KM)

@@ -409,7 +409,7 @@ def test_questions_come_later_and_later(tmp_path: Path) -> None:
 
 
 def event_of(feature: Any) -> EarthquakeEvent:
-    from tests.formats.reading import entries  # noqa: PLC0415 - one place
+    from tests.formats.reading import entries  # one place
 
     [event], _ = entries(json.dumps(feature), mode="actual")
     return event

@@ -209,7 +209,7 @@ def test_a_merge_goes_on_under_the_surviving_id_without_another_alert(catalog: C
 
 
 def listed(catalog: Catalog) -> list[dict[str, Any]]:
-    from quakestream.catalog import EarthquakeFilter  # noqa: PLC0415
+    from quakestream.catalog import EarthquakeFilter
 
     page = catalog.earthquakes(EarthquakeFilter(includedeleted=True), limit=1000)
     return [msgspec.json.decode(document) for document in page.earthquakes]
@@ -283,7 +283,7 @@ def test_recorded_histories_in_any_order_are_told_soundly(catalog: Catalog, name
 
 
 def quake_of(document: dict[str, Any]) -> Quake:
-    from quakestream.subscriptions.earthquake import earthquake_of  # noqa: PLC0415
+    from quakestream.subscriptions.earthquake import earthquake_of
 
     return earthquake_of(document)
 
