@@ -419,12 +419,14 @@ def _not_flat(samples: list[Sample], lasts_s: float) -> list[Finding]:
         memory = [median(one.memory_mb.get(name, 0.0) for one in part) for part in (before, after)]
         opened = [median(one.descriptors.get(name, 0) for one in part) for part in (before, after)]
         compared += [(f"memory of {name}, MB", *memory, MOST_GROWTH), (f"descriptors of {name}", *opened, MOST_GROWTH)]
-    for what, share in (("p50", "latency_p50_s"), ("p99", "latency_p99_s")):
-        times = [[getattr(one, share) for one in part if getattr(one, share) is not None] for part in (before, after)]
-        compared.append(
-            (f"latency {what} (median of samples), ms", *(1000 * median(one) for one in times), MOST_SLOWER)
-        )
     found = []
+    for what, share in (("p50", "latency_p50_s"), ("p99", "latency_p99_s")):
+        times = [[1000 * t for one in part if (t := getattr(one, share)) is not None] for part in (before, after)]
+        name = f"latency {what} (median of samples), ms"
+        if all(times):
+            compared.append((name, median(times[0]), median(times[1]), MOST_SLOWER))
+        elif lasts_s >= LEAST_MINUTES * 60:
+            found.append(Finding("flat", f"{name}: nothing came to measure it by"))
     for what, was, now, most in compared:
         say(f"  {what}: {was:.1f}, at the end {now:.1f}")
         if lasts_s >= LEAST_MINUTES * 60 and now > was * most + 1:

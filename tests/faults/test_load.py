@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 from lxml import etree
 
+from tests.faults.load import _not_flat
 from tests.faults.load_chart import Phase, Sample, draw
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -32,6 +33,13 @@ def test_a_line_breaks_where_nothing_is_known() -> None:
     assert line is not None
     heights = [float(point.split(",")[1]) for point in line.get("points", "").split()]
     assert heights[0] == heights[1] > heights[2], "more stands higher"
+
+
+def test_where_nothing_came_no_latency_is_compared_and_in_a_long_run_that_is_a_fault() -> None:
+    for minutes, faults in ((0.5, 0), (60.0, 2)):
+        lasts_s = minutes * 60
+        samples = [sample(0.3 * lasts_s), sample(0.9 * lasts_s, latency_s=None)]
+        assert len(_not_flat(samples, lasts_s)) == faults
 
 
 @pytest.mark.long
