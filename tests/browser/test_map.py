@@ -45,6 +45,16 @@ def dashboard(tab: Page, full_system: System) -> Iterator[Dashboard]:
     tab.goto("about:blank")  # its waves need the processor
 
 
+@pytest.fixture(params=["canvas", *later("webgl")])
+def either(request: pytest.FixtureRequest, full_system: System) -> Iterator[Dashboard]:
+    """What both ways of drawing do alike: a canvas takes a third of the processor."""
+    if request.param == "webgl":
+        yield request.getfixturevalue("dashboard")
+        return
+    with new_context(KEPT.browser(*CANVAS)) as context, seen_in(context.new_page(), full_system) as dashboard:
+        yield dashboard
+
+
 @sized
 def test_thousands_are_on_the_list_and_on_the_map(full_system: System, dashboard: Dashboard) -> None:
     dashboard.open("?period=all&projection=flat&camera=0,0,0.2")
@@ -68,43 +78,43 @@ def test_none_is_hidden_where_there_are_no_clusters(dashboard: Dashboard) -> Non
 
 
 @sized
-def test_only_what_the_map_shows(full_system: System, dashboard: Dashboard) -> None:
+def test_only_what_the_map_shows(full_system: System, either: Dashboard) -> None:
     least = size(4.4, 5.4)
     if not LONG:
-        dashboard.page.set_viewport_size({"width": 640, "height": 560})
-    dashboard.open(f"?period=all&projection=flat&camera=40,10,3&minmagnitude={least}")
+        either.page.set_viewport_size({"width": 640, "height": 560})
+    either.open(f"?period=all&projection=flat&camera=40,10,3&minmagnitude={least}")
     everywhere = full_system.count(minmagnitude=least)
-    eventually(lambda: shows_count(dashboard, everywhere))
-    dashboard.page.get_by_label("Map area only").check()
-    eventually(lambda: not shows_count(dashboard, everywhere))
-    shown = int(dashboard.count().split()[0])
+    eventually(lambda: shows_count(either, everywhere))
+    either.page.get_by_label("Map area only").check()
+    eventually(lambda: not shows_count(either, everywhere))
+    shown = int(either.count().split()[0])
     assert 0 < shown < everywhere / 5
-    eventually(lambda: sorted(dashboard.drawn() or ()) == sorted(dashboard.rows()) or shown > len(dashboard.rows()))
-    dashboard.page.locator("#map canvas").focus()
+    eventually(lambda: sorted(either.drawn() or ()) == sorted(either.rows()) or shown > len(either.rows()))
+    either.page.locator("#map canvas").focus()
     for _ in range(3):
-        dashboard.page.keyboard.press("ArrowRight")
-    eventually(lambda: dashboard.count().split()[0] != str(shown) or "camera=40,10,3" not in dashboard.query())
+        either.page.keyboard.press("ArrowRight")
+    eventually(lambda: either.count().split()[0] != str(shown) or "camera=40,10,3" not in either.query())
 
 
-def test_an_earthquake_opens_from_the_map(dashboard: Dashboard) -> None:
-    dashboard.open("?period=all&projection=flat&minmagnitude=5&camera=0,0,1")
-    eventually(dashboard.drawn)
-    wanted = next(iter(dashboard.rows()))
-    dashboard.page.locator(f'.row a[data-id="{wanted}"]').click()
-    eventually(lambda: f"id={wanted}" in dashboard.query())
-    eventually(lambda: dashboard.page.locator(".hero").is_visible())
+def test_an_earthquake_opens_from_the_map(either: Dashboard) -> None:
+    either.open("?period=all&projection=flat&minmagnitude=5&camera=0,0,1")
+    eventually(either.drawn)
+    wanted = next(iter(either.rows()))
+    either.page.locator(f'.row a[data-id="{wanted}"]').click()
+    eventually(lambda: f"id={wanted}" in either.query())
+    eventually(lambda: either.page.locator(".hero").is_visible())
 
     def centred() -> bool:
-        drawn = wanted in (dashboard.drawn() or ())
-        return drawn and "camera=0,0,1" not in dashboard.query().split("&")  # a click on the way would stop it
+        drawn = wanted in (either.drawn() or ())
+        return drawn and "camera=0,0,1" not in either.query().split("&")  # a click on the way would stop it
 
     eventually(centred)
-    dashboard.page.locator("#back").click()
-    eventually(lambda: "id=" not in dashboard.query())
+    either.page.locator("#back").click()
+    eventually(lambda: "id=" not in either.query())
 
     def picked() -> bool:
-        dashboard.click_map()
-        return f"id={wanted}" in dashboard.query()
+        either.click_map()
+        return f"id={wanted}" in either.query()
 
     eventually(picked, every_s=0.5)
 

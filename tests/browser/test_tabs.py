@@ -65,7 +65,7 @@ def all_show(tabs: list[Dashboard], *names: str) -> None:
 
 @sized
 def test_ten_tabs_have_one_connection(context: BrowserContext, consumer: Consumer) -> None:
-    tabs = opened(context, consumer, size(7, TABS))
+    tabs = opened(context, consumer, size(4, TABS))
     assert consumer.connections() == 1
     come(consumer, "first")
     all_show(tabs, "first")
